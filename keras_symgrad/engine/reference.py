@@ -1,0 +1,111 @@
+"""The exact path: one expression at a time, by whole-expression `sympy.diff` and `lambdify`.
+
+It costs tens of milliseconds an expression. It is what final formulas are measured with, and
+the independent truth that the interpreter is tested against; the search never calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import sympy
+import tensorflow as tf
+
+from keras_symgrad.derivatives import differentiate
+from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.tensorflow_code import tensorflow_code
+
+
+def evaluate(
+    expressions: Sequence[sympy.Expr], names: Sequence[str], points: np.ndarray
+) -> np.ndarray:
+    """Values of expressions on points.
+
+    Args:
+        expressions: SymPy expressions in the named variables.
+        names: names of the columns.
+        points: `(rows, variables)`; its dtype is the dtype of the computation.
+
+    Returns:
+        `(expressions, rows)`; NaN for an expression that is not real.
+
+    Example:
+
+    >>> x = sympy.Symbol("x", real=True)
+    >>> evaluate([x**2, sympy.pi], ["x"], np.array([[1.0], [3.0]]))
+    array([[1.        , 9.        ],
+           [3.14159265, 3.14159265]])
+    """
+    symbols = [sympy.Symbol(f"s{index}", real=True) for index in range(len(names))]
+    # Names are data: the code that SymPy prints holds neutral symbols only.
+    rename = dict(zip(map(symbol, names), symbols))
+    renamed = [expression.subs(rename, simultaneous=True) for expression in expressions]
+    code = tensorflow_code(symbols, renamed, fast=False)
+    columns = [tf.constant(column) for column in np.ascontiguousarray(points.T)]
+    # Entries that do not depend on the points come back as Python numbers.
+    return np.stack([np.broadcast_to(np.asarray(entry), len(points)) for entry in code(*columns)])
+
+
+def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -> np.ndarray:
+    """Gradients of one expression, by `sympy.diff`.
+
+    Args:
+        expression: a SymPy expression in the named variables.
+        names: names of the columns.
+        points: `(rows, variables)`.
+
+    Returns:
+        `(rows, variables)`.
+
+    Example:
+
+    >>> x, y = sympy.symbols("x y", real=True)
+    >>> gradient(x * y, ["x", "y"], np.array([[2.0, 3.0]]))
+    array([[3., 2.]])
+    """
+    partials = [differentiate(expression, symbol(name)) for name in names]
+    return evaluate(partials, names, points).T
+
+
+def unit(gradients: np.ndarray) -> np.ndarray:
+    """Gradients divided by their length, row by row; zero where the gradient is zero."""
+    length = np.linalg.norm(gradients, axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return np.where(length > 0, gradients / np.where(length > 0, length, 1), gradients * 0)
+
+
+def loss(
+    expression: sympy.Expr,
+    names: Sequence[str],
+    points: np.ndarray,
+    directions: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    signed: bool = False,
+) -> float:
+    """Mean squared difference of unit gradients, L = mean over rows and columns of (u - U)^2.
+
+    Args:
+        expression: a SymPy expression in the named variables.
+        names: names of the columns.
+        points: `(rows, variables)`.
+        directions: unit gradients u of the same shape.
+        weights: of the rows; equal by default.
+        signed: whether the opposite direction counts as different.
+
+    Returns:
+        The loss, infinite for an expression that is not finite on every row or has no
+        gradient on any.
+
+    Reference: Wetzel, arXiv 2401.04978, section 3.
+    """
+    values = evaluate([expression], names, points)
+    candidate = unit(gradient(expression, names, points))
+    if not np.isfinite(candidate).all() or not np.isfinite(values).all() or not candidate.any():
+        return np.inf
+    losses = [
+        np.average(((directions - sign * candidate) ** 2).mean(axis=1), weights=weights)
+        for sign in ((1,) if signed else (1, -1))
+    ]
+    return float(min(losses))

@@ -1,0 +1,154 @@
+"""Constant refinement: the constants of many trees moved downhill at once.
+
+The loss is a sum of squares, so Levenberg-Marquardt is the default: every round solves
+(J^T J + lambda diag(J^T J)) step = J^T r for each tree and keeps the step where it lowered the
+loss. Any Keras optimizer works on the same gradients instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from deap import gp
+
+from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.tapes import Tapes
+from keras_symgrad.expressions.trees import CONSTANT_CODE, Constant
+
+
+def refine(
+    engine: Engine,
+    trees: Sequence[gp.PrimitiveTree],
+    *,
+    rounds: int = 8,
+    skip: int = 0,
+    optimizer: keras.optimizers.Optimizer | None = None,
+) -> tuple[list[gp.PrimitiveTree], np.ndarray]:
+    """The trees with better constants.
+
+    Args:
+        engine: evaluates them; as many constants of a tree as it has lanes are moved.
+        trees: trees, with or without constants. They are not changed.
+        rounds: evaluations of the Jacobian.
+        skip: in trees with more constants than lanes, the number of the first one to move.
+        optimizer: a Keras optimizer to use instead of Levenberg-Marquardt.
+
+    Returns:
+        New trees and their losses, never higher than before.
+
+    Example:
+
+    >>> from keras_symgrad.expressions.trees import Alphabet
+    >>> from keras_symgrad.operators import OperatorSet
+    >>> points = np.random.default_rng(0).uniform(-1, 1, (100, 2))
+    >>> directions = points * [1, 2] / np.linalg.norm(points * [1, 2], axis=1, keepdims=True)
+    >>> alphabet = Alphabet(OperatorSet("add, mul, square"), ["x1", "x2"])
+    >>> start = alphabet.tree(["add", "square", 0, "mul", 1.0, "square", 1])
+    >>> with Engine(alphabet.operators, points, directions) as engine:
+    ...     (ellipse,), losses = refine(engine, [start])
+    >>> f"{ellipse[4].value:.2f}", bool(losses[0] < 1e-6)
+    ('2.00', True)
+    """
+    if not trees:
+        return [], np.zeros(0)
+    tapes = engine.constant_tapes(trees, skip)
+    slots = _LaneSlots(tapes, len(trees), engine.lanes)
+    search = _levenberg_marquardt if optimizer is None else _keras_steps
+    constants, losses = search(engine, tapes, slots, rounds, optimizer)
+    return _with_constants(trees, slots.scatter(tapes.constants(), constants)), losses
+
+
+class _LaneSlots:
+    """Which constant of the tapes sits in which lane of which tree."""
+
+    def __init__(self, tapes: Tapes, trees: int, lanes: int):
+        lane = tapes.lane[tuple(tapes.constant_at.T)]
+        self.moved = np.flatnonzero(lane)
+        self.at = tapes.constant_tree[self.moved], lane[self.moved] - 1
+        self.shape = (trees, lanes)
+
+    def gather(self, constants: np.ndarray) -> np.ndarray:
+        """Constants as `(trees, lanes)`."""
+        lanes = np.zeros(self.shape)
+        lanes[self.at] = constants[self.moved]
+        return lanes
+
+    def scatter(self, constants: np.ndarray, lanes: np.ndarray) -> np.ndarray:
+        """All constants, those in lanes replaced."""
+        constants = constants.astype(float)
+        constants[self.moved] = lanes[self.at]
+        return constants
+
+
+def _levenberg_marquardt(
+    engine: Engine, tapes: Tapes, slots: _LaneSlots, rounds: int, _: object
+) -> tuple[np.ndarray, np.ndarray]:
+    trees, lanes = slots.shape
+    best = slots.gather(tapes.constants())
+    trial = best.copy()
+    damping = np.full(trees, 1e-2)
+    losses = np.full(trees, np.inf)
+    projected, curvature = np.zeros((trees, lanes)), np.zeros((trees, lanes, lanes))
+    for round_ in range(rounds):
+        tapes.set_constants(slots.scatter(tapes.constants(), trial))
+        equations = engine.normal_equations(tapes, trees)
+        usable = np.isfinite(equations.curvature).all(axis=(1, 2))
+        usable &= np.isfinite(equations.projected).all(axis=1)
+        better = equations.losses < losses
+        if round_ == 0:
+            losses, accepted = equations.losses.copy(), usable
+        else:
+            best[better], losses[better] = trial[better], equations.losses[better]
+            accepted = better & usable
+        damping = np.where(better, damping / 5, damping * 4)
+        projected[accepted] = equations.projected[accepted]
+        curvature[accepted] = equations.curvature[accepted]
+        trial = best + _damped_step(curvature, projected, damping)
+    return best, losses
+
+
+def _damped_step(curvature: np.ndarray, projected: np.ndarray, damping: np.ndarray) -> np.ndarray:
+    diagonal = np.einsum("tll->tl", curvature)
+    # A lane that moves nothing gets a diagonal of its own, and with it a step of zero.
+    scale = np.where(diagonal > 1e-12, diagonal, 1.0)
+    system = curvature + np.einsum("tl,lm->tlm", damping[:, None] * scale, np.eye(len(scale[0])))
+    system += np.einsum("tl,lm->tlm", 1e-9 * scale + (diagonal <= 1e-12), np.eye(len(scale[0])))
+    return np.linalg.solve(system, projected[..., None])[..., 0]
+
+
+def _keras_steps(
+    engine: Engine,
+    tapes: Tapes,
+    slots: _LaneSlots,
+    rounds: int,
+    optimizer: keras.optimizers.Optimizer,
+) -> tuple[np.ndarray, np.ndarray]:
+    trees, _ = slots.shape
+    trial = keras.Variable(slots.gather(tapes.constants()), dtype="float32")
+    optimizer = optimizer.__class__.from_config(optimizer.get_config())
+    optimizer.build([trial])
+    best, losses = trial.numpy().astype(float), np.full(trees, np.inf)
+    for _ in range(rounds):
+        current = trial.numpy().astype(float)
+        tapes.set_constants(slots.scatter(tapes.constants(), current))
+        equations = engine.normal_equations(tapes, trees)
+        better = equations.losses < losses
+        best[better], losses[better] = current[better], equations.losses[better]
+        # L = mean over columns of |u - U|^2, hence dL/dc = -2 J^T r / columns.
+        gradient = -2 / engine.variables * np.nan_to_num(equations.projected, posinf=0, neginf=0)
+        optimizer.apply_gradients([(keras.ops.convert_to_tensor(gradient, "float32"), trial)])
+    return best, losses
+
+
+def _with_constants(
+    trees: Sequence[gp.PrimitiveTree], constants: np.ndarray
+) -> list[gp.PrimitiveTree]:
+    values = iter(constants.tolist())
+    return [
+        gp.PrimitiveTree(
+            [Constant(next(values)) if node.code == CONSTANT_CODE else node for node in tree]
+        )
+        for tree in trees
+    ]
