@@ -299,11 +299,14 @@ def _collect_normal_equations(
 
         def each_leaf(step: tf.Tensor, column: tf.Tensor, products: tf.Tensor) -> tuple:
             state = tape["leaf_state"][group, step, place]
-            leaf = adjoints[tape["leaf"][group, step, place]]
+            # An index that comes from an array must go through `gather`: XLA takes the begin of
+            # a slice for a compile-time constant and would compile anew for every population.
+            leaf = tf.gather(adjoints, tape["leaf"][group, step, place])
             column += tf.reshape(leaf, [1 + lanes, count])
 
             def add() -> tf.Tensor:
-                direction = rows["directions"][tape["leaf_variable"][group, step, place]]
+                variable = tape["leaf_variable"][group, step, place]
+                direction = tf.gather(rows["directions"], variable)
                 # Row 0 is u, the others G, G_1, ...: all products of them at once.
                 vectors = tf.concat([direction[None], column], axis=0)
                 return products + vectors[:, None] * vectors[None]
@@ -317,7 +320,7 @@ def _collect_normal_equations(
         _, _, products = _loop(0, stop, each_leaf, column, products)
         square = products[1, 1]
         finite = tf.reduce_all(tf.math.is_finite(products), axis=[0, 1])
-        finite &= tf.math.is_finite(values[tape["root"][index]][:count])
+        finite &= tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
         inverse = tf.where(square > 0, tf.math.rsqrt(square), 0)
         weights = rows["weights"]
         cosine = products[0, 1] * inverse

@@ -1,0 +1,143 @@
+"""What a layer does last: its activation, told by behaviour and not by name.
+
+A final sigmoid may be the argument of a `Dense`, a layer, an operation or a user's own spelling.
+All of them give the same numbers for the same numbers, and that is how they are recognised here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_symgrad.tracing import Call
+
+# Layers that are an activation and nothing else, without an argument of that name.
+ACTIVATION_LAYERS = (
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ELU,
+    keras.layers.Softmax,
+)
+
+
+@dataclass(frozen=True)
+class LastActivation:
+    """The activation that a layer ends with.
+
+    Args:
+        function: the activation itself.
+        before: takes a later call of the layer to its value before the activation.
+    """
+
+    function: Callable
+    before: Callable[[Call], tf.Tensor]
+
+    @property
+    def name(self) -> str:
+        """Such as `"elu"`."""
+        return getattr(self.function, "__name__", None) or self.function.name
+
+
+def last_activation(call: Call) -> LastActivation | None:
+    """The activation that a layer ends with, if it has one that can be taken off.
+
+    Args:
+        call: an eager call of the layer.
+
+    Returns:
+        A `LastActivation`, also for one that changes nothing; `None` if the layer has none, or does
+        more after it.
+    """
+    operation = call.operation
+    if applies_last(call):
+        return LastActivation(operation.activation, lambda later: later.preactivation)
+    if isinstance(operation, ACTIVATION_LAYERS) or is_sigmoid(operation) or is_softmax(operation):
+        return LastActivation(operation, lambda later: later.inputs)
+    return None
+
+
+def applies_last(call: Call) -> bool:
+    """Whether a layer's `activation` is the last thing that it does, as in `Dense`.
+
+    Not so in recurrent layers, where leaving it out changes everything before. Decided by
+    behaviour: the activation of what came without it must be what came with it.
+
+    Args:
+        call: an eager call of the layer.
+
+    Returns:
+        True if `call.preactivation` is the layer's value before its activation.
+    """
+    if call.preactivation is None:
+        return False
+    again = call.operation.activation(call.preactivation)
+    return _close(again, call.output)
+
+
+def is_sigmoid(function: Callable) -> bool:
+    """Whether a function is the logistic sigmoid, decided by its values.
+
+    Args:
+        function: of one tensor; it is tried on a column of numbers.
+
+    Returns:
+        True for `keras.activations.sigmoid`, a layer that applies it, or a user's own spelling.
+
+    Example:
+
+    >>> import keras
+    >>> is_sigmoid(keras.layers.Activation("sigmoid")), is_sigmoid(keras.activations.tanh)
+    (True, False)
+    """
+    return _acts_like(function, tf.sigmoid, np.linspace(-4.0, 4.0, 9)[:, None])
+
+
+def is_softmax(function: Callable) -> bool:
+    """Whether a function is the softmax over the last axis, decided by its values.
+
+    Args:
+        function: of one tensor; it is tried on three rows of four numbers.
+
+    Returns:
+        True for `keras.activations.softmax` or a layer that applies it.
+    """
+    return _acts_like(function, tf.nn.softmax, np.linspace(-2.0, 3.0, 12).reshape(3, 4) ** 2)
+
+
+def stays_in_unit_interval(function: Callable) -> bool:
+    """Whether a function's values are all in [0, 1], as a probability's are.
+
+    Args:
+        function: of one tensor; it is tried on numbers from -100 to 100.
+
+    Returns:
+        True if so; False also where it cannot be tried.
+    """
+    values = _tried(function, np.linspace(-100.0, 100.0, 81)[:, None])
+    return values is not None and bool(np.all((values >= 0) & (values <= 1)))
+
+
+def _acts_like(function: Callable, model: Callable, x: np.ndarray) -> bool:
+    values = _tried(function, x)
+    return values is not None and _close(values, model(x))
+
+
+def _tried(function: Callable, x: np.ndarray) -> np.ndarray | None:
+    # A layer with weights is no activation, and one of fixed width would raise here.
+    if getattr(function, "weights", None):
+        return None
+    try:
+        return np.asarray(function(tf.constant(x, tf.float32)), dtype=np.float64)
+    except Exception:  # noqa: BLE001 - a user's function may raise anything: it is then no activation
+        return None
+
+
+def _close(a: object, b: object) -> bool:
+    a, b = (np.asarray(tf.cast(t, tf.float64)) for t in (a, b))
+    # Wide enough for float16; sigmoid and its nearest relatives differ by ten times as much.
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=5e-3, atol=5e-3))

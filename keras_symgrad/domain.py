@@ -1,0 +1,84 @@
+"""Where points may be drawn: the part of the data's box that is near data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Nearest neighbours among more rows than these would take longer and say the same.
+REFERENCE_ROWS = 5000
+
+
+class Domain:
+    """Where points may be drawn: the data's box, near the data.
+
+    A box is not enough. Data on a curve, or with a hole, leave most of their box empty, and what a
+    network does there nobody taught it. A point belongs to the domain if it is no farther from the
+    data than the data are from each other: its nearest neighbour, in units of the box, is within
+    the distance that 99 % of the data have to theirs. Uniform data accept all but a few of the
+    box's points.
+
+    Columns of few distinct values (categories, counts, constants) keep to these values.
+
+    Args:
+        x: data of shape `(rows, variables)`, finite.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).uniform(size=(500, 2))
+    >>> domain = Domain(np.stack([x[:, 0], x[:, 0]], axis=1))
+    >>> domain.holds(np.array([[0.5, 0.5], [0.1, 0.9]]))
+    array([ True, False])
+    """
+
+    def __init__(self, x: np.ndarray):
+        self.low, self.high = x.min(axis=0), x.max(axis=0)
+        self.width = np.where(self.high > self.low, self.high - self.low, 1.0)
+        few = max(1, min(20, len(x) // 10))
+        # The first rows decide whether a column is discrete: all rows would be slow on a million.
+        self.discrete = np.array([len(np.unique(c)) <= few for c in x[:REFERENCE_ROWS].T])
+        self._x = x
+        self._tree = None
+
+    def draw(self, rows: int, rng: np.random.Generator) -> np.ndarray:
+        """Points drawn uniformly from the box, discrete columns from their values.
+
+        Args:
+            rows: number of points.
+            rng: source of random numbers.
+
+        Returns:
+            Points of shape `(rows, variables)`; not all of them need be in the domain.
+        """
+        drawn = rng.uniform(self.low, self.high, size=(rows, len(self.low)))
+        for column in np.flatnonzero(self.discrete):
+            drawn[:, column] = rng.choice(self._x[:, column], size=rows)
+        return drawn
+
+    def holds(self, points: np.ndarray) -> np.ndarray:
+        """Which points belong to the domain.
+
+        Args:
+            points: `(rows, variables)`.
+
+        Returns:
+            Booleans of shape `(rows,)`.
+        """
+        inside = np.all((points >= self.low) & (points <= self.high), axis=1)
+        if inside.any():
+            tree, radius = self._neighbours()
+            inside[inside] = tree.query(points[inside] / self.width)[0] <= radius
+        return inside
+
+    def _neighbours(self):
+        if self._tree is None:
+            from scipy.spatial import cKDTree
+
+            # Every k-th row, so that the choice needs no random numbers.
+            step = max(1, len(self._x) // REFERENCE_ROWS)
+            reference = np.unique(self._x[::step] / self.width, axis=0)
+            tree = cKDTree(reference)
+            radius = np.inf
+            if len(reference) > 1:
+                radius = float(np.quantile(tree.query(reference, k=2)[0][:, 1], 0.99))
+            self._tree = tree, radius
+        return self._tree

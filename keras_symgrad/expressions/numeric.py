@@ -1,0 +1,72 @@
+"""SymPy expressions as functions of rows of numbers, whatever their variables are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import sympy
+
+
+def anonymous(
+    expressions: Iterable[sympy.Expr], symbols: Sequence[sympy.Symbol]
+) -> tuple[list[sympy.Symbol], list[sympy.Expr]]:
+    """The expressions in symbols `s0`, `s1`, ... in place of the given ones.
+
+    Generated code holds the names of its symbols. A name that comes from a user or a file, such
+    as `lambda`, `exp` or worse, must never be part of code.
+
+    Args:
+        expressions: SymPy expressions.
+        symbols: their symbols in order; constants that a caller wants to vary may be among them.
+
+    Returns:
+        The new symbols and the new expressions.
+
+    Example:
+
+    >>> sine = sympy.Symbol("sin")
+    >>> anonymous([sympy.sin(sine)], [sine])
+    ([s0], [sin(s0)])
+    """
+    plain = [sympy.Symbol(f"s{index}", real=True) for index in range(len(symbols))]
+    renamed = dict(zip(symbols, plain))
+    return plain, [expression.xreplace(renamed) for expression in expressions]
+
+
+def numpy_function(
+    expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """NumPy code for several expressions at once.
+
+    Args:
+        expressions: SymPy expressions.
+        symbols: the symbol of every column.
+
+    Returns:
+        A function from points of shape `(rows, columns)` to values of shape
+        `(rows, expressions)`, in float64 and without warnings: what is undefined is NaN.
+
+    Example:
+
+    >>> x = sympy.Symbol("petal length (cm)")
+    >>> numpy_function([x**2, sympy.log(x)], [x])(np.array([[1.0], [-3.0]]))
+    array([[ 1.,  0.],
+           [ 9., nan]])
+    """
+    plain, renamed = anonymous(expressions, symbols)
+    code = sympy.lambdify(plain, renamed, modules=["scipy", "numpy"], cse=True)
+
+    def function(points: np.ndarray) -> np.ndarray:
+        columns = np.asarray(points, dtype=np.float64).T
+        with np.errstate(all="ignore"):
+            values = [np.broadcast_to(value, columns.shape[1:]) for value in code(*columns)]
+        return np.stack([_real(value) for value in values], axis=-1)
+
+    return function
+
+
+def _real(values: np.ndarray) -> np.ndarray:
+    if np.iscomplexobj(values):
+        return np.where(np.abs(values.imag) < 1e-12, values.real, np.nan)
+    return np.asarray(values, dtype=np.float64)

@@ -1,0 +1,142 @@
+"""SymPy's simplification, bounded in time and checked by numbers."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import sympy
+
+from keras_symgrad.expressions.numeric import numpy_function
+
+_ROWS = 64
+_TOLERANCE = 1e-9
+
+
+def simplify(
+    expression: sympy.Expr,
+    seconds: float = 1.0,
+    *,
+    measure: Callable[[sympy.Expr], float] | None = None,
+) -> sympy.Expr:
+    """A simpler way to write a formula, found within a time limit.
+
+    SymPy's `simplify` may take minutes on a short formula. Here a thread of its own tries cheap
+    rewritings first and `sympy.simplify` last, and is stopped when the time is over. What it
+    has found by then is compared with the formula on random points: it must be defined wherever
+    the formula is, and have the same values up to 1e-9.
+
+    Args:
+        expression: a SymPy expression in real symbols.
+        seconds: time limit, at least 0. It is passed by a few milliseconds at most.
+        measure: what to make small; the number of nodes by default.
+
+    Returns:
+        The simplest of the rewritings that were done in time, or the expression itself.
+
+    Raises:
+        ValueError: `seconds` is negative or not a number.
+
+    Example:
+
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> simplify(x1 * x2 + x1 * (x1 - x2))
+    x1**2
+    """
+    if not seconds >= 0:
+        raise ValueError(f"`seconds` must be a number of at least 0. Received: seconds={seconds!r}")
+    if seconds == 0 or not expression.free_symbols:
+        return expression
+    measure = measure or _nodes
+    found: list[sympy.Expr] = []
+
+    def search() -> None:
+        for rewriting in _rewritings(expression):
+            found.append(rewriting)
+
+    _run_for(seconds, search)
+    size = measure(expression)
+    sizes = {rewriting: measure(rewriting) for rewriting in found}
+    for rewriting in sorted(sizes, key=sizes.get):
+        if sizes[rewriting] < size and _same_values(expression, rewriting):
+            return rewriting
+    return expression
+
+
+def _nodes(expression: sympy.Expr) -> int:
+    return sum(1 for _ in sympy.preorder_traversal(expression))
+
+
+def _rewritings(expression: sympy.Expr) -> Iterator[sympy.Expr]:
+    """Other ways to write the expression, cheap ones first."""
+    for rewrite in (
+        sympy.factor_terms,
+        sympy.powsimp,
+        lambda e: sympy.cancel(sympy.together(e)),
+        sympy.expand,
+        sympy.factor,
+        sympy.trigsimp,
+        sympy.simplify,
+    ):
+        try:
+            yield rewrite(expression)
+        except Exception:  # noqa: BLE001 - SymPy fails on odd formulas in many ways
+            continue
+
+
+def _same_values(expression: sympy.Expr, rewriting: sympy.Expr) -> bool:
+    """Whether the rewriting is defined wherever the expression is, with the same values."""
+    symbols = sorted(expression.free_symbols, key=lambda symbol: symbol.name)
+    if not rewriting.free_symbols <= set(symbols):
+        return False
+    rng = np.random.default_rng(0)
+    boxes = [(-1.0, 1.0), (0.1, 2.0), (-10.0, 10.0)]
+    points = np.concatenate([rng.uniform(*box, (_ROWS, len(symbols))) for box in boxes])
+    try:
+        before, after = numpy_function([expression, rewriting], symbols)(points).T
+    except Exception:  # noqa: BLE001 - what has no code cannot be compared
+        return False
+    defined = np.isfinite(before)
+    scale = np.maximum(np.abs(before[defined]), 1e-3)
+    return bool(
+        defined.any() and (np.abs(after[defined] - before[defined]) <= _TOLERANCE * scale).all()
+    )
+
+
+class _Stopped(BaseException):
+    """Raised inside a thread from outside."""
+
+
+def _run_for(seconds: float, work: Callable[[], None]) -> None:
+    """Runs `work` in a thread and stops it when the time is over, or on Ctrl-C.
+
+    A signal would do this in the main thread only, and a process would import SymPy anew for
+    half a second. SymPy is Python all through, so an exception raised in its thread ends it at
+    the next step.
+    """
+    gate = threading.Lock()
+    state = {"finished": False, "stopped": False}
+
+    def run() -> None:
+        try:
+            work()
+            with gate:
+                state["finished"] = True
+            while state["stopped"]:  # the exception is on its way: it shall arrive here
+                pass
+        except _Stopped:
+            pass
+
+    thread = threading.Thread(target=run, name="simplify", daemon=True)
+    thread.start()
+    try:
+        thread.join(seconds)
+    finally:
+        with gate:
+            if not state["finished"]:
+                state["stopped"] = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
+                )

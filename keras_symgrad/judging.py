@@ -1,0 +1,148 @@
+"""Whether a formula is the concept that made the labels, judged by class and never by text.
+
+Two functions carry the same concept when their gradients are parallel. The judge therefore
+compares directions of gradients, in float64 and with derivatives from SymPy, on fresh points: over
+the whole box, and on the true decision boundary alone, where a formula may match without being the
+concept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from keras_symgrad.directions import direction_error
+from keras_symgrad.systems import System, rowwise, with_real_symbols
+
+TOLERANCE = 2e-3
+COMPLEXITY_RATIO = 1.5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge found.
+
+    Args:
+        kind: `"concept"`, `"boundary"` or `"missed"`.
+        concept_error: mean of 1 - |cos| over the box.
+        boundary_error: the same on the true decision boundary.
+        short_enough: the complexity is at most 1.5 times the truth's, or was not given.
+    """
+
+    kind: str
+    concept_error: float
+    boundary_error: float
+    short_enough: bool
+
+
+def boundary_points(system: System, rows: int, seed: int = 0) -> np.ndarray:
+    """Fresh points of a system's true decision boundary g = c.
+
+    Uniform points of the box walk along the gradient of g until g = c; those that leave the box
+    are given up.
+
+        x <- x + (c - g) grad g / |grad g|^2
+
+    Args:
+        system: the true concept.
+        rows: number of points wanted.
+        seed: of the random numbers.
+
+    Returns:
+        Points of shape `(rows, variables)`.
+
+    Raises:
+        RuntimeError: the boundary is hardly ever met in the box.
+
+    Example:
+
+    >>> from keras_symgrad.systems import SYSTEMS
+    >>> x = boundary_points(SYSTEMS["A1"], 100)
+    >>> bool(np.allclose(SYSTEMS["A1"].values(x), 1.0))
+    True
+    """
+    low, high = np.array(system.box).T
+    scale = max(abs(system.threshold), 1e-3)
+    found: list[np.ndarray] = []
+    for attempt in range(100):
+        x = system.sample(4 * rows, seed=seed + 7919 * attempt)
+        for _ in range(30):
+            gradient = system.gradients(x)
+            square = np.sum(gradient**2, axis=1)
+            with np.errstate(all="ignore"):
+                step = ((system.threshold - system.values(x)) / square)[:, None] * gradient
+                # A flat place would throw the point far out; a tenth of the box at a time is safe.
+                x = x + step * np.minimum(1.0, 0.1 * (high - low) / np.abs(step)).min(
+                    axis=1, initial=1.0, keepdims=True
+                )
+        with np.errstate(all="ignore"):
+            on_it = np.abs(system.values(x) - system.threshold) < 1e-9 * scale
+            found.append(x[on_it & np.all((x >= low) & (x <= high), axis=1)])
+        if sum(map(len, found)) >= rows:
+            return np.concatenate(found)[:rows]
+    raise RuntimeError(
+        f"Only {sum(map(len, found))} of {rows} points of the boundary g = {system.threshold:g} "
+        f"of system '{system.id}' were found inside its box."
+    )
+
+
+def judge(
+    expression: sympy.Expr,
+    system: System,
+    *,
+    complexity: float | None = None,
+    truth_complexity: float | None = None,
+    rows: int = 10_000,
+    seed: int = 1_000_003,
+) -> Verdict:
+    """Judges a formula against the concept of a system.
+
+    *Concept*: mean(1 - |cos|) below 2e-3 on fresh uniform points, with a complexity of at most 1.5
+    times the truth's. *Boundary*: the same on fresh points of the true decision boundary only.
+    Otherwise *missed*.
+
+    Args:
+        expression: the formula; its symbols are matched with the system's by name.
+        system: the true concept.
+        complexity: of the formula. `None` leaves length out of the verdict.
+        truth_complexity: of the truth, in the same measure.
+        rows: number of fresh points, for each of the two errors.
+        seed: of the fresh points.
+
+    Returns:
+        A `Verdict`.
+
+    Raises:
+        ValueError: the formula holds a symbol that the system has not.
+
+    Example:
+
+    >>> from keras_symgrad.systems import SYSTEMS
+    >>> x1, x2 = SYSTEMS["A1"].variables
+    >>> judge(sympy.exp(-3 * x1**2 - 6 * x2**2), SYSTEMS["A1"]).kind
+    'concept'
+    >>> judge(x1 + x2, SYSTEMS["A1"]).kind
+    'missed'
+    """
+    # Real symbols first: the derivative of `Abs` needs them.
+    expression = with_real_symbols(expression, system.names)
+    partials = rowwise([expression.diff(symbol) for symbol in system.variables], system.names)
+
+    def error(x: np.ndarray) -> float:
+        return direction_error(np.stack([p(x) for p in partials], axis=1), system.gradients(x))
+
+    concept = error(system.sample(rows, seed=seed))
+    boundary = error(boundary_points(system, rows, seed=seed))
+    short = (
+        complexity is None
+        or truth_complexity is None
+        or complexity <= COMPLEXITY_RATIO * truth_complexity
+    )
+    kind = "missed"
+    if short and concept < TOLERANCE:
+        kind = "concept"
+    elif short and boundary < TOLERANCE:
+        kind = "boundary"
+    return Verdict(kind, concept, boundary, short)

@@ -1,0 +1,78 @@
+"""The archive: the best tree at every complexity that a search has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from deap import gp
+
+
+@dataclass(slots=True, frozen=True)
+class Individual:
+    """A tree with what the search knows of it.
+
+    Attributes:
+        tree: the tree.
+        complexity: its complexity.
+        fingerprint: equal for trees that plainly carry the same concept.
+        loss: its loss on the search's rows.
+    """
+
+    tree: gp.PrimitiveTree
+    complexity: float
+    fingerprint: int
+    loss: float
+
+
+class Archive:
+    """Best individual at each complexity.
+
+    Example:
+
+    >>> archive = Archive()
+    >>> archive.add(Individual(gp.PrimitiveTree([]), 5, 1, 0.1))
+    True
+    >>> archive.add(Individual(gp.PrimitiveTree([]), 7, 2, 0.2))
+    True
+    >>> [individual.complexity for individual in archive.front()]
+    [5]
+    """
+
+    def __init__(self) -> None:
+        self._best: dict[float, Individual] = {}
+
+    def __len__(self) -> int:
+        return len(self._best)
+
+    def __iter__(self) -> Iterator[Individual]:
+        """Individuals by ascending complexity."""
+        return iter(self._best[complexity] for complexity in sorted(self._best))
+
+    def add(self, individual: Individual) -> bool:
+        """Keeps the individual if it is the best at its complexity.
+
+        Returns:
+            Whether it was kept.
+        """
+        if not np.isfinite(individual.loss):
+            return False
+        known = self._best.get(individual.complexity)
+        if known is not None and known.loss <= individual.loss:
+            return False
+        self._best[individual.complexity] = individual
+        return True
+
+    def loss_at(self, complexity: float) -> float:
+        """Lowest loss at up to that complexity; infinite if there is none."""
+        losses = [i.loss for c, i in self._best.items() if c <= complexity]
+        return min(losses, default=np.inf)
+
+    def front(self) -> list[Individual]:
+        """The Pareto front: each more complex than the one before, and better."""
+        front: list[Individual] = []
+        for individual in self:
+            if not front or individual.loss < front[-1].loss:
+                front.append(individual)
+        return front

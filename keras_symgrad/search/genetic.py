@@ -1,0 +1,268 @@
+"""Genetic search: demes of trees bred towards the directions of a gradient field.
+
+Every generation each deme breeds offspring by tournament, mutation and crossover, and they
+replace its oldest members. Two halves of the demes take turns: while one half is evaluated in
+compiled code, which needs no Python, the other half breeds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from deap import gp
+
+from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.refinement import refine
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.fingerprint import Fingerprint
+from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, to_sympy
+from keras_symgrad.search.archive import Archive, Individual
+from keras_symgrad.search.stopping import Progress, Stopping
+from keras_symgrad.search.variation import Variation
+
+
+@dataclass(frozen=True)
+class GeneticSettings:
+    """How the genetic search breeds.
+
+    Args:
+        demes: separate populations; an even number, at least 2.
+        population: individuals in a deme.
+        offspring: bred by a deme in a generation; they replace its oldest.
+        tournament: individuals that compete to be a parent.
+        crossover: share of offspring with two parents.
+        parsimony: how strongly crowded complexities are handicapped in tournaments, which
+            keeps a spread of complexities alive.
+        migrants: members of each deme that are replaced by the archive's each generation.
+        max_complexity: more complex trees are not bred.
+        max_nodes: nor trees with more nodes.
+        refined: largest share of evaluated offspring whose constants are refined.
+        rounds: of constant refinement.
+    """
+
+    demes: int = 8
+    population: int = 128
+    offspring: int = 128
+    tournament: int = 8
+    crossover: float = 0.25
+    parsimony: float = 20.0
+    migrants: int = 6
+    max_complexity: float = 30
+    max_nodes: int = 40
+    refined: float = 0.1
+    rounds: int = 5
+
+
+class GeneticSearch:
+    """Evolves trees on an engine and keeps the best at each complexity.
+
+    Args:
+        engine: evaluates trees.
+        alphabet: operators and variables of the trees.
+        complexity: of trees.
+        settings: how to breed.
+        seed: decides every random choice. Limits by generations or evaluations then give the
+            same front on the same machine; a limit on time ends where the clock says.
+
+    Example:
+
+    >>> points = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    >>> directions = points / np.linalg.norm(points, axis=1, keepdims=True)
+    >>> from keras_symgrad.operators import OperatorSet
+    >>> alphabet = Alphabet(OperatorSet("arithmetic"), ["x1", "x2"])
+    >>> with Engine(alphabet.operators, points, directions) as engine:
+    ...     search = GeneticSearch(engine, alphabet, seed=1)
+    ...     archive = search.run(Stopping(generations=20))
+    >>> archive.front()[-1].loss < 1e-6
+    True
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        alphabet: Alphabet,
+        complexity: Complexity | None = None,
+        settings: GeneticSettings = GeneticSettings(),
+        seed: int = 0,
+    ):
+        self.engine, self.alphabet, self.settings = engine, alphabet, settings
+        self.complexity = (complexity or Complexity()).over(alphabet.operators)
+        self.fingerprint = Fingerprint(alphabet.operators, signed=engine.signed)
+        self.archive = Archive()
+        self.evaluations = 0
+        self.stopped: str | None = None
+        self._variation = Variation(alphabet, seed, settings.max_nodes)
+        self._numbers = np.random.default_rng(seed)
+        self._known: dict[tuple[int, float], float] = {}
+        self._crowd: dict[float, float] = {}
+        self._demes: list[list[Individual]] = []
+        self._settled = 0
+
+    def run(
+        self,
+        stopping: Stopping = Stopping(),
+        on_generation: Callable[[Progress], None] | None = None,
+    ) -> Archive:
+        """Searches until a limit is reached or Ctrl-C is pressed.
+
+        Args:
+            stopping: the limits.
+            on_generation: called with the progress after every generation.
+
+        Returns:
+            The archive, whatever ended the search; `stopped` tells which limit it was.
+        """
+        start, generation = time.perf_counter(), 0
+        halves = [range(0, self.settings.demes, 2), range(1, self.settings.demes, 2)]
+        with ThreadPoolExecutor(1) as evaluator:
+            pending: list[tuple[Sequence[int], list, Future]] = []
+            try:
+                self._demes = [[] for _ in range(self.settings.demes)]
+                while True:
+                    for half in halves:
+                        bred = [self._breed(deme) for deme in half]
+                        if pending:
+                            self._replace(*pending.pop())
+                        trees = [child for brood in bred for child in brood]
+                        job = evaluator.submit(self._evaluate, trees, self._bounds(), generation)
+                        pending.append((half, bred, job))
+                    generation += 1
+                    progress = self._progress(generation, time.perf_counter() - start)
+                    if on_generation:
+                        on_generation(progress)
+                    self.stopped = stopping.reason(progress)
+                    if self.stopped:
+                        break
+                self._replace(*pending.pop())
+            except KeyboardInterrupt:
+                self.stopped = "interrupted"
+        return self.archive
+
+    def _breed(self, number: int) -> list[Individual]:
+        """New individuals, not yet evaluated, none of them known."""
+        deme, settings = self._demes[number], self.settings
+        if not deme:
+            return self._collect(self._random_trees, 2 * settings.population)
+        scores = self._scores(deme)
+        entrants = self._numbers.integers(
+            len(deme), size=(4 * settings.offspring, settings.tournament)
+        )
+        # One column of winners for first, one for second parents.
+        winners = iter(entrants[np.arange(len(entrants)), scores[entrants].argmin(axis=1)].tolist())
+
+        def children():
+            for first, second in zip(winners, winners):
+                if self._variation.random.random() < settings.crossover:
+                    yield self._variation.cross(deme[first].tree, deme[second].tree)
+                else:
+                    yield self._variation.mutate(deme[first].tree)
+
+        return self._collect(children, settings.offspring)
+
+    def _random_trees(self):
+        while True:
+            yield self._variation.random_tree(self._variation.random.randint(2, 10))
+
+    def _collect(self, trees: Callable, wanted: int) -> list[Individual]:
+        bred = []
+        for attempt, tree in enumerate(trees()):
+            if len(bred) == wanted or attempt == 8 * wanted:
+                break
+            if tree is None:
+                continue
+            complexity = self.complexity(tree)
+            if complexity > self.settings.max_complexity:
+                continue
+            key = self.fingerprint(tree)
+            # A form known at no higher complexity needs no second evaluation.
+            if key == 0 or self._known.get(key, np.inf) <= complexity:
+                continue
+            self._known[key] = complexity
+            bred.append(Individual(tree, complexity, key, np.inf))
+        return bred
+
+    def _bounds(self) -> Callable[[float], float]:
+        """Loss that counts as promising at a complexity, as known now."""
+        front = self.archive.front()
+        complexities = np.array([i.complexity for i in front])
+        losses = np.array([i.loss for i in front])
+
+        def bound(complexity: float) -> float:
+            at = np.searchsorted(complexities, complexity, side="right") - 1
+            return losses[at] if at >= 0 else np.inf
+
+        return bound
+
+    def _evaluate(
+        self, bred: list[Individual], bound: Callable[[float], float], generation: int
+    ) -> list[tuple[gp.PrimitiveTree, float]]:
+        """Trees and losses, the constants of the most promising refined."""
+        trees = [individual.tree for individual in bred]
+        losses = self.engine.losses(trees)
+        evaluated = list(zip(trees, losses.tolist()))
+        promise = [
+            (losses[k] / bound(bred[k].complexity), k)
+            for k, tree in enumerate(trees)
+            if np.isfinite(losses[k]) and any(node.code == CONSTANT_CODE for node in tree)
+        ]
+        best = [k for _, k in sorted(promise)[: int(self.settings.refined * len(trees)) + 1]]
+        refined, refined_losses = refine(
+            self.engine,
+            [trees[k] for k in best],
+            rounds=self.settings.rounds,
+            skip=generation * self.engine.lanes,
+        )
+        for k, tree, loss in zip(best, refined, refined_losses.tolist()):
+            evaluated[k] = (tree, loss)
+        return evaluated
+
+    def _replace(self, half: Sequence[int], bred: list[list[Individual]], job: Future) -> None:
+        """Puts evaluated offspring in the place of the oldest members."""
+        evaluated = iter(job.result())
+        self.evaluations += sum(map(len, bred))
+        moved = False
+        for number, brood in zip(half, bred):
+            born = []
+            for individual in brood:
+                tree, loss = next(evaluated)
+                if not np.isfinite(loss):
+                    continue
+                child = Individual(tree, individual.complexity, individual.fingerprint, loss)
+                born.append(child)
+                moved |= loss < 0.9 * self.archive.loss_at(child.complexity)
+                self.archive.add(child)
+            deme = (self._demes[number] + born)[-self.settings.population :]
+            self._demes[number] = self._immigrate(deme)
+            for child in born:
+                self._crowd[child.complexity] = self._crowd.get(child.complexity, 0) + 1
+        total = sum(self._crowd.values())
+        if total > 20 * self.settings.population:
+            self._crowd = {c: n / 2 for c, n in self._crowd.items()}
+        self._settled = 0 if moved else self._settled + 1
+
+    def _immigrate(self, deme: list[Individual]) -> list[Individual]:
+        front = self.archive.front()
+        if not front or not deme:
+            return deme
+        for _ in range(self.settings.migrants):
+            migrant = front[self._variation.random.randrange(len(front))]
+            deme[self._variation.random.randrange(len(deme))] = migrant
+        return deme
+
+    def _scores(self, deme: list[Individual]) -> np.ndarray:
+        """What tournaments compare: log-loss, and a handicap for crowded complexities."""
+        total = max(sum(self._crowd.values()), 1)
+        crowd = [self._crowd.get(individual.complexity, 0) for individual in deme]
+        losses = np.array([individual.loss for individual in deme])
+        return np.log(losses + 1e-12) + self.settings.parsimony / total * np.array(crowd)
+
+    def _progress(self, generation: int, seconds: float) -> Progress:
+        front = self.archive.front()
+        loss, formula = np.inf, ""
+        if front:
+            loss, formula = front[-1].loss, str(front[-1].tree)
+        return Progress(generation, self.evaluations, seconds, loss, formula, self._settled // 2)

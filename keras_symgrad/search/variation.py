@@ -1,0 +1,181 @@
+"""Variation: how new trees are made from old ones.
+
+DEAP's own mutations draw from Python's global random numbers and know no constants that can be
+refined; these take a generator of their own, so that a seed decides everything and nothing
+outside is touched. They work on DEAP's `PrimitiveTree` and return new trees.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from deap import gp
+
+from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, Constant
+
+Nodes = list[gp.Primitive | gp.Terminal]
+
+# Relative frequencies. Growing by a node and shrinking by one keep the balance; crossover
+# mixes what two trees have found.
+MUTATIONS = {
+    "insert": 5.0,
+    "delete": 2.0,
+    "point": 3.0,
+    "subtree": 1.0,
+    "hoist": 0.5,
+    "constant": 1.0,
+    "swap": 0.5,
+}
+
+
+class Variation:
+    """Random trees, mutations and crossover over an alphabet.
+
+    Args:
+        alphabet: operators and variables.
+        seed: of the random numbers.
+        max_nodes: no tree gets more nodes than this.
+
+    Example:
+
+    >>> from keras_symgrad.operators import OperatorSet
+    >>> variation = Variation(Alphabet(OperatorSet("arithmetic"), ["x1", "x2"]), seed=1)
+    >>> tree = variation.random_tree(5)
+    >>> len(tree), len(variation.insert(tree)) > len(tree)
+    (5, True)
+    """
+
+    def __init__(self, alphabet: Alphabet, seed: int, max_nodes: int = 40):
+        self.alphabet = alphabet
+        self.random = Random(seed)
+        self.max_nodes = max_nodes
+        primitives = list(alphabet.primitives.values())
+        self._by_arity = {
+            arity: [p for p in primitives if p.arity == arity]
+            for arity in sorted({p.arity for p in primitives})
+        }
+        self._arities = list(self._by_arity)
+        self._kinds = list(MUTATIONS)
+        self._weights = [sum(list(MUTATIONS.values())[: k + 1]) for k in range(len(MUTATIONS))]
+
+    def random_tree(self, nodes: int) -> gp.PrimitiveTree:
+        """A random tree of that many nodes, or one more or less where no tree has so many."""
+        return gp.PrimitiveTree(self._grow(nodes))
+
+    def mutate(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        """A mutated copy, or `None` where the mutation that was drawn does not apply."""
+        kind = self.random.choices(self._kinds, cum_weights=self._weights)[0]
+        return getattr(self, kind)(tree)
+
+    def cross(self, tree: gp.PrimitiveTree, other: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        """The tree with one subtree replaced by one of the other tree."""
+        taken = self._span(other, self._place(other))
+        return self._replaced(tree, self._span(tree, self._place(tree)), other[taken])
+
+    def subtree(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        """A random subtree in place of one that is there."""
+        span = self._span(tree, self._place(tree))
+        return self._replaced(tree, span, self._grow(self.random.randint(1, 7)))
+
+    def hoist(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        """A subtree in place of the subtree that it stands in."""
+        span = self._span(tree, self._place(tree))
+        if span.stop - span.start < 2:
+            return None
+        inner = self._span(tree, self.random.randrange(span.start + 1, span.stop))
+        return self._replaced(tree, span, tree[inner])
+
+    def point(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        """One node replaced by another of the same arity."""
+        at = self.random.randrange(len(tree))
+        node = tree[at]
+        new = self.random.choice(self._by_arity[node.arity]) if node.arity else self._leaf()
+        return None if new is node else self._replaced(tree, slice(at, at + 1), [new])
+
+    def insert(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        """An operator between a subtree and what it stands in, other arguments being leaves."""
+        span = self._span(tree, self.random.randrange(len(tree)))
+        operator = self._operator()
+        at = self.random.randrange(operator.arity)
+        arguments = [[self._leaf()] for _ in range(operator.arity)]
+        arguments[at] = tree[span]
+        return self._replaced(tree, span, [operator, *(n for part in arguments for n in part)])
+
+    def delete(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        """An operator replaced by one of its arguments."""
+        inner = [at for at, node in enumerate(tree) if node.arity]
+        if not inner:
+            return None
+        span = self._span(tree, self.random.choice(inner))
+        return self._replaced(tree, span, self.random.choice(self._arguments(tree, span)))
+
+    def swap(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        """Two arguments of one operator exchanged."""
+        inner = [at for at, node in enumerate(tree) if node.arity > 1]
+        if not inner:
+            return None
+        span = self._span(tree, self.random.choice(inner))
+        arguments = self._arguments(tree, span)
+        self.random.shuffle(arguments)
+        return self._replaced(
+            tree, span, [tree[span.start], *(n for part in arguments for n in part)]
+        )
+
+    def constant(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        """One constant scaled by a factor, sometimes with its sign changed."""
+        constants = [at for at, node in enumerate(tree) if node.code == CONSTANT_CODE]
+        if not constants:
+            return None
+        at = self.random.choice(constants)
+        factor = self.random.lognormvariate(0.0, 0.5) * self.random.choice((1, 1, 1, 1, -1))
+        return self._replaced(tree, slice(at, at + 1), [Constant(tree[at].value * factor)])
+
+    def _grow(self, nodes: int) -> Nodes:
+        if nodes <= 1:
+            return [self._leaf()]
+        arities = [arity for arity in self._arities if arity < nodes] or self._arities[:1]
+        operator = self.random.choice(self._by_arity[self.random.choice(arities)])
+        left = max(nodes - 1, operator.arity)
+        grown: Nodes = [operator]
+        for remaining in range(operator.arity, 0, -1):
+            most = left - remaining + 1
+            share = most if remaining == 1 else self.random.randint(1, most)
+            grown += self._grow(share)
+            left -= share
+        return grown
+
+    def _leaf(self) -> gp.Terminal:
+        if self.random.random() < 0.2:
+            return Constant(self.random.gauss(0.0, 2.0))
+        return self.random.choice(self.alphabet.variables)
+
+    def _operator(self) -> gp.Primitive:
+        return self.random.choice(self._by_arity[self.random.choice(self._arities)])
+
+    def _place(self, tree: gp.PrimitiveTree) -> int:
+        """A node, inner nodes nine times in ten: leaves are half of all and say little."""
+        at = self.random.randrange(len(tree))
+        if tree[at].arity or self.random.random() < 0.1:
+            return at
+        return self.random.choice([k for k, node in enumerate(tree) if node.arity] or [0])
+
+    @staticmethod
+    def _span(tree: gp.PrimitiveTree, start: int) -> slice:
+        end, open_ = start, 1
+        while open_:
+            open_ += tree[end].arity - 1
+            end += 1
+        return slice(start, end)
+
+    def _arguments(self, tree: gp.PrimitiveTree, span: slice) -> list[Nodes]:
+        arguments, at = [], span.start + 1
+        while at < span.stop:
+            argument = self._span(tree, at)
+            arguments.append(tree[argument])
+            at = argument.stop
+        return arguments
+
+    def _replaced(self, tree: Nodes, span: slice, nodes: Nodes) -> gp.PrimitiveTree | None:
+        if len(tree) - (span.stop - span.start) + len(nodes) > self.max_nodes:
+            return None
+        return gp.PrimitiveTree([*tree[: span.start], *nodes, *tree[span.stop :]])

@@ -1,0 +1,236 @@
+"""The published classifier systems, as data generators.
+
+Each system is one SymPy expression, a threshold and a box. Its labels are those of the
+publication: a point is positive where the concept, blurred by one per cent of noise, is above the
+threshold. This room knows SymPy and NumPy and nothing of networks, so that what it says of a
+concept is independent of what a network learned.
+
+Source: Wetzel, arXiv 2401.04978, section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+
+def real_symbols(names: Sequence[str]) -> tuple[sympy.Symbol, ...]:
+    """SymPy symbols declared real, as derivatives of `Abs` and `sign` need them.
+
+    Args:
+        names: the names of the variables; any text is allowed.
+
+    Returns:
+        One symbol for each name, in the same order.
+
+    Example:
+
+    >>> real_symbols(["x1", "petal length (cm)"])
+    (x1, petal length (cm))
+    """
+    return tuple(sympy.Symbol(name, real=True) for name in names)
+
+
+@dataclass(frozen=True)
+class System:
+    """A concept g, the threshold c of its labels, and the box that its points fill.
+
+        label = (g(x) * N(1, 0.01) > c)
+
+    Args:
+        id: short name of the system, as published.
+        expression: g as a SymPy expression in real symbols.
+        threshold: c.
+        box: lowest and highest value of each variable.
+        names: the variables' names, in the order of the columns.
+
+    Example:
+
+    >>> ellipse = SYSTEMS["A1"]
+    >>> ellipse.expression, ellipse.threshold
+    (x1**2 + 2*x2**2, 1.0)
+    >>> ellipse.sample(3, seed=0).shape
+    (3, 2)
+
+    Reference: Wetzel, arXiv 2401.04978, section 4.
+    """
+
+    id: str
+    expression: sympy.Expr
+    threshold: float
+    box: tuple[tuple[float, float], ...]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.box) != len(self.names):
+            raise ValueError(
+                f"A `System` has one interval in `box` for each of its {len(self.names)} names. "
+                f"Received: box={self.box}"
+            )
+        unknown = self.expression.free_symbols - set(self.variables)
+        if unknown:
+            raise ValueError(
+                f"The expression of system '{self.id}' may only use the real symbols "
+                f"{list(self.names)}. Received also: {sorted(map(str, unknown))}"
+            )
+
+    @property
+    def variables(self) -> tuple[sympy.Symbol, ...]:
+        """The variables as SymPy symbols, in the order of the columns."""
+        return real_symbols(self.names)
+
+    def sample(self, rows: int, seed: int = 0) -> np.ndarray:
+        """Points drawn uniformly from the box.
+
+        Args:
+            rows: number of points.
+            seed: of the random numbers.
+
+        Returns:
+            float64 points of shape `(rows, variables)`.
+        """
+        low, high = np.array(self.box, dtype=np.float64).T
+        return np.random.default_rng(seed).uniform(low, high, size=(rows, len(self.names)))
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """The concept g at each point.
+
+        Args:
+            x: points of shape `(rows, variables)`.
+
+        Returns:
+            float64 values of shape `(rows,)`.
+        """
+        return self._evaluators[0](x)
+
+    def gradients(self, x: np.ndarray) -> np.ndarray:
+        """The gradient of g at each point, from `sympy.diff`.
+
+        Args:
+            x: points of shape `(rows, variables)`.
+
+        Returns:
+            float64 gradients of shape `(rows, variables)`.
+        """
+        return np.stack([partial(x) for partial in self._evaluators[1:]], axis=1)
+
+    def labels(self, x: np.ndarray, seed: int = 0, noise: float = 0.01) -> np.ndarray:
+        """Labels as the publication makes them.
+
+        Args:
+            x: points of shape `(rows, variables)`.
+            seed: of the noise.
+            noise: standard deviation of the factor on g; 0 gives exact labels.
+
+        Returns:
+            float32 labels, 0 or 1, of shape `(rows,)`.
+        """
+        values = self.values(x)
+        blur = np.random.default_rng(seed).normal(1.0, noise, size=values.shape)
+        return (values * blur > self.threshold).astype(np.float32)
+
+    @cached_property
+    def _evaluators(self) -> list:
+        return rowwise(
+            [self.expression, *(self.expression.diff(v) for v in self.variables)], self.names
+        )
+
+
+def rowwise(expressions: Sequence[sympy.Expr], names: Sequence[str]) -> list:
+    """SymPy expressions as NumPy functions of points, one float64 value a row.
+
+    Symbols are matched by name, so an expression whose symbols were not declared real is read as
+    one whose symbols were.
+
+    Args:
+        expressions: SymPy expressions in the named variables.
+        names: the names, in the order of the columns.
+
+    Returns:
+        One function `(rows, variables) -> (rows,)` for each expression.
+
+    Raises:
+        ValueError: an expression holds a symbol that is not among `names`.
+
+    Example:
+
+    >>> x1, x2 = sympy.symbols("x1 x2")
+    >>> value, constant = rowwise([x1 * x2, sympy.Integer(3)], ["x1", "x2"])
+    >>> value(np.array([[2.0, 5.0]])), constant(np.array([[2.0, 5.0]]))
+    (array([10.]), array([3.]))
+    """
+    # Names such as "petal length (cm)" are no Python identifiers, so the code sees plain ones.
+    columns = {s: sympy.Symbol(f"column_{k}", real=True) for k, s in enumerate(real_symbols(names))}
+
+    def evaluator(expression: sympy.Expr):
+        expression = with_real_symbols(expression, names)
+        code = sympy.lambdify(
+            list(columns.values()),
+            expression.xreplace(columns),
+            modules=["numpy", "scipy"],
+        )
+
+        def values(x: np.ndarray) -> np.ndarray:
+            x = np.asarray(x, dtype=np.float64)
+            with np.errstate(all="ignore"):
+                result = np.asarray(code(*x.T))
+            # A constant comes back as one number, a root of a negative one may come back complex.
+            if np.iscomplexobj(result):
+                result = np.where(result.imag == 0, result.real, np.nan)
+            return np.broadcast_to(result.astype(np.float64), (len(x),)).copy()
+
+        return values
+
+    return [evaluator(expression) for expression in expressions]
+
+
+def with_real_symbols(expression: sympy.Expr, names: Sequence[str]) -> sympy.Expr:
+    """The same expression in symbols declared real, matched by name.
+
+    Args:
+        expression: a SymPy expression in the named variables.
+        names: the names of the variables.
+
+    Returns:
+        The expression in `real_symbols(names)`.
+
+    Raises:
+        ValueError: the expression holds a symbol that is not among `names`.
+    """
+    real = {symbol.name: symbol for symbol in real_symbols(names)}
+    unknown = sorted({s.name for s in expression.free_symbols} - set(real))
+    if unknown:
+        raise ValueError(
+            f"Expected an expression in the variables {list(names)}. "
+            f"Received also the symbols {unknown} in: {expression}"
+        )
+    return expression.xreplace({s: real[s.name] for s in expression.free_symbols})
+
+
+def _published() -> dict[str, System]:
+    x1, x2, x3, x4, x5, x6 = x = real_symbols([f"x{k}" for k in range(1, 7)])
+    table = [
+        ("A1", x1**2 + 2 * x2**2, 1.0, [(-1, 1)] * 2),
+        ("A", x1**2 + 3 * x1 * x2 + 2 * x2**2, 5.0, [(-2, 0)] * 2),
+        ("B", x1**2 + sympy.sin(x2 + x3), 1.0, [(-2, 0)] * 3),
+        ("C", sympy.exp(x1 - x2) - sympy.pi * x3, 1.0, [(-1, 1)] * 3),
+        ("D", x1 * sympy.exp(-(x2**2 + x3**2) / 2), 0.2, [(0, 2), (-2, 2), (-2, 2)]),
+        ("E", x1 * x2 / ((x3 - x4) ** 2 + (x5 - x6) ** 2), 1.0, [(0, 2)] * 6),
+    ]
+    return {
+        id: System(
+            id,
+            expression,
+            threshold,
+            tuple((float(low), float(high)) for low, high in box),
+            tuple(s.name for s in x[: len(box)]),
+        )
+        for id, expression, threshold, box in table
+    }
+
+
+SYSTEMS: dict[str, System] = _published()

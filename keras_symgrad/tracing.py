@@ -1,0 +1,240 @@
+"""What happens inside a model while it runs: which layer received what and returned what.
+
+A Keras model of any kind (functional, Sequential, subclassed, nested) is run once on a few rows
+while the calls of its layers are listened to. Listening puts a wrapper on each layer for the time
+of that one run and takes it off again whatever happens; the model is left as it was found.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+# Two threads that listen to one model at a time would take off each other's wrappers.
+_LISTENING = threading.RLock()
+_ABSENT = object()
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of one layer or operation during a run of a model.
+
+    Args:
+        operation: the layer, or the operation of a functional model such as `keras.ops.sigmoid`.
+        inputs: its first argument.
+        output: what it returned.
+        preactivation: what it returns with its `activation` left out; `None` if it has none.
+    """
+
+    operation: Any
+    inputs: Any
+    output: Any
+    preactivation: Any
+
+
+def operations_of(model: keras.Layer) -> dict[str, Any]:
+    """All layers and operations inside a model, by their path of names.
+
+    Args:
+        model: any Keras model or layer.
+
+    Returns:
+        `{"encoder/latent": layer, ...}` in the order of the model. The model itself is not in it.
+
+    Example:
+
+    >>> inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="a")], name="in")
+    >>> list(operations_of(keras.Sequential([inner, keras.layers.Dense(1, name="b")])))
+    ['in', 'in/a', 'b']
+    """
+    found: dict[str, Any] = {}
+
+    def visit(parent: Any, path: str) -> None:
+        # Only a functional model knows plain operations; `layers` leaves them out.
+        children = [*getattr(parent, "operations", ()), *getattr(parent, "_layers", ())]
+        for child in children:
+            own = f"{path}{child.name}"
+            if isinstance(child, keras.layers.InputLayer) or child in found.values():
+                continue
+            # Sequential models keep a functional twin of themselves among their layers.
+            if isinstance(parent, keras.Sequential) and child is getattr(
+                parent, "_functional", None
+            ):
+                continue
+            found[own] = child
+            visit(child, f"{own}/")
+
+    visit(model, "")
+    return found
+
+
+def run(model: keras.Layer, x: tf.Tensor, operations: Sequence[Any]) -> tuple[Any, list[Call]]:
+    """Runs a model in inference mode and listens to the calls of some of its operations.
+
+    Args:
+        model: any Keras model or layer.
+        x: points of shape `(rows, columns)`.
+        operations: the layers and operations to listen to.
+
+    Returns:
+        The model's output, and the calls in the order in which they ended: an inner layer before
+        the model around it.
+    """
+    with _listening(operations) as calls:
+        # Layers whose `call` takes no `training` argument are fine with it too.
+        output = model(_as_declared(model, x), training=False)
+    return output, calls
+
+
+def _as_declared(model: keras.Layer, x: tf.Tensor) -> Any:
+    """The tensor in the structure of a functional model's inputs, such as `{"points": x}`."""
+    # A model that was never called as a layer raises where it has no `input`.
+    structure = getattr(model, "input", None)
+    return tf.nest.pack_sequence_as(structure, [x]) if tf.nest.is_nested(structure) else x
+
+
+@contextmanager
+def _listening(operations: Sequence[Any]) -> Iterator[list[Call]]:
+    calls: list[Call] = []
+
+    def listener(operation: Any, original: Callable) -> Callable:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            output = original(*args, **kwargs)
+            inputs = args[0] if args else next(iter(kwargs.values()), None)
+            bare = _without_activation(operation, original, args, kwargs)
+            calls.append(Call(operation, inputs, output, bare))
+            return output
+
+        return call
+
+    with _LISTENING:
+        before = [operation.__dict__.get("call", _ABSENT) for operation in operations]
+        try:
+            # Past Keras's own `__setattr__`, which would track the wrapper as a part of the model.
+            for operation in operations:
+                operation.__dict__["call"] = listener(operation, operation.call)
+            yield calls
+        finally:
+            for operation, call in zip(operations, before, strict=True):
+                _put_back(operation, "call", call)
+
+
+def _without_activation(operation: Any, call: Callable, args: tuple, kwargs: dict) -> Any:
+    """The operation's output with `activation` replaced by the identity for this one call."""
+    if not callable(getattr(operation, "activation", None)):
+        return None
+    before = operation.__dict__.get("activation", _ABSENT)
+    operation.__dict__["activation"] = lambda x: x
+    try:
+        return call(*args, **kwargs)
+    finally:
+        _put_back(operation, "activation", before)
+
+
+def _put_back(operation: Any, name: str, value: Any) -> None:
+    if value is _ABSENT:
+        operation.__dict__.pop(name, None)
+    else:
+        operation.__dict__[name] = value
+
+
+@dataclass(frozen=True)
+class Target:
+    """The call that holds a neuron, found in a first run of the model.
+
+    Args:
+        path: of the layer in the model, such as `"encoder/latent"`.
+        call: as it was in the first run.
+        index: which of the layer's calls in one run it is.
+        is_output: whether it returns the model's own output.
+    """
+
+    path: str
+    call: Call
+    index: int
+    is_output: bool
+
+    def again(self, model: keras.Layer, x: tf.Tensor) -> Call:
+        """The same call in a new run of the model.
+
+        Args:
+            model: the model in which the target was found.
+            x: points of shape `(rows, columns)`.
+
+        Returns:
+            The call.
+
+        Raises:
+            ValueError: the layer runs in a `tf.function` of its own, out of reach.
+        """
+        _, calls = run(model, x, [self.call.operation])
+        if self.index < len(calls) and _within_reach(calls[self.index].output):
+            return calls[self.index]
+        raise ValueError(
+            f"Layer '{self.path}' of '{model.name}' is called inside a `tf.function`, where its "
+            "value is out of reach. Remove the decorator from the model's `call`."
+        )
+
+
+def find(model: keras.Layer, x: tf.Tensor, layer: str | None) -> tuple[Any, Target | None]:
+    """Runs a model once and finds the call of a layer.
+
+    Args:
+        model: any Keras model or layer.
+        x: a few rows to run it on, of shape `(rows, columns)`.
+        layer: name of a layer or path of names; `None` for the layer that makes the model's output.
+
+    Returns:
+        The model's output, and the target; `None` if no layer makes the output, but plain code.
+
+    Raises:
+        ValueError: the name is that of no layer or of several, or the layer is not called once.
+    """
+    operations = operations_of(model)
+    output, calls = run(model, x, list(operations.values()))
+    if layer is None:
+        paths = {id(operation): path for path, operation in operations.items()}
+        results = tf.nest.flatten(output)
+        # Inner layers end before the models around them: the first one is the deepest.
+        for call in calls:
+            if len(results) == 1 and call.output is results[0]:
+                own = [other for other in calls if other.operation is call.operation]
+                return output, Target(paths[id(call.operation)], call, own.index(call), True)
+        return output, None
+    path = _path(model, operations, layer)
+    own = [call for call in calls if call.operation is operations[path]]
+    if len(own) != 1 or not _within_reach(own[0].output):
+        raise ValueError(
+            f"Expected a layer that is called once in a run of the model. '{path}' of "
+            f"'{model.name}' is called {len(own)} times; one inside a `tf.function` is out of "
+            "reach. Choose another layer, or remove the decorator from the model's `call`."
+        )
+    return output, Target(path, own[0], 0, own[0].output is tf.nest.flatten(output)[0])
+
+
+def _path(model: keras.Layer, operations: dict[str, Any], layer: str) -> str:
+    if layer in operations:
+        return layer
+    matches = [path for path in operations if path.endswith(f"/{layer}")]
+    if len(matches) != 1:
+        problem = "is the name of several layers" if matches else "does not exist"
+        raise ValueError(
+            f"Layer '{layer}' {problem} in '{model.name}'. Choose one of: "
+            f"{', '.join(matches or operations)}. Received: layer={layer!r}"
+        )
+    return matches[0]
+
+
+def _within_reach(output: Any) -> bool:
+    """Whether tensors belong to this run; a `tf.function` inside keeps its own to itself."""
+    tensors = tf.nest.flatten(output)
+    if tf.executing_eagerly():
+        return all(hasattr(tensor, "numpy") for tensor in tensors)
+    graph = tf.compat.v1.get_default_graph()
+    return all(tensor.graph is graph for tensor in tensors)
