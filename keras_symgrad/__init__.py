@@ -1,0 +1,78 @@
+"""Reads the formula that a neuron of a trained Keras model has learned.
+
+This is the list of public names. Each is imported when it is first used: TensorFlow, SymPy and
+DEAP together take seconds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_symgrad.engine.evaluation import Engine
+    from keras_symgrad.expressions.complexity import Complexity
+    from keras_symgrad.formula import Formula, ParetoFront
+    from keras_symgrad.gradients import GradientField
+    from keras_symgrad.interpretation import Interpretation, interpret
+    from keras_symgrad.layers import SymbolicLayer
+    from keras_symgrad.neurons import Neuron
+    from keras_symgrad.operators import Operator, OperatorSet
+    from keras_symgrad.phi import MonotoneFit
+    from keras_symgrad.rule import Rule
+    from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
+    from keras_symgrad.search.stopping import Stopping
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Complexity",
+    "Engine",
+    "Formula",
+    "GeneticSearch",
+    "GeneticSettings",
+    "GradientField",
+    "Interpretation",
+    "MonotoneFit",
+    "Neuron",
+    "Operator",
+    "OperatorSet",
+    "ParetoFront",
+    "Rule",
+    "Stopping",
+    "SymbolicLayer",
+    "__version__",
+    "interpret",
+]
+
+_ROOMS = {
+    "Complexity": "expressions.complexity",
+    "Engine": "engine.evaluation",
+    "Formula": "formula",
+    "GeneticSearch": "search.genetic",
+    "GeneticSettings": "search.genetic",
+    "GradientField": "gradients",
+    "Interpretation": "interpretation",
+    "MonotoneFit": "phi",
+    "Neuron": "neurons",
+    "Operator": "operators",
+    "OperatorSet": "operators",
+    "ParetoFront": "formula",
+    "Rule": "rule",
+    "Stopping": "search.stopping",
+    "SymbolicLayer": "layers",
+    "interpret": "interpretation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'keras_symgrad' has no attribute '{name}'")
+    found = getattr(import_module(f"keras_symgrad.{_ROOMS[name]}"), name)
+    # From now on it is found without asking here.
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

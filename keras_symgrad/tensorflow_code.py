@@ -32,21 +32,33 @@ def tensorflow_code(
     """
     from keras_symgrad import fast_math
 
-    namespace = fast_math.EXTREMES | (fast_math.FAST_MATH if fast else {})
+    namespace = fast_math.EXTREMES | (fast_math.FAST_MATH if fast else {}) | {"like": _like}
     floats = [with_float_constants(expression) for expression in expressions]
-    printer = _Printer(namespace)
+    printer = _Printer(namespace, symbols[0])
     return sympy.lambdify(
         symbols, floats, modules=[namespace, "tensorflow"], printer=printer, cse=True
     )
 
 
-class _Printer(TensorflowPrinter):
-    """SymPy's printer for TensorFlow, which has no place of its own for other functions."""
+def _like(number: float, argument: object) -> object:
+    """The number in the dtype of a tensor."""
+    import tensorflow as tf
 
-    def __init__(self, namespace: dict[str, Callable]):
+    return tf.constant(number, argument.dtype) if tf.is_tensor(argument) else number
+
+
+class _Printer(TensorflowPrinter):
+    """SymPy's printer for TensorFlow, which has no place of its own for other functions.
+
+    Inside a `tf.function` TensorFlow takes the dtype from the first operand, which is int32 or
+    float32 if that is a number. Such numbers are printed in the dtype of the first argument.
+    """
+
+    def __init__(self, namespace: dict[str, Callable], argument: sympy.Symbol):
         # Without these `lambdify` cannot import what the code names.
         super().__init__({"fully_qualified_modules": False, "inline": True})
         self._namespace = namespace
+        self._argument = argument
 
     def _print_Function(self, expression: sympy.Function) -> str:
         name = type(expression).__name__
@@ -55,6 +67,32 @@ class _Printer(TensorflowPrinter):
         return f"{name}({', '.join(map(self._print, expression.args))})"
 
     _print_Max = _print_Min = _print_Function
+
+    def _print_typed(self, expression: sympy.Expr) -> str:
+        text = self._print(expression)
+        return f"like({text}, {self._argument})" if expression.is_number else text
+
+    def _print_call(self, name: str, arguments: Sequence[sympy.Expr]) -> str:
+        return f"{self._module_format(name)}({', '.join(map(self._print_typed, arguments))})"
+
+    def _print_Pow(self, power: sympy.Pow) -> str:
+        if not power.base.is_number:
+            return super()._print_Pow(power)
+        return self._print_call("tensorflow.math.pow", power.args)
+
+    def _print_atan2(self, angle: sympy.atan2) -> str:
+        return self._print_call("tensorflow.math.atan2", angle.args)
+
+    def _print_Relational(self, relation: sympy.Rel) -> str:
+        return self._print_call(self.mapping[type(relation)], relation.args)
+
+    def _print_Piecewise(self, pieces: sympy.Piecewise) -> str:
+        (value, condition), *rest = pieces.args
+        # SymPy's own is zero where no condition holds, though the expression is undefined there.
+        rest = sympy.Piecewise(*rest) if rest else sympy.nan
+        where = self._module_format("tensorflow.where")
+        branches = f"{self._print_typed(value)}, {self._print_typed(rest)}"
+        return f"{where}({self._print(condition)}, {branches})"
 
 
 def with_float_constants(expression: sympy.Expr) -> sympy.Expr:

@@ -12,6 +12,7 @@ from deap import gp
 
 from keras_symgrad.engine import interpreter
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
+from keras_symgrad.expressions.trees import Variable
 from keras_symgrad.operators import OperatorSet
 
 # Rows that are walked at once: a chunk's buffers then stay in the cache.
@@ -101,6 +102,20 @@ class Engine:
         """Ends the threads."""
         if self._threads:
             self._threads.shutdown()
+
+    def compile(self) -> None:
+        """Compiles the programs for losses and for constants, both at once.
+
+        They are compiled by their first call in any case, one after the other.
+        """
+        leaf = gp.PrimitiveTree([Variable(0, "")])
+        with ThreadPoolExecutor(2) as threads:
+            jobs = [
+                threads.submit(self.losses, [leaf]),
+                threads.submit(lambda: self.normal_equations(self.constant_tapes([leaf]), 1)),
+            ]
+        for job in jobs:
+            job.result()
 
     def losses(self, trees: Sequence[gp.PrimitiveTree]) -> np.ndarray:
         """The loss of every tree, shape `(trees,)`."""

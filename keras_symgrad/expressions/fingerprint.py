@@ -21,6 +21,7 @@ from zlib import crc32
 import sympy
 from deap import gp
 
+from keras_symgrad.expressions.canonical import canonical
 from keras_symgrad.expressions.trees import Constant, Variable
 from keras_symgrad.operators import Operator, OperatorSet
 
@@ -39,32 +40,33 @@ _SYMMETRIC = (sympy.Max, sympy.Min)
 class Fingerprint:
     """Maps trees over an operator set to integers, equal inside the equivalence class.
 
-    Trees have equal fingerprints when one becomes the other by the rules of algebra (order and
-    grouping of sums and products, powers, quotients, parity of sin, cos and the like), by
-    combining constants, by rounding constants to three digits, or by what does not change a
-    concept: an added constant, a constant factor of either sign, a reciprocal, and strictly
-    monotone functions around the whole. The converse does not hold: trees that are equal for a
-    deeper reason may differ.
+        Trees have equal fingerprints when one becomes the other by the rules of algebra (order and
+        grouping of sums and products, powers, quotients, parity of sin, cos and the like), by
+        combining constants, by rounding constants to three digits, or by what does not change a
+        concept: an added constant, a constant factor of either sign, a reciprocal, and strictly
+        monotone functions around the whole. The converse does not hold: trees that are equal for a
+        deeper reason may differ.
 
-    The domain is not looked at: log(f) and f have one fingerprint, although log(f) is not a
-    number where f is negative. A *finite* loss is therefore shared by all trees of one
-    fingerprint, a failed evaluation is not.
+        The domain is not looked at: log(f) and f have one fingerprint, although log(f) is not a
+        number where f is negative. A *finite* loss is therefore shared by all trees of one
+        fingerprint, a failed evaluation is not.
 
-    Args:
-        operators: the set that the trees are made of.
-        signed: whether f and -f shall differ. Then only added constants drop out.
+        Args:
+            operators: the set that the trees are made of.
+            signed: whether f and -f shall differ. Then only added constants drop out.
 
-    Example:
+        Example:
 
-    >>> from keras_symgrad.expressions.trees import Alphabet
-    >>> alphabet = Alphabet(OperatorSet("add, mul, div, exp"), ["x1", "x2"])
-    >>> fingerprint = Fingerprint(alphabet.operators)
-    >>> one = alphabet.tree(["exp", "div", 0, 1])
-    >>> other = alphabet.tree(["add", 3.0, "mul", -2.0, "div", 1, 0])
-    >>> fingerprint(one) == fingerprint(other)
-    True
-    >>> fingerprint(one) == fingerprint(alphabet.tree(["mul", 0, 1]))
-    False
+        >>> from keras_symgrad.expressions.canonical import canonical
+    from keras_symgrad.expressions.trees import Alphabet
+        >>> alphabet = Alphabet(OperatorSet("add, mul, div, exp"), ["x1", "x2"])
+        >>> fingerprint = Fingerprint(alphabet.operators)
+        >>> one = alphabet.tree(["exp", "div", 0, 1])
+        >>> other = alphabet.tree(["add", 3.0, "mul", -2.0, "div", 1, 0])
+        >>> fingerprint(one) == fingerprint(other)
+        True
+        >>> fingerprint(one) == fingerprint(alphabet.tree(["mul", 0, 1]))
+        False
     """
 
     def __init__(self, operators: OperatorSet, *, signed: bool = False):
@@ -82,6 +84,20 @@ class Fingerprint:
         Returns:
             A number that is the same in every process; 0 for a constant tree.
         """
+        try:
+            values, children = self._evaluate(tree)
+        except _NotANumberError:
+            return 0
+        if type(values[0]) is float:
+            return 0
+        if self.signed:
+            return _differences(values[0])
+        return _cross_ratio(self._core(tree, values, children))
+
+    def _evaluate(
+        self, tree: Sequence[gp.Primitive | gp.Terminal]
+    ) -> tuple[list[float | Values], list[tuple[int, ...]]]:
+        """Value of every node, and the positions of its arguments."""
         forms, variables = self._forms, self._variables
         size = len(tree)
         # A constant is a float until it meets something that is not one: constants fold.
@@ -106,27 +122,21 @@ class Fingerprint:
                     values[position] = form.apply([values[child] for child in below])
                 children[position] = below
             stack.append(position)
-        if self.signed:
-            return _differences(values[0])
-        return _cross_ratio(values[self._core(tree, values, children)])
+        return values, children
 
     def _core(
         self, tree: Sequence, values: list[float | Values], children: list[tuple[int, ...]]
-    ) -> int:
-        """Position of what is left when everything that keeps the concept is peeled off."""
+    ) -> Values:
+        """Value of what is left when everything that keeps the concept is peeled off."""
         position = 0
-        while children[position]:
+        while children[position] and not _is_constant(values[position]):
             form = self._forms[tree[position].name]
-            varying = [
-                k for k, child in enumerate(children[position]) if type(values[child]) is tuple
-            ]
-            if len(varying) != 1:
-                break
-            (k,) = varying
-            if not form.keeps_concept(k, [values[child] for child in children[position]]):
-                break
-            position = children[position][k]
-        return position
+            arguments = [values[child] for child in children[position]]
+            varying = [k for k, argument in enumerate(arguments) if type(argument) is tuple]
+            if len(varying) > 1 or not form.keeps_concept(varying[0], arguments):
+                return form.core(arguments) if form.core else values[position]
+            position = children[position][varying[0]]
+        return values[position]
 
 
 @dataclass(frozen=True)
@@ -134,28 +144,32 @@ class _Form:
     """One operator over the field.
 
     `code` maps values to values, `fold` floats to a float; `outer[k]` says whether the operator
-    keeps the concept of its k-th argument while the others are constant.
+    keeps the concept of its k-th argument while the others are constant. `core` is the operator
+    without monotone functions of its own around it: a**2 + b**2 for hypot.
     """
 
     code: Callable[..., Values]
     fold: Callable[..., float]
     outer: tuple[bool, ...]
     is_power: bool
+    core: Callable[[list[float | Values]], Values] | None
 
     @classmethod
     def of(cls, operator: Operator) -> _Form:
-        arguments = operator.arguments
-        in_field = _in_field(operator.expression)
-        if in_field.args == arguments and in_field.func.__name__ in _FIELD:
-            code = _FIELD[in_field.func.__name__]  # one call less for add and mul
-        else:
-            code = sympy.lambdify(arguments, in_field, modules=[_FIELD])
+        arguments, expression = operator.arguments, operator.expression
         outer = tuple(
-            operator.monotone or _is_fractional_linear(operator.expression, symbol)
-            for symbol in arguments
+            operator.monotone or _is_fractional_linear(expression, symbol) for symbol in arguments
         )
-        is_power = operator.expression == sympy.Pow(*arguments) if operator.arity == 2 else False
-        return cls(code, _float_code(operator), outer, is_power)
+        is_power = operator.arity == 2 and expression == sympy.Pow(*arguments)
+        code, core = _field_code(arguments, expression), None
+        peeled = canonical(expression)
+        if peeled not in (expression, *arguments):
+            inner = _field_code(arguments, peeled)
+
+            def core(values: list[float | Values]) -> Values:
+                return inner(*[_number(v) if type(v) is float else v for v in values])
+
+        return cls(code, _float_code(operator), outer, is_power, core)
 
     def apply(self, arguments: list[float | Values]) -> float | Values:
         if float not in map(type, arguments):
@@ -176,6 +190,15 @@ def _is_fractional_linear(expression: sympy.Expr, symbol: sympy.Symbol) -> bool:
     """Whether the expression is (p s + q)/(r s + t) in one symbol s."""
     halves = sympy.fraction(sympy.together(expression))
     return all(half.is_polynomial(symbol) and sympy.degree(half, symbol) <= 1 for half in halves)
+
+
+def _field_code(
+    arguments: tuple[sympy.Symbol, ...], expression: sympy.Expr
+) -> Callable[..., Values]:
+    in_field = _in_field(expression)
+    if in_field.args == arguments and in_field.func.__name__ in _FIELD:
+        return _FIELD[in_field.func.__name__]  # one call less for add and mul
+    return sympy.lambdify(arguments, in_field, modules=[_FIELD])
 
 
 def _float_code(operator: Operator) -> Callable[..., float]:
@@ -237,15 +260,19 @@ def _ipow(a: Values, exponent: int) -> Values:
     return tuple([pow(v, exponent, PRIME) for v in a])
 
 
+class _NotANumberError(Exception):
+    """A constant part of the tree has no value, so the tree has none."""
+
+
 def _number(value: float) -> Values:
     """A float, rounded to three digits, as an element of the field."""
+    if not -math.inf < value < math.inf:
+        raise _NotANumberError
     residue = _residue(float(f"{value:.3g}"))
     return residue, residue, residue, residue
 
 
 def _residue(value: float | sympy.Rational) -> int:
-    if not math.isfinite(value):
-        return 314159265
     # hash(-1) is -2 for reasons of its own, so the sign is put on afterwards.
     size = hash(abs(value)) % PRIME
     return size if value >= 0 else -size % PRIME
@@ -360,22 +387,25 @@ def _fold(call: Callable, name: str, parts: Sequence[sympy.Expr]) -> sympy.Basic
 # From values to the fingerprint. ------------------------------------------------------------
 
 
-def _cross_ratio(values: float | Values) -> int:
-    if type(values) is float:
+def _is_constant(values: Values) -> bool:
+    f0, f1, f2, f3 = values
+    return f0 == f1 == f2 == f3
+
+
+def _cross_ratio(values: Values) -> int:
+    if _is_constant(values):
         return 0
     f0, f1, f2, f3 = values
-    if f0 == f1 == f2 == f3:
-        return 0
     below = (f0 - f3) * (f1 - f2) % PRIME
     # A pole is a value of its own; the prime is not the residue of anything else.
     return (f0 - f2) * (f1 - f3) * pow(below, -1, PRIME) % PRIME if below else PRIME
 
 
-def _differences(values: float | Values) -> int:
-    if type(values) is float:
+def _differences(values: Values) -> int:
+    if _is_constant(values):
         return 0
-    f0, f1, f2, f3 = values
-    return 0 if f0 == f1 == f2 == f3 else hash(((f0 - f1) % PRIME, (f0 - f2) % PRIME))
+    f0, f1, f2, _ = values
+    return hash(((f0 - f1) % PRIME, (f0 - f2) % PRIME))
 
 
 class _VariableValues(dict):

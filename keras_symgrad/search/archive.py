@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from deap import gp
 
+from keras_symgrad.search.selection import choose, scores
+
 
 @dataclass(slots=True, frozen=True)
 class Individual:
@@ -64,11 +66,6 @@ class Archive:
         self._best[individual.complexity] = individual
         return True
 
-    def loss_at(self, complexity: float) -> float:
-        """Lowest loss at up to that complexity; infinite if there is none."""
-        losses = [i.loss for c, i in self._best.items() if c <= complexity]
-        return min(losses, default=np.inf)
-
     def front(self) -> list[Individual]:
         """The Pareto front: each more complex than the one before, and better."""
         front: list[Individual] = []
@@ -76,3 +73,13 @@ class Archive:
             if not front or individual.loss < front[-1].loss:
                 front.append(individual)
         return front
+
+    def choice(self) -> Individual:
+        """The individual that would be the answer if the search ended now."""
+        front = self.front()
+        return front[choose([i.complexity for i in front], [i.loss for i in front])]
+
+    def score(self) -> float:
+        """Score of the choice, the lower the better; infinite while there is none."""
+        front = self.front()
+        return float(scores([i.complexity for i in front], [i.loss for i in front]).min(initial=np.inf))

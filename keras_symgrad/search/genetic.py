@@ -19,7 +19,7 @@ from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.fingerprint import Fingerprint
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, to_sympy
+from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet
 from keras_symgrad.search.archive import Archive, Individual
 from keras_symgrad.search.stopping import Progress, Stopping
 from keras_symgrad.search.variation import Variation
@@ -101,6 +101,7 @@ class GeneticSearch:
         self._crowd: dict[float, float] = {}
         self._demes: list[list[Individual]] = []
         self._settled = 0
+        self._best_score = np.inf
 
     def run(
         self,
@@ -224,7 +225,6 @@ class GeneticSearch:
         """Puts evaluated offspring in the place of the oldest members."""
         evaluated = iter(job.result())
         self.evaluations += sum(map(len, bred))
-        moved = False
         for number, brood in zip(half, bred):
             born = []
             for individual in brood:
@@ -233,7 +233,6 @@ class GeneticSearch:
                     continue
                 child = Individual(tree, individual.complexity, individual.fingerprint, loss)
                 born.append(child)
-                moved |= loss < 0.9 * self.archive.loss_at(child.complexity)
                 self.archive.add(child)
             deme = (self._demes[number] + born)[-self.settings.population :]
             self._demes[number] = self._immigrate(deme)
@@ -242,7 +241,10 @@ class GeneticSearch:
         total = sum(self._crowd.values())
         if total > 20 * self.settings.population:
             self._crowd = {c: n / 2 for c, n in self._crowd.items()}
-        self._settled = 0 if moved else self._settled + 1
+        score = self.archive.score()
+        # Half a tenth of a nat: less is the last digit of a constant.
+        self._settled = 0 if score < self._best_score - 0.05 else self._settled + 1
+        self._best_score = min(score, self._best_score)
 
     def _immigrate(self, deme: list[Individual]) -> list[Individual]:
         front = self.archive.front()
@@ -261,8 +263,8 @@ class GeneticSearch:
         return np.log(losses + 1e-12) + self.settings.parsimony / total * np.array(crowd)
 
     def _progress(self, generation: int, seconds: float) -> Progress:
-        front = self.archive.front()
         loss, formula = np.inf, ""
-        if front:
-            loss, formula = front[-1].loss, str(front[-1].tree)
+        if len(self.archive):
+            loss = self.archive.front()[-1].loss
+            formula = str(self.archive.choice().tree)
         return Progress(generation, self.evaluations, seconds, loss, formula, self._settled // 2)

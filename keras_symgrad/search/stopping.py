@@ -17,7 +17,7 @@ class Progress:
         seconds: since the start.
         loss: lowest loss.
         formula: the tree with that loss, as text.
-        settled: generations since the front last moved.
+        settled: generations since the choice from the front last got better.
     """
 
     generation: int
@@ -37,15 +37,15 @@ class Stopping:
         generations: number, or `None`.
         evaluations: candidates, or `None`.
         target_loss: ends the search when a loss is at or below it.
-        patience: generations without a move of the front, or `None`. The front moves when its
-            loss at some complexity falls by a tenth or more.
+        patience: generations without a better choice from the front (`search.selection`), or
+            `None`.
 
     Raises:
         ValueError: a limit is not positive, or there is none at all.
 
     Example:
 
-    >>> Stopping(time_limit=None, generations=3).reason(Progress(3, 100, 1.0, 0.5, "x1", 0))
+    >>> Stopping(generations=3).reason(Progress(3, 100, 1.0, 0.5, "x1", 0))
     'generations'
     """
 
@@ -53,7 +53,7 @@ class Stopping:
     generations: int | None = None
     evaluations: int | None = None
     target_loss: float = 1e-9
-    patience: int | None = None
+    patience: int | None = 50
 
     def __post_init__(self) -> None:
         limits = ("time_limit", "generations", "evaluations", "patience")
@@ -79,3 +79,16 @@ class Stopping:
             and progress.evaluations >= self.evaluations,
         }
         return next((name for name, is_reached in reached.items() if is_reached), None)
+
+    def share(self, progress: Progress) -> float:
+        """How much of the nearest limit is used up, in [0, 1]."""
+        used = [
+            done / limit
+            for done, limit in (
+                (progress.seconds, self.time_limit),
+                (progress.generation, self.generations),
+                (progress.evaluations, self.evaluations),
+            )
+            if limit is not None
+        ]
+        return min(1.0, max(used, default=0.0))

@@ -1,0 +1,144 @@
+"""Constants of a finished formula: fitted in float64 and offered as simple numbers.
+
+The search refines constants of thousands of trees in float32; the few formulas that are shown
+to the user get theirs from here, with exact derivatives of the SymPy expression.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import sympy
+
+from keras_symgrad.derivatives import differentiate
+from keras_symgrad.directions import unit
+from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.gradients import GradientField
+
+# A simpler number may raise the loss by this share.
+UNNOTICED = 0.02
+_NAMED = {float(c): c for c in (sympy.pi, 2 * sympy.pi, sympy.pi / 2, 1 / sympy.pi, sympy.sqrt(2))}
+
+
+class ConstantFit:
+    """The constants of an expression as parameters of its loss on a gradient field.
+
+    Args:
+        expression: its floats are the constants; whole numbers and fractions are not.
+        field: unit gradients to match.
+        signed: whether the opposite direction counts as different.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    >>> field = GradientField.from_gradients(x, gradients=x * [2, 4])
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> fit = ConstantFit(x1**2 + 1.7 * x2**2, field)
+    >>> fit.expression(fit.refined(fit.start))
+    x1**2 + 2.0*x2**2
+    """
+
+    def __init__(self, expression: sympy.Expr, field: GradientField, *, signed: bool = False):
+        floats = sorted(expression.atoms(sympy.Float), key=float)
+        self.parameters = [sympy.Symbol(f"constant{k}", real=True) for k in range(len(floats))]
+        self.start = np.array([float(value) for value in floats])
+        self._form = expression.xreplace(dict(zip(floats, self.parameters)))
+        variables = [symbol(name) for name in field.names]
+        self._gradient = numpy_function(
+            [differentiate(self._form, variable) for variable in variables],
+            [*variables, *self.parameters],
+        )
+        self._field, self._signed = field, signed
+        weights = np.ones(field.rows) if field.weights is None else field.weights
+        self._scale = np.sqrt(weights / weights.sum() / field.variables)[:, None]
+
+    def expression(self, constants: np.ndarray | list) -> sympy.Expr:
+        """The expression with these constants, numbers or SymPy numbers."""
+        return self._form.xreplace(dict(zip(self.parameters, map(sympy.sympify, constants))))
+
+    def loss(self, constants: np.ndarray) -> float:
+        """Mean squared difference of unit gradients; infinite where they are not finite."""
+        residual = self._residual(constants)
+        return float((residual**2).sum()) if np.isfinite(residual).all() else np.inf
+
+    def refined(self, constants: np.ndarray, moved: np.ndarray | None = None) -> np.ndarray:
+        """Constants at the nearest minimum of the loss.
+
+        Args:
+            constants: to start from.
+            moved: which of them may move; all by default.
+
+        Returns:
+            Constants of no higher loss.
+        """
+        from scipy.optimize import least_squares
+
+        moved = np.ones(len(constants), bool) if moved is None else moved
+        if not moved.any() or not np.isfinite(self.loss(constants)):
+            return constants
+        result = constants.copy()
+
+        def residual(values: np.ndarray) -> np.ndarray:
+            result[moved] = values
+            # A step into a region without values is a bad step, not an error.
+            return np.nan_to_num(self._residual(result), nan=1.0, posinf=1.0, neginf=1.0).ravel()
+
+        fit = least_squares(residual, constants[moved], x_scale="jac", max_nfev=30)
+        result[moved] = fit.x
+        return result if self.loss(result) <= self.loss(constants) else constants
+
+    def snapped(self, constants: np.ndarray) -> list[sympy.Number]:
+        """Constants, each a simple number where the loss does not notice it.
+
+        One constant after the other is set to the simplest number nearby, the others follow, and
+        the step is kept if the loss rises by less than 2 %.
+
+        Args:
+            constants: refined constants.
+
+        Returns:
+            SymPy numbers: whole numbers, fractions, multiples of pi, or floats as they were.
+        """
+        values = constants.copy()
+        exact: list[sympy.Number] = [sympy.Float(value, 17) for value in values]
+        free = np.ones(len(values), bool)
+        limit = (1 + UNNOTICED) * self.loss(values) + 1e-14
+        for k in range(len(values)):
+            for simple in _simple_numbers(values[k]):
+                trial, others = values.copy(), free.copy()
+                trial[k], others[k] = float(simple), False
+                trial = self.refined(trial, others)
+                if self.loss(trial) <= limit:
+                    values, free, exact[k] = trial, others, simple
+                    break
+        return [sympy.Float(v, 17) if open_ else e for v, open_, e in zip(values, free, exact)]
+
+    def _residual(self, constants: np.ndarray) -> np.ndarray:
+        field = self._field
+        columns = np.broadcast_to(constants, (field.rows, len(constants)))
+        gradients = self._gradient(np.concatenate([field.points, columns], axis=1))
+        if not np.isfinite(gradients).all():
+            return np.full((field.rows, field.variables), np.inf)
+        candidate = unit(gradients)
+        apart = self._scale * (candidate - field.directions)
+        if self._signed:
+            return apart
+        opposite = self._scale * (candidate + field.directions)
+        return min(apart, opposite, key=lambda residual: float((residual**2).sum()))
+
+
+def _simple_numbers(value: float) -> list[sympy.Number]:
+    """Simple numbers within 3 % of a value, simplest first."""
+    fractions = {Fraction(value).limit_denominator(q) for q in (1, 2, 3, 4, 5, 6, 8, 10)}
+    fractions = {f for f in fractions if abs(f.numerator) <= 100}
+    simple = [
+        sympy.Rational(f.numerator, f.denominator)
+        for f in sorted(fractions, key=lambda f: (f.denominator + abs(f.numerator) / 10, f))
+    ]
+    simple += [sympy.sign(value) * c for size, c in _NAMED.items()]
+    near = [number for number in simple if abs(float(number) - value) <= 0.03 * abs(value)]
+    if abs(value) < 1e-3:
+        near.insert(0, sympy.Integer(0))
+    return near

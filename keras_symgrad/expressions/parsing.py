@@ -1,0 +1,273 @@
+"""From text to SymPy, for text that nobody vouches for.
+
+The text is parsed as Python by `ast`, never run, and every node of the syntax tree must be one
+that a formula needs: numbers, variables, arithmetic, and calls of known functions. Numbers are
+kept within the range of a double, so that no exponent can stall the machine.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+
+import sympy
+
+from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.operators import OperatorSet
+
+LONGEST_TEXT = 10_000
+DEEPEST_NESTING = 60
+LARGEST_EXPONENT = 1_000
+LARGEST_BITS = 1_024
+
+# What `to_text` may write: the functions that both SymPy and TensorFlow have.
+FUNCTIONS: dict[str, tuple[Callable[..., sympy.Basic], int | None]] = {
+    **{
+        function.__name__: (function, 1)
+        for function in (
+            *(sympy.Abs, sympy.sign, sympy.exp, sympy.log, sympy.erf, sympy.floor, sympy.ceiling),
+            *(sympy.sin, sympy.cos, sympy.tan, sympy.asin, sympy.acos, sympy.atan),
+            *(sympy.sinh, sympy.cosh, sympy.tanh, sympy.asinh, sympy.acosh, sympy.atanh),
+        )
+    },
+    "sqrt": (sympy.sqrt, 1),
+    "atan2": (sympy.atan2, 2),
+    "Max": (sympy.Max, None),
+    "Min": (sympy.Min, None),
+    "Eq": (sympy.Eq, 2),
+    "Ne": (sympy.Ne, 2),
+    "ITE": (sympy.ITE, 3),
+}
+NUMBERS = {"pi": sympy.pi, "E": sympy.E}
+_COMPARISONS = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
+_CONNECTIVES = {ast.BitAnd: sympy.And, ast.BitOr: sympy.Or}
+
+
+def from_text(
+    text: str, names: Sequence[str] = (), operators: OperatorSet | None = None
+) -> sympy.Expr:
+    """Reads a formula; nothing in the text is ever run.
+
+    Known are numbers, `+ - * / **`, brackets, the named variables, `pi` and `E`, the functions
+    that `to_text` writes, and the operators of the set. A variable whose name is not a plain
+    identifier is written in quotation marks: `'petal length (cm)'**2`. A variable named like a
+    number is the variable.
+
+    Args:
+        text: the formula in Python's and SymPy's syntax, up to 10,000 characters.
+        names: names of the variables.
+        operators: a set whose operators may be called by name.
+
+    Returns:
+        A SymPy expression in real symbols.
+
+    Raises:
+        ValueError: the text is no such formula, or holds a number outside the range of a double.
+            The message is one line that says what is wrong and where.
+
+    Example:
+
+    >>> from_text("2.5*x1**2 + gauss('a b')", ["x1", "a b"], OperatorSet("gauss"))
+    2.5*x1**2 + exp(-a b**2)
+    >>> from_text("__import__('os')", ["x1"])
+    Traceback (most recent call last):
+    ValueError: Unknown function '__import__' in column 1 of "__import__('os')".
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"A formula must be a string. Received: {text!r}")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(
+            f"A formula may have {LONGEST_TEXT} characters at most. Received: {len(text)}"
+        )
+    reader = _Reader(text, names, operators)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as SyntaxWarning for '1 if' written together
+            tree = ast.parse(text.strip(), mode="eval")
+        expression = reader.read(tree.body)
+    except SyntaxError as error:
+        raise ValueError(f"{error.msg} in column {error.offset} of {reader.quoted}.") from None
+    except (RecursionError, MemoryError):
+        raise ValueError(f"{reader.quoted} is nested too deeply.") from None
+    except _Refusal as refusal:
+        raise ValueError(str(refusal)) from None
+    except Exception as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{reader.quoted} is no formula: {reason}") from None
+    if not isinstance(expression, sympy.Expr):
+        raise ValueError(f"{reader.quoted} is a condition, not a formula.")
+    return expression
+
+
+class _Refusal(Exception):
+    """Why a text is no formula."""
+
+
+class _Reader:
+    def __init__(self, text: str, names: Sequence[str], operators: OperatorSet | None):
+        short = text if len(text) <= 60 else text[:57] + "..."
+        self.quoted = '"' + " ".join(short.split()) + '"'
+        self.variables: Mapping[str, sympy.Symbol] = {name: symbol(name) for name in names}
+        self.operators = operators or ()
+        self.depth = 0
+
+    def read(self, node: ast.expr) -> sympy.Basic:
+        reader = _READERS.get(type(node))
+        if reader is None:
+            raise self.refusal(f"{_KINDS.get(type(node), 'This')} is not allowed", node)
+        # What SymPy can build it cannot always print: its own recursion goes ten times as deep.
+        if self.depth == DEEPEST_NESTING:
+            raise RecursionError
+        self.depth += 1
+        expression = reader(self, node)
+        self.depth -= 1
+        return self.within_doubles(expression, node)
+
+    def refusal(self, reason: str, node: ast.AST) -> _Refusal:
+        return _Refusal(f"{reason} in column {node.col_offset + 1} of {self.quoted}.")
+
+    def within_doubles(self, expression: sympy.Basic, node: ast.expr) -> sympy.Basic:
+        """The expression, if each of its numbers is real and a double can hold it.
+
+        Each node is checked before it becomes part of another, so no step meets a number of
+        more than 1,024 bits: none can take long.
+        """
+        for number in (expression, *expression.args):
+            if isinstance(number, sympy.Expr) and number.is_number:
+                value = number if number.is_Rational else number.evalf(15)
+                if not _is_double(value):
+                    raise self.refusal("A number that is too large or not real", node)
+        return expression
+
+    def constant(self, node: ast.Constant) -> sympy.Expr:
+        value = node.value
+        if isinstance(value, str):
+            if value not in self.variables:
+                raise self.refusal(f"Unknown variable {value!r}", node)
+            return self.variables[value]
+        if value is True or value is False:
+            return sympy.true if value else sympy.false
+        if type(value) is int:
+            return sympy.Integer(value)
+        if type(value) is float and abs(value) < float("inf"):
+            return sympy.Float(value)
+        raise self.refusal(f"{value!r} is not a number that is allowed", node)
+
+    def name(self, node: ast.Name) -> sympy.Expr:
+        found = self.variables.get(node.id, NUMBERS.get(node.id))
+        if found is None:
+            known = f"; the variables are {', '.join(self.variables)}" if self.variables else ""
+            raise self.refusal(f"Unknown name '{node.id}'{known}", node)
+        return found
+
+    def binary(self, node: ast.BinOp) -> sympy.Basic:
+        if isinstance(node.op, (ast.Add, ast.Sub)):
+            return sympy.Add(*self.terms(node))
+        if isinstance(node.op, (ast.Mult, ast.Div)):
+            return sympy.Mul(*self.factors(node))
+        left, right = self.read(node.left), self.read(node.right)
+        if type(node.op) in _CONNECTIVES:
+            return _CONNECTIVES[type(node.op)](left, right)
+        if not isinstance(node.op, ast.Pow):
+            raise self.refusal("This operation is not allowed", node)
+        if right.is_Rational and max(abs(right.p), right.q) > LARGEST_EXPONENT:
+            raise self.refusal(f"An exponent beyond {LARGEST_EXPONENT}", node.right)
+        return sympy.Pow(left, right)
+
+    # SymPy multiplies 2*(x + y) out, but not 2*(x + y)/z: a chain must be built in one step to
+    # become what it was. Long chains lean to the left, so a loop follows them.
+
+    def terms(self, node: ast.expr) -> list[sympy.Expr]:
+        terms = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+            negative = isinstance(node.op, ast.Sub)
+            terms.append(self.negated(node.right) if negative else self.read(node.right))
+            node = node.left
+        return [self.read(node), *reversed(terms)]
+
+    def factors(self, node: ast.expr) -> list[sympy.Expr]:
+        factors = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div)):
+            right = self.read(node.right)
+            if isinstance(node.op, ast.Div):
+                if right.is_zero:
+                    raise self.refusal("A division by zero", node.right)
+                right = 1 / right
+            factors.append(right)
+            node = node.left
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return [sympy.Integer(-1), *self.factors(node.operand), *reversed(factors)]
+        return [self.read(node), *reversed(factors)]
+
+    def negated(self, node: ast.expr) -> sympy.Expr:
+        return sympy.Mul(-1, *self.factors(node))
+
+    def unary(self, node: ast.UnaryOp) -> sympy.Basic:
+        if isinstance(node.op, ast.USub):
+            return self.negated(node.operand)
+        operand = self.read(node.operand)
+        if isinstance(node.op, ast.UAdd):
+            return operand
+        if isinstance(node.op, ast.Invert) and operand.is_Boolean:
+            return sympy.Not(operand)
+        raise self.refusal("This operation is not allowed", node)
+
+    def comparison(self, node: ast.Compare) -> sympy.Basic:
+        if len(node.ops) != 1 or type(node.ops[0]) not in _COMPARISONS:
+            raise self.refusal("This comparison is not allowed", node)
+        sides = self.read(node.left), self.read(node.comparators[0])
+        return _COMPARISONS[type(node.ops[0])](*sides)
+
+    def call(self, node: ast.Call) -> sympy.Basic:
+        if not isinstance(node.func, ast.Name):
+            raise self.refusal("A call of something that is not a known function", node)
+        name = node.func.id
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            raise self.refusal(f"Arguments of '{name}' with names or stars", node)
+        if name == "Piecewise":
+            return sympy.Piecewise(*(self.branch(argument) for argument in node.args))
+        if name in FUNCTIONS:
+            function, arity = FUNCTIONS[name]
+        elif name in self.operators:
+            function, arity = self.operators[name], self.operators[name].arity
+        else:
+            raise self.refusal(f"Unknown function '{name}'", node)
+        if not node.args or (arity is not None and len(node.args) != arity):
+            raise self.refusal(f"'{name}' with {len(node.args)} arguments, not {arity or 1},", node)
+        arguments = [self.read(argument) for argument in node.args]
+        if name != "ITE" and not all(isinstance(a, sympy.Expr) for a in arguments):
+            raise self.refusal(f"A condition as an argument of '{name}'", node)
+        return function(*arguments)
+
+    def branch(self, node: ast.expr) -> tuple[sympy.Basic, ...]:
+        if not isinstance(node, ast.Tuple) or len(node.elts) != 2:
+            raise self.refusal("A branch of 'Piecewise' that is not (formula, condition)", node)
+        return tuple(self.read(part) for part in node.elts)
+
+
+_READERS = {
+    ast.Constant: _Reader.constant,
+    ast.Name: _Reader.name,
+    ast.BinOp: _Reader.binary,
+    ast.UnaryOp: _Reader.unary,
+    ast.Compare: _Reader.comparison,
+    ast.Call: _Reader.call,
+}
+_KINDS = {
+    ast.Attribute: "An attribute",
+    ast.Subscript: "A subscript",
+    ast.Lambda: "A lambda",
+    ast.Tuple: "A tuple",
+    ast.List: "A list",
+    ast.JoinedStr: "A formatted string",
+}
+
+
+def _is_double(value: sympy.Expr) -> bool:
+    if value.is_Rational:
+        return max(abs(value.p).bit_length(), value.q.bit_length()) <= LARGEST_BITS
+    if not value.is_Float:
+        return False  # complex, infinite or not a number
+    _, mantissa, exponent, bits = value._mpf_
+    return mantissa == 0 or exponent + bits <= LARGEST_BITS

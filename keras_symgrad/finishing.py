@@ -1,0 +1,111 @@
+"""From trees in float32 to formulas for people: simplified, refitted, measured on held-out rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy
+
+from keras_symgrad.constants import ConstantFit
+from keras_symgrad.engine.reference import loss
+from keras_symgrad.expressions.canonical import canonical
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.trees import Alphabet, to_sympy
+from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.search.archive import Archive, Individual
+
+
+class Finisher:
+    """Makes the formulas of a front from the trees of an archive.
+
+    Args:
+        alphabet: of the trees.
+        complexity: of formulas.
+        train: rows that constants are fitted on.
+        held_out: rows that losses are measured on.
+        signed: whether the opposite direction counts as different.
+    """
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        complexity: Complexity,
+        train: GradientField,
+        held_out: GradientField,
+        *,
+        signed: bool = False,
+    ):
+        self.alphabet, self.complexity = alphabet, complexity
+        self.train, self.held_out, self.signed = train, held_out, signed
+
+    def front(self, archive: Archive) -> ParetoFront:
+        """The Pareto front of an archive.
+
+        Args:
+            archive: best trees by complexity.
+
+        Returns:
+            The front, by complexity of the simplified formulas and loss on held-out rows.
+
+        Raises:
+            ValueError: no tree of the archive has a finite loss.
+        """
+        formulas = [self._formula(individual) for individual in archive.front()]
+        formulas = [formula for formula in formulas if formula and np.isfinite(formula.loss)]
+        if not formulas:
+            raise ValueError(
+                "The search found no formula that is finite on all rows. Try other operators, "
+                "or a longer `time_limit`."
+            )
+        return ParetoFront(formulas)
+
+    def with_simple_constants(self, formula: Formula) -> Formula:
+        """The formula with constants snapped to simple numbers where the loss does not notice."""
+        fit = ConstantFit(formula.expression, self.train, signed=self.signed)
+        return self._measured(canonical(fit.expression(fit.snapped(fit.start))), formula.complexity)
+
+    def _formula(self, individual: Individual) -> Formula | None:
+        expression = to_sympy(individual.tree, self.alphabet.operators)
+        if expression.has(sympy.nan, sympy.zoo, sympy.I) or not expression.free_symbols:
+            return None
+        ways = [canonical(way, self.alphabet.operators) for way in _rewritings(expression)]
+        weights = {way: self._weight(way) for way in ways if way.free_symbols}
+        if not weights:
+            return None
+        shortest = min(weights, key=lambda way: (weights[way], sympy.default_sort_key(way)))
+        fit = ConstantFit(shortest, self.train, signed=self.signed)
+        fitted = canonical(fit.expression(fit.refined(fit.start)))
+        return self._measured(fitted, individual.complexity)
+
+    def _measured(self, expression: sympy.Expr, otherwise: float) -> Formula:
+        weight = self._weight(expression)
+        return Formula(
+            expression,
+            weight if np.isfinite(weight) else otherwise,
+            loss(
+                expression,
+                self.alphabet.names,
+                self.held_out.points,
+                self.held_out.directions,
+                self.held_out.weights,
+                signed=self.signed,
+            ),
+            self.alphabet.names,
+            self.alphabet.operators,
+        )
+
+    def _weight(self, expression: sympy.Expr) -> float:
+        """Complexity of the expression; infinite if the operators cannot write it."""
+        try:
+            return self.complexity(from_sympy(expression, self.alphabet))
+        except ValueError:
+            return np.inf
+
+
+def _rewritings(expression: sympy.Expr) -> list[sympy.Expr]:
+    """Ways to write an expression that take milliseconds and do not depend on the clock."""
+    ways = [expression]
+    if expression.count_ops() <= 60:
+        ways += [sympy.expand(expression), sympy.powsimp(expression), sympy.factor_terms(expression)]
+    return ways

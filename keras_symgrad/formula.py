@@ -1,0 +1,134 @@
+"""A formula that a search has found, and the Pareto front of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sympy
+
+from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.text import to_latex, to_pretty, to_text
+from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.operators import OperatorSet
+from keras_symgrad.search.selection import choose
+
+if TYPE_CHECKING:
+    from keras_symgrad.layers import SymbolicLayer
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An expression in named variables, with what it costs and how well it fits.
+
+    Attributes:
+        expression: SymPy expression in real symbols.
+        complexity: of the expression.
+        loss: mean squared difference of unit gradients on held-out rows.
+        names: the variables, one a column.
+        operators: the set that the expression is written in.
+
+    Example:
+
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> formula = Formula(x1**2 + 2.0 * x2**2, 11, 1e-4, ("x1", "x2"))
+    >>> formula(np.array([[1.0, 2.0]]))
+    array([9.])
+    >>> print(formula)
+    x1**2 + 2.0*x2**2
+    """
+
+    expression: sympy.Expr
+    complexity: float
+    loss: float
+    names: tuple[str, ...]
+    operators: OperatorSet | None = field(default=None, repr=False)
+
+    @cached_property
+    def _code(self):
+        return numpy_function([self.expression], [symbol(name) for name in self.names])
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Values at points of shape `(rows, variables)`, shape `(rows,)`; NaN where undefined."""
+        return self._code(np.asarray(x, dtype=float))[:, 0]
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def to_text(self) -> str:
+        """The expression in Python and SymPy syntax, all digits."""
+        return to_text(self.expression)
+
+    def to_pretty(self, digits: int = 3) -> str:
+        """The expression as text for people, constants rounded."""
+        return to_pretty(self.expression, digits)
+
+    def to_latex(self, digits: int = 3) -> str:
+        """The expression as LaTeX, constants rounded."""
+        return to_latex(self.expression, digits)
+
+    def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
+        """The expression as a Keras layer from `(batch, variables)` to `(batch, 1)`.
+
+        Args:
+            trainable: whether its constants are.
+            **kwargs: of `keras.layers.Layer`, such as `name`.
+        """
+        from keras_symgrad.layers import SymbolicLayer
+
+        return SymbolicLayer(
+            self.expression, self.names, operators=self.operators, trainable=trainable, **kwargs
+        )
+
+    def to_dict(self) -> dict:
+        """Expression, complexity and loss as plain data."""
+        return {"expression": self.to_text(), "complexity": self.complexity, "loss": self.loss}
+
+    def _repr_latex_(self) -> str:
+        return f"${self.to_latex()}$"
+
+
+class ParetoFront(Sequence):
+    """Formulas by ascending complexity, each better than all before it.
+
+    Args:
+        formulas: any formulas; those that a simpler one equals or beats are left out.
+
+    Raises:
+        ValueError: there are none.
+    """
+
+    def __init__(self, formulas: Sequence[Formula]):
+        self._rows: list[Formula] = []
+        for formula in sorted(formulas, key=lambda row: (row.complexity, row.loss)):
+            if not self._rows or formula.loss < self._rows[-1].loss:
+                self._rows.append(formula)
+        if not self._rows:
+            raise ValueError("A Pareto front needs at least one formula. Received: none")
+
+    def __getitem__(self, index):
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Formula]:
+        return iter(self._rows)
+
+    @property
+    def best(self) -> Formula:
+        """The row after the last steep drop of log-loss; see `search.selection.choose`."""
+        return self[choose([row.complexity for row in self], [row.loss for row in self])]
+
+    def __str__(self) -> str:
+        best = self.best
+        lines = [f"{'complexity':>10}  {'loss':>8}  formula"]
+        for row in self:
+            mark = "  <-- best" if row is best else ""
+            lines.append(f"{row.complexity:>10g}  {row.loss:>8.2e}  {row.to_pretty()}{mark}")
+        return "\n".join(lines)
+
+    __repr__ = __str__

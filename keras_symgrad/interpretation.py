@@ -1,0 +1,341 @@
+"""From a trained model to the formula it learned: `interpret`, and what it returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_symgrad.directions import direction_error
+from keras_symgrad.domain import Domain
+from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.reference import gradient
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.finishing import Finisher
+from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.operators import OperatorSet
+from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.rule import Rule
+from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
+from keras_symgrad.search.progress import progress_bar
+from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.tables import check_names, finite_rows, read_points
+
+# Rows that the search looks at. The choice among its formulas is made on all of them.
+SEARCH_ROWS = 512
+# Points that the agreement of the rule with the network is counted on.
+AGREEMENT_POINTS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Interpretation:
+    """What a neuron learned, as formulas.
+
+    Attributes:
+        neuron: name of the neuron.
+        names: of the variables.
+        front: Pareto front of formulas by complexity and loss on held-out rows.
+        best: the front's best row, with simple constants where the loss does not notice.
+        phi: the monotone function that wraps it, value = phi(best).
+        rule: the decision rule; `None` for a neuron that decides nothing.
+        cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
+            held-out rows.
+        rows: rows by what they were used for and where they came from.
+        evaluations: candidates that the search evaluated.
+        stopped: the limit that ended the search.
+        seed: that all random choices came from.
+        versions: of the packages.
+        timings: seconds spent in each part.
+    """
+
+    neuron: str
+    names: tuple[str, ...]
+    front: ParetoFront
+    best: Formula
+    phi: MonotoneFit
+    rule: Rule | None
+    cosine_error: float
+    rows: dict[str, int]
+    evaluations: int
+    stopped: str
+    seed: int
+    versions: dict[str, str] = field(repr=False)
+    timings: dict[str, float] = field(repr=False)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.neuron}: {self.best.to_pretty()}",
+            f"1 - |cos| = {self.cosine_error:.1e} on {self.rows['held_out']:,} held-out rows",
+            *([f"rule: {self.rule}"] if self.rule else []),
+            "",
+            str(self.front),
+        ]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict:
+        """The result as plain data."""
+        return {
+            "neuron": self.neuron,
+            "variables": list(self.names),
+            "best": self.best.to_dict(),
+            "front": [row.to_dict() for row in self.front],
+            "rule": self.rule.to_dict() if self.rule else None,
+            "phi": {
+                "knots": self.phi.knots.tolist(),
+                "values": self.phi.values.tolist(),
+                "r2": self.phi.r2,
+            },
+            "cosine_error": self.cosine_error,
+            "rows": self.rows,
+            "evaluations": self.evaluations,
+            "stopped": self.stopped,
+            "seed": self.seed,
+            "versions": self.versions,
+            "timings": self.timings,
+        }
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Writes the result as JSON.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: nothing can be written there.
+        """
+        path = Path(path)
+        part = path.with_name(path.name + ".part")
+        try:
+            part.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise ValueError(
+                f"The interpretation cannot be written to {path}: {error.strerror}. "
+                "Choose a folder that exists and that you may write to."
+            ) from error
+        return path
+
+
+def interpret(
+    model: keras.Model | Neuron | str | os.PathLike,
+    x: Any,
+    *,
+    layer: str | None = None,
+    unit: int | tuple[int, int] | None = None,
+    activation: bool = False,
+    kind: str | None = None,
+    names: Sequence[str] | None = None,
+    columns: Sequence[str | int] | None = None,
+    delta: float | None = 1e-2,
+    rows: int = 2000,
+    sampler: Callable[[int, np.random.Generator], np.ndarray] | None = None,
+    draw: bool = True,
+    move: bool = True,
+    operators: str | OperatorSet | Sequence = "default",
+    complexity: Complexity | Mapping[str, float] | None = None,
+    max_complexity: float = 30,
+    signed: bool = False,
+    time_limit: float | None = 60.0,
+    stopping: Stopping | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    verbose: bool = True,
+) -> Interpretation:
+    """Finds a closed-form expression for what a neuron of a trained model encodes.
+
+    The neuron's value is f(x). A formula g carries the same concept when f = phi(g) for some
+    invertible phi, which is when their gradients are parallel everywhere:
+
+        grad f / |grad f| = +- grad g / |grad g|
+
+    So g is searched for by matching unit gradients, and phi drops out. It is fitted afterwards.
+
+    Args:
+        model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), or a
+            `Neuron`.
+        x: points of shape `(rows, inputs)` from where the model was trained: an array, a
+            DataFrame, or the path of a `.csv` or `.npz` file. No labels are needed.
+        layer: name of a hidden layer; the output by default.
+        unit: which unit of a layer of several; `(k, j)` for the difference of two.
+        activation: whether to read a hidden unit after its activation.
+        kind: what the model's output is: "logit", "probability" or "value". Found out if `None`.
+        names: of the variables; by default those of the data, or `x1`, `x2`...
+        columns: names or numbers of the columns of `x` that the model takes; all by default.
+        delta: rows of a classifier are read where its probability is within [delta, 1 - delta];
+            `None` reads all.
+        rows: how many rows to read.
+        sampler: `(n, rng) -> (n, inputs)`, draws unlabelled points.
+        draw: whether unlabelled points may be added to the data.
+        move: whether points may be moved to the decision boundary.
+        operators: preset, names or `Operator`s that formulas are made of.
+        complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
+        max_complexity: of formulas.
+        signed: whether a formula must grow where the neuron grows.
+        time_limit: seconds of search, or `None`.
+        stopping: all limits of the search; replaces `time_limit`.
+        seed: of all random choices.
+        workers: threads that evaluate formulas.
+        verbose: whether to show a progress bar on a terminal.
+
+    Returns:
+        An `Interpretation`: `.best`, `.rule`, `.front`, `.phi` and how well they fit.
+
+    Raises:
+        ValueError: something about the model, the data or an option is wrong, with what to do.
+        FileNotFoundError: there is no file at a path.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> ring = Neuron("ring", lambda x: tf.exp(x[:, 0]**2 + 2 * x[:, 1]**2), inputs=2)
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (2000, 2))
+    >>> interpret(ring, x, operators="polynomial", verbose=False).best.expression
+    x1**2 + 2*x2**2
+
+    Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
+    """
+    stopping = stopping or Stopping(time_limit=time_limit)
+    settings = GeneticSettings(max_complexity=max_complexity)
+    operators = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
+    if not isinstance(complexity, Complexity):
+        complexity = Complexity(operators=complexity)
+    complexity = complexity.over(operators)
+    clock = _Clock()
+
+    with clock.timed("gradients"):
+        points, found = read_points(x, columns)
+        names = found if names is None else check_names(names, points.shape[1])
+        neuron = model if isinstance(model, Neuron) else Neuron.of(
+            model, layer, unit, activation, kind=kind, inputs=points.shape[1]
+        )
+        shown, kept = _split(points, seed)
+        whole = GradientField.from_neuron(
+            neuron,
+            shown,
+            names=names,
+            delta=delta,
+            rows=rows,
+            sampler=sampler,
+            draw=draw,
+            move=move,
+            seed=seed,
+        )
+        neuron = neuron.settle(shown[finite_rows(shown)])
+        train, held_out = whole.split(seed=seed)
+
+    alphabet = Alphabet(operators, names)
+    sample = train.subset(SEARCH_ROWS, seed)
+    with Engine(
+        operators, sample.points, sample.directions, sample.weights, signed=signed, workers=workers
+    ) as engine:
+        with clock.timed("compilation"):
+            engine.compile()
+        with clock.timed("search"), progress_bar(stopping, shown=verbose) as on_generation:
+            search = GeneticSearch(engine, alphabet, complexity, settings, seed)
+            archive = search.run(stopping, on_generation)
+
+    with clock.timed("finishing"):
+        finisher = Finisher(alphabet, complexity, train, held_out, signed=signed)
+        front = finisher.front(archive)
+        best = finisher.with_simple_constants(front.best)
+        phi = MonotoneFit.through(best(whole.points), whole.values)
+        error = direction_error(
+            gradient(best.expression, names, held_out.points), held_out.directions
+        )
+        rule = None
+        if neuron.is_classifier:
+            rule = _rule(neuron, best, phi, kept, shown, sampler, draw, seed)
+
+    return Interpretation(
+        neuron=neuron.name,
+        names=tuple(names),
+        front=front,
+        best=best,
+        phi=phi,
+        rule=rule,
+        cosine_error=error,
+        rows={
+            "search": sample.rows,
+            "train": train.rows,
+            "held_out": held_out.rows,
+            "dropped": whole.dropped,
+            **whole.origin,
+        },
+        evaluations=search.evaluations,
+        stopped=search.stopped,
+        seed=seed,
+        versions=_versions(),
+        timings=clock.seconds,
+    )
+
+
+class _Clock:
+    """Seconds spent in named parts."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[part] = round(time.perf_counter() - start, 3)
+
+
+def _split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points that gradients may be read at, and a fifth that only the rule is tested on."""
+    if len(points) < 10:
+        return points, points
+    order = np.random.default_rng(seed).permutation(len(points))
+    return points[order[len(points) // 5 :]], points[order[: len(points) // 5]]
+
+
+def _rule(
+    neuron: Neuron,
+    best: Formula,
+    phi: MonotoneFit,
+    kept: np.ndarray,
+    shown: np.ndarray,
+    sampler: Callable | None,
+    draw: bool,
+    seed: int,
+) -> Rule | None:
+    threshold = phi.preimage(0.0)
+    if threshold is None:
+        return None
+    points = kept[np.isfinite(kept).all(axis=1)][:AGREEMENT_POINTS]
+    missing = AGREEMENT_POINTS - len(points)
+    if draw and missing > 0:
+        # Other random numbers than those that drew the rows of the field.
+        rng = np.random.default_rng([seed, 1])
+        if sampler is not None:
+            fresh = np.asarray(sampler(missing, rng), float)
+        else:
+            domain = Domain(shown[np.isfinite(shown).all(axis=1)])
+            fresh = domain.draw(missing, rng)
+            fresh = fresh[domain.holds(fresh)]
+        points = np.concatenate([points, fresh])
+    yes = neuron.values_and_gradients(points)[0] > 0
+    return Rule.of(best, threshold, phi.rising, points, yes)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("keras_symgrad", "tensorflow", "keras", "sympy", "deap", "numpy", "scipy")
+    versions = {name: import_module(name).__version__ for name in packages}
+    return {"python": platform.python_version(), **versions}

@@ -1,0 +1,91 @@
+"""phi: the monotone function by which a neuron wraps its concept, f = phi(g)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class MonotoneFit:
+    """A monotone function of one variable through points, by isotonic regression.
+
+    Between its knots it is a monotone cubic; beyond them it is constant.
+
+    Attributes:
+        knots: ascending values of the concept g, `(knots,)`.
+        values: the neuron's value at the knots, ascending or descending.
+        r2: share of the variance of the neuron's value that it explains, at most 1.
+
+    Example:
+
+    >>> g = np.linspace(0, 2, 500)
+    >>> phi = MonotoneFit.through(g, np.tanh(3 * (g - 1)))
+    >>> f"{phi.preimage(0.0):.2f} {phi.r2:.3f}"
+    '1.00 1.000'
+    """
+
+    knots: np.ndarray
+    values: np.ndarray
+    r2: float
+
+    @classmethod
+    def through(cls, g: np.ndarray, f: np.ndarray, knots: int = 64) -> MonotoneFit:
+        """The best monotone fit of f against g, rising or falling.
+
+        Args:
+            g: values of the concept, `(rows,)`. Rows that are not finite are left out.
+            f: values of the neuron, `(rows,)`.
+            knots: largest number of knots.
+
+        Returns:
+            The fit.
+
+        Raises:
+            ValueError: g has fewer than two different finite values.
+        """
+        from scipy.optimize import isotonic_regression
+        from scipy.stats import spearmanr
+
+        finite = np.isfinite(g) & np.isfinite(f)
+        order = np.argsort(g[finite], kind="stable")
+        g, f = g[finite][order], f[finite][order]
+        if len(g) < 2 or g[0] == g[-1]:
+            raise ValueError(
+                "A monotone fit needs at least two different finite values of the formula. "
+                f"Received: {len(g)} finite rows"
+            )
+        rising = bool(spearmanr(g, f).statistic >= 0) if f[0] != f[-1] or f.std() > 0 else True
+        smooth = isotonic_regression(f, increasing=rising).x
+        # Means over equal shares of the rows: knots where the data are, and none twice.
+        shares = np.array_split(np.arange(len(g)), min(knots, len(g)))
+        positions = np.array([g[share].mean() for share in shares])
+        heights = np.array([smooth[share].mean() for share in shares])
+        positions, first = np.unique(positions, return_index=True)
+        variance = float(np.var(f))
+        residual = float(np.mean((f - smooth) ** 2))
+        r2 = 1 - residual / variance if variance > 0 else 1.0
+        return cls(positions, heights[first], r2)
+
+    @property
+    def rising(self) -> bool:
+        """Whether the neuron grows with the concept."""
+        return bool(self.values[-1] >= self.values[0])
+
+    def __call__(self, g: np.ndarray) -> np.ndarray:
+        """phi(g), `(rows,)`."""
+        from scipy.interpolate import PchipInterpolator
+
+        g = np.clip(g, self.knots[0], self.knots[-1])
+        if len(self.knots) < 2:
+            return np.full(np.shape(g), self.values[0])
+        return PchipInterpolator(self.knots, self.values)(g)
+
+    def preimage(self, value: float) -> float | None:
+        """The g with phi(g) = value, or `None` where phi does not take that value."""
+        low, high = sorted((self.values[0], self.values[-1]))
+        if not low <= value <= high:
+            return None
+        order = slice(None) if self.rising else slice(None, None, -1)
+        return float(np.interp(value, self.values[order], self.knots[order]))

@@ -1,0 +1,51 @@
+"""Which row of a Pareto front is the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+# A step up in complexity must lower the log-loss by this much for each unit to be believed.
+# The truth is reached by a drop of a nat or more a unit; what follows it fits the network's own
+# errors at a tenth of a nat a unit.
+NATS_PER_UNIT = 0.35
+# Losses below this are rounding errors and count as equal.
+SMALLEST_LOSS = 1e-10
+
+
+def scores(complexities: Sequence[float], losses: Sequence[float]) -> np.ndarray:
+    """Log-loss plus the price of complexity; the lowest score is the choice."""
+    losses = np.maximum(np.asarray(losses, float), SMALLEST_LOSS)
+    return np.log(losses) + NATS_PER_UNIT * np.asarray(complexities, float)
+
+
+def choose(complexities: Sequence[float], losses: Sequence[float]) -> int:
+    """Number of the row after the last steep drop of log-loss.
+
+    On the lower hull of the front, in the plane of complexity and log-loss, it is the last
+    corner that is reached by a slope steeper than 0.35 a unit of complexity: beyond it, rows
+    near the floor buy too little.
+
+        argmin of log(loss) + 0.35 complexity
+
+    Args:
+        complexities: of the rows.
+        losses: of the rows.
+
+    Returns:
+        An index.
+
+    Raises:
+        ValueError: there are no rows.
+
+    Example: a published front, where the truth is the third row of five.
+
+    >>> choose([5, 9, 14, 16, 18], [5.0e-2, 2.6e-2, 3.7e-4, 2.5e-4, 1.9e-4])
+    2
+
+    Reference: Wetzel, arXiv 2401.04978, table of fronts.
+    """
+    if len(losses) == 0:
+        raise ValueError("There is no row to choose from.")
+    return int(np.argmin(scores(complexities, losses)))
