@@ -6,8 +6,6 @@ to the user get theirs from here, with exact derivatives of the SymPy expression
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import sympy
 
@@ -19,7 +17,7 @@ from keras_symgrad.gradients import GradientField
 
 # A simpler number may raise the loss by this share.
 UNNOTICED = 0.02
-_NAMED = {float(c): c for c in (sympy.pi, 2 * sympy.pi, sympy.pi / 2, 1 / sympy.pi, sympy.sqrt(2))}
+_NAMED = (sympy.pi, 2 * sympy.pi, sympy.pi / 2, 1 / sympy.pi, sympy.sqrt(2))
 
 
 class ConstantFit:
@@ -131,13 +129,9 @@ class ConstantFit:
 
 def _simple_numbers(value: float) -> list[sympy.Number]:
     """Simple numbers within 3 % of a value, simplest first."""
-    fractions = {Fraction(value).limit_denominator(q) for q in (1, 2, 3, 4, 5, 6, 8, 10)}
-    fractions = {f for f in fractions if abs(f.numerator) <= 100}
-    simple = [
-        sympy.Rational(f.numerator, f.denominator)
-        for f in sorted(fractions, key=lambda f: (f.denominator + abs(f.numerator) / 10, f))
-    ]
-    simple += [sympy.sign(value) * c for size, c in _NAMED.items()]
+    simple = [sympy.Rational(round(value * q), q) for q in (1, 2)]
+    simple += [sympy.sign(value) * constant for constant in _NAMED]
+    simple += [sympy.Rational(round(value * q), q) for q in (3, 4, 5, 6, 8, 10)]
     near = [number for number in simple if abs(float(number) - value) <= 0.03 * abs(value)]
     if abs(value) < 1e-3:
         near.insert(0, sympy.Integer(0))

@@ -10,6 +10,7 @@ from keras_symgrad.engine.reference import loss
 from keras_symgrad.expressions.canonical import canonical
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.simplification import simplify
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
@@ -63,20 +64,28 @@ class Finisher:
     def with_simple_constants(self, formula: Formula) -> Formula:
         """The formula with constants snapped to simple numbers where the loss does not notice."""
         fit = ConstantFit(formula.expression, self.train, signed=self.signed)
-        return self._measured(canonical(fit.expression(fit.snapped(fit.start))), formula.complexity)
+        snapped = self._shortest(fit.expression(fit.snapped(fit.start)))
+        shorter = canonical(simplify(snapped, seconds=2.0, measure=self._weight))
+        return self._measured(shorter, formula.complexity)
 
     def _formula(self, individual: Individual) -> Formula | None:
         expression = to_sympy(individual.tree, self.alphabet.operators)
-        if expression.has(sympy.nan, sympy.zoo, sympy.I) or not expression.free_symbols:
+        if expression.has(sympy.nan, sympy.zoo, sympy.I):
             return None
-        ways = [canonical(way, self.alphabet.operators) for way in _rewritings(expression)]
-        weights = {way: self._weight(way) for way in ways if way.free_symbols}
-        if not weights:
+        shortest = self._shortest(expression)
+        if not shortest.free_symbols:
             return None
-        shortest = min(weights, key=lambda way: (weights[way], sympy.default_sort_key(way)))
         fit = ConstantFit(shortest, self.train, signed=self.signed)
         fitted = canonical(fit.expression(fit.refined(fit.start)))
         return self._measured(fitted, individual.complexity)
+
+    def _shortest(self, expression: sympy.Expr) -> sympy.Expr:
+        """The least complex of a few ways to write a concept, none of which take time."""
+        ways = [expression]
+        if expression.count_ops() <= 60:
+            ways += [way(expression) for way in (sympy.expand, sympy.powsimp, sympy.factor_terms)]
+        ways = [canonical(way, self.alphabet.operators) for way in ways]
+        return min(ways, key=lambda way: (self._weight(way), sympy.default_sort_key(way)))
 
     def _measured(self, expression: sympy.Expr, otherwise: float) -> Formula:
         weight = self._weight(expression)
@@ -101,11 +110,3 @@ class Finisher:
             return self.complexity(from_sympy(expression, self.alphabet))
         except ValueError:
             return np.inf
-
-
-def _rewritings(expression: sympy.Expr) -> list[sympy.Expr]:
-    """Ways to write an expression that take milliseconds and do not depend on the clock."""
-    ways = [expression]
-    if expression.count_ops() <= 60:
-        ways += [sympy.expand(expression), sympy.powsimp(expression), sympy.factor_terms(expression)]
-    return ways

@@ -104,7 +104,8 @@ class ParetoFront(Sequence):
     def __init__(self, formulas: Sequence[Formula]):
         self._rows: list[Formula] = []
         for formula in sorted(formulas, key=lambda row: (row.complexity, row.loss)):
-            if not self._rows or formula.loss < self._rows[-1].loss:
+            # A hundredth less is the same fit in other words.
+            if not self._rows or formula.loss < 0.99 * self._rows[-1].loss:
                 self._rows.append(formula)
         if not self._rows:
             raise ValueError("A Pareto front needs at least one formula. Received: none")

@@ -221,8 +221,10 @@ def interpret(
     with clock.timed("gradients"):
         points, found = read_points(x, columns)
         names = found if names is None else check_names(names, points.shape[1])
-        neuron = model if isinstance(model, Neuron) else Neuron.of(
-            model, layer, unit, activation, kind=kind, inputs=points.shape[1]
+        neuron = (
+            model
+            if isinstance(model, Neuron)
+            else Neuron.of(model, layer, unit, activation, kind=kind, inputs=points.shape[1])
         )
         shown, kept = _split(points, seed)
         whole = GradientField.from_neuron(

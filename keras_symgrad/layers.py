@@ -81,6 +81,7 @@ class SymbolicLayer(keras.layers.Layer):
         self._text = text
         self._template, self._initial = _with_constants_apart(from_text(text, names))
         self._code = self._compiled([self._template])
+        self.constants = None
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

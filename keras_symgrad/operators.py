@@ -84,8 +84,7 @@ class Operator:
         """The operator applied to SymPy expressions."""
         if len(arguments) != self.arity:
             raise ValueError(
-                f"Operator '{self.name}' takes {self.arity} arguments. "
-                f"Received: {len(arguments)}"
+                f"Operator '{self.name}' takes {self.arity} arguments. Received: {len(arguments)}"
             )
         return self.expression.subs(dict(zip(self.arguments, arguments)), simultaneous=True)
 

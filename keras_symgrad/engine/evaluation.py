@@ -138,7 +138,9 @@ class Engine:
         tapes = assemble(trees, self._deep, self.dtype)
         count = np.bincount(tapes.constant_tree, minlength=len(trees))[tapes.constant_tree]
         first = np.searchsorted(tapes.constant_tree, tapes.constant_tree)
-        number = (np.arange(first.size) - first - skip * (count > self.lanes)) % np.maximum(count, 1)
+        number = (np.arange(first.size) - first - skip * (count > self.lanes)) % np.maximum(
+            count, 1
+        )
         tapes.lane[tuple(tapes.constant_at.T)] = np.where(number < self.lanes, number + 1, 0)
         return tapes
 
@@ -250,5 +252,7 @@ class Engine:
 
 def _padded(array: np.ndarray, length: int) -> tf.Tensor:
     if len(array) < length:
-        array = np.concatenate([array, np.zeros((length - len(array), *array.shape[1:]), array.dtype)])
+        array = np.concatenate(
+            [array, np.zeros((length - len(array), *array.shape[1:]), array.dtype)]
+        )
     return tf.constant(array)

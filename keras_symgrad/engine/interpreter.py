@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+import numpy as np
 import tensorflow as tf
 
 from keras_symgrad.engine.tapes import Layout
@@ -97,7 +98,9 @@ def compiled_fields(operators: OperatorSet, layout: Layout, lanes: int) -> Calla
             leaves, tf.reshape(owner, [-1]), layout.trees * layout.variables + 1
         )[:-1]
         roots = tf.gather(_slots(values), tape["root"])
-        return tf.reshape(roots, [layout.trees, *shape]), tf.reshape(gradients, [layout.trees, layout.variables, *shape])
+        return tf.reshape(roots, [layout.trees, *shape]), tf.reshape(
+            gradients, [layout.trees, layout.variables, *shape]
+        )
 
     return tf.function(fields, jit_compile=True, autograph=False)
 
@@ -273,8 +276,8 @@ def _collect_losses(
         _, _, dot, square = _loop(0, tape["steps"][group], each_leaf, zeros, zeros, zeros)
         root = tf.reshape(tape["root"], [-1, layout.width])[group]
         finite = tf.math.is_finite(square) & tf.math.is_finite(tf.gather(values, root))
-        cosine = tf.where(square > 0, dot * tf.math.rsqrt(square), 0)
-        sums = _loss_columns(rows["weights"], cosine, square, finite)
+        inverse = _inverse_length(square)
+        sums = _loss_columns(rows["weights"], dot * inverse, inverse, finite)
         return group + 1, _put(result, group, tf.stack(sums, axis=1))
 
     groups = layout.trees // layout.width
@@ -321,14 +324,14 @@ def _collect_normal_equations(
         square = products[1, 1]
         finite = tf.reduce_all(tf.math.is_finite(products), axis=[0, 1])
         finite &= tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
-        inverse = tf.where(square > 0, tf.math.rsqrt(square), 0)
+        inverse = _inverse_length(square)
         weights = rows["weights"]
         cosine = products[0, 1] * inverse
         along = products[1, 2:] * inverse
         projected = (products[0, 2:] - cosine * along) * inverse
         curved = (products[2:, 2:] - along[:, None] * along[None]) * inverse**2
         sums = [
-            tf.stack(_loss_columns(weights, cosine, square, finite)),
+            tf.stack(_loss_columns(weights, cosine, inverse, finite)),
             tf.reduce_sum(weights * projected, axis=1),
             tf.reshape(tf.reduce_sum(weights * curved, axis=2), [-1]),
         ]
@@ -338,13 +341,24 @@ def _collect_normal_equations(
     return _loop(0, layout.trees, each_tree, result)[-1]
 
 
+def _inverse_length(square: tf.Tensor) -> tf.Tensor:
+    """1/|G| from |G|^2, and zero for a gradient of no length.
+
+    Below the smallest normal number, squares of components lose their digits, and the direction
+    made from them could have any length: a gradient so short that this would show (3e-16 in
+    float32) counts as zero.
+    """
+    limits = np.finfo(square.dtype.name)
+    return tf.where(square >= limits.tiny / limits.eps, tf.math.rsqrt(square), 0)
+
+
 def _loss_columns(
-    weights: tf.Tensor, cosine: tf.Tensor, square: tf.Tensor, finite: tf.Tensor
+    weights: tf.Tensor, cosine: tf.Tensor, inverse: tf.Tensor, finite: tf.Tensor
 ) -> list[tf.Tensor]:
     of_rows = [
         weights * (1 - cosine),
         weights * (1 + cosine),
-        weights * tf.cast(square == 0, weights.dtype),
+        weights * tf.cast(inverse == 0, weights.dtype),
         tf.cast(~finite, weights.dtype),
     ]
     return [tf.reduce_sum(of_row, axis=-1) for of_row in of_rows]

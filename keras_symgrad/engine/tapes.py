@@ -109,9 +109,7 @@ class Tapes:
         return self.constant[tuple(self.constant_at.T)]
 
 
-def assemble(
-    trees: Sequence[gp.PrimitiveTree], layout: Layout, dtype: str = "float32"
-) -> Tapes:
+def assemble(trees: Sequence[gp.PrimitiveTree], layout: Layout, dtype: str = "float32") -> Tapes:
     """The tapes of a population.
 
     Args:
@@ -218,7 +216,9 @@ def _pack(nodes: _Nodes, chunk_of_tree: np.ndarray, layout: Layout) -> _Packing:
     chunk = chunk_of_tree[nodes.tree[node]]
     # Constants have height 0, so that they come first in their chunk.
     code = nodes.code[node] + 1
-    key = (chunk * (nodes.height.max(initial=0) + 1) + nodes.height[node]) * (code.max(initial=0) + 1)
+    key = (chunk * (nodes.height.max(initial=0) + 1) + nodes.height[node]) * (
+        code.max(initial=0) + 1
+    )
     key += code
     order = np.argsort(key, kind="stable")
     node, chunk, key = node[order], chunk[order], key[order]

@@ -448,6 +448,12 @@ def _solution(form: sympy.Expr, expression: sympy.Expr) -> sympy.Expr | None:
             form, expression = form.base, _without_signs(sympy.powdenest(root))
         elif form.func == expression.func and len(form.args) == 1:
             form, expression = form.args[0], expression.args[0]
+        elif form.func == expression.func and form.func in (sympy.Max, sympy.Min):
+            constants = {part for part in form.args if not part.has(_A)}
+            if not constants < set(expression.args):
+                return None
+            (form,) = set(form.args) - constants
+            expression = expression.func(*set(expression.args) - constants)
         else:
             return None
     return expression

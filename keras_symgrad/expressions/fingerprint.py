@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from zlib import crc32
 
@@ -272,7 +273,7 @@ def _number(value: float) -> Values:
     return residue, residue, residue, residue
 
 
-def _residue(value: float | sympy.Rational) -> int:
+def _residue(value: float | Fraction) -> int:
     # hash(-1) is -2 for reasons of its own, so the sign is put on afterwards.
     size = hash(abs(value)) % PRIME
     return size if value >= 0 else -size % PRIME
@@ -340,7 +341,7 @@ def _in_field(node: sympy.Basic) -> sympy.Basic:
     if isinstance(node, sympy.Float):
         return call("integer", sympy.Integer(_residue(float(f"{float(node):.3g}"))))
     if isinstance(node, sympy.Rational):
-        return call("integer", sympy.Integer(_residue(node)))
+        return call("integer", sympy.Integer(_residue(Fraction(node.p, node.q))))
     code = sympy.Integer(crc32(node.func.__name__.encode()))
     if not node.args:
         return call("integer", code)

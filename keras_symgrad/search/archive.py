@@ -82,4 +82,6 @@ class Archive:
     def score(self) -> float:
         """Score of the choice, the lower the better; infinite while there is none."""
         front = self.front()
-        return float(scores([i.complexity for i in front], [i.loss for i in front]).min(initial=np.inf))
+        return float(
+            scores([i.complexity for i in front], [i.loss for i in front]).min(initial=np.inf)
+        )

@@ -206,7 +206,7 @@ class GeneticSearch:
         losses = self.engine.losses(trees)
         evaluated = list(zip(trees, losses.tolist()))
         promise = [
-            (losses[k] / bound(bred[k].complexity), k)
+            (losses[k] / max(bound(bred[k].complexity), 1e-12), k)
             for k, tree in enumerate(trees)
             if np.isfinite(losses[k]) and any(node.code == CONSTANT_CODE for node in tree)
         ]

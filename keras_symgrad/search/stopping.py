@@ -73,8 +73,7 @@ class Stopping:
             "target_loss": progress.loss <= self.target_loss,
             "patience": self.patience is not None and progress.settled >= self.patience,
             "time_limit": self.time_limit is not None and progress.seconds >= self.time_limit,
-            "generations": self.generations is not None
-            and progress.generation >= self.generations,
+            "generations": self.generations is not None and progress.generation >= self.generations,
             "evaluations": self.evaluations is not None
             and progress.evaluations >= self.evaluations,
         }

@@ -1,0 +1,232 @@
+"""What the command line understands: its commands, options, defaults and help."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+from keras_symgrad import __version__
+
+PROGRAM = "keras-symgrad"
+RESULT_FILE = "interpretation.json"
+
+EXAMPLES = """\
+examples:
+  keras-symgrad interpret model.keras --data points.csv
+      the formula that the model's output decides by, from the points it was trained on
+  keras-symgrad interpret model.keras --data points.csv --layer hidden_2 --unit 5
+      the formula of one unit of a hidden layer
+  keras-symgrad interpret model.keras --data table.csv --columns age,income,debt
+      the model's inputs among other columns, in the model's order
+  keras-symgrad interpret model.h5 --data points.npz --operators arithmetic,exp --out result
+      a smaller alphabet for formulas; writes result/interpretation.json
+"""
+
+EXIT_STATUS = """\
+exit status:
+  0    the result was printed
+  1    something failed; one line on standard error says what
+  2    wrong usage
+  130  Ctrl-C; what the search had found by then was printed and written all the same
+"""
+
+
+def parser(interpret: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    """The parser of the command line.
+
+    Args:
+        interpret: what the command `interpret` runs; `run` of the parsed options.
+
+    Returns:
+        A parser that exits with status 2 on wrong usage.
+
+    Example:
+
+    >>> parser(print).parse_args(["interpret", "model.keras", "--data", "points.csv"]).delta
+    0.01
+    """
+    top = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Reads the formula that a neuron of a trained Keras model has learned.",
+        epilog=EXAMPLES + "\n" + EXIT_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    command = commands.add_parser(
+        "interpret",
+        help="find the formula that a trained model decides by",
+        description=(
+            "Finds a closed-form expression for what a neuron of a trained Keras model computes.\n"
+            "Prints the best formula of every complexity, marks the one to believe, and says how\n"
+            "often the rule that follows from it agrees with the model."
+        ),
+        epilog=EXAMPLES + "\n" + EXIT_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(run=interpret)
+    command.add_argument(
+        "model", metavar="MODEL", help="a .keras file, a legacy .h5 file or a SavedModel folder"
+    )
+    _add_data(command)
+    _add_neuron(command)
+    _add_search(command)
+    _add_output(command)
+    return top
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    data = command.add_argument_group("data")
+    data.add_argument(
+        "--data",
+        metavar="FILE",
+        required=True,
+        help="points from where the model was trained, without labels: a .csv file, with or "
+        "without a header, or an .npz file (key x)",
+    )
+    data.add_argument(
+        "--columns",
+        metavar="NAMES",
+        type=_names,
+        help="the columns that the model takes, in its order, with commas between them "
+        "(default: all)",
+    )
+    data.add_argument(
+        "--data-only",
+        action="store_true",
+        help="read gradients at the data's points alone; by default points are added near the "
+        "decision boundary, within the data's range",
+    )
+    data.add_argument(
+        "--delta",
+        metavar="D",
+        type=_delta,
+        default=0.01,
+        help="read a classifier's gradients where its probability is between D and 1 - D; "
+        "'none' reads them everywhere (default: %(default)s)",
+    )
+    data.add_argument(
+        "--rows",
+        metavar="N",
+        type=_at_least(int, 2),
+        default=2000,
+        help="points to read gradients at (default: %(default)s)",
+    )
+
+
+def _add_neuron(command: argparse.ArgumentParser) -> None:
+    neuron = command.add_argument_group("neuron (by default the model's output)")
+    neuron.add_argument(
+        "--layer", metavar="NAME", help="a hidden layer; 'encoder/latent' for one of an inner model"
+    )
+    neuron.add_argument(
+        "--unit",
+        metavar="K",
+        type=_unit,
+        help="which unit of a layer of several, from 0; 'K,J' for unit K minus unit J",
+    )
+    neuron.add_argument(
+        "--activation",
+        action="store_true",
+        help="read the unit after its activation (default: before)",
+    )
+    neuron.add_argument(
+        "--kind",
+        choices=("logit", "probability", "value"),
+        help="what the model's output is (default: found out from the model, or else the data)",
+    )
+
+
+def _add_search(command: argparse.ArgumentParser) -> None:
+    search = command.add_argument_group("search")
+    search.add_argument(
+        "--operators",
+        metavar="NAMES",
+        default="default",
+        help="what formulas are made of, with commas between: operators, such as 'add,mul,exp', "
+        "and the presets arithmetic, polynomial, trigonometric, default and full; a name that "
+        "does not exist prints all that do (default: %(default)s)",
+    )
+    search.add_argument(
+        "--max-complexity",
+        metavar="N",
+        type=_at_least(float, 1),
+        default=30,
+        help="longest formula: 1 for each variable and operation, 2 for functions, 3 for "
+        "constants (default: %(default)s)",
+    )
+    search.add_argument(
+        "--time-limit",
+        metavar="S",
+        type=_above_zero,
+        default=60.0,
+        help="seconds of search; it ends sooner if it has long found nothing better "
+        "(default: %(default)g)",
+    )
+    search.add_argument(
+        "--seed", metavar="N", type=_at_least(int, 0), default=0, help="(default: %(default)s)"
+    )
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    output = command.add_argument_group("output")
+    output.add_argument(
+        "--out", metavar="DIR", type=Path, help=f"folder that {RESULT_FILE} is written into"
+    )
+    output.add_argument("--quiet", action="store_true", help="print one line: the rule")
+    output.add_argument(
+        "--traceback", action="store_true", help="on a failure, show where in the code it was"
+    )
+
+
+def _names(text: str) -> list[str]:
+    # A name that holds a comma can be put in quotation marks, as in a CSV file.
+    names = next(csv.reader([text], skipinitialspace=True), [])
+    names = [name.strip() for name in names]
+    if not names or not all(names):
+        raise argparse.ArgumentTypeError(f"expected names with commas between them, not {text!r}")
+    return names
+
+
+def _delta(text: str) -> float | None:
+    if text.lower() == "none":
+        return None
+    delta = _number(float, text)
+    if not 0 < delta < 0.5:
+        raise argparse.ArgumentTypeError(f"expected 'none' or a number in (0, 0.5), not {text!r}")
+    return delta
+
+
+def _unit(text: str) -> int | tuple[int, int]:
+    units = [_number(int, part) for part in text.split(",")]
+    if len(units) > 2 or min(units) < 0:
+        raise argparse.ArgumentTypeError(f"expected a number such as 0, or 'K,J', not {text!r}")
+    return units[0] if len(units) == 1 else (units[0], units[1])
+
+
+def _above_zero(text: str) -> float:
+    number = _number(float, text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
+    return number
+
+
+def _at_least(kind: type, lowest: int) -> Callable[[str], float]:
+    def number_from(text: str) -> float:
+        number = _number(kind, text)
+        if not lowest <= number < float("inf"):
+            raise argparse.ArgumentTypeError(f"expected at least {lowest}, not {text!r}")
+        return number
+
+    return number_from
+
+
+def _number(kind: type, text: str) -> float:
+    try:
+        return kind(text)
+    except ValueError:
+        article = {int: "a whole number", float: "a number"}[kind]
+        raise argparse.ArgumentTypeError(f"expected {article}, not {text!r}") from None

@@ -1,0 +1,241 @@
+"""The command line: `keras-symgrad interpret model.keras --data points.csv`.
+
+What can be checked without TensorFlow is checked before it is imported, which takes seconds; what
+can be checked without a search is checked before the search, which takes a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_symgrad.arguments import PROGRAM, RESULT_FILE, parser
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from keras_symgrad.interpretation import Interpretation
+
+INTERRUPTED = 130
+# Options that errors of the library name as arguments of a function, such as `columns=`.
+SHARED_NAMES = frozenset(
+    ("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed")
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: words after the program's name; those of the process by default.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        SystemExit: with status 2 for wrong usage, with status 0 after `--help` and `--version`.
+    """
+    options = parser(_interpret).parse_args(arguments)
+    try:
+        with _warnings_in_one_line():
+            return options.run(options)
+    except KeyboardInterrupt:
+        print(f"\n{PROGRAM}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if options.traceback:
+            traceback.print_exc()
+        print(f"{PROGRAM}: error: {_one_line(error)}", file=sys.stderr)
+        return 1
+
+
+def _interpret(options: argparse.Namespace) -> int:
+    if not Path(options.model).exists():
+        raise FileNotFoundError(f"There is no model at: {options.model}")
+    from keras_symgrad.tables import read_points
+
+    x, names = read_points(options.data, options.columns)
+    if options.out is not None:
+        _check_writable(options.out)
+
+    if sys.stderr.isatty() and not options.quiet:
+        print("loading TensorFlow and the model ...", file=sys.stderr)
+    with _tensorflow_start_up():
+        from keras_symgrad.interpretation import interpret
+
+    concept = interpret(
+        options.model,
+        x,
+        names=names,
+        layer=options.layer,
+        unit=options.unit,
+        activation=options.activation,
+        kind=options.kind,
+        delta=options.delta,
+        rows=options.rows,
+        draw=not options.data_only,
+        move=not options.data_only,
+        operators=options.operators,
+        max_complexity=options.max_complexity,
+        time_limit=options.time_limit,
+        seed=options.seed,
+        verbose=not options.quiet,
+    )
+    # Written before it is printed: a pipe that closes early must not cost the result.
+    written = None if options.out is None else concept.save(options.out / RESULT_FILE)
+    if options.quiet:
+        print(concept.rule.text if concept.rule else concept.best.to_pretty())
+    else:
+        _show(concept, written)
+    if concept.stopped == "interrupted":
+        print(f"{PROGRAM}: interrupted; this is what was found by then", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _show(concept: Interpretation, written: Path | None) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    variables = ", ".join(concept.names)
+    console.print(Text(f"\nWhat {concept.neuron} computes of {variables}\n"), soft_wrap=True)
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("")
+    table.add_column("complexity", justify="right")
+    table.add_column("loss", justify="right")
+    table.add_column("formula", overflow="fold")
+    best = concept.front.best
+    for row in concept.front:
+        cells = (f"{row.complexity:g}", f"{row.loss:.2e}", row.to_pretty())
+        is_best = row is best
+        table.add_row(
+            "best" if is_best else "", *map(Text, cells), style="bold green" if is_best else None
+        )
+    console.print(table)
+
+    summary = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    summary.add_column(style="bold")
+    summary.add_column(overflow="fold")
+    for name, text in _summary(concept, written):
+        summary.add_row(name, Text(text))
+    console.print()
+    console.print(summary)
+
+
+def _summary(concept: Interpretation, written: Path | None) -> Iterator[tuple[str, str]]:
+    rule = concept.rule
+    if rule is None:
+        yield "formula", concept.best.to_pretty()
+    else:
+        yield "rule", rule.text
+        yield "agreement", f"{rule.agreement:.2%} of {rule.points:,} points, with the model"
+    held_out = concept.rows["held_out"]
+    yield "1 - |cos|", f"{concept.cosine_error:.1e} between gradients, on {held_out:,} unseen rows"
+    yield (
+        "search",
+        f"{concept.timings['search']:.0f} s, {concept.evaluations:,} formulas, "
+        f"ended by {concept.stopped}, seed {concept.seed}",
+    )
+    if written is not None:
+        yield "written", str(written)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # A character that the terminal does not have must not cost the result.
+    sys.stdout.reconfigure(errors="replace")
+    console = Console(highlight=False)
+    # In a file or a pipe, lines are as long as the formulas.
+    return console if console.is_terminal else Console(highlight=False, width=10_000)
+
+
+def _check_writable(folder: Path) -> None:
+    """Raises unless the result can be written; makes the folder if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        if (folder / RESULT_FILE).is_dir():
+            raise IsADirectoryError(None, "it holds a folder of that name")
+    except OSError as error:
+        raise ValueError(
+            f"{RESULT_FILE} cannot be written into the folder {folder}: {error.strerror}. "
+            "Choose another with --out."
+        ) from error
+
+
+@contextmanager
+def _tensorflow_start_up() -> Iterator[None]:
+    """Keeps TensorFlow's start-up lines off the terminal, unless the block fails.
+
+    A user who sets TF_CPP_MIN_LOG_LEVEL sees what it says.
+    """
+    # A `.keras` file is not bound to the backend that wrote it; gradients are TensorFlow's.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with _standard_error_held_back():
+        yield
+
+
+@contextmanager
+def _standard_error_held_back() -> Iterator[None]:
+    """Takes standard error away from C++ code too, which a variable alone does not silence."""
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(shown, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        # Warnings for developers, such as deprecations, are of no use to this user.
+        if issubclass(category, UserWarning):
+            print(f"{PROGRAM}: warning: {_one_line(message)}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+def _one_line(message: BaseException | Warning | str) -> str:
+    """What the library says, in the words of the command line."""
+    text = " ".join(str(message).split())
+    if isinstance(message, OSError) and message.strerror:
+        text = f"{message.filename}: {message.strerror}" if message.filename else message.strerror
+    elif isinstance(message, Exception) and not isinstance(
+        message, (ValueError, TypeError, OSError, Warning)
+    ):
+        text = f"{type(message).__name__}: {text} (--traceback shows where it happened)"
+    return re.sub(r"`(\w+)=([^`]*)`", _as_option, text)
+
+
+def _as_option(match: re.Match) -> str:
+    if match[1] not in SHARED_NAMES:
+        return match[0]
+    return f"`--{match[1].replace('_', '-')} {match[2]}".strip(" ") + "`"

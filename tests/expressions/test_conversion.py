@@ -1,0 +1,129 @@
+"""From SymPy to trees."""
+
+import numpy as np
+import pytest
+import sympy
+
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
+from keras_symgrad.operators import Operator, OperatorSet
+
+NAMES = ("x1", "x2", "x3")
+SYMBOLS = x1, x2, x3 = tuple(map(symbol, NAMES))
+
+
+def written(expression, operators, names=NAMES):
+    return str(from_sympy(expression, Alphabet(OperatorSet(operators), names)))
+
+
+def test_random_trees_come_back_equal_in_value(real_formulas, operators):
+    alphabet = Alphabet(operators, NAMES)
+    points = np.random.default_rng(5).uniform(0.2, 1.8, (40, 3))
+    converted = 0
+    for tree, expression in real_formulas(operators, 120, seed=2):
+        try:
+            back = from_sympy(expression, alphabet)
+        except ValueError as error:
+            assert "cannot be written" in str(error) or "constants only" in str(error)
+            continue
+        converted += 1
+        again = to_sympy(back, operators)
+        before, after = numpy_function([expression, again], SYMBOLS)(points).T
+        defined = np.isfinite(before)
+        np.testing.assert_allclose(
+            after[defined], before[defined], rtol=1e-8, atol=1e-10, err_msg=str(tree)
+        )
+    assert converted > 90
+
+
+@pytest.mark.parametrize(
+    ("operators", "expression", "expected"),
+    [
+        ("add, mul", x1 + x2 + x3, "add(add(x1, x2), x3)"),
+        ("sub", x1 - x2 - x3, "sub(sub(x1, x2), x3)"),
+        ("add, mul", x1 - 3 * x2, "add(x1, mul(-3.0, x2))"),
+        ("add, neg", -x1 - x2, "add(neg(x1), neg(x2))"),
+        ("sub", x1 + x2, "sub(x1, sub(0.0, x2))"),
+        ("mul, div", x1 * x2 / x3, "div(mul(x1, x2), x3)"),
+        ("mul, inv", x1 / x2, "mul(x1, inv(x2))"),
+        ("div", x1 * x2, "div(x1, div(1.0, x2))"),
+        ("mul", x1 / 4, "mul(0.25, x1)"),
+        ("mul", x1**2, "mul(x1, x1)"),
+        ("mul, square", x1**6, "square(mul(x1, square(x1)))"),
+        ("square", x1**8, "square(square(square(x1)))"),
+        ("square, cube", x1**6, "square(cube(x1))"),
+        ("mul, pow", x1**7, "pow(x1, 7.0)"),
+        ("mul, inv, square", x1**-2, "inv(square(x1))"),
+        ("sqrt, mul", sympy.sqrt(x1) ** 3, "mul(sqrt(x1), mul(sqrt(x1), sqrt(x1)))"),
+        ("exp, log, mul", x1**2.5, "exp(mul(2.5, log(x1)))"),
+        ("exp, mul", 2**x1, "exp(mul(0.6931471805599453, x1))"),
+        ("gauss, div", sympy.exp(-((x1 / 2) ** 2)), "gauss(div(x1, 2.0))"),
+        ("gauss, mul", sympy.exp(-4 * x1**2), "gauss(mul(2.0, x1))"),
+        ("hypot", sympy.sqrt(x1**2 + x2**2), "hypot(x1, x2)"),
+        ("sigmoid, add, sub, mul, div", (1 + sympy.tanh(x1)) / 2, "sigmoid(mul(2.0, x1))"),
+        ("softplus", sympy.log(1 + sympy.exp(x2)), "softplus(x2)"),
+        ("relu", sympy.Max(x1, 0), "relu(x1)"),
+        ("max", sympy.Max(x1, x2, x3), "max(max(x1, x2), x3)"),
+        ("sqrt, square", sympy.Abs(x1), "sqrt(square(x1))"),
+        ("sin, cos, div", sympy.tan(x1), "div(sin(x1), cos(x1))"),
+        ("add", sympy.pi + x1, "add(x1, 3.141592653589793)"),
+    ],
+)
+def test_a_formula_is_written_with_what_the_set_has(operators, expression, expected):
+    assert written(expression, operators) == expected
+
+
+def test_the_shortest_of_several_ways_is_taken():
+    assert written(x1**2 * x2, "mul, square") == "mul(square(x1), x2)"
+    expression = sympy.exp(-(x1**2))
+    assert written(expression, "exp, mul, neg, square, gauss") == "gauss(x1)"
+
+
+def test_operators_of_a_user_are_found_by_their_form():
+    lens = Operator("lens", lambda a, b: 1 / (1 / a + 1 / b))
+    plus = Operator("plus", lambda a, b: a + b)
+    expression = 1 / (1 / x1 + 1 / (x2 + x3))
+    assert written(expression, [lens, plus]) == "lens(x1, plus(x2, x3))"
+
+
+def test_a_true_but_useless_match_is_refused():
+    # log(1 + x) = softplus(log(x)), but only where x is positive.
+    assert written(sympy.log(1 + x1), "add, log, softplus") == "log(add(x1, 1.0))"
+
+
+def test_what_the_set_cannot_write_is_named():
+    with pytest.raises(ValueError, match=r"The function 'sin' cannot be written.*add, mul"):
+        written(x1 + sympy.sin(x2), "add, mul")
+    with pytest.raises(ValueError, match=r"The power sqrt\(x1\) cannot be written"):
+        written(sympy.sqrt(x1), "add, mul")
+
+
+def test_what_is_no_real_formula_of_the_variables_is_refused():
+    with pytest.raises(ValueError, match="'y', which is not a variable"):
+        written(symbol("y") + x1, "add")
+    with pytest.raises(ValueError, match="real, finite constants only"):
+        written(x1 + sympy.I, "add")
+    with pytest.raises(ValueError, match="real, finite constants only"):
+        written(x1 + sympy.zoo, "add")
+    with pytest.raises(ValueError, match="expects a SymPy expression"):
+        written("x1", "add")
+
+
+def test_names_of_any_kind_are_variables():
+    expression = symbol("petal length (cm)") * symbol("lambda")
+    tree = from_sympy(expression, Alphabet(OperatorSet("mul"), ["lambda", "petal length (cm)"]))
+    assert [node.name for node in tree] == ["mul", "lambda", "petal length (cm)"]
+
+
+def test_a_conversion_does_not_make_simple_trees_longer(random_trees):
+    operators = OperatorSet("add, mul, square, sin")
+    complexity = Complexity().over(operators)
+    trees = random_trees(operators, 60, seed=3, largest=5)
+    longer = sum(
+        complexity(from_sympy(to_sympy(tree, operators), Alphabet(operators, NAMES)))
+        > complexity(tree) + 2
+        for tree in trees
+    )
+    assert longer <= 3
