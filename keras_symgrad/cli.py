@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from keras_symgrad.interpretation import Interpretation
 
 INTERRUPTED = 130
+ENDINGS = {
+    "time_limit": "until the time limit",
+    "patience": "until nothing better turned up for long",
+    "target_loss": "until a perfect match",
+    "interrupted": "until Ctrl-C",
+}
 # Options that errors of the library name as arguments of a function, such as `columns=`.
 SHARED_NAMES = frozenset(
     ("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed")
@@ -44,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with status 2 for wrong usage, with status 0 after `--help` and `--version`.
     """
+    for name in ("stdout", "stderr"):
+        # A stream that was closed (`2>&-`) is None in Python, and its number free for any file.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))
     options = parser(_interpret).parse_args(arguments)
     try:
         with _warnings_in_one_line():
@@ -145,7 +155,7 @@ def _summary(concept: Interpretation, written: Path | None) -> Iterator[tuple[st
     yield (
         "search",
         f"{concept.timings['search']:.0f} s, {concept.evaluations:,} formulas, "
-        f"ended by {concept.stopped}, seed {concept.seed}",
+        f"{ENDINGS.get(concept.stopped, concept.stopped)}, seed {concept.seed}",
     )
     if written is not None:
         yield "written", str(written)
@@ -201,7 +211,7 @@ def _standard_error_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(shown, held.read())
             raise
@@ -213,10 +223,14 @@ def _standard_error_held_back() -> Iterator[None]:
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
+    said = set()
+
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        line = _one_line(message)
         # Warnings for developers, such as deprecations, are of no use to this user.
-        if issubclass(category, UserWarning):
-            print(f"{PROGRAM}: warning: {_one_line(message)}", file=sys.stderr)
+        if issubclass(category, UserWarning) and line not in said:
+            said.add(line)
+            print(f"{PROGRAM}: warning: {line}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -238,4 +252,5 @@ def _one_line(message: BaseException | Warning | str) -> str:
 def _as_option(match: re.Match) -> str:
     if match[1] not in SHARED_NAMES:
         return match[0]
-    return f"`--{match[1].replace('_', '-')} {match[2]}".strip(" ") + "`"
+    option, value = match[1].replace("_", "-"), match[2].strip("()").replace(", ", ",")
+    return f"`--{option} {value}`" if value else f"`--{option}`"

@@ -31,11 +31,14 @@ from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
 from keras_symgrad.search.progress import progress_bar
+from keras_symgrad.search.spectral import SpectralSearch
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.tables import check_names, finite_rows, read_points
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 SEARCH_ROWS = 512
+# Sums of features need fewer.
+SPECTRAL_ROWS = 256
 # Points that the agreement of the rule with the network is counted on.
 AGREEMENT_POINTS = 10_000
 
@@ -249,7 +252,8 @@ def interpret(
         with clock.timed("compilation"):
             engine.compile()
         with clock.timed("search"), progress_bar(stopping, shown=verbose) as on_generation:
-            search = GeneticSearch(engine, alphabet, complexity, settings, seed)
+            guesses = SpectralSearch(alphabet, sample.subset(SPECTRAL_ROWS, seed)).run()
+            search = GeneticSearch(engine, alphabet, complexity, settings, guesses, seed)
             archive = search.run(stopping, on_generation)
 
     with clock.timed("finishing"):

@@ -40,7 +40,7 @@ def evaluate(
     symbols = [sympy.Symbol(f"s{index}", real=True) for index in range(len(names))]
     # Names are data: the code that SymPy prints holds neutral symbols only.
     rename = dict(zip(map(symbol, names), symbols))
-    renamed = [expression.subs(rename, simultaneous=True) for expression in expressions]
+    renamed = [expression.xreplace(rename) for expression in expressions]
     code = tensorflow_code(symbols, renamed, fast=False)
     columns = [tf.constant(column) for column in np.ascontiguousarray(points.T)]
     # Entries that do not depend on the points come back as Python numbers.

@@ -25,8 +25,8 @@ def simplify(
 
     SymPy's `simplify` may take minutes on a short formula. Here a thread of its own tries cheap
     rewritings first and `sympy.simplify` last, and is stopped when the time is over. What it
-    has found by then is compared with the formula on random points: it must be defined wherever
-    the formula is, and have the same values up to 1e-9.
+    finds is compared with the formula on random points: it must be defined wherever the formula
+    is, and have the same values up to 1e-9.
 
     Args:
         expression: a SymPy expression in real symbols.
@@ -50,19 +50,18 @@ def simplify(
     if seconds == 0 or not expression.free_symbols:
         return expression
     measure = measure or _nodes
-    found: list[sympy.Expr] = []
+    best = [expression]
 
     def search() -> None:
+        least = measure(expression)
         for rewriting in _rewritings(expression):
-            found.append(rewriting)
+            size = measure(rewriting)
+            if size < least and _same_values(expression, rewriting):
+                least = size
+                best.append(rewriting)
 
     _run_for(seconds, search)
-    size = measure(expression)
-    sizes = {rewriting: measure(rewriting) for rewriting in found}
-    for rewriting in sorted(sizes, key=sizes.get):
-        if sizes[rewriting] < size and _same_values(expression, rewriting):
-            return rewriting
-    return expression
+    return best[-1]
 
 
 def _nodes(expression: sympy.Expr) -> int:

@@ -65,6 +65,7 @@ class GeneticSearch:
         alphabet: operators and variables of the trees.
         complexity: of trees.
         settings: how to breed.
+        guesses: trees to start from, beside random ones.
         seed: decides every random choice. Limits by generations or evaluations then give the
             same front on the same machine; a limit on time ends where the clock says.
 
@@ -87,6 +88,7 @@ class GeneticSearch:
         alphabet: Alphabet,
         complexity: Complexity | None = None,
         settings: GeneticSettings = GeneticSettings(),
+        guesses: Sequence[gp.PrimitiveTree] = (),
         seed: int = 0,
     ):
         self.engine, self.alphabet, self.settings = engine, alphabet, settings
@@ -95,6 +97,7 @@ class GeneticSearch:
         self.archive = Archive()
         self.evaluations = 0
         self.stopped: str | None = None
+        self._guesses = guesses
         self._variation = Variation(alphabet, seed, settings.max_nodes)
         self._numbers = np.random.default_rng(seed)
         self._known: dict[tuple[int, float], float] = {}
@@ -147,7 +150,8 @@ class GeneticSearch:
         """New individuals, not yet evaluated, none of them known."""
         deme, settings = self._demes[number], self.settings
         if not deme:
-            return self._collect(self._random_trees, 2 * settings.population)
+            # Whatever the guesses take, random trees fill up.
+            return self._collect(self._first_trees, 2 * settings.population)
         scores = self._scores(deme)
         entrants = self._numbers.integers(
             len(deme), size=(4 * settings.offspring, settings.tournament)
@@ -164,7 +168,9 @@ class GeneticSearch:
 
         return self._collect(children, settings.offspring)
 
-    def _random_trees(self):
+    def _first_trees(self):
+        # Only the first deme to breed collects them: afterwards they are known.
+        yield from self._guesses
         while True:
             yield self._variation.random_tree(self._variation.random.randint(2, 10))
 

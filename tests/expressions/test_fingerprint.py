@@ -137,7 +137,8 @@ def test_equal_fingerprints_mean_parallel_gradients(random_trees):
             slopes = numpy_function([differentiate(expression, s) for s in symbols], symbols)
             gradients = slopes(points)
             with np.errstate(all="ignore"):
-                directions.append(gradients / np.linalg.norm(gradients, axis=1, keepdims=True))
+                size = np.linalg.norm(gradients, axis=1, keepdims=True)
+                directions.append(np.where(size < 1e150, gradients / size, np.nan))
         cosine = np.abs((directions[0] * directions[1]).sum(axis=1))
         finite = np.isfinite(cosine)
         np.testing.assert_allclose(cosine[finite], 1, atol=1e-6, err_msg=f"{one} | {other}")

@@ -1,0 +1,140 @@
+"""Features: short trees with their gradients on the rows, the words of a spectral search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, permutations
+
+import numpy as np
+import sympy
+from deap import gp
+
+from keras_symgrad.derivatives import differentiate
+from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.operators import Operator
+
+Nodes = tuple[gp.Primitive | gp.Terminal, ...]
+# Left out: around a feature they change nothing, within one they only double the dictionary.
+_REDUNDANT = ("neg", "inv")
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """A tree with its values and gradients on the rows.
+
+    Attributes:
+        nodes: of the tree, in prefix order.
+        values: `(rows,)`.
+        gradients: `(rows, variables)`.
+    """
+
+    nodes: Nodes
+    values: np.ndarray
+    gradients: np.ndarray
+
+    @property
+    def tree(self) -> gp.PrimitiveTree:
+        """The nodes as a tree."""
+        return gp.PrimitiveTree(self.nodes)
+
+    @cached_property
+    def is_usable(self) -> bool:
+        """Whether it is finite on every row and its gradient neither vanishes nor explodes."""
+        size = np.abs(self.gradients).max(initial=0)
+        return bool(1e-12 < size < 1e12 and np.isfinite(self.values).all())
+
+    @cached_property
+    def concept(self) -> bytes:
+        """Equal for features whose gradients are the same up to one factor."""
+        some = self.gradients[:: max(1, len(self.gradients) // 32)]
+        largest = some.flat[np.argmax(np.abs(some))]
+        # Adding zero makes -0.0 the same bytes as 0.0.
+        return (np.round(some / (largest or 1.0), 7) + 0.0).tobytes()
+
+
+class FeatureMaker:
+    """Builds features from features, one operator at a time.
+
+    Args:
+        alphabet: the operators and variables.
+
+    Example:
+
+    >>> from keras_symgrad.operators import OperatorSet
+    >>> maker = FeatureMaker(Alphabet(OperatorSet("add, square"), ["a", "b"]))
+    >>> atoms = maker.variables(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    >>> [str(feature.tree) for feature in maker.dictionary(atoms, 100)]
+    ['a', 'b', 'square(a)', 'square(b)', 'add(a, b)', 'square(add(a, b))']
+    """
+
+    def __init__(self, alphabet: Alphabet):
+        self.alphabet = alphabet
+        self._code = {operator.name: _code(operator) for operator in alphabet.operators}
+
+    def variables(self, points: np.ndarray) -> list[Feature]:
+        """One feature for each column."""
+        units = np.eye(points.shape[1])
+        return [
+            Feature((leaf,), points[:, k], np.broadcast_to(units[k], points.shape))
+            for k, leaf in enumerate(self.alphabet.variables)
+        ]
+
+    def apply(self, operator: Operator, arguments: Sequence[Feature]) -> Feature:
+        """The operator applied to features, its gradient by the chain rule."""
+        with np.errstate(all="ignore"):
+            columns = self._code[operator.name](*(argument.values for argument in arguments))
+            value, *partials = (np.broadcast_to(c, arguments[0].values.shape) for c in columns)
+            gradients = sum(p[:, None] * a.gradients for p, a in zip(partials, arguments))
+        nodes = [node for argument in arguments for node in argument.nodes]
+        head = self.alphabet.primitives[operator.name]
+        return Feature((head, *nodes), np.asarray(value, float), np.asarray(gradients, float))
+
+    def dictionary(self, atoms: Sequence[Feature], size: int) -> list[Feature]:
+        """Features over atoms, short ones first.
+
+        Atoms; operators of one argument on atoms; operators of two arguments on atoms; operators
+        of one argument on these; products of bent atoms with atoms and with each other.
+
+        Args:
+            atoms: variables, or features to use in their place.
+            size: largest number of features.
+
+        Returns:
+            Usable features, no two of the same concept.
+        """
+        found: dict[bytes, Feature] = {}
+        for feature in self._candidates(atoms):
+            if len(found) == size:
+                break
+            if feature.is_usable:
+                found.setdefault(feature.concept, feature)
+        return list(found.values())
+
+    def _candidates(self, atoms: Sequence[Feature]) -> Iterator[Feature]:
+        operators = self.alphabet.operators
+        unary = [o for o in operators if o.arity == 1 and o.name not in _REDUNDANT]
+        bent = [self.apply(operator, [atom]) for operator in unary for atom in atoms]
+        bent = [feature for feature in bent if feature.is_usable]
+        pairs = [pair for pair in self._pairs(atoms) if pair.is_usable]
+        yield from (*atoms, *bent, *pairs)
+        yield from (self.apply(operator, [pair]) for operator in unary for pair in pairs)
+        if "mul" in operators:
+            for factors in [(b, a) for b in bent for a in atoms] + list(combinations(bent, 2)):
+                yield self.apply(operators["mul"], factors)
+
+    def _pairs(self, atoms: Iterable[Feature]) -> Iterator[Feature]:
+        for operator in self.alphabet.operators:
+            if operator.arity == 2:
+                # a - b and b - a are one concept, and so are a/b and b/a.
+                both = operator.symmetric or operator.name in ("sub", "div")
+                for pair in combinations(atoms, 2) if both else permutations(atoms, 2):
+                    yield self.apply(operator, pair)
+
+
+def _code(operator: Operator):
+    partials = [differentiate(operator.expression, argument) for argument in operator.arguments]
+    return sympy.lambdify(
+        operator.arguments, [operator.expression, *partials], ["scipy", "numpy"], cse=True
+    )

@@ -1,0 +1,35 @@
+"""Expressions as functions of numbers."""
+
+import numpy as np
+import pytest
+import sympy
+
+from keras_symgrad.expressions.numeric import anonymous, numpy_function
+from keras_symgrad.expressions.trees import symbol
+
+
+@pytest.mark.parametrize(
+    "name", ["exp", "lambda", "s0", "x y", "__import__('os').abort()", "numpy"]
+)
+def test_no_name_becomes_code(name):
+    x, other = symbol(name), symbol("s1")
+    values = numpy_function([sympy.exp(x) + other], [x, other])(np.array([[1.0, 2.0]]))
+    np.testing.assert_allclose(values, [[np.e + 2]])
+
+
+def test_symbols_are_renamed_all_at_once():
+    s0, s1 = symbol("s0"), symbol("s1")
+    new, (expression,) = anonymous([s0 / s1], [s1, s0])
+    assert expression == new[1] / new[0]
+
+
+def test_constants_have_a_value_for_every_row_and_what_is_undefined_is_nan():
+    x = symbol("x")
+    function = numpy_function([sympy.pi, sympy.log(x), 1 / x, sympy.sqrt(-1) * x], [x])
+    values = function(np.array([[-1.0], [0.0], [2.0]]))
+    assert values.shape == (3, 4)
+    np.testing.assert_allclose(values[:, 0], np.pi)
+    np.testing.assert_allclose(values[2, 1], np.log(2))
+    assert np.isnan(values[0, 1])
+    assert np.isinf(values[1, 2])
+    assert np.isnan(values[0, 3])
