@@ -233,6 +233,8 @@ def _warnings_in_one_line() -> Iterator[None]:
             print(f"{PROGRAM}: warning: {line}", file=sys.stderr)
 
     with warnings.catch_warnings():
+        # Whatever the process was told to make of warnings: here they are lines for a person.
+        warnings.simplefilter("default")
         warnings.showwarning = show
         yield
 

@@ -44,8 +44,8 @@ class ConstantFit:
         self.start = np.array([float(value) for value in floats])
         self._form = expression.xreplace(dict(zip(floats, self.parameters)))
         variables = [symbol(name) for name in field.names]
-        self._gradient = numpy_function(
-            [differentiate(self._form, variable) for variable in variables],
+        self._value_and_gradient = numpy_function(
+            [self._form, *(differentiate(self._form, variable) for variable in variables)],
             [*variables, *self.parameters],
         )
         self._field, self._signed = field, signed
@@ -57,7 +57,7 @@ class ConstantFit:
         return self._form.xreplace(dict(zip(self.parameters, map(sympy.sympify, constants))))
 
     def loss(self, constants: np.ndarray) -> float:
-        """Mean squared difference of unit gradients; infinite where they are not finite."""
+        """Mean squared difference of unit gradients; infinite if a row has no finite value."""
         residual = self._residual(constants)
         return float((residual**2).sum()) if np.isfinite(residual).all() else np.inf
 
@@ -83,7 +83,15 @@ class ConstantFit:
             # A step into a region without values is a bad step, not an error.
             return np.nan_to_num(self._residual(result), nan=1.0, posinf=1.0, neginf=1.0).ravel()
 
-        fit = least_squares(residual, constants[moved], x_scale="jac", max_nfev=30)
+        fit = least_squares(
+            residual,
+            constants[moved],
+            x_scale="jac",
+            ftol=1e-14,
+            xtol=1e-12,
+            gtol=1e-14,
+            max_nfev=30,
+        )
         result[moved] = fit.x
         return result if self.loss(result) <= self.loss(constants) else constants
 
@@ -116,10 +124,11 @@ class ConstantFit:
     def _residual(self, constants: np.ndarray) -> np.ndarray:
         field = self._field
         columns = np.broadcast_to(constants, (field.rows, len(constants)))
-        gradients = self._gradient(np.concatenate([field.points, columns], axis=1))
-        if not np.isfinite(gradients).all():
+        numbers = self._value_and_gradient(np.concatenate([field.points, columns], axis=1))
+        # The logarithm of a negative number has a gradient, but no value.
+        if not np.isfinite(numbers).all():
             return np.full((field.rows, field.variables), np.inf)
-        candidate = unit(gradients)
+        candidate = unit(numbers[:, 1:])
         apart = self._scale * (candidate - field.directions)
         if self._signed:
             return apart

@@ -66,7 +66,7 @@ class Finisher:
         fit = ConstantFit(formula.expression, self.train, signed=self.signed)
         snapped = self._shortest(fit.expression(fit.snapped(fit.start)))
         shorter = canonical(simplify(snapped, seconds=2.0, measure=self._weight))
-        return self._measured(shorter, formula.complexity)
+        return self._measured(self._oriented(shorter), formula.complexity)
 
     def _formula(self, individual: Individual) -> Formula | None:
         expression = to_sympy(individual.tree, self.alphabet.operators)
@@ -77,7 +77,7 @@ class Finisher:
             return None
         fit = ConstantFit(shortest, self.train, signed=self.signed)
         fitted = canonical(fit.expression(fit.refined(fit.start)))
-        return self._measured(fitted, individual.complexity)
+        return self._measured(self._oriented(fitted), individual.complexity)
 
     def _shortest(self, expression: sympy.Expr) -> sympy.Expr:
         """The least complex of a few ways to write a concept, none of which take time."""
@@ -85,7 +85,22 @@ class Finisher:
         if expression.count_ops() <= 60:
             ways += [way(expression) for way in (sympy.expand, sympy.powsimp, sympy.factor_terms)]
         ways = [canonical(way, self.alphabet.operators) for way in ways]
-        return min(ways, key=lambda way: (self._weight(way), sympy.default_sort_key(way)))
+        shortest = min(ways, key=lambda way: (self._weight(way), sympy.default_sort_key(way)))
+        return self._oriented(shortest)
+
+    def _oriented(self, expression: sympy.Expr) -> sympy.Expr:
+        """The expression, turned to grow where the neuron grows if the sign counts."""
+        if not self.signed:
+            return expression
+        # Whatever keeps the concept was dropped on the way, a factor of -1 among it.
+        field = self.train
+        ways = (expression, sympy.expand(-expression) if expression.is_Add else -expression)
+        return min(
+            ways,
+            key=lambda way: loss(
+                way, field.names, field.points, field.directions, field.weights, signed=True
+            ),
+        )
 
     def _measured(self, expression: sympy.Expr, otherwise: float) -> Formula:
         weight = self._weight(expression)

@@ -110,7 +110,7 @@ class ParetoFront(Sequence):
         if not self._rows:
             raise ValueError("A Pareto front needs at least one formula. Received: none")
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int | slice) -> Formula | list[Formula]:
         return self._rows[index]
 
     def __len__(self) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -120,13 +121,22 @@ class Interpretation:
             The path.
 
         Raises:
-            ValueError: nothing can be written there.
+            ValueError: nothing can be written there; nothing half-written is left behind.
         """
         path = Path(path)
-        part = path.with_name(path.name + ".part")
+        text = json.dumps(self.to_dict(), indent=2) + "\n"
         try:
-            part.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
-            part.replace(path)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            # A file that is there already is replaced only by a whole one.
+            part = path.with_name(path.name + ".part")
+            try:
+                part.write_text(text, encoding="utf-8")
+                part.replace(path)
+            except OSError:
+                with suppress(OSError):
+                    part.unlink()
+                raise
         except OSError as error:
             raise ValueError(
                 f"The interpretation cannot be written to {path}: {error.strerror}. "
@@ -213,6 +223,13 @@ def interpret(
 
     Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
     """
+    _check_numbers(rows, max_complexity, seed, workers)
+    if isinstance(model, Neuron) and (layer, unit, activation, kind) != (None, None, False, None):
+        raise ValueError(
+            "`layer`, `unit`, `activation` and `kind` choose a neuron of a model. A `Neuron` is "
+            "one already: leave them out, or pass the model. "
+            f"Received: {layer=}, {unit=}, {activation=}, {kind=}"
+        )
     stopping = stopping or Stopping(time_limit=time_limit)
     settings = GeneticSettings(max_complexity=max_complexity)
     operators = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
@@ -241,6 +258,12 @@ def interpret(
             move=move,
             seed=seed,
         )
+        if whole.rows < 2:
+            raise ValueError(
+                "Two rows with a gradient are needed at least: one to fit formulas on and one to "
+                "measure them on. Pass more points, or allow them with `draw=True`. "
+                f"Received: {whole.rows} row"
+            )
         neuron = neuron.settle(shown[finite_rows(shown)])
         train, held_out = whole.split(seed=seed)
 
@@ -304,12 +327,29 @@ class _Clock:
         self.seconds[part] = round(time.perf_counter() - start, 3)
 
 
+def _check_numbers(rows: int, max_complexity: float, seed: int, workers: int) -> None:
+    """Numbers that would fail in the middle of the work."""
+    for name, value, lowest in (("rows", rows, 2), ("seed", seed, 0), ("workers", workers, 1)):
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < lowest:
+            raise ValueError(
+                f"`{name}` must be a whole number of at least {lowest}. Received: {name}={value!r}"
+            )
+    if isinstance(max_complexity, str) or not max_complexity >= 1:
+        raise ValueError(
+            "`max_complexity` must be a number of at least 1, which is what a variable costs. "
+            f"Received: max_complexity={max_complexity!r}"
+        )
+
+
 def _split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Points that gradients may be read at, and a fifth that only the rule is tested on."""
-    if len(points) < 10:
-        return points, points
     order = np.random.default_rng(seed).permutation(len(points))
-    return points[order[len(points) // 5 :]], points[order[: len(points) // 5]]
+    finite = np.flatnonzero(np.isfinite(points[order]).all(axis=1))
+    if len(finite) < 10:
+        return points, points
+    # Rows that hold NaN stay with the others, where they are counted.
+    kept = finite[: len(finite) // 5]
+    return points[np.delete(order, kept)], points[order[kept]]
 
 
 def _rule(

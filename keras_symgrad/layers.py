@@ -180,9 +180,9 @@ class SymbolicLayer(keras.layers.Layer):
         constants = []
         if self._initial:
             constants = tf.unstack(tf.cast(tf.convert_to_tensor(self.constants), inputs.dtype))
-        zero = tf.zeros_like(columns[0])
-        # A result that no column enters is a number: it gets the shape of a column.
-        values = [tf.cast(v, inputs.dtype) + zero for v in code(*columns, *constants)]
+        # A result that no column enters is a number: it gets the shape and type of a column.
+        like = tf.zeros_like(columns[0])
+        values = [like + value for value in code(*columns, *constants)]
         return tf.concat(values, axis=-1)
 
 

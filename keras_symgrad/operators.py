@@ -97,6 +97,11 @@ class Operator:
     def __hash__(self) -> int:
         return hash(self._identity)
 
+    def __getstate__(self) -> dict:
+        # Generated code does not pickle; it is made again when it is asked for.
+        kept = ("name", "complexity", "arguments", "expression", "partials")
+        return {name: self.__dict__[name] for name in kept}
+
     @property
     def _identity(self) -> tuple:
         return self.name, self.expression, self.complexity

@@ -49,24 +49,29 @@ class MonotoneFit:
         from scipy.stats import spearmanr
 
         finite = np.isfinite(g) & np.isfinite(f)
-        order = np.argsort(g[finite], kind="stable")
-        g, f = g[finite][order], f[finite][order]
-        if len(g) < 2 or g[0] == g[-1]:
+        f = f[finite]
+        # Rows with the same g are one point, at their mean: phi has one value there.
+        g, place, counts = np.unique(g[finite], return_inverse=True, return_counts=True)
+        if len(g) < 2:
             raise ValueError(
                 "A monotone fit needs at least two different finite values of the formula. "
-                f"Received: {len(g)} finite rows"
+                f"Received: {len(g)} in {len(f)} finite rows"
             )
-        rising = bool(spearmanr(g, f).statistic >= 0) if f[0] != f[-1] or f.std() > 0 else True
-        smooth = isotonic_regression(f, increasing=rising).x
+        rising = bool(spearmanr(g[place], f).statistic >= 0) if np.ptp(f) > 0 else True
+        means = np.bincount(place, f) / counts
+        smooth = isotonic_regression(means, weights=counts, increasing=rising).x
         # Means over equal shares of the rows: knots where the data are, and none twice.
-        shares = np.array_split(np.arange(len(g)), min(knots, len(g)))
-        positions = np.array([g[share].mean() for share in shares])
-        heights = np.array([smooth[share].mean() for share in shares])
-        positions, first = np.unique(positions, return_index=True)
+        shares = np.minimum((np.cumsum(counts) - 1) * knots // len(f), knots - 1)
+        _, first = np.unique(shares, return_index=True)
+        size = np.add.reduceat(counts, first)
+        positions = np.add.reduceat(counts * g, first) / size
+        heights = np.add.reduceat(counts * smooth, first) / size
+        # Rounding must not bend a flat stretch backwards.
+        heights = (np.maximum if rising else np.minimum).accumulate(heights)
         variance = float(np.var(f))
-        residual = float(np.mean((f - smooth) ** 2))
+        residual = float(np.mean((f - smooth[place]) ** 2))
         r2 = 1 - residual / variance if variance > 0 else 1.0
-        return cls(positions, heights[first], r2)
+        return cls(positions, heights, r2)
 
     @property
     def rising(self) -> bool:

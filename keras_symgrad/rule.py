@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from keras_symgrad.expressions.text import rounded
 from keras_symgrad.formula import Formula
+
+FEWEST_DIGITS, MOST_DIGITS = 3, 17
+# What rounding the numbers of the text may cost of the agreement.
+ROUNDING_COST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,7 @@ class Rule:
         direction: ">" or "<", the side on which the network says yes.
         agreement: share of the points on which rule and network decide alike.
         points: number of points that it was measured on.
+        digits: that numbers are written with: three, or as many as the agreement needs.
     """
 
     formula: Formula
@@ -26,6 +32,7 @@ class Rule:
     direction: str
     agreement: float
     points: int
+    digits: int = FEWEST_DIGITS
 
     @classmethod
     def of(
@@ -39,10 +46,22 @@ class Rule:
             rising: whether the network says yes above the threshold.
             x: points, `(rows, variables)`.
             yes: the network's decisions, `(rows,)`.
+
+        Returns:
+            The rule, written with enough digits that it decides as well as it is said to.
         """
         rule = cls(formula, threshold, ">" if rising else "<", 0.0, len(x))
-        agreement = float(np.mean(rule.decides(x) == yes))
-        return cls(formula, threshold, rule.direction, agreement, len(x))
+        agreement = rule._share(x, yes)
+        # Data around 1,000 with a spread of 1 need more than three digits.
+        digits = next(
+            (
+                digits
+                for digits in range(FEWEST_DIGITS, MOST_DIGITS)
+                if rule._rounded(digits)._share(x, yes) >= agreement - ROUNDING_COST
+            ),
+            MOST_DIGITS,
+        )
+        return replace(rule, agreement=agreement, digits=digits)
 
     def decides(self, x: np.ndarray) -> np.ndarray:
         """Whether the rule says yes, `(rows,)`; no where the formula is not finite."""
@@ -52,13 +71,27 @@ class Rule:
 
     @property
     def text(self) -> str:
-        """The rule as text, constants to three digits."""
-        return f"{self.formula.to_pretty()} {self.direction} {self.threshold:#.3g}"
+        """The rule as text, its numbers rounded to `digits`."""
+        return f"{self.formula.to_pretty(self.digits)} {self.direction} {self._written}"
 
     @property
     def latex(self) -> str:
-        """The rule as LaTeX."""
-        return f"{self.formula.to_latex()} {self.direction} {self.threshold:#.3g}"
+        """The rule as LaTeX, its numbers rounded to `digits`."""
+        mantissa, _, exponent = self._written.partition("e")
+        threshold = rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+        return f"{self.formula.to_latex(self.digits)} {self.direction} {threshold}"
+
+    @property
+    def _written(self) -> str:
+        return f"{self.threshold:#.{self.digits}g}"
+
+    def _share(self, x: np.ndarray, yes: np.ndarray) -> float:
+        return float(np.mean(self.decides(x) == yes))
+
+    def _rounded(self, digits: int) -> Rule:
+        """The rule that a reader of the text applies."""
+        formula = replace(self.formula, expression=rounded(self.formula.expression, digits))
+        return replace(self, formula=formula, threshold=float(f"{self.threshold:.{digits}g}"))
 
     def to_dict(self) -> dict:
         """The rule as plain data."""

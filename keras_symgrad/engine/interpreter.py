@@ -322,8 +322,9 @@ def _collect_normal_equations(
         stop = tf.reduce_sum(tf.cast(tape["leaf_state"][group, :, place] > 0, tf.int32))
         _, _, products = _loop(0, stop, each_leaf, column, products)
         square = products[1, 1]
-        finite = tf.reduce_all(tf.math.is_finite(products), axis=[0, 1])
-        finite &= tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
+        # Not asked of the constants' lanes: the exponent of a negative base has NaN there.
+        finite = tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
+        finite &= tf.math.is_finite(square)
         inverse = _inverse_length(square)
         weights = rows["weights"]
         cosine = products[0, 1] * inverse

@@ -70,9 +70,12 @@ def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -
 
 def unit(gradients: np.ndarray) -> np.ndarray:
     """Gradients divided by their length, row by row; zero where the gradient is zero."""
-    length = np.linalg.norm(gradients, axis=-1, keepdims=True)
     with np.errstate(invalid="ignore"):
-        return np.where(length > 0, gradients / np.where(length > 0, length, 1), gradients * 0)
+        # Dividing by the largest component first keeps squares from overflowing.
+        largest = np.max(np.abs(gradients), axis=-1, keepdims=True)
+        scaled = np.where(largest > 0, gradients / np.where(largest > 0, largest, 1), gradients * 0)
+        length = np.linalg.norm(scaled, axis=-1, keepdims=True)
+        return scaled / np.where(length > 0, length, 1)
 
 
 def loss(

@@ -89,11 +89,12 @@ def _is_a_layer_of_its_own(operator: Operator) -> bool:
 
 def _within_operator(expression: sympy.Expr, operators: list[Operator]) -> sympy.Expr:
     """The u of op(u), up to what `_peeled` has taken away from it already."""
+    whole = _normalized(expression)
     for operator in operators:
         form = _peeled(_peeled(operator.expression))
-        for part in sympy.preorder_traversal(expression):
-            if part.free_symbols and part != expression:
-                if form.subs(operator.arguments[0], part) == expression:
+        for part in sympy.preorder_traversal(whole):
+            if part.free_symbols and part != whole:
+                if _normalized(form.subs(operator.arguments[0], part)) == whole:
                     return part
     return expression
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import sympy
 from deap import gp
 
+from keras_symgrad.expressions.matching import affine_form, match, without_signs
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.operators import SYMBOLS, Operator
 
@@ -102,7 +103,7 @@ class _Writer:
         self.wrapped = {
             form[0]: (operator, *form[1:])
             for operator in self.patterns
-            if (form := _affine_form(operator)) is not None
+            if (form := affine_form(operator)) is not None
         }
 
     def nodes(self, expression: sympy.Expr) -> Nodes:
@@ -149,7 +150,7 @@ class _Writer:
         if type(expression) in _WRITTEN_BY:
             yield lambda: _WRITTEN_BY[type(expression)](self, expression)
         for operator in self.patterns:
-            arguments = _match(operator, expression)
+            arguments = match(operator, expression)
             if arguments is not None:
                 yield lambda o=operator, a=arguments: self.call(o.name, *map(self.nodes, a))
         if expression.func in self.wrapped:
@@ -336,7 +337,7 @@ class _Writer:
         if "log" in self.arithmetic:
             return self.call("log", self.nodes(argument))
         if "log_abs" in self.arithmetic:
-            return self.call("log_abs", self.nodes(_without_signs(argument)))
+            return self.call("log_abs", self.nodes(without_signs(argument)))
         raise _Unwritable("The function 'log'")
 
     def exponential(self, expression: sympy.exp) -> Nodes:
@@ -391,89 +392,3 @@ def _finite(number: sympy.Expr) -> float:
             f"Received: {number!s} as part of the expression"
         )
     return value
-
-
-def _functions(expression: sympy.Expr) -> set:
-    """Functions and roots that an expression is made of."""
-    powers = [power for power in expression.atoms(sympy.Pow) if power.free_symbols]
-    roots = {"root" for power in powers if not power.exp.is_Integer}
-    return {function.func for function in expression.atoms(sympy.Function)} | roots
-
-
-def _size(expression: sympy.Expr) -> int:
-    return sum(1 for _ in sympy.preorder_traversal(expression))
-
-
-def _match(operator: Operator, expression: sympy.Expr) -> list[sympy.Expr] | None:
-    """Arguments with operator(*arguments) == expression, simpler than the expression; or None."""
-    form = operator.expression
-    if form.func != expression.func or not _functions(form) <= _functions(expression):
-        return None
-    if sum(1 for node in sympy.preorder_traversal(form) if node == _A) == operator.arity == 1:
-        solution = _solution(form, expression)
-        arguments = [] if solution is None or solution.has(sympy.I) else [solution]
-    else:
-        wilds = [sympy.Wild(argument.name) for argument in operator.arguments]
-        pattern = form.subs(dict(zip(operator.arguments, wilds)), simultaneous=True)
-        found = expression.match(pattern) or {}
-        arguments = [found[wild] for wild in wilds if wild in found]
-        if len(arguments) != len(wilds) or operator(*arguments) != expression:
-            return None
-    # A match may be true and useless: log(1 + x) is softplus(log(x)) where x is positive.
-    size, functions = _size(expression), _functions(expression)
-    for argument in arguments:
-        if _size(argument) >= size or not _functions(argument) <= functions:
-            return None
-    return arguments or None
-
-
-def _without_signs(expression: sympy.Expr) -> sympy.Expr:
-    """The product with |u| replaced by u among its factors."""
-    factors = sympy.Mul.make_args(expression)
-    return sympy.Mul(*(f.args[0] if isinstance(f, sympy.Abs) else f for f in factors))
-
-
-def _solution(form: sympy.Expr, expression: sympy.Expr) -> sympy.Expr | None:
-    """The a that solves form(a) = expression, where `a` occurs once in the form; or None."""
-    while form != _A:
-        if form.is_Add:
-            constant, form = form.as_independent(_A, as_Add=True)
-            expression = expression - constant
-        elif form.is_Mul:
-            constant, form = form.as_independent(_A, as_Add=False)
-            expression = expression / constant
-        elif form.is_Pow and form.exp.is_Rational:
-            # Either root will do under an even power, so |u| is as good as u.
-            root = expression ** (1 / form.exp)
-            form, expression = form.base, _without_signs(sympy.powdenest(root))
-        elif form.func == expression.func and len(form.args) == 1:
-            form, expression = form.args[0], expression.args[0]
-        elif form.func == expression.func and form.func in (sympy.Max, sympy.Min):
-            constants = {part for part in form.args if not part.has(_A)}
-            if not constants < set(expression.args):
-                return None
-            (form,) = set(form.args) - constants
-            expression = expression.func(*set(expression.args) - constants)
-        else:
-            return None
-    return expression
-
-
-def _affine_form(operator: Operator) -> tuple | None:
-    """(F, p, q, r, s) of an operator of one argument that is p F(q a + r) + s; or None."""
-    functions = operator.expression.atoms(sympy.Function)
-    if operator.arity != 1 or len(functions) != 1:
-        return None
-    (function,) = functions
-    value = sympy.Dummy()
-    outer = operator.expression.subs(function, value)
-    if outer.free_symbols != {value} or len(function.args) != 1:
-        return None
-    if not (outer.is_polynomial(value) and function.args[0].is_polynomial(_A)):
-        return None
-    outer, inner = sympy.Poly(outer, value), sympy.Poly(function.args[0], _A)
-    if outer.degree() != 1 or inner.degree() != 1:
-        return None
-    p, s = outer.all_coeffs()
-    q, r = inner.all_coeffs()
-    return (function.func, p, q, r, s)

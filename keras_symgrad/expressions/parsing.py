@@ -2,7 +2,8 @@
 
 The text is parsed as Python by `ast`, never run, and every node of the syntax tree must be one
 that a formula needs: numbers, variables, arithmetic, and calls of known functions. Numbers are
-kept within the range of a double, so that no exponent can stall the machine.
+kept within the range of a double, and SymPy's work within a time limit, so that no formula can
+stall the machine.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 import sympy
 
+from keras_symgrad.expressions.time_limit import within
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.operators import OperatorSet
 
 LONGEST_TEXT = 10_000
 DEEPEST_NESTING = 60
-LARGEST_EXPONENT = 1_000
+LARGEST_EXPONENT = 10_000
 LARGEST_BITS = 1_024
+LONGEST_READING = 10.0  # seconds
 
 # What `to_text` may write: the functions that both SymPy and TensorFlow have.
 FUNCTIONS: dict[str, tuple[Callable[..., sympy.Basic], int | None]] = {
@@ -63,8 +66,8 @@ def from_text(
         A SymPy expression in real symbols.
 
     Raises:
-        ValueError: the text is no such formula, or holds a number outside the range of a double.
-            The message is one line that says what is wrong and where.
+        ValueError: the text is no such formula, holds a number outside the range of a double, or
+            keeps SymPy busy for 10 seconds. The message is one line that says what and where.
 
     Example:
 
@@ -82,14 +85,16 @@ def from_text(
         )
     reader = _Reader(text, names, operators)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as SyntaxWarning for '1 if' written together
-            tree = ast.parse(text.strip(), mode="eval")
-        expression = reader.read(tree.body)
+        expression = within(LONGEST_READING, lambda: reader.read(_syntax(text)))
     except SyntaxError as error:
-        raise ValueError(f"{error.msg} in column {error.offset} of {reader.quoted}.") from None
+        reason = error.msg.split(":")[0]
+        raise ValueError(f"{reason} in column {error.offset or 1} of {reader.quoted}.") from None
     except (RecursionError, MemoryError):
         raise ValueError(f"{reader.quoted} is nested too deeply.") from None
+    except TimeoutError:
+        raise ValueError(
+            f"SymPy needs longer than {LONGEST_READING:g} s to read {reader.quoted}."
+        ) from None
     except _Refusal as refusal:
         raise ValueError(str(refusal)) from None
     except Exception as error:
@@ -98,6 +103,12 @@ def from_text(
     if not isinstance(expression, sympy.Expr):
         raise ValueError(f"{reader.quoted} is a condition, not a formula.")
     return expression
+
+
+def _syntax(text: str) -> ast.expr:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as the one for '1if' without a space
+        return ast.parse(text.strip(), mode="eval").body
 
 
 class _Refusal(Exception):

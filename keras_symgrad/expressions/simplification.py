@@ -1,15 +1,15 @@
-"""SymPy's simplification, bounded in time and checked by numbers."""
+"""SymPy's simplification, bounded in time and checked on numbers."""
 
 from __future__ import annotations
 
-import ctypes
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 import sympy
 
 from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.time_limit import within
 
 _ROWS = 64
 _TOLERANCE = 1e-9
@@ -60,7 +60,8 @@ def simplify(
                 least = size
                 best.append(rewriting)
 
-    _run_for(seconds, search)
+    with suppress(TimeoutError):
+        within(seconds, search)
     return best[-1]
 
 
@@ -79,10 +80,8 @@ def _rewritings(expression: sympy.Expr) -> Iterator[sympy.Expr]:
         sympy.trigsimp,
         sympy.simplify,
     ):
-        try:
+        with suppress(Exception):  # SymPy fails on odd formulas in many ways
             yield rewrite(expression)
-        except Exception:  # noqa: BLE001 - SymPy fails on odd formulas in many ways
-            continue
 
 
 def _same_values(expression: sympy.Expr, rewriting: sympy.Expr) -> bool:
@@ -95,47 +94,10 @@ def _same_values(expression: sympy.Expr, rewriting: sympy.Expr) -> bool:
     points = np.concatenate([rng.uniform(*box, (_ROWS, len(symbols))) for box in boxes])
     try:
         before, after = numpy_function([expression, rewriting], symbols)(points).T
-    except Exception:  # noqa: BLE001 - what has no code cannot be compared
+    except Exception:  # what has no code cannot be compared
         return False
     defined = np.isfinite(before)
     scale = np.maximum(np.abs(before[defined]), 1e-3)
     return bool(
         defined.any() and (np.abs(after[defined] - before[defined]) <= _TOLERANCE * scale).all()
     )
-
-
-class _Stopped(BaseException):
-    """Raised inside a thread from outside."""
-
-
-def _run_for(seconds: float, work: Callable[[], None]) -> None:
-    """Runs `work` in a thread and stops it when the time is over, or on Ctrl-C.
-
-    A signal would do this in the main thread only, and a process would import SymPy anew for
-    half a second. SymPy is Python all through, so an exception raised in its thread ends it at
-    the next step.
-    """
-    gate = threading.Lock()
-    state = {"finished": False, "stopped": False}
-
-    def run() -> None:
-        try:
-            work()
-            with gate:
-                state["finished"] = True
-            while state["stopped"]:  # the exception is on its way: it shall arrive here
-                pass
-        except _Stopped:
-            pass
-
-    thread = threading.Thread(target=run, name="simplify", daemon=True)
-    thread.start()
-    try:
-        thread.join(seconds)
-    finally:
-        with gate:
-            if not state["finished"]:
-                state["stopped"] = True
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
-                )

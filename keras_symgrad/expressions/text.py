@@ -53,7 +53,7 @@ def to_text(
 
     >>> x = sympy.Symbol("petal length (cm)", real=True)
     >>> to_text(0.1 * sympy.exp(-x**2) + sympy.Rational(1, 3))
-    "0.1*exp(-'petal length (cm)'**2) + 1/3"
+    "1/3 + 0.1*exp(-'petal length (cm)'**2)"
     """
     expression = _expression(expression, operators)
     own = {*names, *(symbol.name for symbol in expression.free_symbols)}
@@ -107,7 +107,7 @@ def to_latex(
 
     >>> x1, y = sympy.Symbol("x1", real=True), sympy.Symbol("width_%", real=True)
     >>> print(to_latex(x1**2 + 2.5 * y))
-    x_{1}^{2} + 2.5 \text{width\_\%}
+    2.5 \text{width\_\%} + x_{1}^{2}
     """
     rounded_expression = rounded(_expression(expression, operators), digits)
     return _LatexPrinter(digits, rounded_expression.free_symbols).doprint(rounded_expression)

@@ -179,7 +179,7 @@ class GeneticSearch:
         for attempt, tree in enumerate(trees()):
             if len(bred) == wanted or attempt == 8 * wanted:
                 break
-            if tree is None:
+            if tree is None or len(tree) > self.settings.max_nodes:
                 continue
             complexity = self.complexity(tree)
             if complexity > self.settings.max_complexity:

@@ -59,7 +59,7 @@ class Variation:
         self._weights = [sum(list(MUTATIONS.values())[: k + 1]) for k in range(len(MUTATIONS))]
 
     def random_tree(self, nodes: int) -> gp.PrimitiveTree:
-        """A random tree of that many nodes, or one more or less where no tree has so many."""
+        """A random tree of that many nodes, up to half as many more where operators need them."""
         return gp.PrimitiveTree(self._grow(nodes))
 
     def mutate(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import cache, reduce
 
 import numpy as np
 import sympy
@@ -40,7 +40,7 @@ class Jet:
         return self.value, self.by_variable, self.by_constant, self.mixed
 
 
-@lru_cache(maxsize=None)
+@cache
 def _function(kind: type, arity: int) -> Callable[..., np.ndarray]:
     """One step of a SymPy expression in NumPy."""
     if issubclass(kind, (sympy.Max, sympy.Min)):
@@ -61,7 +61,9 @@ def _evaluated(
     if expression.is_number:
         return np.float64(expression)
     if isinstance(expression, sympy.Piecewise):
-        pairs = [[_evaluated(part, values, noise) for part in pair.args] for pair in expression.args]
+        pairs = [
+            [_evaluated(part, values, noise) for part in pair.args] for pair in expression.args
+        ]
         shape = np.broadcast_shapes(*(part.shape for pair in pairs for part in pair))
         branches, conditions = ([np.broadcast_to(p, shape) for p in side] for side in zip(*pairs))
         return np.select(conditions, branches, np.nan)
@@ -118,9 +120,7 @@ def _apply(operator: Operator, arguments: Sequence[Jet], noise: Noise) -> Jet:
     value = values[VALUE] = _evaluated(operator.expression, values, noise) + like
     first = [_evaluated(partial, values, noise) + like for partial in operator.partials]
     second = [
-        _evaluated(entry, values, noise) + like
-        for row in operator.second_partials
-        for entry in row
+        _evaluated(entry, values, noise) + like for row in operator.second_partials for entry in row
     ]
     mixed = sum(p[:, None, None] * jet.mixed for p, jet in zip(first, arguments))
     for k, left in enumerate(arguments):
@@ -186,9 +186,7 @@ def value_error(values: np.ndarray, truth: np.ndarray) -> float:
 
 def gradient_error(gradients: np.ndarray, truth: np.ndarray) -> float:
     """Largest error of gradients on any row, relative to the true gradient's length."""
-    return _largest(
-        np.linalg.norm(gradients - truth, axis=-1), np.linalg.norm(truth, axis=-1)
-    )
+    return _largest(np.linalg.norm(gradients - truth, axis=-1), np.linalg.norm(truth, axis=-1))
 
 
 def bent(gradients: np.ndarray, mixed: np.ndarray) -> np.ndarray:

@@ -65,6 +65,7 @@ def test_monotone_operators_of_a_user_are_taken_away():
     growing = Operator("growing", lambda a: a**3 + a)
     expression = 2 * growing(x1 * sin(x2)) + 1
     assert canonical(expression, OperatorSet(["add", growing])) == x1 * sin(x2)
+    assert canonical(sympy.exp(growing(growing(x1))), OperatorSet(growing)) == x1
     assert canonical(expression) != x1 * sin(x2)
 
 
@@ -78,7 +79,7 @@ def test_gradients_stay_parallel(real_formulas, operators):
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.uniform(0.2, 1.8, (30, 3)), rng.uniform(-2, 2, (30, 3))])
     compared = changed = 0
-    for _, expression in real_formulas(operators, 100, seed=7):
+    for _, expression in real_formulas(operators, 60, seed=7):
         form = canonical(expression, operators)
         if not expression.free_symbols:
             continue
@@ -99,5 +100,5 @@ def test_gradients_stay_parallel(real_formulas, operators):
             assert len(set(np.sign(cosine))) == 1, text
             compared += 1
             changed += form != expression
-    assert compared > 60
-    assert changed > 20
+    assert compared > 30
+    assert changed > 12

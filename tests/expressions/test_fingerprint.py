@@ -164,10 +164,10 @@ def test_thousands_of_trees_a_second(random_trees):
     operators = OperatorSet("default")
     trees = random_trees(operators, 1000, seed=4)
     mark = Fingerprint(operators)
-    start = time.perf_counter()
+    start = time.process_time()
     for tree in trees:
         mark(tree)
-    assert (time.perf_counter() - start) / len(trees) < 300e-6  # about 12 us when unhurried
+    assert (time.process_time() - start) / len(trees) < 200e-6  # 20 us on a free machine
 
 
 def test_every_shipped_operator_has_a_form_in_the_field():

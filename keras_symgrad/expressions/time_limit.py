@@ -1,0 +1,72 @@
+"""A time limit for SymPy, which may think for minutes about a short formula."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+class _Stopped(BaseException):
+    """Raised inside a thread from outside."""
+
+
+def within(seconds: float, work: Callable[[], Result]) -> Result:
+    """The result of `work`, which is stopped when the time is over, or on Ctrl-C.
+
+    The work is done in a thread of its own. A signal could stop it in the main thread only, and
+    a process would import SymPy anew for half a second. SymPy is Python all through, so an
+    exception raised in its thread from outside ends it at its next step.
+
+    Args:
+        seconds: time limit, above 0.
+        work: a function without arguments, of pure Python.
+
+    Returns:
+        What `work` returns.
+
+    Raises:
+        TimeoutError: the time was not enough.
+        Exception: whatever `work` raises.
+
+    Example:
+
+    >>> within(1.0, lambda: 6 * 7)
+    42
+    """
+    gate = threading.Lock()
+    state = {"finished": False, "stopped": False}
+    outcome: dict[str, Result | Exception] = {}
+
+    def run() -> None:
+        try:
+            try:
+                outcome["result"] = work()
+            except Exception as error:
+                outcome["error"] = error
+            with gate:
+                state["finished"] = True
+            while state["stopped"]:  # the exception is on its way: it shall arrive here
+                pass
+        except _Stopped:
+            pass
+
+    thread = threading.Thread(target=run, name="time limit", daemon=True)
+    thread.start()
+    try:
+        thread.join(seconds)
+    finally:
+        with gate:
+            if not state["finished"]:
+                state["stopped"] = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
+                )
+    if state["stopped"]:
+        raise TimeoutError(f"not done within {seconds:g} s")
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["result"]

@@ -1,0 +1,67 @@
+"""The time limit."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from keras_symgrad.expressions.time_limit import within
+
+
+def endless():
+    while True:
+        sum(range(100))
+
+
+def wait_for_threads(count):
+    deadline = time.perf_counter() + 20
+    while threading.active_count() > count and time.perf_counter() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == count
+
+
+def test_work_that_is_done_in_time_has_its_result():
+    assert within(5.0, lambda: threading.current_thread().name) == "time limit"
+
+
+def test_work_that_takes_too_long_is_stopped_for_good():
+    before = threading.active_count()
+    start = time.perf_counter()
+    with pytest.raises(TimeoutError, match=r"not done within 0\.05 s"):
+        within(0.05, endless)
+    assert time.perf_counter() - start < 10
+    wait_for_threads(before)
+
+
+def test_ctrl_c_stops_the_work_too():
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            within(60.0, endless)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    wait_for_threads(before)
+
+
+def test_errors_of_the_work_are_errors_of_the_caller():
+    with pytest.raises(ZeroDivisionError):
+        within(5.0, lambda: 1 / 0)
+
+
+def test_work_that_swallows_errors_is_stopped_all_the_same():
+    def stubborn():
+        while True:
+            try:
+                sum(range(100))
+            except Exception:
+                continue
+
+    with pytest.raises(TimeoutError):
+        within(0.05, stubborn)

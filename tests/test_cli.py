@@ -1,0 +1,296 @@
+"""The command line as a person types it: what it prints, writes and answers to mistakes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import keras_symgrad
+from keras_symgrad import cli
+from keras_symgrad.arguments import parser
+from keras_symgrad.expressions.text import from_text
+from keras_symgrad.interpretation import interpret
+from keras_symgrad.judging import judge
+from keras_symgrad.operators import PRESETS
+from keras_symgrad.systems import SYSTEMS
+
+layers = keras.layers
+
+
+def run(*words: object, **kwargs) -> subprocess.CompletedProcess:
+    """The command line in a process of its own, without the tests' settings."""
+    command = [sys.executable, "-m", "keras_symgrad", *map(str, words)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "KERAS_"))}
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**environment, **kwargs}, timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, models):
+    """Good and bad models and data, by name."""
+    folder = tmp_path_factory.mktemp("files")
+    x = np.random.default_rng(0).uniform(-1, 1, size=(500, 2))
+    np.savez(folder / "x.npz", x=x)
+    np.savez(folder / "other_key.npz", points=x)
+    for name, text in {
+        "empty.csv": "",
+        "no_rows.csv": "a,b\n",
+        "nan.csv": "a,b\nnan,1\n2,nan\n",
+        "gaps.csv": "a,b\n" + "\n".join(f"{a},{b}" for a, b in x) + "\n,1\n",
+        "three.csv": "a,b,c\n" + "1,2,3\n" * 20,
+        "words.csv": "a,b\n1,red\n",
+        "centre.csv": "a,b\n" + "0.001,0.002\n" * 20,
+        "text.keras": "hello",
+    }.items():
+        (folder / name).write_text(text)
+    with zipfile.ZipFile(folder / "archive.keras", "w") as archive:
+        archive.writestr("letter", "hello")
+    zeros = layers.Dense(4, kernel_initializer="zeros")
+    keras.Sequential([keras.Input((2,)), zeros, layers.Dense(1, activation="sigmoid")]).save(
+        folder / "flat.keras"
+    )
+    keras.Sequential([keras.Input((2,)), layers.Dense(3, activation="softmax")]).save(
+        folder / "classes.keras"
+    )
+    with pytest.warns(UserWarning, match="not yet been built"):
+        keras.Sequential([layers.Dense(1)]).save(folder / "unbuilt.keras")
+    paths = {path.name: path for path in folder.iterdir()}
+    return {**paths, "ellipse": models / "A1.keras", "data": models / "A1.csv"}
+
+
+def fails(capsys, files, *words: str) -> str:
+    """Its one line of explanation, after checking that it is one line and no more."""
+    words = [str(files.get(word, word)) for word in words]
+    assert cli.main(["interpret", *words]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith("keras-symgrad: error: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("words", "explanation"),
+    [
+        (["none.keras", "--data", "data"], "There is no model at: none.keras"),
+        (["text.keras", "--data", "data"], "this `.keras` file is no archive"),
+        (["archive.keras", "--data", "data"], "could not be loaded"),
+        (["data", "--data", "data"], "Expected a `.keras` file, a legacy `.h5` file"),
+        (["unbuilt.keras", "--data", "x.npz"], "not built"),
+        (["ellipse", "--data", "none.csv"], "There is no file at: none.csv"),
+        (["ellipse", "--data", "empty.csv"], "at least one row of points. The file is empty"),
+        (["ellipse", "--data", "no_rows.csv"], "at least one row of points"),
+        (["ellipse", "--data", "nan.csv"], "each of the 2 rows holds NaN or infinity"),
+        (["ellipse", "--data", "words.csv"], "column 'b', line 2"),
+        (["ellipse", "--data", "other_key.npz"], "has the keys: points"),
+        (["ellipse", "--data", "three.csv"], "2 input columns"),
+        (["ellipse", "--data", "three.csv", "--columns", "a,z"], "which has: a, b, c"),
+        (["ellipse", "--data", "x.npz", "--layer", "hidden"], "Choose one of: hidden_1"),
+        (["ellipse", "--data", "x.npz", "--layer", "hidden_1"], "64 units. Pass one of `--unit 0`"),
+        (["classes.keras", "--data", "x.npz"], "`--unit 1,0` for the difference of two"),
+        (["ellipse", "--data", "x.npz", "--layer", "hidden_1", "--unit", "64"], "from 0 to 63"),
+        (["flat.keras", "--data", "x.npz"], "The gradient is zero at every row"),
+        (["ellipse", "--data", "centre.csv", "--data-only"], "between delta and 1 - delta"),
+        (["ellipse", "--data", "x.npz", "--operators", "add,foo"], "named 'foo'. Operators: add"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_ends_in_one_line_before_the_search(words, explanation, capsys, files):
+    assert explanation in fails(capsys, files, *words)
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_the_search(capsys, files, tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "taken" / "interpretation.json").mkdir(parents=True)
+    for folder in ("file", "file/inside", "taken"):
+        line = fails(capsys, files, "ellipse", "--data", "x.npz", "--out", str(tmp_path / folder))
+        assert "interpretation.json cannot be written into the folder" in line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_found_before_the_search(capsys, files, tmp_path):
+    tmp_path.chmod(0o500)
+    line = fails(capsys, files, "ellipse", "--data", "x.npz", "--out", str(tmp_path / "inside"))
+    assert "Permission denied" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "explanation"),
+    [
+        ([], "COMMAND"),
+        (["explain"], "invalid choice: 'explain'"),
+        (["interpret"], "MODEL, --data"),
+        (["interpret", "model.keras"], "--data"),
+        (["interpret", "m", "--data", "d", "--delta", "0.5"], "a number in (0, 0.5), not '0.5'"),
+        (["interpret", "m", "--data", "d", "--delta", "nan"], "a number in (0, 0.5)"),
+        (["interpret", "m", "--data", "d", "--rows", "1"], "at least 2, not '1'"),
+        (["interpret", "m", "--data", "d", "--rows", "1.5"], "a whole number, not '1.5'"),
+        (["interpret", "m", "--data", "d", "--seed", "-1"], "at least 0"),
+        (["interpret", "m", "--data", "d", "--time-limit", "0"], "above 0"),
+        (["interpret", "m", "--data", "d", "--time-limit", "inf"], "above 0"),
+        (["interpret", "m", "--data", "d", "--max-complexity", "none"], "a number, not 'none'"),
+        (["interpret", "m", "--data", "d", "--unit", "1,2,3"], "'K,J'"),
+        (["interpret", "m", "--data", "d", "--columns", "a,,b"], "names with commas"),
+        (["interpret", "m", "--data", "d", "--tim", "3"], "unrecognized arguments: --tim"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_has_status_2_and_says_what_was_expected(words, explanation, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(words)
+    assert stopped.value.code == 2
+    assert explanation in capsys.readouterr().err
+
+
+def test_options_become_what_interpret_takes():
+    words = ["interpret", "m", "--data", "d", "--columns", 'a, "b, c"', "--unit", "2,0"]
+    options = parser(print).parse_args([*words, "--delta", "none", "--rows", "50"])
+    assert options.columns == ["a", "b, c"]
+    assert options.unit == (2, 0)
+    assert options.delta is None
+    assert options.rows == 50
+
+
+def test_defaults_are_those_of_interpret():
+    options = vars(parser(print).parse_args(["interpret", "m", "--data", "d"]))
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(interpret).parameters.items()
+        if name in options and parameter.default is not inspect.Parameter.empty
+    }
+    assert len(defaults) == 11
+    assert {name: options[name] for name in defaults} == defaults
+
+
+def test_help_needs_no_tensorflow_and_names_every_preset():
+    code = (
+        "import sys\n"
+        "from keras_symgrad.cli import main\n"
+        "try:\n"
+        "    main(['interpret', '--help'])\n"
+        "finally:\n"
+        "    assert not {'tensorflow', 'keras', 'numpy', 'sympy'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    for text in (*PRESETS, "examples:", "exit status:", "(default: 0.01)", "(default: 60)"):
+        assert text in done.stdout
+
+
+def test_the_version_is_printed():
+    assert run("--version").stdout == f"keras-symgrad {keras_symgrad.__version__}\n"
+
+
+def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path):
+    done = run(
+        *("interpret", files["ellipse"], "--data", files["data"], "--operators", "polynomial"),
+        *("--time-limit", 5, "--seed", 1, "--out", tmp_path / "new" / "folder"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (best,) = [line for line in done.stdout.splitlines() if line.startswith("best")]
+    assert "x1**2 + 2*x2**2" in best
+    assert "rule       x1**2 + 2*x2**2 > 1.0" in done.stdout
+
+    written = json.loads((tmp_path / "new" / "folder" / "interpretation.json").read_text())
+    assert written["variables"] == ["x1", "x2"]
+    assert written["seed"] == 1
+    assert written["rule"]["direction"] == ">"
+    assert written["rule"]["agreement"] > 0.99
+    assert abs(written["rule"]["threshold"] - 1) < 0.05
+    assert written["rule"]["text"] in done.stdout
+    assert written["cosine_error"] < 2e-3
+    assert {"tensorflow", "keras", "keras_symgrad"} <= set(written["versions"])
+    assert written["timings"]["search"] > 0
+    for row in (written["best"], *written["front"]):
+        assert set(row) == {"expression", "complexity", "loss"}
+    ellipse = SYSTEMS["A1"]
+    expression = from_text(written["best"]["expression"], written["variables"])
+    assert judge(expression, ellipse).kind == "concept"
+
+
+def test_quiet_prints_the_rule_alone_and_gaps_in_the_data_are_said_once(capsys, files):
+    words = ["--data", str(files["gaps.csv"]), "--operators", "polynomial", "--time-limit", "2"]
+    assert cli.main(["interpret", str(files["ellipse"]), *words, "--quiet"]) == 0
+    printed = capsys.readouterr()
+    (rule,) = printed.out.splitlines()
+    assert "a**2" in rule
+    for line in printed.err.splitlines():
+        assert line.startswith("keras-symgrad: warning: ")
+    assert printed.err.count("hold NaN or infinity and are left out") <= 1
+
+
+def test_ctrl_c_prints_and_writes_what_was_found(files, tmp_path):
+    words = ["interpret", files["ellipse"], "--data", files["data"], "--operators", "polynomial"]
+    words += ["--out", tmp_path, "--time-limit", "200"]
+    terminal, its_end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keras_symgrad", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=its_end,
+        text=True,
+    )
+    os.close(its_end)
+    seen = b""
+    while b"generation 2" not in seen:
+        seen += os.read(terminal, 1000)
+    process.send_signal(signal.SIGINT)
+    reader = threading.Thread(target=drain, args=(terminal,))
+    reader.start()
+    out, _ = process.communicate(timeout=100)
+    reader.join()
+    assert process.returncode == 130
+    assert "best" in out
+    assert json.loads((tmp_path / "interpretation.json").read_text())["stopped"] == "interrupted"
+
+
+def drain(terminal: int) -> None:
+    """Reads until the other end closes, so that nobody waits for a full buffer."""
+    try:
+        while os.read(terminal, 1000):
+            pass
+    except OSError:
+        os.close(terminal)
+
+
+def test_start_up_lines_are_held_back_unless_the_start_fails(capfd):
+    with cli._standard_error_held_back():
+        os.write(2, b"oneDNN custom operations are on\n")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ImportError), cli._standard_error_held_back():
+        os.write(2, b"libcudart.so not found\n")
+        raise ImportError
+    assert capfd.readouterr().err == "libcudart.so not found\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("One.\n  Two."), "One. Two."),
+        (ValueError("Say so with `inputs=`."), "Say so with `inputs=`."),
+        (ValueError("Pass `unit=(k, j)` or `columns=`."), "Pass `--unit k,j` or `--columns`."),
+        (PermissionError(13, "Permission denied", "a.csv"), "a.csv: Permission denied"),
+        (
+            ZeroDivisionError("by 0"),
+            "ZeroDivisionError: by 0 (--traceback shows where it happened)",
+        ),
+    ],
+)
+def test_an_error_is_one_line_in_the_words_of_the_command_line(error, line):
+    assert cli._one_line(error) == line
+
+
+def test_traceback_shows_where_it_happened(capsys):
+    assert cli.main(["interpret", "none.keras", "--data", "none.csv", "--traceback"]) == 1
+    assert "Traceback" in capsys.readouterr().err

@@ -1,0 +1,84 @@
+"""The package's face: its public names, and how little it costs to import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib.metadata import entry_points, version
+
+import pytest
+
+import keras_symgrad
+
+SLOW = ("tensorflow", "keras", "sympy", "deap", "scipy", "pandas", "matplotlib", "rich", "numpy")
+
+
+def in_a_new_process(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_package_imports_nothing_slow():
+    loaded = in_a_new_process(
+        "import sys, keras_symgrad, keras_symgrad.cli\n"
+        f"print(*[name for name in {SLOW} if name in sys.modules])"
+    )
+    assert loaded.split() == []
+
+
+def test_public_names_come_on_first_use():
+    printed = in_a_new_process(
+        "import sys, keras_symgrad as ks\n"
+        "stopping = ks.Stopping(time_limit=5)\n"
+        "print('tensorflow' in sys.modules, stopping.time_limit, ks.Stopping is type(stopping))"
+    )
+    assert printed.split() == ["False", "5", "True"]
+
+
+def test_every_public_name_exists_and_is_documented():
+    for name in keras_symgrad.__all__:
+        found = getattr(keras_symgrad, name)
+        if name != "__version__":
+            assert found.__name__ == name
+            assert found.__doc__
+    assert set(keras_symgrad.__all__) <= set(dir(keras_symgrad))
+
+
+def test_type_checkers_see_the_same_names_from_the_same_rooms(project):
+    tree = ast.parse((project / "keras_symgrad" / "__init__.py").read_text())
+    seen = {
+        alias.name: node.module.removeprefix("keras_symgrad.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("keras_symgrad.")
+        for alias in node.names
+    }
+    assert seen == keras_symgrad._ROOMS
+    assert sorted([*seen, "__version__"]) == sorted(keras_symgrad.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'interprete'"):
+        _ = keras_symgrad.interprete
+
+
+def test_what_is_installed_is_this_version():
+    assert version("keras-symgrad") == keras_symgrad.__version__
+    (script,) = entry_points(group="console_scripts", name="keras-symgrad")
+    assert script.value == "keras_symgrad.cli:main"
+
+
+def test_every_dependency_is_pinned_for_the_scripts(project):
+    # An unpinned one would let the same commit behave differently tomorrow.
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (project / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    freeze = in_a_new_process(
+        "from importlib.metadata import distributions\n"
+        "print(*[d.metadata['Name'] for d in distributions()])"
+    )
+    installed = {name.lower().replace("_", "-") for name in freeze.split()}
+    assert installed - pinned <= {"keras-symgrad"}
