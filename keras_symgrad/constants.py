@@ -140,7 +140,8 @@ def _simple_numbers(value: float) -> list[sympy.Number]:
     """Simple numbers within 3 % of a value, simplest first."""
     simple = [sympy.Rational(round(value * q), q) for q in (1, 2)]
     simple += [sympy.sign(value) * constant for constant in _NAMED]
-    simple += [sympy.Rational(round(value * q), q) for q in (3, 4, 5, 6, 8, 10)]
+    if abs(value) < 5:  # 283/8 is no simpler than 35.4
+        simple += [sympy.Rational(round(value * q), q) for q in (3, 4, 5, 6, 8, 10)]
     near = [number for number in simple if abs(float(number) - value) <= 0.03 * abs(value)]
     if abs(value) < 1e-3:
         near.insert(0, sympy.Integer(0))

@@ -11,10 +11,14 @@ from keras_symgrad.expressions.canonical import canonical
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.simplification import simplify
+from keras_symgrad.expressions.time_limit import within
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.archive import Archive, Individual
+
+# For one formula. Nearly all take some milliseconds; nested powers and sigmoids can take minutes.
+SECONDS = 20.0
 
 
 class Finisher:
@@ -52,7 +56,7 @@ class Finisher:
         Raises:
             ValueError: no tree of the archive has a finite loss.
         """
-        formulas = [self._formula(individual) for individual in archive.front()]
+        formulas = [self._in_time(individual) for individual in archive.front()]
         formulas = [formula for formula in formulas if formula and np.isfinite(formula.loss)]
         if not formulas:
             raise ValueError(
@@ -67,6 +71,13 @@ class Finisher:
         snapped = self._shortest(fit.expression(fit.snapped(fit.start)))
         shorter = canonical(simplify(snapped, seconds=2.0, measure=self._weight))
         return self._measured(self._oriented(shorter), formula.complexity)
+
+    def _in_time(self, individual: Individual) -> Formula | None:
+        """The formula of a tree, unless SymPy cannot cope with it in time."""
+        try:
+            return within(SECONDS, lambda: self._formula(individual))
+        except TimeoutError:
+            return None
 
     def _formula(self, individual: Individual) -> Formula | None:
         expression = to_sympy(individual.tree, self.alphabet.operators)

@@ -57,7 +57,8 @@ class Interpretation:
         rule: the decision rule; `None` for a neuron that decides nothing.
         cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
             held-out rows.
-        rows: rows by what they were used for and where they came from.
+        rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
+            `flat` ones had no gradient.
         evaluations: candidates that the search evaluated.
         stopped: the limit that ended the search.
         seed: that all random choices came from.
@@ -258,6 +259,9 @@ def interpret(
             move=move,
             seed=seed,
         )
+        # A row without a gradient asks for nothing, but would lift the floor of every loss.
+        steep = whole.directions.any(axis=1)
+        flat, whole = int(np.sum(~steep)), whole.take(np.flatnonzero(steep))
         if whole.rows < 2:
             raise ValueError(
                 "Two rows with a gradient are needed at least: one to fit formulas on and one to "
@@ -304,6 +308,7 @@ def interpret(
             "train": train.rows,
             "held_out": held_out.rows,
             "dropped": whole.dropped,
+            "flat": flat,
             **whole.origin,
         },
         evaluations=search.evaluations,

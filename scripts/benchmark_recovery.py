@@ -39,7 +39,13 @@ def measure(name: str, seed: int, time_limit: float) -> dict:
     """One run of the command line, judged."""
     system = SYSTEMS[name]
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "keras_symgrad", "interpret", str(MODELS / f"{name}.keras")]
+        command = [
+            sys.executable,
+            "-m",
+            "keras_symgrad",
+            "interpret",
+            str(MODELS / f"{name}.keras"),
+        ]
         command += ["--data", str(MODELS / f"{name}.csv"), "--seed", str(seed), "--out", folder]
         command += ["--time-limit", str(time_limit), "--quiet"]
         start = time.perf_counter()

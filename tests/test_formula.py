@@ -109,7 +109,9 @@ def test_a_perfect_row_ends_the_front():
 
 
 def test_a_front_marks_its_best_row_and_can_be_indexed():
-    front = ParetoFront([formula(x1, 1, 0.3), formula(x1 + petal, 3, 1e-6), formula(greek, 9, 9e-7)])
+    front = ParetoFront(
+        [formula(x1, 1, 0.3), formula(x1 + petal, 3, 1e-6), formula(greek, 9, 9e-7)]
+    )
     assert len(front) == 3
     assert front[-1].complexity == 9
     (marked,) = [line for line in str(front).splitlines() if line.endswith("<-- best")]

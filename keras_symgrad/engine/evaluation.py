@@ -85,6 +85,7 @@ class Engine:
         weights = weights / weights.sum()
         self._target_norm = float(weights @ (np.asarray(directions, float) ** 2).sum(axis=1))
         self._field = self._tiles(points, directions, weights)
+        self._shape = self._field["points"].shape[0], self._field["points"].shape[-1], dtype
         arities = tuple(operator.arity for operator in operators)
         self._wide = Layout(arities, self.variables)
         # Lanes multiply the buffers: smaller chunks keep them in the cache.
@@ -193,7 +194,7 @@ class Engine:
         return np.where((sums[:, 3] == 0) & ~flat, np.maximum(losses, 0), np.inf)
 
     def _sums(self, tapes: Tapes, layout: Layout, lanes: int, trees: int) -> np.ndarray:
-        program = interpreter.compiled_sums(self.operators, layout, lanes)
+        program = interpreter.compiled_sums(self.operators, layout, lanes, *self._shape)
         total = len(tapes.operator)
         # Calls of equal size, so that every thread has its share.
         calls = -(-total // layout.chunks)
@@ -218,7 +219,7 @@ class Engine:
 
     def _fields(self, trees: Sequence[gp.PrimitiveTree], lanes: int) -> tuple:
         tapes = self.constant_tapes(trees)
-        program = interpreter.compiled_fields(self.operators, self._deep, lanes)
+        program = interpreter.compiled_fields(self.operators, self._deep, lanes, *self._shape)
         variables, tiles = self.variables, self._field["points"].shape[0]
         values = np.empty((len(trees), 1 + lanes, tiles, self._field["points"].shape[-1]))
         gradients = np.empty((len(trees), variables, *values.shape[1:]))

@@ -25,13 +25,19 @@ Tensors = dict[str, tf.Tensor]
 
 
 @lru_cache(maxsize=32)
-def compiled_sums(operators: OperatorSet, layout: Layout, lanes: int) -> Callable:
+def compiled_sums(
+    operators: OperatorSet, layout: Layout, lanes: int, tiles: int, rows: int, dtype: str
+) -> Callable:
     """The program that reduces every tree to sums over rows.
 
     Args:
         operators: the operator set of the tapes.
         layout: their layout.
         lanes: tangent lanes for constants; 0 for losses only.
+        tiles: of the field.
+        rows: of a tile.
+        dtype: of the field. A function of its own for every shape is never traced twice, which
+            TensorFlow would warn of.
 
     Returns:
         A compiled function of (tape arrays, field arrays, number of chunks) that returns a
@@ -68,13 +74,18 @@ def compiled_sums(operators: OperatorSet, layout: Layout, lanes: int) -> Callabl
 
 
 @lru_cache(maxsize=32)
-def compiled_fields(operators: OperatorSet, layout: Layout, lanes: int) -> Callable:
+def compiled_fields(
+    operators: OperatorSet, layout: Layout, lanes: int, tiles: int, rows: int, dtype: str
+) -> Callable:
     """The program that returns every tree's values and gradients instead of sums.
 
     Args:
         operators: the operator set of the tapes.
         layout: their layout.
         lanes: tangent lanes for constants.
+        tiles: of the field.
+        rows: of a tile.
+        dtype: of the field.
 
     Returns:
         A compiled function of (tape arrays of one chunk, field arrays of one tile) that

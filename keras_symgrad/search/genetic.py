@@ -8,9 +8,10 @@ compiled code, which needs no Python, the other half breeds.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from deap import gp
@@ -21,6 +22,7 @@ from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.fingerprint import Fingerprint
 from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet
 from keras_symgrad.search.archive import Archive, Individual
+from keras_symgrad.search.selection import scores
 from keras_symgrad.search.stopping import Progress, Stopping
 from keras_symgrad.search.variation import Variation
 
@@ -37,7 +39,11 @@ class GeneticSettings:
         crossover: share of offspring with two parents.
         parsimony: how strongly crowded complexities are handicapped in tournaments, which
             keeps a spread of complexities alive.
-        migrants: members of each deme that are replaced by the archive's each generation.
+        migrants: members of each deme that are replaced by the archive's, ...
+        migration: ... every so many generations.
+        patience: generations without a better choice after which a deme starts anew.
+        known: largest number of known forms, as a share of the offspring, that are bred again and
+            join the deme with the loss they are known to have.
         max_complexity: more complex trees are not bred.
         max_nodes: nor trees with more nodes.
         refined: largest share of evaluated offspring whose constants are refined.
@@ -51,6 +57,9 @@ class GeneticSettings:
     crossover: float = 0.25
     parsimony: float = 20.0
     migrants: int = 6
+    migration: int = 10
+    patience: int = 30
+    known: float = 0.5
     max_complexity: float = 30
     max_nodes: int = 40
     refined: float = 0.1
@@ -100,9 +109,12 @@ class GeneticSearch:
         self._guesses = guesses
         self._variation = Variation(alphabet, seed, settings.max_nodes)
         self._numbers = np.random.default_rng(seed)
-        self._known: dict[tuple[int, float], float] = {}
+        # Complexity and loss by fingerprint; the loss is infinite until it is evaluated.
+        self._known: dict[int, tuple[float, float]] = {}
         self._crowd: dict[float, float] = {}
-        self._demes: list[list[Individual]] = []
+        self._demes: list[list[Individual]] = [[] for _ in range(settings.demes)]
+        # When each deme's choice last got better, and its score.
+        self._records = [(0, np.inf)] * settings.demes
         self._settled = 0
         self._best_score = np.inf
 
@@ -125,12 +137,11 @@ class GeneticSearch:
         with ThreadPoolExecutor(1) as evaluator:
             pending: list[tuple[Sequence[int], list, Future]] = []
             try:
-                self._demes = [[] for _ in range(self.settings.demes)]
                 while True:
                     for half in halves:
                         bred = [self._breed(deme) for deme in half]
                         if pending:
-                            self._replace(*pending.pop())
+                            self._replace(*pending.pop(), generation)
                         trees = [child for brood in bred for child in brood]
                         job = evaluator.submit(self._evaluate, trees, self._bounds(), generation)
                         pending.append((half, bred, job))
@@ -141,56 +152,67 @@ class GeneticSearch:
                     self.stopped = stopping.reason(progress)
                     if self.stopped:
                         break
-                self._replace(*pending.pop())
+                self._replace(*pending.pop(), generation)
             except KeyboardInterrupt:
                 self.stopped = "interrupted"
         return self.archive
 
     def _breed(self, number: int) -> list[Individual]:
-        """New individuals, not yet evaluated, none of them known."""
+        """New individuals, not yet evaluated; known ones join the deme at once."""
         deme, settings = self._demes[number], self.settings
         if not deme:
-            # Whatever the guesses take, random trees fill up.
-            return self._collect(self._first_trees, 2 * settings.population)
-        scores = self._scores(deme)
-        entrants = self._numbers.integers(
-            len(deme), size=(4 * settings.offspring, settings.tournament)
+            bred, _ = self._sorted(self._first_trees(), settings.population, 0)
+            return bred
+        bred, known = self._sorted(
+            self._children(deme), settings.offspring, int(settings.known * settings.offspring)
         )
-        # One column of winners for first, one for second parents.
-        winners = iter(entrants[np.arange(len(entrants)), scores[entrants].argmin(axis=1)].tolist())
+        deme += known
+        return bred
 
-        def children():
-            for first, second in zip(winners, winners):
-                if self._variation.random.random() < settings.crossover:
-                    yield self._variation.cross(deme[first].tree, deme[second].tree)
-                else:
-                    yield self._variation.mutate(deme[first].tree)
-
-        return self._collect(children, settings.offspring)
-
-    def _first_trees(self):
-        # Only the first deme to breed collects them: afterwards they are known.
+    def _first_trees(self) -> Iterator[gp.PrimitiveTree]:
+        # Only the first deme to breed collects the guesses: afterwards they are known.
         yield from self._guesses
         while True:
             yield self._variation.random_tree(self._variation.random.randint(2, 10))
 
-    def _collect(self, trees: Callable, wanted: int) -> list[Individual]:
-        bred = []
-        for attempt, tree in enumerate(trees()):
-            if len(bred) == wanted or attempt == 8 * wanted:
+    def _children(self, deme: list[Individual]) -> Iterator[gp.PrimitiveTree | None]:
+        settings, handicapped = self.settings, self._scores(deme)
+        entrants = self._numbers.integers(
+            len(deme), size=(4 * settings.offspring, settings.tournament)
+        )
+        winners = iter(
+            entrants[np.arange(len(entrants)), handicapped[entrants].argmin(axis=1)].tolist()
+        )
+        for first, second in zip(winners, winners):
+            if self._variation.random.random() < settings.crossover:
+                yield self._variation.cross(deme[first].tree, deme[second].tree)
+            else:
+                yield self._variation.mutate(deme[first].tree)
+
+    def _sorted(
+        self, trees: Iterator[gp.PrimitiveTree | None], wanted: int, most_known: int
+    ) -> tuple[list[Individual], list[Individual]]:
+        """Individuals of the trees: those to evaluate, and those whose loss is known."""
+        bred: list[Individual] = []
+        known: list[Individual] = []
+        for tree in islice(trees, 8 * wanted + len(self._guesses)):
+            if len(bred) == wanted:
                 break
-            if tree is None or len(tree) > self.settings.max_nodes:
+            if tree is None:
                 continue
             complexity = self.complexity(tree)
             if complexity > self.settings.max_complexity:
                 continue
             key = self.fingerprint(tree)
-            # A form known at no higher complexity needs no second evaluation.
-            if key == 0 or self._known.get(key, np.inf) <= complexity:
+            if key == 0:  # a constant
                 continue
-            self._known[key] = complexity
-            bred.append(Individual(tree, complexity, key, np.inf))
-        return bred
+            least, loss = self._known.get(key, (np.inf, np.inf))
+            if complexity < least:
+                self._known[key] = complexity, np.inf
+                bred.append(Individual(tree, complexity, key, np.inf))
+            elif loss < np.inf and len(known) < most_known:
+                known.append(Individual(tree, complexity, key, loss))
+        return bred, known
 
     def _bounds(self) -> Callable[[float], float]:
         """Loss that counts as promising at a complexity, as known now."""
@@ -227,38 +249,57 @@ class GeneticSearch:
             evaluated[k] = (tree, loss)
         return evaluated
 
-    def _replace(self, half: Sequence[int], bred: list[list[Individual]], job: Future) -> None:
+    def _replace(
+        self, half: Sequence[int], bred: list[list[Individual]], job: Future, generation: int
+    ) -> None:
         """Puts evaluated offspring in the place of the oldest members."""
         evaluated = iter(job.result())
         self.evaluations += sum(map(len, bred))
         for number, brood in zip(half, bred):
-            born = []
-            for individual in brood:
-                tree, loss = next(evaluated)
-                if not np.isfinite(loss):
-                    continue
-                child = Individual(tree, individual.complexity, individual.fingerprint, loss)
-                born.append(child)
-                self.archive.add(child)
+            born = [self._born(individual, *next(evaluated)) for individual in brood]
+            born = [child for child in born if child is not None]
             deme = (self._demes[number] + born)[-self.settings.population :]
-            self._demes[number] = self._immigrate(deme)
+            self._demes[number] = self._renewed(number, deme, generation)
             for child in born:
                 self._crowd[child.complexity] = self._crowd.get(child.complexity, 0) + 1
-        total = sum(self._crowd.values())
-        if total > 20 * self.settings.population:
+        if sum(self._crowd.values()) > 20 * self.settings.population:
             self._crowd = {c: n / 2 for c, n in self._crowd.items()}
         score = self.archive.score()
         # Half a tenth of a nat: less is the last digit of a constant.
         self._settled = 0 if score < self._best_score - 0.05 else self._settled + 1
         self._best_score = min(score, self._best_score)
 
-    def _immigrate(self, deme: list[Individual]) -> list[Individual]:
-        front = self.archive.front()
-        if not front or not deme:
+    def _born(
+        self, individual: Individual, tree: gp.PrimitiveTree, loss: float
+    ) -> Individual | None:
+        """The evaluated individual, its constants perhaps refined; `None` without a loss."""
+        key = individual.fingerprint
+        if not np.isfinite(loss):
+            # Another tree of this form may be defined where this one was not: log(f) and f.
+            self._known.pop(key, None)
+            return None
+        if tree is not individual.tree:
+            key = self.fingerprint(tree)
+        child = Individual(tree, individual.complexity, key, loss)
+        self._known[key] = child.complexity, loss
+        self.archive.add(child)
+        return child
+
+    def _renewed(self, number: int, deme: list[Individual], generation: int) -> list[Individual]:
+        """The deme with migrants from the archive; an empty one, to start anew, if it is stuck."""
+        if not deme:
             return deme
-        for _ in range(self.settings.migrants):
-            migrant = front[self._variation.random.randrange(len(front))]
-            deme[self._variation.random.randrange(len(deme))] = migrant
+        best = float(scores([i.complexity for i in deme], [i.loss for i in deme]).min())
+        since, record = self._records[number]
+        if best < record - 0.05:
+            self._records[number] = generation, best
+        elif generation - since >= self.settings.patience:
+            self._records[number] = generation, np.inf
+            return []
+        if generation % self.settings.migration == 0:
+            front, random = self.archive.front(), self._variation.random
+            for _ in range(self.settings.migrants):
+                deme[random.randrange(len(deme))] = front[random.randrange(len(front))]
         return deme
 
     def _scores(self, deme: list[Individual]) -> np.ndarray:
