@@ -131,13 +131,13 @@ def test_any_operators_can_be_finished(operators, nodes):
 
 def test_a_formula_that_has_no_value_on_a_held_out_row_is_left_out():
     room = finisher(x1 + x2)
-    undefined = Individual(room.alphabet.tree(["log", "sub", 0, 1.0]), 6, 0, 1e-9)
+    undefined = Individual(room.alphabet.tree(["add", "log", "sub", 0, 1.0, 1]), 6, 0, 1e-9)
     good = archive(room, [0])
     good.add(undefined)
     assert [row.expression for row in room.front(good)] == [x1]
 
     bad = Archive()
-    bad.add(Individual(room.alphabet.tree(["sqrt", "sub", 0, 9.0]), 6, 0, 1e-9))
+    bad.add(Individual(room.alphabet.tree(["add", "sqrt", "sub", 0, 9.0, 1]), 6, 0, 1e-9))
     with pytest.raises(ValueError, match="no formula that is finite on all rows"):
         room.front(bad)
 

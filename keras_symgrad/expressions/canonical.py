@@ -49,6 +49,8 @@ def canonical(expression: sympy.Expr, operators: OperatorSet | None = None) -> s
     x1**2 + 2.0*x2**2
     >>> canonical(5 / (x1 * x2) ** 3)
     x1*x2
+    >>> canonical((x1 + x2) * (-0.5 * x1 - x2))
+    (x1 + x2)*(x1 + 2.0*x2)
 
     Reference: Wetzel, arXiv 2401.04978, section 3.
     """
@@ -176,7 +178,12 @@ def _within_fraction(expression: sympy.Expr) -> sympy.Expr:
 
 
 def _normalized(expression: sympy.Expr) -> sympy.Expr:
-    """A sum divided so that its smallest coefficient is 1 and most coefficients are positive."""
+    """Sums divided so that their smallest coefficient is 1 and most coefficients are positive.
+
+    That is the whole sum, or every sum that is a factor, or in a whole power, of a product.
+    """
+    if expression.is_Mul:
+        return sympy.Mul(*map(_normalized_factor, expression.args))
     terms = expression.as_ordered_terms()
     if len(terms) == 1 or not expression.free_symbols:
         return expression
@@ -189,6 +196,11 @@ def _normalized(expression: sympy.Expr) -> sympy.Expr:
     if 2 * negative > len(terms) or (2 * negative == len(terms) and coefficients[0].is_negative):
         divisor = -divisor
     return sympy.Add(*(_divided(coefficient, divisor) * rest for coefficient, rest in split))
+
+
+def _normalized_factor(factor: sympy.Expr) -> sympy.Expr:
+    base, exponent = factor.as_base_exp()
+    return _normalized(base) ** exponent if base.is_Add and exponent.is_Integer else factor
 
 
 def _divisor(coefficients: Iterable[sympy.Number]) -> sympy.Number:

@@ -106,7 +106,7 @@ def test_weights_of_rows_are_heeded():
     ids=str,
 )
 def test_published_concepts_are_found_from_exact_gradients(truth, box, operators):
-    field = exact(truth, box)
+    field = exact(truth, box, rows=64)
     best, *others = search(field, operators)
     assert error(best, exact(truth, box, rows=2000, seed=9)) < 1e-6
     # The others come in the order of their loss on the rows of the search.
@@ -169,7 +169,7 @@ def awkward(request) -> GradientField:
 
 def test_awkward_data_give_a_good_formula_quickly_and_without_warnings(awkward):
     start = time.perf_counter()
-    found = search(awkward, "polynomial, exp")
+    found = search(awkward, "arithmetic, square")
     # A second or two on an idle core.
     assert time.perf_counter() - start < 30
     losses = [loss(e, awkward.names, awkward.points, awkward.directions) for e in found]
