@@ -60,7 +60,7 @@ class Formula:
 
     def to_text(self) -> str:
         """The expression in Python and SymPy syntax, all digits."""
-        return to_text(self.expression)
+        return to_text(self.expression, names=self.names)
 
     def to_pretty(self, digits: int = 3) -> str:
         """The expression as text for people, constants rounded."""

@@ -41,7 +41,7 @@ from rich.table import Table
 from keras_symgrad.directions import unit
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, to_sympy
+from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.genetic import GeneticSearch
 from keras_symgrad.search.stopping import Stopping
@@ -53,7 +53,7 @@ CONSTANTS = 4
 WORKERS = 2
 OPERATORS = OperatorSet("default")
 # Trees of one repeat: a fifth of a second for the engine, a second for the reference.
-TREES = {"loss": 4096, "jacobian": 1024, "reference": 30}
+TREES = {"loss": 4096, "jacobian": 1024, "reference": 25}
 GENERATIONS = 25
 
 
@@ -61,15 +61,28 @@ def alphabet_of(variables: int) -> Alphabet:
     return Alphabet(OPERATORS, [f"x{index}" for index in range(1, variables + 1)])
 
 
-def random_trees(
-    variation: Variation, count: int, constants: int | None = None
-) -> list[gp.PrimitiveTree]:
-    """Trees of 15 nodes, with that many constants if it is given."""
+def random_trees(variation: Variation, count: int) -> list[gp.PrimitiveTree]:
+    """Trees of 15 nodes."""
     trees: list[gp.PrimitiveTree] = []
     while len(trees) < count:
         tree = variation.random_tree(NODES)
-        found = sum(node.code == CONSTANT_CODE for node in tree)
-        if len(tree) == NODES and constants in (None, found):
+        if len(tree) == NODES:
+            trees.append(tree)
+    return trees
+
+
+def trees_with_constants(variation: Variation, count: int) -> list[gp.PrimitiveTree]:
+    """Trees of 15 nodes, four of their leaves constants and all others variables."""
+    trees: list[gp.PrimitiveTree] = []
+    while len(trees) < count:
+        (tree,) = random_trees(variation, 1)
+        leaves = [at for at, node in enumerate(tree) if node.arity == 0]
+        if len(leaves) > CONSTANTS:
+            chosen = set(variation.random.sample(leaves, CONSTANTS))
+            for at in leaves:
+                variable = variation.random.choice(variation.alphabet.variables)
+                constant = Constant(variation.random.gauss(0.0, 2.0))
+                tree[at] = constant if at in chosen else variable
             trees.append(tree)
     return trees
 
@@ -95,8 +108,8 @@ def measure(variables: int, rows: int, seed: int, repeats: int) -> dict:
     alphabet = alphabet_of(variables)
     variation = Variation(alphabet, seed)
 
-    def batches(name: str, constants: int | None = None) -> list[list[gp.PrimitiveTree]]:
-        return [random_trees(variation, TREES[name], constants) for _ in range(repeats + 1)]
+    def batches(name: str, made: Callable = random_trees, repeats: int = repeats) -> list[list]:
+        return [made(variation, TREES[name]) for _ in range(repeats + 1)]
 
     def normal_equations(trees: list[gp.PrimitiveTree]) -> None:
         engine.normal_equations(engine.constant_tapes(trees), len(trees))
@@ -111,11 +124,14 @@ def measure(variables: int, rows: int, seed: int, repeats: int) -> dict:
     with Engine(OPERATORS, points, directions, lanes=CONSTANTS, workers=WORKERS) as engine:
         engine.compile()
         row["loss"] = trees_per_second(engine.losses, plain)
-        row["jacobian"] = trees_per_second(normal_equations, batches("jacobian", CONSTANTS))
+        row["jacobian"] = trees_per_second(
+            normal_equations, batches("jacobian", trees_with_constants)
+        )
         row["finite"] = float(np.mean(np.isfinite(engine.losses(plain[0]))))
     with Engine(OPERATORS, points, directions, lanes=CONSTANTS, workers=1) as engine:
         row["loss_one_worker"] = trees_per_second(engine.losses, plain)
-    row["reference"] = trees_per_second(one_by_one, batches("reference"))
+    exact = batches("reference", repeats=min(repeats, 3))
+    row["reference"] = trees_per_second(one_by_one, exact)
     row["ratio"] = row["loss"] / row["reference"]
     return row
 

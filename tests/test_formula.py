@@ -38,6 +38,14 @@ def test_text_reads_back_as_the_same_expression(expression):
     assert str(formula(expression)) == formula(expression).to_text()
 
 
+def test_a_variable_called_pi_is_never_taken_for_the_number():
+    names = ("pi", "E")
+    pi, e = map(symbol, names)
+    for expression in (sympy.pi * e**2, sympy.pi * e + pi, sympy.exp(pi) + e):
+        text = Formula(expression, 5, 1e-3, names).to_text()
+        assert from_text(text, names) == expression
+
+
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=str)
 def test_values_are_those_of_sympy_and_of_the_layer(expression, x):
     values = formula(expression)(x)

@@ -198,7 +198,7 @@ class GeneticSearch:
         for tree in islice(trees, 8 * wanted + len(self._guesses)):
             if len(bred) == wanted:
                 break
-            if tree is None:
+            if tree is None or len(tree) > self.settings.max_nodes:
                 continue
             complexity = self.complexity(tree)
             if complexity > self.settings.max_complexity:

@@ -1,0 +1,52 @@
+"""Every block of Python in the README runs, and its links lead somewhere."""
+
+import functools
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_symgrad as ks
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """What the README's reader has at hand: models and points of their own."""
+    monkeypatch.chdir(ROOT)
+    short = ks.Stopping(time_limit=None, generations=2)
+    monkeypatch.setattr(
+        ks, "interpret", functools.partial(ks.interpret, stopping=short, verbose=False)
+    )
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dense(8, activation="tanh", name="hidden_1")(inputs)
+    hidden = keras.layers.Dense(8, activation="tanh", name="hidden_2")(hidden)
+    heads = {
+        "model": keras.layers.Dense(1, activation="sigmoid")(hidden),
+        "regressor": keras.layers.Dense(1)(hidden),
+        "ten_classes": keras.layers.Dense(10, activation="softmax")(hidden),
+    }
+    models = {name: keras.Model(inputs, head) for name, head in heads.items()}
+    return {**models, "x": np.random.default_rng(0).uniform(-1, 1, (500, 3)), "ks": ks}
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_the_readme_block_runs(block, names):
+    exec(compile(block, "README.md", "exec"), names)
+
+
+def test_the_first_block_says_what_the_model_says(names, capsys):
+    exec(compile(BLOCKS[0], "README.md", "exec"), names)
+    assert "x1**2 + 2*x2**2 > 1.00" in capsys.readouterr().out
+
+
+def test_every_file_that_the_readme_names_is_there():
+    links = re.findall(r"\]\((?!http)([^)]+)\)|`(?:\./)?((?:examples|scripts)/[^`\s]*)`", README)
+    for path in filter(None, (part for link in links for part in link)):
+        assert (ROOT / path).exists(), path
