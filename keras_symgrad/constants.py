@@ -10,7 +10,6 @@ import numpy as np
 import sympy
 
 from keras_symgrad.derivatives import differentiate
-from keras_symgrad.directions import unit
 from keras_symgrad.expressions.numeric import numpy_function
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.gradients import GradientField
@@ -128,7 +127,7 @@ class ConstantFit:
         # The logarithm of a negative number has a gradient, but no value.
         if not np.isfinite(numbers).all():
             return np.full((field.rows, field.variables), np.inf)
-        candidate = unit(numbers[:, 1:])
+        candidate = field.directions_of(numbers[:, 1:])
         apart = self._scale * (candidate - field.directions)
         if self._signed:
             return apart

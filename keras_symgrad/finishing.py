@@ -109,7 +109,13 @@ class Finisher:
         return min(
             ways,
             key=lambda way: loss(
-                way, field.names, field.points, field.directions, field.weights, signed=True
+                way,
+                field.names,
+                field.points,
+                field.directions,
+                field.weights,
+                scales=field.scales,
+                signed=True,
             ),
         )
 
@@ -124,6 +130,7 @@ class Finisher:
                 self.held_out.points,
                 self.held_out.directions,
                 self.held_out.weights,
+                scales=self.held_out.scales,
                 signed=self.signed,
             ),
             self.alphabet.names,

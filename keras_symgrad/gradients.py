@@ -42,6 +42,8 @@ class GradientField:
         dropped: number of given rows left out because a number in them was not finite.
         origin: number of rows by where they come from: `data` (given), `drawn` (from the data's
             domain or the user's sampler) and `moved` (onto the slab along the gradient).
+        scales: of the variables, `(variables,)`. Directions are those of the gradients times
+            these: the gradients with respect to x / scale.
 
     Example:
 
@@ -58,6 +60,11 @@ class GradientField:
     values: np.ndarray | None = None
     dropped: int = 0
     origin: dict[str, int] = field(default_factory=dict)
+    scales: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.scales is None:
+            object.__setattr__(self, "scales", np.ones(self.points.shape[1]))
 
     @property
     def rows(self) -> int:
@@ -71,6 +78,10 @@ class GradientField:
 
     def __len__(self) -> int:
         return self.rows
+
+    def directions_of(self, gradients: np.ndarray) -> np.ndarray:
+        """Gradients at the points as directions that compare with the field's own."""
+        return unit(gradients * self.scales)
 
     def __repr__(self) -> str:
         origin = ", ".join(f"{count} {name}" for name, count in self.origin.items() if count)
@@ -172,6 +183,7 @@ class GradientField:
             weights=_weights_of(chosen, weights),
             origin={"data": len(chosen.data_index), "drawn": chosen.drawn, "moved": chosen.moved},
             dropped=int(np.sum(~finite)) + chosen.dropped,
+            scales=_scales(x),
         )
         return result.take(rng.permutation(result.rows))
 
@@ -186,6 +198,7 @@ class GradientField:
         weights: np.ndarray | None = None,
         origin: dict[str, int] | None = None,
         dropped: int = 0,
+        scales: np.ndarray | None = None,
     ) -> GradientField:
         """A field of gradients that come from anywhere.
 
@@ -197,6 +210,7 @@ class GradientField:
             weights: of the rows, `(rows,)`.
             origin: number of rows by where they come from.
             dropped: rows that were left out before.
+            scales: of the variables, `(variables,)`; 1 by default.
 
         Returns:
             A `GradientField` without the rows in which a number is not finite.
@@ -222,7 +236,10 @@ class GradientField:
                 "Expected finite gradients, but every row holds NaN or infinity. Check the data "
                 "and the model's weights."
             )
-        directions = unit(gradients)
+        scales = (
+            np.ones(points.shape[1]) if scales is None else np.asarray(scales, dtype=np.float64)
+        )
+        directions = unit(gradients * scales)
         if not directions[finite].any():
             raise ValueError(
                 "The gradient is zero at every row, so it has no direction. The neuron ignores "
@@ -230,7 +247,14 @@ class GradientField:
                 "(`activation=False`), another unit, or other data."
             )
         return cls(
-            points, directions, names, weights, values, dropped, origin or {"data": len(points)}
+            points,
+            directions,
+            names,
+            weights,
+            values,
+            dropped,
+            origin or {"data": len(points)},
+            scales,
         )._only(finite)
 
     def take(self, index: np.ndarray) -> GradientField:
@@ -247,7 +271,8 @@ class GradientField:
             name: None if (array := getattr(self, name)) is None else array[index]
             for name in ("points", "directions", "weights", "values")
         }
-        return GradientField(names=self.names, dropped=self.dropped, origin=self.origin, **rows)
+        whole = {name: getattr(self, name) for name in ("names", "dropped", "origin", "scales")}
+        return GradientField(**whole, **rows)
 
     def split(self, fraction: float = 0.8, seed: int = 0) -> tuple[GradientField, GradientField]:
         """Two fields without common rows, one to search on and one held out.
@@ -300,6 +325,7 @@ class GradientField:
         content = {
             "x": self.points,
             "directions": self.directions,
+            "scales": self.scales,
             "names": np.array(self.names),
             "about": np.array(json.dumps({"dropped": self.dropped, "origin": self.origin})),
         }
@@ -369,6 +395,7 @@ class GradientField:
             kept.values,
             self.dropped + int(np.sum(~keep)),
             self.origin,
+            self.scales,
         )
 
 
@@ -380,6 +407,22 @@ def _check_options(delta: float | None, rows: int | None) -> None:
         )
     if rows is not None and (not isinstance(rows, (int, np.integer)) or rows < 1):
         raise ValueError(f"`rows` is a positive integer or None. Received: rows={rows!r}")
+
+
+def _scales(x: np.ndarray) -> np.ndarray:
+    """Scales that make variables of very different sizes count alike.
+
+    A gradient with respect to metres is a thousand times one with respect to millimetres: where
+    one column is ten times as wide as another, each is measured in its own width. A column that
+    never changes says nothing of the gradient along it and gets the scale 0.
+    """
+    widths = np.ptp(x, axis=0)
+    varies = widths > 0
+    if not varies.any():
+        return np.ones(x.shape[1])
+    if widths[varies].max() < 10 * widths[varies].min():
+        return varies.astype(float)
+    return widths / widths.max()
 
 
 def _weights_of(chosen: Rows, weights: np.ndarray | None) -> np.ndarray | None:

@@ -274,7 +274,13 @@ def interpret(
     alphabet = Alphabet(operators, names)
     sample = train.subset(SEARCH_ROWS, seed)
     with Engine(
-        operators, sample.points, sample.directions, sample.weights, signed=signed, workers=workers
+        operators,
+        sample.points,
+        sample.directions,
+        sample.weights,
+        scales=sample.scales,
+        signed=signed,
+        workers=workers,
     ) as engine:
         with clock.timed("compilation"):
             engine.compile()
@@ -289,7 +295,8 @@ def interpret(
         best = finisher.with_simple_constants(front.best)
         phi = MonotoneFit.through(best(whole.points), whole.values)
         error = direction_error(
-            gradient(best.expression, names, held_out.points), held_out.directions
+            gradient(best.expression, names, held_out.points) * held_out.scales,
+            held_out.directions,
         )
         rule = None
         if neuron.is_classifier:

@@ -128,6 +128,7 @@ class SymbolicLayer(keras.layers.Layer):
         Returns:
             Tensor of shape `(batch, columns)`, one partial derivative a column.
         """
+        inputs = keras.ops.convert_to_tensor(inputs)
         if not self.built:
             self.build(tuple(inputs.shape))
         return self._evaluate(self._gradient_code, inputs)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points, requires, version
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import keras_symgrad
 
@@ -72,13 +74,20 @@ def test_what_is_installed_is_this_version():
 def test_every_dependency_is_pinned_for_the_scripts(project):
     # An unpinned one would let the same commit behave differently tomorrow.
     pinned = {
-        line.split("==")[0].lower().replace("_", "-")
+        canonicalize_name(line.split("==")[0])
         for line in (project / "constraints.txt").read_text().splitlines()
         if "==" in line
     }
-    freeze = in_a_new_process(
-        "from importlib.metadata import distributions\n"
-        "print(*[d.metadata['Name'] for d in distributions()])"
-    )
-    installed = {name.lower().replace("_", "-") for name in freeze.split()}
-    assert installed - pinned <= {"keras-symgrad"}
+    needed, todo = set(), ["keras-symgrad[test]"]
+    while todo:
+        wanted = Requirement(todo.pop())
+        name = canonicalize_name(wanted.name)
+        if str(wanted) in needed:
+            continue
+        needed.add(str(wanted))
+        assert name in pinned or name == "keras-symgrad", name
+        for line in requires(name) or ():
+            marker = Requirement(line).marker
+            if any(not marker or marker.evaluate({"extra": e}) for e in wanted.extras or {""}):
+                todo.append(line)
+    assert len(needed) > 40

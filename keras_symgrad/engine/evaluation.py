@@ -49,6 +49,7 @@ class Engine:
         points: `(rows, variables)`.
         directions: unit gradients u of the same shape, zero where the gradient is zero.
         weights: `(rows,)`, non-negative; equal by default.
+        scales: `(variables,)`; gradients are multiplied by them before they are normalized.
         signed: whether the opposite direction counts as different.
         lanes: constants of a tree that one pass can differentiate.
         dtype: "float32" or "float64".
@@ -73,6 +74,7 @@ class Engine:
         directions: np.ndarray,
         weights: np.ndarray | None = None,
         *,
+        scales: np.ndarray | None = None,
         signed: bool = False,
         lanes: int = 4,
         dtype: str = "float32",
@@ -84,6 +86,7 @@ class Engine:
         weights = np.ones(self.rows) if weights is None else np.asarray(weights, float)
         weights = weights / weights.sum()
         self._target_norm = float(weights @ (np.asarray(directions, float) ** 2).sum(axis=1))
+        self._scales = np.ones(self.variables) if scales is None else np.asarray(scales, float)
         self._field = self._tiles(points, directions, weights)
         self._shape = self._field["points"].shape[0], self._field["points"].shape[-1], dtype
         arities = tuple(operator.arity for operator in operators)
@@ -171,12 +174,12 @@ class Engine:
         return self._fields(trees, 0)[1][:, :, 0].transpose(0, 2, 1)
 
     def jacobians(self, trees: Sequence[gp.PrimitiveTree]) -> np.ndarray:
-        """Derivatives of the unit gradients in the constants.
+        """Derivatives of the unit gradients in the constants, gradients scaled as in the loss.
 
         Returns:
             `(trees, rows, variables, lanes)`; zero in lanes that a tree does not use.
         """
-        gradients = self._fields(trees, self.lanes)[1]
+        gradients = self._fields(trees, self.lanes)[1] * self._scales[:, None, None]
         gradient, tangents = gradients[:, :, 0], gradients[:, :, 1:]
         length = np.sqrt((gradient**2).sum(axis=1, keepdims=True))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -248,6 +251,7 @@ class Engine:
             "points": tile(np.asarray(points, float)[index].T),
             "directions": tile(np.asarray(directions, float)[index].T),
             "weights": tile(weights[index] * counts),
+            "scales": tf.constant(np.tile(self._scales, (tiles, 1)), dtype=self.dtype.name),
         }
 
 

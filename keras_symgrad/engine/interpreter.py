@@ -279,9 +279,11 @@ def _collect_losses(
             is_last = tf.cast(state > 1, dtype)[:, None]
             leaf = tf.gather(adjoints, tape["leaf"][group, step])
             column += is_leaf * leaf
+            variable = tape["leaf_variable"][group, step]
             done = is_last * column
-            dot += done * tf.gather(rows["directions"], tape["leaf_variable"][group, step])
-            return step + 1, column - done, dot, square + done * column
+            scaled = done * tf.gather(rows["scales"], variable)[:, None]
+            dot += scaled * tf.gather(rows["directions"], variable)
+            return step + 1, column - done, dot, square + scaled * scaled
 
         zeros = tf.zeros([layout.width, count], dtype)
         _, _, dot, square = _loop(0, tape["steps"][group], each_leaf, zeros, zeros, zeros)
@@ -322,7 +324,8 @@ def _collect_normal_equations(
                 variable = tape["leaf_variable"][group, step, place]
                 direction = tf.gather(rows["directions"], variable)
                 # Row 0 is u, the others G, G_1, ...: all products of them at once.
-                vectors = tf.concat([direction[None], column], axis=0)
+                scaled = column * tf.gather(rows["scales"], variable)
+                vectors = tf.concat([direction[None], scaled], axis=0)
                 return products + vectors[:, None] * vectors[None]
 
             products = tf.cond(state > 1, add, lambda: products)

@@ -85,6 +85,7 @@ def loss(
     directions: np.ndarray,
     weights: np.ndarray | None = None,
     *,
+    scales: np.ndarray | float = 1.0,
     signed: bool = False,
 ) -> float:
     """Mean squared difference of unit gradients, L = mean over rows and columns of (u - U)^2.
@@ -95,6 +96,7 @@ def loss(
         points: `(rows, variables)`.
         directions: unit gradients u of the same shape.
         weights: of the rows; equal by default.
+        scales: of the variables; gradients are multiplied by them first.
         signed: whether the opposite direction counts as different.
 
     Returns:
@@ -104,7 +106,7 @@ def loss(
     Reference: Wetzel, arXiv 2401.04978, section 3.
     """
     values = evaluate([expression], names, points)
-    candidate = unit(gradient(expression, names, points))
+    candidate = unit(gradient(expression, names, points) * scales)
     if not np.isfinite(candidate).all() or not np.isfinite(values).all() or not candidate.any():
         return np.inf
     losses = [

@@ -73,9 +73,9 @@ class FeatureMaker:
         self.alphabet = alphabet
         self._code = {operator.name: _code(operator) for operator in alphabet.operators}
 
-    def variables(self, points: np.ndarray) -> list[Feature]:
-        """One feature for each column."""
-        units = np.eye(points.shape[1])
+    def variables(self, points: np.ndarray, scales: np.ndarray | float = 1.0) -> list[Feature]:
+        """One feature for each column, its gradient times the column's scale."""
+        units = np.eye(points.shape[1]) * scales
         return [
             Feature((leaf,), points[:, k], np.broadcast_to(units[k], points.shape))
             for k, leaf in enumerate(self.alphabet.variables)

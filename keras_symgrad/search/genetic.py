@@ -281,7 +281,9 @@ class GeneticSearch:
         if tree is not individual.tree:
             key = self.fingerprint(tree)
         child = Individual(tree, individual.complexity, key, loss)
-        self._known[key] = child.complexity, loss
+        # A simpler tree of this form may have been bred meanwhile.
+        if child.complexity <= self._known.get(key, (np.inf, np.inf))[0]:
+            self._known[key] = child.complexity, loss
         self.archive.add(child)
         return child
 

@@ -9,7 +9,7 @@ import numpy as np
 # A step up in complexity must lower the log-loss by this much for each unit to be believed.
 # The truth is reached by a drop of a nat or more a unit; what follows it fits the network's own
 # errors at a tenth of a nat a unit.
-NATS_PER_UNIT = 0.35
+NATS_PER_UNIT = 0.4
 # Losses below this are rounding errors and count as equal.
 SMALLEST_LOSS = 1e-10
 
@@ -24,10 +24,10 @@ def choose(complexities: Sequence[float], losses: Sequence[float]) -> int:
     """Number of the row after the last steep drop of log-loss.
 
     On the lower hull of the front, in the plane of complexity and log-loss, it is the last
-    corner that is reached by a slope steeper than 0.35 a unit of complexity: beyond it, rows
+    corner that is reached by a slope steeper than 0.4 a unit of complexity: beyond it, rows
     near the floor buy too little.
 
-        argmin of log(loss) + 0.35 complexity
+        argmin of log(loss) + 0.4 complexity
 
     Args:
         complexities: of the rows.

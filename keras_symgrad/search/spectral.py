@@ -115,7 +115,7 @@ class SpectralSearch:
         Returns:
             Trees, those of lower loss first.
         """
-        variables = self._maker.variables(self.field.points)
+        variables = self._maker.variables(self.field.points, self.field.scales)
         everything = range(self.field.variables)
         strength = self._rows @ self.field.directions**2
         strongest = np.argsort(-strength, kind="stable")[:MOST_VARIABLES]
@@ -327,4 +327,5 @@ def _best_additions(
     values = np.linalg.eigvalsh(factor @ (left + ridge) @ factor.transpose(0, 2, 1))[:, 0]
     values[members] = np.inf
     best = np.argsort(values)[:most]
+    best = best[np.isfinite(values[best])]
     return best, values[best]

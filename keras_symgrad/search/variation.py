@@ -39,7 +39,7 @@ class Variation:
     Example:
 
     >>> from keras_symgrad.operators import OperatorSet
-    >>> variation = Variation(Alphabet(OperatorSet("arithmetic"), ["x1", "x2"]), seed=1)
+    >>> variation = Variation(Alphabet(OperatorSet("default"), ["x1", "x2"]), seed=1)
     >>> tree = variation.random_tree(5)
     >>> len(tree), len(variation.insert(tree)) > len(tree)
     (5, True)

@@ -64,4 +64,4 @@ def test_an_empty_archive_has_an_empty_front_and_the_worst_score():
 def test_the_choice_is_where_the_steep_drop_ends():
     archive = archive_of((3, 0.4), (7, 0.2), (10, 1e-5), (14, 8e-6), (16, 7e-6), (12, 0.1))
     assert archive.choice().complexity == 10
-    assert archive.score() == pytest.approx(np.log(1e-5) + 0.35 * 10)
+    assert archive.score() == pytest.approx(np.log(1e-5) + 0.4 * 10)

@@ -34,10 +34,10 @@ def test_it_is_the_corner_of_the_lower_hull_where_the_slope_falls_below_the_pric
                 per_unit = (logs[other] - logs[chosen]) / (
                     complexities[other] - complexities[chosen]
                 )
-                assert per_unit < -0.35 if other < chosen else per_unit > -0.35
-        if (slope < -0.35).all():
+                assert per_unit < -0.4 if other < chosen else per_unit > -0.4
+        if (slope < -0.4).all():
             assert chosen == 7
-        if (slope > -0.35).all():
+        if (slope > -0.4).all():
             assert chosen == 0
 
 
