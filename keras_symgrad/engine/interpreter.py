@@ -13,7 +13,7 @@ forward-over-reverse: exact second derivatives at the price of the lanes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import tensorflow as tf
@@ -70,7 +70,7 @@ def compiled_sums(
         buffers = _buffers(layout, lanes, field)
         return _loop(0, chunks, each_chunk, buffers, result)[-1]
 
-    return tf.function(sums, jit_compile=True, autograph=False)
+    return _compiled(sums)
 
 
 @lru_cache(maxsize=32)
@@ -113,7 +113,13 @@ def compiled_fields(
             gradients, [layout.trees, layout.variables, *shape]
         )
 
-    return tf.function(fields, jit_compile=True, autograph=False)
+    return _compiled(fields)
+
+
+def _compiled(function: Callable) -> Callable:
+    # TensorFlow counts traces by the code they come from, and warns of five programs that only
+    # differ in what they close over. A partial has no code of its own.
+    return tf.function(partial(function), jit_compile=True, autograph=False)
 
 
 def _loop(start: object, stop: object, body: Callable, *state: object) -> tuple:

@@ -273,19 +273,22 @@ class GeneticSearch:
         self, individual: Individual, tree: gp.PrimitiveTree, loss: float
     ) -> Individual | None:
         """The evaluated individual, its constants perhaps refined; `None` without a loss."""
-        key = individual.fingerprint
         if not np.isfinite(loss):
             # Another tree of this form may be defined where this one was not: log(f) and f.
-            self._known.pop(key, None)
+            if self._is_simplest(individual):
+                self._known.pop(individual.fingerprint, None)
             return None
-        if tree is not individual.tree:
-            key = self.fingerprint(tree)
+        key = individual.fingerprint if tree is individual.tree else self.fingerprint(tree)
         child = Individual(tree, individual.complexity, key, loss)
-        # A simpler tree of this form may have been bred meanwhile.
-        if child.complexity <= self._known.get(key, (np.inf, np.inf))[0]:
+        if self._is_simplest(child):
             self._known[key] = child.complexity, loss
         self.archive.add(child)
         return child
+
+    def _is_simplest(self, individual: Individual) -> bool:
+        """Whether no simpler tree of the form has been bred while this one was evaluated."""
+        least, _ = self._known.get(individual.fingerprint, (np.inf, np.inf))
+        return individual.complexity <= least
 
     def _renewed(self, number: int, deme: list[Individual], generation: int) -> list[Individual]:
         """The deme with migrants from the archive; an empty one, to start anew, if it is stuck."""

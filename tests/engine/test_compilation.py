@@ -6,9 +6,13 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 from random_trees import random_trees
 
 from keras_symgrad.engine import interpreter
+from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.operators import OperatorSet
 
 SEARCH = """
 import numpy as np
@@ -31,8 +35,6 @@ with Engine(alphabet.operators, points, directions) as engine:
 
 
 def test_populations_of_any_size_are_traced_once(alphabet, points, directions):
-    from keras_symgrad.engine.evaluation import Engine
-
     with Engine(alphabet.operators, points, directions, workers=2) as engine:
         for seed, count in enumerate([1, 30, 2000]):
             engine.losses(random_trees(alphabet, count, seed))
@@ -41,6 +43,17 @@ def test_populations_of_any_size_are_traced_once(alphabet, points, directions):
     with Engine(alphabet.operators, points + 1, directions, workers=2) as engine:
         engine.losses(random_trees(alphabet, 500, 9))
     assert program.experimental_get_tracing_count() == traced
+
+
+def test_many_fields_in_one_process_draw_no_warning(caplog):
+    # TensorFlow warns of the fifth trace of what it takes for one function.
+    alphabet = Alphabet(OperatorSet("add"), ["x1", "x2"])
+    for rows in range(11, 18):
+        ones = np.ones((rows, 2))
+        with Engine(alphabet.operators, ones, ones / np.sqrt(2), workers=1) as engine:
+            (loss,) = engine.losses([alphabet.tree(["add", 0, 1])])
+        assert loss < 1e-6
+    assert "retracing" not in caplog.text
 
 
 def test_populations_of_any_size_are_compiled_once(tmp_path):

@@ -110,6 +110,34 @@ def test_a_row_of_weight_three_is_three_rows(alphabet, positive_points, directio
     np.testing.assert_allclose(others[both], losses[both], rtol=1e-10)
 
 
+def test_scales_multiply_the_gradients_before_they_are_normalized(
+    alphabet, positive_points, directions, exact_engine, constant_trees
+):
+    scales = np.array([0.5, 20.0])
+    gradients = exact_engine.gradients(constant_trees) * scales
+    field = (alphabet.operators, positive_points, directions)
+    with Engine(*field, scales=scales, dtype="float64", workers=1) as engine:
+        losses = engine.losses(constant_trees)
+        tapes = engine.constant_tapes(constant_trees)
+        equations = engine.normal_equations(tapes, len(constant_trees))
+        jacobians = engine.jacobians(constant_trees)
+    np.testing.assert_allclose(losses, [loss_of(g, directions) for g in gradients], rtol=1e-9)
+    np.testing.assert_allclose(equations.losses, losses, rtol=1e-9)
+    curvature = np.einsum("trvc,trvd->tcd", jacobians, jacobians) / 300
+    np.testing.assert_allclose(equations.curvature, curvature, rtol=1e-7, atol=1e-9)
+    for tree, loss in zip(constant_trees[:10], losses):
+        expression = to_sympy(tree, alphabet.operators)
+        field = (alphabet.names, positive_points, directions)
+        assert loss == pytest.approx(reference.loss(expression, *field, scales=scales), rel=1e-9)
+
+
+def test_a_column_of_scale_zero_plays_no_part(alphabet, positive_points, directions):
+    field = (alphabet.operators, positive_points, directions * [1, 0])
+    with Engine(*field, scales=np.array([1.0, 0.0]), workers=1) as engine:
+        first, second = engine.losses([alphabet.tree(["mul", 0, 1]), alphabet.tree(["exp", 1])])
+    assert np.isfinite(first) and second == np.inf
+
+
 @pytest.fixture(scope="module")
 def tall(alphabet):
     """2,500 rows: three tiles, the last one filled up."""
