@@ -256,10 +256,10 @@ def _pass_on(
     code = [_rows(p, value) for p in operator.curvature_code(*heads, value)]
     partials, seconds = code[: operator.arity], code[operator.arity :]
     passed = []
-    for side, partial in enumerate(partials):
+    for side, slope in enumerate(partials):
         row = seconds[side * operator.arity : (side + 1) * operator.arity]
         bent = sum((adjoint * s)[:, None] * tangent for s, tangent in zip(row, tangents))
-        passed.append(_join(adjoint * partial, adjoint_tangents * partial[:, None] + bent))
+        passed.append(_join(adjoint * slope, adjoint_tangents * slope[:, None] + bent))
     return passed
 
 

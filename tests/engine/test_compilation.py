@@ -48,7 +48,7 @@ def test_populations_of_any_size_are_traced_once(alphabet, points, directions):
 def test_many_fields_in_one_process_draw_no_warning(caplog):
     # TensorFlow warns of the fifth trace of what it takes for one function.
     alphabet = Alphabet(OperatorSet("add"), ["x1", "x2"])
-    for rows in range(11, 18):
+    for rows in range(11, 16):
         ones = np.ones((rows, 2))
         with Engine(alphabet.operators, ones, ones / np.sqrt(2), workers=1) as engine:
             (loss,) = engine.losses([alphabet.tree(["add", 0, 1])])

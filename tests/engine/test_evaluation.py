@@ -10,8 +10,7 @@ from random_trees import random_trees
 from keras_symgrad.directions import unit
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
-from keras_symgrad.operators import OperatorSet
+from keras_symgrad.expressions.trees import Constant, to_sympy
 
 
 def loss_of(gradients, directions, weights=None, signed=False):
@@ -96,15 +95,14 @@ def test_a_monotone_function_around_a_tree_changes_no_loss(alphabet, exact_engin
 @pytest.mark.parametrize("signed", [False, True])
 def test_a_row_of_weight_three_is_three_rows(alphabet, positive_points, directions, signed):
     trees = random_trees(alphabet, 100, seed=4)
-    times = np.arange(100) % 4
-    index = np.repeat(np.arange(100), times)
+    # As many rows on both sides, so that they share one program.
+    times = np.arange(300) % 3
+    index = np.repeat(np.arange(300), times)
     options = {"signed": signed, "dtype": "float64", "workers": 1}
-    weighted = Engine(
-        alphabet.operators, positive_points[:100], directions[:100], 7.5 * times, **options
-    )
+    weighted = Engine(alphabet.operators, positive_points, directions, 7.5 * times, **options)
     repeated = Engine(alphabet.operators, positive_points[index], directions[index], **options)
     losses, others = weighted.losses(trees), repeated.losses(trees)
-    # A row of weight zero still has to be finite.
+    # A row of weight zero has to be finite all the same.
     both = np.isfinite(losses)
     assert both.sum() > 50
     np.testing.assert_allclose(others[both], losses[both], rtol=1e-10)
@@ -268,17 +266,6 @@ def test_more_constants_than_lanes_take_turns(alphabet, exact_engine):
     assert lanes(0) == [1, 1, 2, 3, 4, 0, 0]
     assert lanes(4) == [1, 3, 4, 0, 0, 1, 2]
     assert lanes(8) == [1, 0, 0, 1, 2, 3, 4]
-
-
-def test_a_constant_that_has_no_derivative_leaves_the_loss_as_it_is(points, directions):
-    # The derivative of a**b in b holds log(a): NaN for the negative base of a square.
-    alphabet = Alphabet(OperatorSet("add, sub, pow"), ["x1", "x2"])
-    tree = alphabet.tree(["add", 1, "pow", "sub", 0, 0.3, 2.0])
-    with Engine(alphabet.operators, points, directions, workers=1) as engine:
-        (loss,) = engine.losses([tree])
-        equations = engine.normal_equations(engine.constant_tapes([tree]), 1)
-    assert np.isfinite(loss)
-    assert equations.losses[0] == pytest.approx(loss, rel=1e-5)
 
 
 def test_the_reference_says_the_same_of_what_is_not_finite(

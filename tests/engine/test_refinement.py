@@ -8,9 +8,10 @@ import pytest
 from random_trees import random_trees
 
 from keras_symgrad.directions import unit
+from keras_symgrad.engine import reference
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
-from keras_symgrad.expressions.trees import Alphabet, Constant
+from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
 from keras_symgrad.operators import OperatorSet
 
 ALPHABET = Alphabet(OperatorSet("add, mul, square, exp, sin, pow"), ["x1", "x2", "x3"])
@@ -37,9 +38,7 @@ def constants_of(tree) -> list[float]:
 def engine_for(tree, **options) -> Engine:
     """An engine whose gradients are those of the tree."""
     options = {"dtype": "float64", "workers": 1} | options
-    blank = np.ones_like(POINTS)
-    with Engine(ALPHABET.operators, POINTS, blank, **options) as engine:
-        gradients = engine.gradients([tree])[0]
+    gradients = reference.gradient(to_sympy(tree, ALPHABET.operators), ALPHABET.names, POINTS)
     return Engine(ALPHABET.operators, POINTS, unit(gradients), **options)
 
 

@@ -118,16 +118,16 @@ def test_the_sign_counts_when_it_is_asked_to():
 
 def test_the_same_seed_gives_the_same_front_to_the_last_bit(ellipse):
     first, second = ellipse.search(seed=7), ellipse.search(seed=7)
-    assert written(first.run(limits(8))) == written(second.run(limits(8)))
+    assert written(first.run(limits(5))) == written(second.run(limits(5)))
     assert first.evaluations == second.evaluations
-    assert written(first.archive) != written(ellipse.search(seed=8).run(limits(8)))
+    assert written(first.archive) != written(ellipse.search(seed=8).run(limits(5)))
 
 
 def test_the_number_of_workers_does_not_change_the_front(ellipse):
     alone = Task(ELLIPSE, OPERATORS, (-1, 1), workers=1)
     with alone.engine:
-        front = written(alone.search(seed=7).run(limits(8)))
-    assert front == written(ellipse.search(seed=7).run(limits(8)))
+        front = written(alone.search(seed=7).run(limits(5)))
+    assert front == written(ellipse.search(seed=7).run(limits(5)))
 
 
 @pytest.mark.parametrize(
