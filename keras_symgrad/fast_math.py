@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 
+import numpy as np
 import tensorflow as tf
 
 # pi in three parts, each with few enough bits that k * part is exact for |k| < 2**13.
@@ -26,18 +27,19 @@ def _sine_of_shifted(x: tf.Tensor, half_turns: tf.Tensor, shift: float) -> tf.Te
     c3, c5, c7, c9 = _SINE
     sine = r + r * square * (c3 + square * (c5 + square * (c7 + square * c9)))
     odd = half_turns - 2.0 * tf.floor(0.5 * half_turns)
-    return sine * (1.0 - 2.0 * odd)
+    # Beyond this, float32 no longer says where in its period x is.
+    return tf.where(tf.abs(x) < 1e5, sine * (1.0 - 2.0 * odd), np.nan)
 
 
 def sin(x: tf.Tensor) -> tf.Tensor:
-    """Sine; in float32 within 2e-7 of the true value for |x| below 1e4."""
+    """Sine; in float32 within 2e-7 of the true value for |x| below 1e4, NaN beyond 1e5."""
     if not _is_float32(x):
         return tf.sin(x)
     return _sine_of_shifted(x, tf.round(x * 0.318309886), 0.0)
 
 
 def cos(x: tf.Tensor) -> tf.Tensor:
-    """Cosine; in float32 within 2e-7 of the true value for |x| below 1e4."""
+    """Cosine; in float32 within 2e-7 of the true value for |x| below 1e4, NaN beyond 1e5."""
     if not _is_float32(x):
         return tf.cos(x)
     half_turns = tf.floor(x * 0.318309886)

@@ -1,14 +1,18 @@
-"""What all tests share: TensorFlow as the backend, whatever the machine's settings say."""
+"""What all tests share: TensorFlow as the backend and Ctrl-C as it is at a terminal."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A shell that starts a job in the background makes it and its children deaf to Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -62,8 +62,8 @@ class GeneticSettings:
     known: float = 0.5
     max_complexity: float = 30
     max_nodes: int = 40
-    refined: float = 0.1
-    rounds: int = 5
+    refined: float = 0.08
+    rounds: int = 4
 
 
 class GeneticSearch:
