@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keras_symgrad.phi import MonotoneFit
     from keras_symgrad.rule import Rule
     from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
+    from keras_symgrad.search.spectral import SpectralSearch
     from keras_symgrad.search.stopping import Stopping
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "OperatorSet",
     "ParetoFront",
     "Rule",
+    "SpectralSearch",
     "Stopping",
     "SymbolicLayer",
     "__version__",
@@ -59,6 +61,7 @@ _ROOMS = {
     "OperatorSet": "operators",
     "ParetoFront": "formula",
     "Rule": "rule",
+    "SpectralSearch": "search.spectral",
     "Stopping": "search.stopping",
     "SymbolicLayer": "layers",
     "interpret": "interpretation",

@@ -53,7 +53,8 @@ class ConstantFit:
 
     def expression(self, constants: np.ndarray | list) -> sympy.Expr:
         """The expression with these constants, numbers or SymPy numbers."""
-        return self._form.xreplace(dict(zip(self.parameters, map(sympy.sympify, constants))))
+        numbers = [c if isinstance(c, sympy.Expr) else sympy.Float(float(c)) for c in constants]
+        return self._form.xreplace(dict(zip(self.parameters, numbers)))
 
     def loss(self, constants: np.ndarray) -> float:
         """Mean squared difference of unit gradients; infinite if a row has no finite value."""

@@ -202,7 +202,7 @@ def _in_standard_arguments(
         arity = len(inspect.signature(expression).parameters)
         given = SYMBOLS[:arity]
         expression = expression(*given)
-    expression = sympy.sympify(expression) if isinstance(expression, (int, float)) else expression
+    expression = sympy.Number(expression) if isinstance(expression, (int, float)) else expression
     if not isinstance(expression, sympy.Expr):
         raise ValueError(
             f"Operator '{name}' needs a SymPy expression or a function that returns one. "
