@@ -86,6 +86,25 @@ class Alphabet:
             operator.name: Application(operator, code) for code, operator in enumerate(operators)
         }
 
+    def primitive_set(self) -> gp.PrimitiveSet:
+        """The alphabet as DEAP's untyped `PrimitiveSet`, for DEAP's own generators and operators.
+
+        Its terminals are the variables: a constant has no fixed value to be drawn with.
+
+        Example:
+
+        >>> alphabet = Alphabet(OperatorSet("add, square"), ["x1", "x2"])
+        >>> tree = gp.PrimitiveTree(gp.genFull(alphabet.primitive_set(), min_=2, max_=2))
+        >>> tree.height
+        2
+        """
+        primitives = gp.PrimitiveSet("formula", 0)
+        for node in (*self.primitives.values(), *self.variables):
+            primitives._add(node)
+            primitives.mapping[node.name] = node
+        primitives.prims_count, primitives.terms_count = len(self.primitives), len(self.variables)
+        return primitives
+
     def tree(self, nodes: Sequence[str | int | float]) -> gp.PrimitiveTree:
         """A tree from prefix notation: operator names, column numbers (int), constants (float)."""
         kinds = {str: self.primitives.__getitem__, int: self.variables.__getitem__, float: Constant}
