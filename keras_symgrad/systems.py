@@ -10,12 +10,14 @@ Source: Wetzel, arXiv 2401.04978, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import sympy
+
+from keras_symgrad.expressions.numeric import numpy_function
 
 
 def real_symbols(names: Sequence[str]) -> tuple[sympy.Symbol, ...]:
@@ -163,27 +165,11 @@ def rowwise(expressions: Sequence[sympy.Expr], names: Sequence[str]) -> list:
     >>> value(np.array([[2.0, 5.0]])), constant(np.array([[2.0, 5.0]]))
     (array([10.]), array([3.]))
     """
-    # Names such as "petal length (cm)" are no Python identifiers, so the code sees plain ones.
-    columns = {s: sympy.Symbol(f"column_{k}", real=True) for k, s in enumerate(real_symbols(names))}
+    symbols = real_symbols(names)
 
-    def evaluator(expression: sympy.Expr):
-        expression = with_real_symbols(expression, names)
-        code = sympy.lambdify(
-            list(columns.values()),
-            expression.xreplace(columns),
-            modules=["numpy", "scipy"],
-        )
-
-        def values(x: np.ndarray) -> np.ndarray:
-            x = np.asarray(x, dtype=np.float64)
-            with np.errstate(all="ignore"):
-                result = np.asarray(code(*x.T))
-            # A constant comes back as one number, a root of a negative one may come back complex.
-            if np.iscomplexobj(result):
-                result = np.where(result.imag == 0, result.real, np.nan)
-            return np.broadcast_to(result.astype(np.float64), (len(x),)).copy()
-
-        return values
+    def evaluator(expression: sympy.Expr) -> Callable[[np.ndarray], np.ndarray]:
+        code = numpy_function([with_real_symbols(expression, names)], symbols)
+        return lambda x: code(x)[:, 0]
 
     return [evaluator(expression) for expression in expressions]
 

@@ -13,6 +13,7 @@ import sympy
 import tensorflow as tf
 
 from keras_symgrad.derivatives import differentiate
+from keras_symgrad.directions import unit
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.tensorflow_code import tensorflow_code
 
@@ -68,16 +69,6 @@ def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -
     return evaluate(partials, names, points).T
 
 
-def unit(gradients: np.ndarray) -> np.ndarray:
-    """Gradients divided by their length, row by row; zero where the gradient is zero."""
-    with np.errstate(invalid="ignore"):
-        # Dividing by the largest component first keeps squares from overflowing.
-        largest = np.max(np.abs(gradients), axis=-1, keepdims=True)
-        scaled = np.where(largest > 0, gradients / np.where(largest > 0, largest, 1), gradients * 0)
-        length = np.linalg.norm(scaled, axis=-1, keepdims=True)
-        return scaled / np.where(length > 0, length, 1)
-
-
 def loss(
     expression: sympy.Expr,
     names: Sequence[str],
@@ -106,9 +97,10 @@ def loss(
     Reference: Wetzel, arXiv 2401.04978, section 3.
     """
     values = evaluate([expression], names, points)
-    candidate = unit(gradient(expression, names, points) * scales)
-    if not np.isfinite(candidate).all() or not np.isfinite(values).all() or not candidate.any():
+    gradients = gradient(expression, names, points) * scales
+    if not np.isfinite(gradients).all() or not np.isfinite(values).all() or not gradients.any():
         return np.inf
+    candidate = unit(gradients)
     losses = [
         np.average(((directions - sign * candidate) ** 2).mean(axis=1), weights=weights)
         for sign in ((1,) if signed else (1, -1))
