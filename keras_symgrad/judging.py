@@ -3,18 +3,26 @@
 Two functions carry the same concept when their gradients are parallel. The judge therefore
 compares directions of gradients, in float64 and with derivatives from SymPy, on fresh points: over
 the whole box, and on the true decision boundary alone, where a formula may match without being the
-concept.
+concept. Of two concepts that no label tells apart there is no truth to compare with; there the
+network itself is asked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import sympy
 
-from keras_symgrad.directions import direction_error
-from keras_symgrad.systems import System, rowwise, with_real_symbols
+from keras_symgrad.directions import direction_error, unit
+from keras_symgrad.systems import (
+    JointSystem,
+    System,
+    real_symbols,
+    rowwise,
+    with_real_symbols,
+)
 
 TOLERANCE = 2e-3
 COMPLEXITY_RATIO = 1.5
@@ -126,12 +134,10 @@ def judge(
     >>> judge(x1 + x2, SYSTEMS["A1"]).kind
     'missed'
     """
-    # Real symbols first: the derivative of `Abs` needs them.
-    expression = with_real_symbols(expression, system.names)
-    partials = rowwise([expression.diff(symbol) for symbol in system.variables], system.names)
+    gradients = _gradients_of(expression, system.names)
 
     def error(x: np.ndarray) -> float:
-        return direction_error(np.stack([p(x) for p in partials], axis=1), system.gradients(x))
+        return direction_error(gradients(x), system.gradients(x))
 
     concept = error(system.sample(rows, seed=seed))
     boundary = error(boundary_points(system, rows, seed=seed))
@@ -146,3 +152,57 @@ def judge(
     elif short and boundary < TOLERANCE:
         kind = "boundary"
     return Verdict(kind, concept, boundary, short)
+
+
+def times_better(
+    expression: sympy.Expr, system: JointSystem, x: np.ndarray, directions: np.ndarray
+) -> float:
+    """How much better a formula explains gradients than either of two concepts does alone.
+
+        min(L(g1), L(g2)) / L(formula)
+
+    Args:
+        expression: the formula; its symbols are matched with the system's by name.
+        system: the two concepts.
+        x: points of shape `(rows, variables)`, none of which the formula was fitted on.
+        directions: the network's unit gradients there, of the same shape.
+
+    Returns:
+        The ratio of losses: 1 for the better one of the concepts.
+
+    Raises:
+        ValueError: the formula holds a symbol that the system has not.
+
+    Example:
+
+    >>> from keras_symgrad.directions import unit
+    >>> from keras_symgrad.systems import JOINT_SYSTEMS
+    >>> system = JOINT_SYSTEMS["F"]
+    >>> first, second = system.concepts
+    >>> x = system.sample(1000)
+    >>> directions = unit(first.gradients(x) + 1.1 * second.gradients(x))
+    >>> times_better(first.expression + second.expression, system, x, directions) > 100
+    True
+    """
+    formula = _gradients_of(expression, system.names)
+    found, *alone = (
+        _loss(gradients(x), directions)
+        for gradients in (formula, *(concept.gradients for concept in system.concepts))
+    )
+    return min(alone) / found
+
+
+def _gradients_of(
+    expression: sympy.Expr, names: Sequence[str]
+) -> Callable[[np.ndarray], np.ndarray]:
+    # Real symbols first: the derivative of `Abs` needs them.
+    expression = with_real_symbols(expression, names)
+    partials = rowwise([expression.diff(symbol) for symbol in real_symbols(names)], names)
+    return lambda x: np.stack([partial(x) for partial in partials], axis=1)
+
+
+def _loss(gradients: np.ndarray, directions: np.ndarray) -> float:
+    """Mean of (u - U)^2 over rows and columns, for the better sign of U."""
+    return float(
+        min(np.mean((directions - way) ** 2) for way in (unit(gradients), -unit(gradients)))
+    )

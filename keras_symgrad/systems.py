@@ -2,8 +2,8 @@
 
 Each system is one SymPy expression, a threshold and a box. Its labels are those of the
 publication: a point is positive where the concept, blurred by one per cent of noise, is above the
-threshold. This room knows SymPy and NumPy and nothing of networks, so that what it says of a
-concept is independent of what a network learned.
+threshold. A joint system is two of them that have to agree. This room knows SymPy and NumPy and
+nothing of networks, so that what it says of a concept is independent of what a network learned.
 
 Source: Wetzel, arXiv 2401.04978, section 4.
 """
@@ -135,11 +135,121 @@ class System:
         blur = np.random.default_rng(seed).normal(1.0, noise, size=values.shape)
         return (values * blur > self.threshold).astype(np.float32)
 
+    def data(self, rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Points and labels to train a classifier on.
+
+        Args:
+            rows: number of points.
+            seed: of points and noise.
+
+        Returns:
+            Points of shape `(rows, variables)` and labels of shape `(rows,)`.
+        """
+        x = self.sample(rows, seed)
+        return x, self.labels(x, seed + 1)
+
     @cached_property
     def _evaluators(self) -> list:
         return rowwise(
             [self.expression, *(self.expression.diff(v) for v in self.variables)], self.names
         )
+
+
+@dataclass(frozen=True)
+class JointSystem:
+    """Two concepts that have to agree: no label tells them apart.
+
+    A point is positive where both are above their thresholds and negative where both are below.
+    Points where they disagree are dropped. Either concept explains all labels, so a formula
+    fitted to labels may name one of them; the network is free to use both.
+
+    Args:
+        id: short name of the system, as published.
+        concepts: two systems with the same box and names.
+
+    Example:
+
+    >>> two_products = JOINT_SYSTEMS["F"]
+    >>> [concept.expression for concept in two_products.concepts]
+    [x1*x2, x3*x4]
+    >>> two_products.labels(np.array([[2, 2, 2, 2], [0, 0, 0, 0], [2, 2, 0, 0]]))
+    array([ 1.,  0., nan], dtype=float32)
+
+    Reference: Wetzel, arXiv 2401.04978, section 4.
+    """
+
+    id: str
+    concepts: tuple[System, System]
+
+    def __post_init__(self) -> None:
+        first, second = self.concepts
+        if (first.box, first.names) != (second.box, second.names):
+            raise ValueError(
+                f"The concepts of joint system '{self.id}' need the same box and names. "
+                f"Received: {first.box}, {first.names} and {second.box}, {second.names}"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables' names, in the order of the columns."""
+        return self.concepts[0].names
+
+    def sample(self, rows: int, seed: int = 0) -> np.ndarray:
+        """Points drawn uniformly from the box, those where the concepts disagree among them.
+
+        Args:
+            rows: number of points.
+            seed: of the random numbers.
+
+        Returns:
+            float64 points of shape `(rows, variables)`.
+        """
+        return self.concepts[0].sample(rows, seed)
+
+    def labels(self, x: np.ndarray, seed: int = 0, noise: float = 0.01) -> np.ndarray:
+        """What the two concepts agree on.
+
+        Args:
+            x: points of shape `(rows, variables)`.
+            seed: of the noise, which is another one for each concept.
+            noise: standard deviation of the factor on each concept; 0 gives exact labels.
+
+        Returns:
+            float32 labels of shape `(rows,)`: 0 or 1, NaN where the concepts disagree.
+        """
+        first, second = (
+            concept.labels(x, seed + 7919 * k, noise) for k, concept in enumerate(self.concepts)
+        )
+        return np.where(first == second, first, np.float32(np.nan))
+
+    def data(self, rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Points on which the concepts agree, and their labels.
+
+        Args:
+            rows: number of points.
+            seed: of points and noise.
+
+        Returns:
+            Points of shape `(rows, variables)` and labels of shape `(rows,)`.
+
+        Raises:
+            RuntimeError: the concepts hardly ever agree.
+
+        Example:
+
+        >>> x, labels = JOINT_SYSTEMS["G"].data(1000)
+        >>> x.shape, np.unique(labels)
+        ((1000, 3), array([0., 1.], dtype=float32))
+        """
+        x = self.sample(10 * rows, seed)
+        labels = self.labels(x, seed + 1)
+        agreed = np.flatnonzero(np.isfinite(labels))[:rows]
+        if len(agreed) < rows:
+            raise RuntimeError(
+                f"The concepts of joint system '{self.id}' agree on only {len(agreed)} of "
+                f"{len(x)} points, where {rows} were asked for."
+            )
+        return x[agreed], labels[agreed]
 
 
 def rowwise(expressions: Sequence[sympy.Expr], names: Sequence[str]) -> list:
@@ -197,9 +307,14 @@ def with_real_symbols(expression: sympy.Expr, names: Sequence[str]) -> sympy.Exp
     return expression.xreplace({s: real[s.name] for s in expression.free_symbols})
 
 
-def _published() -> dict[str, System]:
+def _published() -> tuple[dict[str, System], dict[str, JointSystem]]:
     x1, x2, x3, x4, x5, x6 = x = real_symbols([f"x{k}" for k in range(1, 7)])
-    table = [
+
+    def system(id: str, expression: sympy.Expr, threshold: float, box: list) -> System:
+        intervals = tuple((float(low), float(high)) for low, high in box)
+        return System(id, expression, threshold, intervals, tuple(s.name for s in x[: len(box)]))
+
+    single = [
         ("A1", x1**2 + 2 * x2**2, 1.0, [(-1, 1)] * 2),
         ("A", x1**2 + 3 * x1 * x2 + 2 * x2**2, 5.0, [(-2, 0)] * 2),
         ("B", x1**2 + sympy.sin(x2 + x3), 1.0, [(-2, 0)] * 3),
@@ -207,16 +322,17 @@ def _published() -> dict[str, System]:
         ("D", x1 * sympy.exp(-(x2**2 + x3**2) / 2), 0.2, [(0, 2), (-2, 2), (-2, 2)]),
         ("E", x1 * x2 / ((x3 - x4) ** 2 + (x5 - x6) ** 2), 1.0, [(0, 2)] * 6),
     ]
-    return {
-        id: System(
-            id,
-            expression,
-            threshold,
-            tuple((float(low), float(high)) for low, high in box),
-            tuple(s.name for s in x[: len(box)]),
-        )
-        for id, expression, threshold, box in table
-    }
+    joint = [
+        ("F", [(x1 * x2, 1.0), (x3 * x4, 1.0)], [(0, 2)] * 4),
+        ("G", [(x1 * x2 + x3, 2.0), (sympy.sin(x2 * x3), 0.5)], [(0, 2)] * 3),
+    ]
+    return (
+        {id: system(id, *rest) for id, *rest in single},
+        {
+            id: JointSystem(id, tuple(system(id, *concept, box) for concept in concepts))
+            for id, concepts, box in joint
+        },
+    )
 
 
-SYSTEMS: dict[str, System] = _published()
+SYSTEMS, JOINT_SYSTEMS = _published()

@@ -22,52 +22,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import keras
 import numpy as np
+from training import EPOCHS, ROWS, train
 
-from keras_symgrad.judging import direction_error
+from keras_symgrad.directions import direction_error
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.systems import SYSTEMS, System
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINED = ("A1", "A", "B", "C", "D")
-WIDTH, DEPTH = 64, 3
-BATCH = 256
-LEARNING_RATE = 1e-3
-DECAY = 1e-5
 KEPT_ROWS = 3_000
 SLAB = np.log(0.99 / 0.01)
-
-
-def network(system: System) -> keras.Sequential:
-    """Three ELU layers of 64 and a sigmoid, small enough to ship."""
-    regularizer = keras.regularizers.L2(DECAY)
-    hidden = [
-        keras.layers.Dense(
-            WIDTH, activation="elu", kernel_regularizer=regularizer, name=f"hidden_{k + 1}"
-        )
-        for k in range(DEPTH)
-    ]
-    output = keras.layers.Dense(1, activation="sigmoid", name="probability")
-    inputs = keras.Input((len(system.names),), name="x")
-    return keras.Sequential([inputs, *hidden, output], name=f"system_{system.id}")
-
-
-def train(system: System, *, rows: int, epochs: int, seed: int) -> keras.Sequential:
-    """Trains a network on the system's noisy labels; the same seed gives the same network."""
-    keras.utils.set_random_seed(seed)
-    x = system.sample(rows, seed=seed).astype(np.float32)
-    labels = system.labels(x, seed=seed + 1)
-    model = network(system)
-    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * (rows // BATCH))
-    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", jit_compile=True)
-    model.fit(x, labels, batch_size=BATCH, epochs=epochs, verbose=0)
-    return model
-
-
-def without_optimizer(model: keras.Sequential, system: System) -> keras.Sequential:
-    """The same network, never compiled: its file holds the weights and nothing else."""
-    bare = network(system)
-    bare.set_weights(model.get_weights())
-    return bare
 
 
 def measure(model: keras.Model, system: System, rows: int = 200_000) -> dict[str, float]:
@@ -88,8 +52,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--system", action="append", choices=list(SYSTEMS), help="repeatable")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rows", type=int, default=40_000, help="training points")
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--rows", type=int, default=ROWS, help="training points")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--out", type=Path, default=ROOT / "examples" / "models")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -99,7 +63,7 @@ def main() -> int:
         start = time.perf_counter()
         model = train(system, rows=options.rows, epochs=options.epochs, seed=options.seed)
         seconds = time.perf_counter() - start
-        without_optimizer(model, system).save(options.out / f"{system.id}.keras")
+        model.save(options.out / f"{system.id}.keras")
         np.savetxt(
             options.out / f"{system.id}.csv",
             system.sample(options.rows, seed=options.seed)[:KEPT_ROWS],

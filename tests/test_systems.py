@@ -7,8 +7,15 @@ import pytest
 import sympy
 
 from keras_symgrad.directions import direction_error, unit
-from keras_symgrad.judging import boundary_points, judge
-from keras_symgrad.systems import SYSTEMS, System, real_symbols, rowwise
+from keras_symgrad.judging import boundary_points, judge, times_better
+from keras_symgrad.systems import (
+    JOINT_SYSTEMS,
+    SYSTEMS,
+    JointSystem,
+    System,
+    real_symbols,
+    rowwise,
+)
 
 x1, x2, x3, x4, x5, x6 = real_symbols([f"x{k}" for k in range(1, 7)])
 
@@ -53,6 +60,62 @@ def test_both_labels_occur_and_are_noisy_only_near_the_boundary(system):
     assert 0 < wrong.mean() < 0.02
     # A factor N(1, 0.01) moves nobody farther than a few per cent.
     assert np.all(np.abs(system.values(x[wrong]) / system.threshold - 1) < 0.06)
+
+
+@pytest.mark.parametrize("system", [*SYSTEMS.values(), *JOINT_SYSTEMS.values()], ids=lambda s: s.id)
+def test_data_hold_points_of_the_box_with_labels_of_both_kinds(system):
+    x, labels = system.data(3000, seed=5)
+
+    assert x.shape == (3000, len(system.names))
+    assert labels.shape == (3000,) and labels.dtype == np.float32
+    assert set(labels) == {0, 1}
+    np.testing.assert_array_equal(x, system.data(3000, seed=5)[0])
+    assert np.any(x != system.data(3000, seed=6)[0])
+
+
+@pytest.mark.parametrize("system", JOINT_SYSTEMS.values(), ids=lambda s: s.id)
+def test_either_concept_of_a_joint_system_explains_all_labels(system):
+    x, labels = system.data(3000)
+    for concept in system.concepts:
+        wrong = labels != (concept.values(x) > concept.threshold)
+        assert wrong.mean() < 0.01
+        assert np.all(np.abs(concept.values(x[wrong]) / concept.threshold - 1) < 0.06)
+
+
+@pytest.mark.parametrize("system", JOINT_SYSTEMS.values(), ids=lambda s: s.id)
+def test_a_joint_system_has_no_label_where_its_concepts_disagree(system):
+    x = system.sample(3000, seed=1)
+    labels = system.labels(x, noise=0)
+    first, second = (concept.values(x) > concept.threshold for concept in system.concepts)
+
+    np.testing.assert_array_equal(np.isnan(labels), first != second)
+    np.testing.assert_array_equal(labels[first & second], 1)
+    np.testing.assert_array_equal(labels[~first & ~second], 0)
+
+
+def test_a_joint_system_checks_its_concepts():
+    one = System("one", x1, 0.5, ((0.0, 1.0),), ("x1",))
+    wide = System("wide", x1, 0.5, ((0.0, 2.0),), ("x1",))
+    with pytest.raises(ValueError, match="joint system 'Z' need the same box and names"):
+        JointSystem("Z", (one, wide))
+    opposite = System("opposite", -x1, -0.5, ((0.0, 1.0),), ("x1",))
+    with pytest.raises(RuntimeError, match=r"agree on only \d+ of 1000 points"):
+        JointSystem("Z", (one, opposite)).data(100)
+
+
+def test_a_combination_explains_gradients_better_than_either_concept_alone():
+    system = JOINT_SYSTEMS["G"]
+    first, second = system.concepts
+    x = system.sample(2000, seed=4)
+    directions = unit(first.gradients(x) + 0.9 * second.gradients(x))
+    both = first.expression + second.expression
+
+    assert times_better(first.expression, system, x, directions) == pytest.approx(1)
+    assert times_better(second.expression, system, x, directions) < 1
+    assert times_better(both, system, x, directions) > 50
+    assert times_better(-sympy.atan(both), system, x, directions) == pytest.approx(
+        times_better(both, system, x, directions)
+    )
 
 
 def test_a_system_checks_that_its_parts_agree():
