@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from keras_symgrad.expressions.complexity import Complexity
     from keras_symgrad.formula import Formula, ParetoFront
     from keras_symgrad.gradients import GradientField
-    from keras_symgrad.interpretation import Interpretation, interpret
+    from keras_symgrad.interpretation import Interpretation
+    from keras_symgrad.interpreting import interpret
     from keras_symgrad.layers import SymbolicLayer
     from keras_symgrad.neurons import Neuron
     from keras_symgrad.operators import Operator, OperatorSet
@@ -64,7 +65,7 @@ _ROOMS = {
     "SpectralSearch": "search.spectral",
     "Stopping": "search.stopping",
     "SymbolicLayer": "layers",
-    "interpret": "interpretation",
+    "interpret": "interpreting",
 }
 
 

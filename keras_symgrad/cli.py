@@ -80,7 +80,7 @@ def _interpret(options: argparse.Namespace) -> int:
     if sys.stderr.isatty() and not options.quiet:
         print("loading TensorFlow and the model ...", file=sys.stderr)
     with _tensorflow_start_up():
-        from keras_symgrad.interpretation import interpret
+        from keras_symgrad.interpreting import interpret
 
     concept = interpret(
         options.model,

@@ -20,7 +20,7 @@ import keras_symgrad
 from keras_symgrad import cli
 from keras_symgrad.arguments import parser
 from keras_symgrad.expressions.text import from_text
-from keras_symgrad.interpretation import interpret
+from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
 from keras_symgrad.operators import PRESETS
 from keras_symgrad.systems import SYSTEMS

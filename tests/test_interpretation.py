@@ -16,7 +16,8 @@ import keras_symgrad
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.text import from_text
-from keras_symgrad.interpretation import Interpretation, interpret
+from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import Operator
@@ -293,7 +294,7 @@ def test_bad_input_is_one_clear_error_before_the_search(make, x, options, explan
     def searched(*_, **__):
         raise AssertionError("the search was started")
 
-    monkeypatch.setattr("keras_symgrad.interpretation.Engine", searched)
+    monkeypatch.setattr("keras_symgrad.interpreting.Engine", searched)
     with pytest.raises((ValueError, FileNotFoundError), match=explanation):
         read(make(4, 1), x, **options)
 

@@ -1,0 +1,294 @@
+"""From a trained model to the formula it learned: `interpret`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_symgrad.directions import direction_error
+from keras_symgrad.domain import Domain
+from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.reference import gradient
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.finishing import Finisher
+from keras_symgrad.formula import Formula
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.operators import OperatorSet
+from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.rule import Rule
+from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
+from keras_symgrad.search.progress import progress_bar
+from keras_symgrad.search.spectral import SpectralSearch
+from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.tables import check_names, finite_rows, read_points
+
+# Rows that the search looks at. The choice among its formulas is made on all of them.
+SEARCH_ROWS = 512
+# Sums of features need fewer.
+SPECTRAL_ROWS = 256
+# Points that the agreement of the rule with the network is counted on.
+AGREEMENT_POINTS = 10_000
+
+
+def interpret(
+    model: keras.Model | Neuron | str | os.PathLike,
+    x: Any,
+    *,
+    layer: str | None = None,
+    unit: int | tuple[int, int] | None = None,
+    activation: bool = False,
+    kind: str | None = None,
+    names: Sequence[str] | None = None,
+    columns: Sequence[str | int] | None = None,
+    delta: float | None = 1e-2,
+    rows: int = 2000,
+    sampler: Callable[[int, np.random.Generator], np.ndarray] | None = None,
+    draw: bool = True,
+    move: bool = True,
+    operators: str | OperatorSet | Sequence = "default",
+    complexity: Complexity | Mapping[str, float] | None = None,
+    max_complexity: float = 30,
+    signed: bool = False,
+    time_limit: float | None = 60.0,
+    stopping: Stopping | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    verbose: bool = True,
+) -> Interpretation:
+    """Finds a closed-form expression for what a neuron of a trained model encodes.
+
+    The neuron's value is f(x). A formula g carries the same concept when f = phi(g) for some
+    invertible phi, which is when their gradients are parallel everywhere:
+
+        grad f / |grad f| = +- grad g / |grad g|
+
+    So g is searched for by matching unit gradients, and phi drops out. It is fitted afterwards.
+
+    Args:
+        model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), or a
+            `Neuron`.
+        x: points of shape `(rows, inputs)` from where the model was trained: an array, a
+            DataFrame, or the path of a `.csv` or `.npz` file. No labels are needed.
+        layer: name of a hidden layer; the output by default.
+        unit: which unit of a layer of several; `(k, j)` for the difference of two.
+        activation: whether to read a hidden unit after its activation.
+        kind: what the model's output is: "logit", "probability" or "value". Found out if `None`.
+        names: of the variables; by default those of the data, or `x1`, `x2`...
+        columns: names or numbers of the columns of `x` that the model takes; all by default.
+        delta: rows of a classifier are read where its probability is within [delta, 1 - delta];
+            `None` reads all.
+        rows: how many rows to read.
+        sampler: `(n, rng) -> (n, inputs)`, draws unlabelled points.
+        draw: whether unlabelled points may be added to the data.
+        move: whether points may be moved to the decision boundary.
+        operators: preset, names or `Operator`s that formulas are made of.
+        complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
+        max_complexity: of formulas.
+        signed: whether a formula must grow where the neuron grows.
+        time_limit: seconds of search, or `None`.
+        stopping: all limits of the search; replaces `time_limit`.
+        seed: of all random choices.
+        workers: threads that evaluate formulas.
+        verbose: whether to show a progress bar on a terminal.
+
+    Returns:
+        An `Interpretation`: `.best`, `.rule`, `.front`, `.phi` and how well they fit.
+
+    Raises:
+        ValueError: something about the model, the data or an option is wrong, with what to do.
+        FileNotFoundError: there is no file at a path.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> ring = Neuron("ring", lambda x: tf.exp(x[:, 0]**2 + 2 * x[:, 1]**2), inputs=2)
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (2000, 2))
+    >>> interpret(ring, x, operators="polynomial", verbose=False).best.expression
+    x1**2 + 2*x2**2
+
+    Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
+    """
+    _check_numbers(rows, max_complexity, seed, workers)
+    if isinstance(model, Neuron) and (layer, unit, activation, kind) != (None, None, False, None):
+        raise ValueError(
+            "`layer`, `unit`, `activation` and `kind` choose a neuron of a model. A `Neuron` is "
+            "one already: leave them out, or pass the model. "
+            f"Received: {layer=}, {unit=}, {activation=}, {kind=}"
+        )
+    stopping = stopping or Stopping(time_limit=time_limit)
+    settings = GeneticSettings(max_complexity=max_complexity)
+    operators = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
+    if not isinstance(complexity, Complexity):
+        complexity = Complexity(operators=complexity)
+    complexity = complexity.over(operators)
+    clock = _Clock()
+
+    with clock.timed("gradients"):
+        points, found = read_points(x, columns)
+        names = found if names is None else check_names(names, points.shape[1])
+        neuron = (
+            model
+            if isinstance(model, Neuron)
+            else Neuron.of(model, layer, unit, activation, kind=kind, inputs=points.shape[1])
+        )
+        shown, kept = _split(points, seed)
+        whole = GradientField.from_neuron(
+            neuron,
+            shown,
+            names=names,
+            delta=delta,
+            rows=rows,
+            sampler=sampler,
+            draw=draw,
+            move=move,
+            seed=seed,
+        )
+        # A row without a gradient asks for nothing, but would lift the floor of every loss.
+        steep = whole.directions.any(axis=1)
+        flat, whole = int(np.sum(~steep)), whole.take(np.flatnonzero(steep))
+        if whole.rows < 2:
+            raise ValueError(
+                "Two rows with a gradient are needed at least: one to fit formulas on and one to "
+                "measure them on. Pass more points, or allow them with `draw=True`. "
+                f"Received: {whole.rows} row"
+            )
+        neuron = neuron.settle(shown[finite_rows(shown)])
+        train, held_out = whole.split(seed=seed)
+
+    alphabet = Alphabet(operators, names)
+    sample = train.subset(SEARCH_ROWS, seed)
+    with Engine(
+        operators,
+        sample.points,
+        sample.directions,
+        sample.weights,
+        scales=sample.scales,
+        signed=signed,
+        workers=workers,
+    ) as engine:
+        with clock.timed("compilation"):
+            engine.compile()
+        with clock.timed("search"), progress_bar(stopping, shown=verbose) as on_generation:
+            guesses = SpectralSearch(alphabet, sample.subset(SPECTRAL_ROWS, seed)).run()
+            search = GeneticSearch(engine, alphabet, complexity, settings, guesses, seed)
+            archive = search.run(stopping, on_generation)
+
+    with clock.timed("finishing"):
+        finisher = Finisher(alphabet, complexity, train, held_out, signed=signed)
+        front = finisher.front(archive)
+        best = finisher.with_simple_constants(front.best)
+        phi = MonotoneFit.through(best(whole.points), whole.values)
+        error = direction_error(
+            gradient(best.expression, names, held_out.points) * held_out.scales,
+            held_out.directions,
+        )
+        rule = None
+        if neuron.is_classifier:
+            rule = _rule(neuron, best, phi, kept, shown, sampler, draw, seed)
+
+    return Interpretation(
+        neuron=neuron.name,
+        names=tuple(names),
+        front=front,
+        best=best,
+        phi=phi,
+        rule=rule,
+        cosine_error=error,
+        rows={
+            "search": sample.rows,
+            "train": train.rows,
+            "held_out": held_out.rows,
+            "dropped": whole.dropped,
+            "flat": flat,
+            **whole.origin,
+        },
+        evaluations=search.evaluations,
+        stopped=search.stopped,
+        seed=seed,
+        versions=_versions(),
+        timings=clock.seconds,
+    )
+
+
+class _Clock:
+    """Seconds spent in named parts."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[part] = round(time.perf_counter() - start, 3)
+
+
+def _check_numbers(rows: int, max_complexity: float, seed: int, workers: int) -> None:
+    """Numbers that would fail in the middle of the work."""
+    for name, value, lowest in (("rows", rows, 2), ("seed", seed, 0), ("workers", workers, 1)):
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < lowest:
+            raise ValueError(
+                f"`{name}` must be a whole number of at least {lowest}. Received: {name}={value!r}"
+            )
+    if isinstance(max_complexity, str) or not max_complexity >= 1:
+        raise ValueError(
+            "`max_complexity` must be a number of at least 1, which is what a variable costs. "
+            f"Received: max_complexity={max_complexity!r}"
+        )
+
+
+def _split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points that gradients may be read at, and a fifth that only the rule is tested on."""
+    order = np.random.default_rng(seed).permutation(len(points))
+    finite = np.flatnonzero(np.isfinite(points[order]).all(axis=1))
+    if len(finite) < 10:
+        return points, points
+    # Rows that hold NaN stay with the others, where they are counted.
+    kept = finite[: len(finite) // 5]
+    return points[np.delete(order, kept)], points[order[kept]]
+
+
+def _rule(
+    neuron: Neuron,
+    best: Formula,
+    phi: MonotoneFit,
+    kept: np.ndarray,
+    shown: np.ndarray,
+    sampler: Callable | None,
+    draw: bool,
+    seed: int,
+) -> Rule | None:
+    threshold = phi.preimage(0.0)
+    if threshold is None:
+        return None
+    points = kept[np.isfinite(kept).all(axis=1)][:AGREEMENT_POINTS]
+    missing = AGREEMENT_POINTS - len(points)
+    if draw and missing > 0:
+        # Other random numbers than those that drew the rows of the field.
+        rng = np.random.default_rng([seed, 1])
+        if sampler is not None:
+            fresh = np.asarray(sampler(missing, rng), float)
+        else:
+            domain = Domain(shown[np.isfinite(shown).all(axis=1)])
+            fresh = domain.draw(missing, rng)
+            fresh = fresh[domain.holds(fresh)]
+        points = np.concatenate([points, fresh])
+    yes = neuron.values_and_gradients(points)[0] > 0
+    return Rule.of(best, threshold, phi.rising, points, yes)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("keras_symgrad", "tensorflow", "keras", "sympy", "deap", "numpy", "scipy")
+    versions = {name: import_module(name).__version__ for name in packages}
+    return {"python": platform.python_version(), **versions}
