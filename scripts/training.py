@@ -15,6 +15,8 @@ WIDTH, DEPTH = 64, 3
 BATCH = 256
 LEARNING_RATE = 1e-3
 DECAY = 1e-5
+# Steps between returns to Python: training takes half as long, and the weights are the same.
+STEPS = 39
 
 
 def network(system: System | JointSystem, activation: str = "elu") -> keras.Sequential:
@@ -47,7 +49,12 @@ def train(
     x, labels = system.data(rows, seed)
     model = network(system, activation)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * (rows // BATCH))
-    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", jit_compile=True)
+    model.compile(
+        keras.optimizers.Adam(rate),
+        "binary_crossentropy",
+        jit_compile=True,
+        steps_per_execution=STEPS,
+    )
     model.fit(x.astype(np.float32), labels, batch_size=BATCH, epochs=epochs, verbose=0)
     bare = network(system, activation)
     bare.set_weights(model.get_weights())

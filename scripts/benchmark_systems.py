@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Does `interpret` find the published systems in freshly trained networks?
+
+    scripts/benchmark_systems.py [--systems A1 A B C D E F G] [--seeds N] [--seed FIRST]
+        [--activations elu ...] [--deltas 0.01 ...] [--methods gradients labels values]
+        [--networks DIR] [--study] [--json FILE]
+
+For every system and seed a network of its own is trained on data of its own, interpreted with
+default settings, and the formula that was chosen is judged by class, never by text.
+
+- A1 to E: *concept* if mean(1 - |cos|) between the formula's gradient and the truth's is below 2e-3
+  on fresh points of the box, *boundary* if it is so on the true decision boundary only, and in
+  either case with at most 1.5 times the truth's complexity.
+- F and G have two concepts that no label tells apart, and the network itself is the truth:
+  *concept* if the formula explains its gradients, on fresh rows with 0.01 <= p <= 0.99, at least 10
+  times better (`ratio` of losses) than either concept alone, and its rule agrees with the network
+  on more than 98 %. `cosine_error` is then that to the network's gradients.
+
+Beside the gradients, the same genetic search may be fitted to labels (symbolic classification) or
+to the logit's values, as other tools distil networks. Both are judged alike; they do not depend on
+delta and run once for each network.
+
+`--study` varies delta and activation. Every row is written to the JSON file at once; a run that
+fails is a row *missed* with the error as its expression. `seconds` is the time of `interpret` as in
+a new process after its imports: what was compiled for one row is forgotten before the next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import sympy
+from rich.console import Console
+from rich.table import Table
+from training import ROWS, train
+
+import keras_symgrad
+from keras_symgrad.directions import direction_error
+from keras_symgrad.engine import interpreter, reference
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.judging import judge, times_better
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.operators import OperatorSet
+from keras_symgrad.systems import JOINT_SYSTEMS, SYSTEMS, JointSystem, System
+
+EVERY = {**SYSTEMS, **JOINT_SYSTEMS}
+ACTIVATIONS = ("elu", "softplus", "swish", "tanh", "relu")
+STUDY = {"systems": ("A1", "B", "D"), "activations": ACTIVATIONS, "deltas": (1e-3, 1e-2, 1e-1)}
+USUAL = {"systems": tuple(EVERY), "activations": ("elu",), "deltas": (1e-2,)}
+OPERATORS = OperatorSet("default")
+# What makes a formula the joint concept of F or G.
+RATIO, AGREEMENT = 10.0, 0.98
+
+
+@dataclass(frozen=True)
+class Task:
+    """One network to read."""
+
+    system: System | JointSystem
+    seed: int
+    activation: str
+    delta: float
+    model: keras.Model
+
+    @property
+    def points(self) -> np.ndarray:
+        return self.system.data(ROWS, self.seed)[0]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a method answered."""
+
+    expression: sympy.Expr
+    text: str
+    complexity: float
+    loss: float
+    agreement: float | None
+    matches: str | None = None
+    front_seconds: float | None = None
+
+
+def by_gradients(task: Task) -> Found:
+    """The tool as it is."""
+    concept = keras_symgrad.interpret(
+        task.model, task.points, delta=task.delta, seed=task.seed, verbose=False
+    )
+    return Found(
+        concept.best.expression,
+        concept.best.to_text(),
+        concept.best.complexity,
+        concept.best.loss,
+        concept.rule.agreement if concept.rule else None,
+        getattr(concept, "matches", None),
+        getattr(concept, "front_seconds", None),
+    )
+
+
+METHODS: dict[str, Callable[[Task], Found]] = {"gradients": by_gradients}
+
+
+def judged(found: Found, task: Task) -> dict:
+    """Class, errors and what they were measured against."""
+    if isinstance(task.system, JointSystem):
+        return _judged_by_network(found, task)
+    alphabet = Alphabet(OPERATORS, task.system.names)
+    truth = Complexity().over(OPERATORS)(from_sympy(task.system.expression, alphabet))
+    verdict = judge(
+        found.expression, task.system, complexity=found.complexity, truth_complexity=truth
+    )
+    return {
+        "recovered": verdict.kind,
+        "cosine_error": verdict.concept_error,
+        "boundary_error": verdict.boundary_error,
+        "truth_complexity": truth,
+    }
+
+
+def _judged_by_network(found: Found, task: Task) -> dict:
+    fresh = task.system.sample(200_000, seed=1_000_003 + task.seed)
+    field = GradientField.from_neuron(
+        Neuron.of(task.model), fresh, names=task.system.names, rows=5_000, draw=False, move=False
+    )
+    ratio = times_better(found.expression, task.system, field.points, field.directions)
+    gradients = reference.gradient(found.expression, field.names, field.points)
+    is_joint = ratio >= RATIO and (found.agreement or 0.0) > AGREEMENT
+    return {
+        "recovered": "concept" if is_joint else "missed",
+        "cosine_error": direction_error(gradients, field.directions),
+        "ratio": ratio,
+        "truth_complexity": None,
+    }
+
+
+def measure(task: Task, method: str) -> dict:
+    """One row; a failure is a row too."""
+    row = {
+        "system": task.system.id,
+        "seed": task.seed,
+        "activation": task.activation,
+        "delta": task.delta,
+        "method": method,
+    }
+    missed = {"recovered": "missed", "cosine_error": 1.0, "ratio": None, "boundary_error": None}
+    # A new process would have compiled nothing yet.
+    interpreter.compiled_sums.cache_clear()
+    start = time.perf_counter()
+    try:
+        found = METHODS[method](task)
+        seconds = time.perf_counter() - start
+        answer = asdict(found)
+        answer["expression"] = answer.pop("text")
+        verdict = missed | judged(found, task)
+    except Exception as error:  # Whatever it is, the other rows are worth having.
+        traceback.print_exc()
+        seconds, verdict = time.perf_counter() - start, missed | {"truth_complexity": None}
+        answer = dict.fromkeys(("complexity", "loss", "agreement", "matches", "front_seconds"))
+        answer["expression"] = f"{type(error).__name__}: {error}"
+    return {**row, **verdict, **answer, "seconds": round(seconds, 2)}
+
+
+def network(
+    system: System | JointSystem, activation: str, seed: int, folder: Path | None
+) -> keras.Model:
+    """A freshly trained network, or the same one as last time from the folder."""
+    path = folder / f"{system.id}-{activation}-{seed}.keras" if folder else None
+    if path and path.exists():
+        return keras.models.load_model(path)
+    model = train(system, activation, seed=seed)
+    if path:
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save(path)
+    return model
+
+
+def table_of(rows: Iterable[dict]) -> Table:
+    """One line for each system, activation, delta and method."""
+    table = Table(
+        title="Formulas read from freshly trained networks",
+        caption="recovered: as concept + as boundary, of all; F and G: 10 times better than "
+        "either concept alone and agreement above 98 %. Medians over seeds.",
+    )
+    for heading in ("system", "method", "activation"):
+        table.add_column(heading)
+    for heading in (
+        *("delta", "recovered", "1 - |cos|", "loss", "ratio"),
+        *("complexity", "truth", "seconds", "agreement"),
+    ):
+        table.add_column(heading, justify="right")
+    keys = ("system", "method", "activation", "delta")
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    for (system, method, activation, delta), group in groups.items():
+        kinds = [row["recovered"] for row in group]
+        table.add_row(
+            *(system, method, activation, f"{delta:g}"),
+            f"{kinds.count('concept')} + {kinds.count('boundary')} of {len(kinds)}",
+            _median(group, "cosine_error", "{:.1e}"),
+            _median(group, "loss", "{:.1e}"),
+            _median(group, "ratio", "{:.1f}"),
+            _median(group, "complexity", "{:g}"),
+            _median(group, "truth_complexity", "{:g}"),
+            _median(group, "seconds", "{:.1f}"),
+            _median(group, "agreement", "{:.2%}"),
+        )
+    return table
+
+
+def _median(rows: list[dict], key: str, form: str) -> str:
+    numbers = [row[key] for row in rows if row[key] is not None]
+    return form.format(float(np.median(numbers))) if numbers else ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--systems", nargs="+", choices=EVERY)
+    parser.add_argument("--seeds", type=int, help="networks of each kind; 5, or 1 in the study")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed")
+    parser.add_argument("--activations", nargs="+", choices=ACTIVATIONS)
+    parser.add_argument("--deltas", nargs="+", type=float)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["gradients"])
+    parser.add_argument("--networks", type=Path, help="where trained networks are kept")
+    parser.add_argument("--study", action="store_true", help="vary delta and activation")
+    parser.add_argument("--json", type=Path, help="where to write the rows")
+    options = parser.parse_args()
+    usual = STUDY if options.study else USUAL
+    seeds = options.seeds or (1 if options.study else 5)
+    deltas = options.deltas or usual["deltas"]
+
+    rows = []
+    for name, activation, seed in itertools.product(
+        options.systems or usual["systems"],
+        options.activations or usual["activations"],
+        range(options.seed, options.seed + seeds),
+    ):
+        model = network(EVERY[name], activation, seed, options.networks)
+        for method in options.methods:
+            for delta in deltas if method == "gradients" else deltas[:1]:
+                row = measure(Task(EVERY[name], seed, activation, delta, model), method)
+                rows.append(row)
+                print(
+                    *(row[key] for key in ("system", "seed", "activation", "delta", "method")),
+                    *(row["recovered"], f"{row['cosine_error']:.1e}", row["complexity"]),
+                    *(f"{row['seconds']:.1f} s", row["expression"]),
+                    file=sys.stderr,
+                    flush=True,
+                )
+                if options.json:
+                    text = json.dumps({"rows": rows}, indent=2) + "\n"
+                    options.json.write_text(text, encoding="utf-8")
+    Console(width=140).print(table_of(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
