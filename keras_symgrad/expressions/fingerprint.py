@@ -43,6 +43,8 @@ class Fingerprint:
     Args:
         operators: the set that the trees are made of.
         signed: whether f and -f shall differ. Then only added constants drop out.
+        affine: whether f and exp(f) shall differ, as their values do. Then only added constants
+            and constant factors drop out.
 
     Example:
 
@@ -57,9 +59,10 @@ class Fingerprint:
     False
     """
 
-    def __init__(self, operators: OperatorSet, *, signed: bool = False):
+    def __init__(self, operators: OperatorSet, *, signed: bool = False, affine: bool = False):
         self.operators = operators
         self.signed = signed
+        self.affine = affine
         self._forms = {operator.name: _Form.of(operator) for operator in operators}
         self._variables = _VariableValues()
 
@@ -80,6 +83,8 @@ class Fingerprint:
             return 0
         if self.signed:
             return _differences(values[0])
+        if self.affine:
+            return _ratio_of_differences(values[0])
         return _cross_ratio(self._core(tree, values, children))
 
     def _evaluate(
@@ -223,6 +228,14 @@ def _differences(values: Values) -> int:
         return 0
     f0, f1, f2, _ = values
     return hash(((f0 - f1) % PRIME, (f0 - f2) % PRIME))
+
+
+def _ratio_of_differences(values: Values) -> int:
+    if _is_constant(values):
+        return 0
+    f0, f1, f2, _ = values
+    below = (f0 - f2) % PRIME
+    return (f0 - f1) * pow(below, -1, PRIME) % PRIME if below else PRIME
 
 
 class _VariableValues(dict):

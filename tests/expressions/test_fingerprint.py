@@ -116,6 +116,15 @@ def test_signed_fingerprints_tell_a_formula_from_its_negative():
     assert signed(one) == signed(ALPHABET.tree(["sub", "add", 0, 4.0, 1]))
 
 
+def test_affine_fingerprints_drop_an_offset_and_a_factor_but_no_other_function():
+    affine = Fingerprint(ALPHABET.operators, affine=True)
+    product = affine(ALPHABET.tree(["mul", 0, 1]))
+    assert product == affine(ALPHABET.tree(["sub", 4.0, "mul", 3.0, "mul", 1, 0]))
+    assert product != affine(ALPHABET.tree(["exp", "mul", 0, 1]))
+    assert product != affine(ALPHABET.tree(["div", 1.0, "mul", 0, 1]))
+    assert affine(ALPHABET.tree([2.0])) == 0
+
+
 def test_equal_fingerprints_mean_parallel_gradients(random_trees):
     operators = OperatorSet("add, sub, mul, div, square, exp, sin, neg")
     trees = random_trees(operators, 3000, seed=8, largest=7)
