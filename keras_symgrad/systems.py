@@ -241,7 +241,7 @@ class JointSystem:
         >>> x.shape, np.unique(labels)
         ((1000, 3), array([0., 1.], dtype=float32))
         """
-        x = self.sample(10 * rows, seed)
+        x = self.sample(4 * rows, seed)
         labels = self.labels(x, seed + 1)
         agreed = np.flatnonzero(np.isfinite(labels))[:rows]
         if len(agreed) < rows:
