@@ -103,7 +103,8 @@ def _interpret(options: argparse.Namespace) -> int:
     # Written before it is printed: a pipe that closes early must not cost the result.
     written = None if options.out is None else concept.save(options.out / RESULT_FILE)
     if options.quiet:
-        print(concept.rule.text if concept.rule else concept.best.to_pretty())
+        simple = concept.rule is not None and concept.matches != "nothing"
+        print(concept.rule.text if simple else concept.headline)
     else:
         _show(concept, written)
     if concept.stopped == "interrupted":
@@ -145,13 +146,14 @@ def _show(concept: Interpretation, written: Path | None) -> None:
 
 def _summary(concept: Interpretation, written: Path | None) -> Iterator[tuple[str, str]]:
     rule = concept.rule
-    if rule is None:
-        yield "formula", concept.best.to_pretty()
+    if rule is None or concept.matches == "nothing":
+        yield "formula", concept.headline
     else:
         yield "rule", rule.text
         yield "agreement", f"{rule.agreement:.2%} of {rule.points:,} points, with the model"
     held_out = concept.rows["held_out"]
     yield "1 - |cos|", f"{concept.cosine_error:.1e} between gradients, on {held_out:,} unseen rows"
+    yield from concept.remarks
     yield (
         "search",
         f"{concept.timings['search']:.0f} s, {concept.evaluations:,} formulas, "

@@ -112,7 +112,7 @@ class ConstantFit:
         free = np.ones(len(values), bool)
         limit = (1 + UNNOTICED) * self.loss(values) + 1e-14
         for k in range(len(values)):
-            for simple in _simple_numbers(values[k]):
+            for simple in simple_numbers(values[k]):
                 trial, others = values.copy(), free.copy()
                 trial[k], others[k] = float(simple), False
                 trial = self.refined(trial, others)
@@ -136,8 +136,22 @@ class ConstantFit:
         return min(apart, opposite, key=lambda residual: float((residual**2).sum()))
 
 
-def _simple_numbers(value: float) -> list[sympy.Number]:
-    """Simple numbers within 3 % of a value, simplest first."""
+def simple_numbers(value: float) -> list[sympy.Number]:
+    """Simple numbers within 3 % of a value, simplest first.
+
+    Whole numbers and halves, multiples of pi and a square root, then other fractions.
+
+    Args:
+        value: any number.
+
+    Returns:
+        SymPy numbers; none if nothing simple is near.
+
+    Example:
+
+    >>> simple_numbers(0.3183)
+    [1/pi, 1/3, 5/16]
+    """
     simple = [sympy.Rational(round(value * q), q) for q in (1, 2)]
     simple += [sympy.sign(value) * constant for constant in _NAMED]
     if abs(value) < 5:  # 283/8 is no simpler than 35.4

@@ -75,12 +75,25 @@ class Finisher:
     def _in_time(self, individual: Individual) -> Formula | None:
         """The formula of a tree, unless SymPy cannot cope with it in time."""
         try:
-            return within(SECONDS, lambda: self._formula(individual))
+            return within(
+                SECONDS,
+                lambda: self.fitted(
+                    to_sympy(individual.tree, self.alphabet.operators), individual.complexity
+                ),
+            )
         except TimeoutError:
             return None
 
-    def _formula(self, individual: Individual) -> Formula | None:
-        expression = to_sympy(individual.tree, self.alphabet.operators)
+    def fitted(self, expression: sympy.Expr, otherwise: float = np.inf) -> Formula | None:
+        """The concept of an expression in few words, its constants fitted.
+
+        Args:
+            expression: in the alphabet's variables.
+            otherwise: the complexity, if the operators cannot write it.
+
+        Returns:
+            The formula, or `None` for an expression that is constant or not real.
+        """
         if expression.has(sympy.nan, sympy.zoo, sympy.I):
             return None
         shortest = self._shortest(expression)
@@ -88,7 +101,7 @@ class Finisher:
             return None
         fit = ConstantFit(shortest, self.train, signed=self.signed)
         fitted = canonical(fit.expression(fit.refined(fit.start)))
-        return self._measured(self._oriented(fitted), individual.complexity)
+        return self._measured(self._oriented(fitted), otherwise)
 
     def _shortest(self, expression: sympy.Expr) -> sympy.Expr:
         """The least complex of a few ways to write a concept, none of which take time."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from keras_symgrad.evidence import SAME_CLASS, Alternative
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.rule import Rule
@@ -27,6 +31,13 @@ class Interpretation:
         rule: the decision rule; `None` for a neuron that decides nothing.
         cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
             held-out rows.
+        boundary_error: the same on the fifth of all rows that lies nearest to the decision
+            boundary; `None` for a neuron that decides nothing.
+        matches: "concept" if the network itself tells `best` from other formulas with the same
+            decision boundary, "boundary" if it does not, "nothing" if nothing simple fits.
+        rivals: formulas with the same decision boundary and other gradients off it, those that
+            the network tells apart least first.
+        alternatives: other formulas that held-out rows do not find worse than `best`.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
             `flat` ones had no gradient.
         evaluations: candidates that the search evaluated.
@@ -43,6 +54,10 @@ class Interpretation:
     phi: MonotoneFit
     rule: Rule | None
     cosine_error: float
+    boundary_error: float | None
+    matches: str
+    rivals: tuple[Alternative, ...]
+    alternatives: tuple[Alternative, ...]
     rows: dict[str, int]
     evaluations: int
     stopped: str
@@ -52,13 +67,46 @@ class Interpretation:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.neuron}: {self.best.to_pretty()}",
+            f"{self.neuron}: {self.headline}",
             f"1 - |cos| = {self.cosine_error:.1e} on {self.rows['held_out']:,} held-out rows",
-            *([f"rule: {self.rule}"] if self.rule else []),
+            *([f"rule: {self.rule}"] if self.rule and self.matches != "nothing" else []),
+            *(f"{name}: {text}" for name, text in self.remarks),
             "",
             str(self.front),
         ]
         return "\n".join(lines)
+
+    @property
+    def headline(self) -> str:
+        """The best formula, or that nothing simple fits, as text for people."""
+        if self.matches == "nothing":
+            return f"nothing simple fits; the best of a bad lot is {self.best.to_pretty()}"
+        return self.best.to_pretty()
+
+    @property
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """What may be said of the formula and what may not, as names and texts for people."""
+        yield "matches", f"{self.matches} ({self._reason})"
+        others = [other for other in self.alternatives if other.class_distance > SAME_CLASS]
+        if others and self.matches != "nothing":
+            more = f"; {len(others) - 1} more" if len(others) > 1 else ""
+            yield "fits as well", f"{others[0]}{more}"
+
+    @property
+    def _reason(self) -> str:
+        if self.matches == "nothing":
+            degrees = np.degrees(np.arccos(1 - min(self.cosine_error, 1)))
+            return f"its gradients are {degrees:.0f} degrees off"
+        if self.boundary_error is None:
+            return "gradients are parallel over all the data"
+        if not self.rivals:
+            return "no other formula shares its boundary"
+        rival = self.rivals[0]
+        # Rows where a gradient grows without bound say little: the middle row is compared.
+        apart = f"with {rival.error_ratio:.2g} times the error"
+        if self.matches == "concept":
+            return f"the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
+        return f"{rival.formula.to_pretty()} has the same boundary and fits {apart}"
 
     def to_dict(self) -> dict:
         """The result as plain data."""
@@ -74,6 +122,10 @@ class Interpretation:
                 "r2": self.phi.r2,
             },
             "cosine_error": self.cosine_error,
+            "boundary_error": self.boundary_error,
+            "matches": self.matches,
+            "rivals": [rival.to_dict() for rival in self.rivals],
+            "alternatives": [other.to_dict() for other in self.alternatives],
             "rows": self.rows,
             "evaluations": self.evaluations,
             "stopped": self.stopped,

@@ -17,6 +17,7 @@ from keras_symgrad.directions import direction_error
 from keras_symgrad.domain import Domain
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.reference import gradient
+from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.finishing import Finisher
@@ -196,6 +197,16 @@ def interpret(
         rule = None
         if neuron.is_classifier:
             rule = _rule(neuron, best, phi, kept, shown, sampler, draw, seed)
+        evidence = Evidence(
+            best,
+            finisher,
+            whole,
+            domain=whole.points if shown is None else shown,
+            threshold=rule.threshold if rule else None,
+            r2=phi.r2 if phi else 0.0,
+        )
+        matches, rivals = evidence.matches, evidence.rivals
+        alternatives = evidence.alternatives(row for row in front if row is not front.best)
 
     return Interpretation(
         neuron=neuron.name,
@@ -205,6 +216,10 @@ def interpret(
         phi=phi,
         rule=rule,
         cosine_error=error,
+        boundary_error=evidence.boundary_error,
+        matches=matches,
+        rivals=rivals,
+        alternatives=alternatives,
         rows={
             "search": sample.rows,
             "train": train.rows,

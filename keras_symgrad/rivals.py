@@ -1,0 +1,100 @@
+"""Other concepts with the same level set, which the labels of a classifier cannot tell apart.
+
+Labels say on which side of g = c a point lies, and no more. This room knows algebra only; how
+well the rivals fit a network is measured in `evidence.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import sympy
+
+from keras_symgrad.expressions.canonical import canonical
+from keras_symgrad.operators import OperatorSet
+
+
+def rivals(
+    expression: sympy.Expr,
+    threshold: float | sympy.Expr,
+    operators: OperatorSet | None = None,
+    *,
+    keeps_sign: Callable[[sympy.Expr], bool] | None = None,
+) -> list[sympy.Expr]:
+    """Formulas with the level set g = c and, in general, other gradients off it.
+
+    With the terms of g - c = t1 + t2 + ... these are the quotients of a term and the rest, and
+    the sum divided by a factor of a term:
+
+        t1 / (t2 + t3 + ...),    t1/f + t2/f + ...
+
+    Args:
+        expression: a formula g in real symbols.
+        threshold: c.
+        operators: a set whose monotone operators are recognised as wrappings.
+        keeps_sign: whether an expression keeps its sign on the domain. Where the divisor changes
+            it the quotient has a pole, and carries another concept than g on either side. All
+            do by default.
+
+    Returns:
+        Canonical expressions, none of them twice.
+
+    Example:
+
+    >>> x, y = sympy.symbols("x y", real=True)
+    >>> rivals(x / y, 2)
+    [1/y - 2/x, x - 2*y]
+    >>> rivals(x - y, 0)
+    [x/y]
+    >>> rivals(x - y, 0, keeps_sign=lambda divisor: False)
+    []
+    """
+    known = {canonical(expression, operators)}
+    found = []
+    for terms in _sums(expression, sympy.sympify(threshold)):
+        for rival, divisor in _rewritten(terms):
+            if keeps_sign is not None and not keeps_sign(divisor):
+                continue
+            rival = canonical(rival, operators)
+            if rival.free_symbols and rival not in known:
+                known.add(rival)
+                found.append(rival)
+    return found
+
+
+def _sums(expression: sympy.Expr, threshold: sympy.Expr) -> Iterator[list[sympy.Expr]]:
+    """The terms of g - c, and of e^g - e^c where g is a sum of logarithms and others."""
+    yield _terms(expression, threshold)
+    if any(part.has(sympy.log) for part in sympy.Add.make_args(expression)):
+        product = sympy.powsimp(sympy.exp(expression))
+        if product.is_Mul or product.is_Pow:
+            yield _terms(product, sympy.exp(threshold))
+
+
+def _terms(expression: sympy.Expr, threshold: sympy.Expr) -> list[sympy.Expr]:
+    terms = list(sympy.Add.make_args(expression))
+    return [*terms, -threshold] if threshold != 0 else terms
+
+
+def _rewritten(terms: list[sympy.Expr]) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:
+    """Rivals, each with what g - c is divided by."""
+    for factor in _factors(terms):
+        yield sympy.Add(*(term / factor for term in terms)), factor
+    if len(terms) > 1:
+        for k, term in enumerate(terms):
+            rest = sympy.Add(*terms[:k], *terms[k + 1 :])
+            # The same concept twice: one of the two may have no pole.
+            if term.free_symbols and rest.free_symbols:
+                yield term / rest, rest
+                yield rest / term, term
+
+
+def _factors(terms: list[sympy.Expr]) -> list[sympy.Expr]:
+    """What varies among the factors of the terms, each once; 1/f where it is a denominator."""
+    factors = [
+        factor
+        for term in terms
+        for factor in sympy.Mul.make_args(term)
+        if factor.free_symbols and (factor != term or factor.is_Pow or factor.func == sympy.exp)
+    ]
+    return list(dict.fromkeys(factors))

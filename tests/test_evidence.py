@@ -1,0 +1,123 @@
+"""Concept, boundary or nothing: on networks that were really trained, and on fields made for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy
+
+from keras_symgrad.engine.reference import loss
+from keras_symgrad.evidence import Evidence, errors, losses
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.finishing import Finisher
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.judging import boundary_points
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.operators import OperatorSet
+from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.systems import SYSTEMS
+
+OPERATORS = OperatorSet("default")
+E = SYSTEMS["E"]
+X1, X2, X3, X4, X5, X6 = E.variables
+DIFFERENCE = (X3 - X4) ** 2 + (X5 - X6) ** 2 - X1 * X2
+
+
+def evidence(field: GradientField, domain, expression, threshold=None, r2=0.0) -> Evidence:
+    alphabet = Alphabet(OPERATORS, field.names)
+    finisher = Finisher(alphabet, Complexity().over(OPERATORS), *field.split())
+    best = finisher.fitted(expression)
+    return Evidence(best, finisher, field, domain, threshold, r2)
+
+
+def slab(expression, noise: float, thickness: float = 0.05) -> GradientField:
+    """Noisy gradients of a formula with the boundary of E, on a slab around it."""
+    rng = np.random.default_rng(0)
+    points = boundary_points(E, 1500) + rng.normal(0, thickness, size=(1500, 6))
+    exact = GradientField.from_gradients(
+        points, sympy_gradients(expression, points), names=E.names
+    ).directions
+    values = E.values(points) - E.threshold
+    noisy = exact + rng.normal(0, noise, size=exact.shape)
+    return GradientField.from_gradients(points, noisy, names=E.names, values=values)
+
+
+def sympy_gradients(expression, points) -> np.ndarray:
+    partials = [sympy.lambdify(E.variables, expression.diff(v)) for v in E.variables]
+    return np.stack([np.broadcast_to(p(*points.T), len(points)) for p in partials], axis=1)
+
+
+@pytest.mark.parametrize("id", ["A1", "A", "B", "C", "D"])
+def test_a_trained_network_tells_the_concept_from_its_rivals(id, models):
+    system = SYSTEMS[id]
+    points = np.loadtxt(models / f"{id}.csv", delimiter=",", skiprows=1)
+    field = GradientField.from_neuron(Neuron.of(models / f"{id}.keras"), points)
+    found = evidence(field, points, system.expression)
+    threshold = MonotoneFit.through(found.best(field.points), field.values).preimage(0.0)
+    found = evidence(field, points, system.expression, threshold)
+
+    assert found.matches == "concept"
+    assert found.cosine_error < 2e-3
+    assert found.boundary_error < 2e-3
+    assert found.rivals
+    assert all(rival.class_distance > 2e-3 for rival in found.rivals)
+    assert all(rival.same_boundary for rival in found.rivals)
+
+
+@pytest.mark.parametrize("truth", [E.expression, DIFFERENCE], ids=["quotient", "difference"])
+def test_exact_gradients_tell_the_concept_from_its_rivals(truth):
+    field = slab(truth, noise=0.0)
+    threshold = 1.0 if truth is E.expression else 0.0
+    assert evidence(field, E.sample(500), truth, threshold).matches == "concept"
+
+
+@pytest.mark.parametrize("truth", [E.expression, DIFFERENCE], ids=["quotient", "difference"])
+@pytest.mark.parametrize("shown", [E.expression, DIFFERENCE], ids=["quotient", "difference"])
+def test_a_slab_thinner_than_the_noise_shows_a_boundary_whichever_formula_is_shown(truth, shown):
+    field = slab(truth, noise=0.05, thickness=0.005)
+    found = evidence(field, E.sample(500), shown, 1.0 if shown is E.expression else 0.0)
+    assert found.matches == "boundary"
+    assert found.rivals[0].class_distance > 0.1
+
+
+def test_a_formula_that_fits_the_boundary_alone_is_not_the_concept():
+    field = slab(E.expression, noise=0.0)
+    found = evidence(field, E.sample(500), DIFFERENCE, 0.0)
+    assert found.matches == "boundary"
+    assert found.cosine_error > found.boundary_error
+
+
+def test_a_neuron_that_decides_nothing_has_no_boundary():
+    field = slab(E.expression, noise=0.01)
+    found = evidence(field, E.sample(500), E.expression)
+    assert found.matches == "concept"
+    assert found.rivals == ()
+    assert found.boundary_error is None
+
+
+@pytest.mark.parametrize(("r2", "matches"), [(0.3, "nothing"), (0.99, "concept")])
+def test_nothing_fits_where_neither_directions_nor_values_are_explained(r2, matches):
+    rng = np.random.default_rng(0)
+    field = GradientField.from_gradients(rng.normal(size=(500, 6)), rng.normal(size=(500, 6)))
+    assert evidence(field, field.points, X1 + X2, r2=r2).matches == matches
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_losses_of_rows_have_the_loss_as_their_mean(signed):
+    field = slab(E.expression, noise=0.1)
+    args = (field.names, field.points, field.directions)
+    whole = loss(-DIFFERENCE, *args, signed=signed)
+    assert losses(-DIFFERENCE, field, signed).mean() == pytest.approx(whole, rel=1e-12)
+
+
+def test_alternatives_fit_as_well_and_say_how_far_off_they_are():
+    field = slab(DIFFERENCE, noise=0.05)
+    found = evidence(field, E.sample(500), DIFFERENCE, 0.0)
+    fit = found._finisher.fitted
+    same, other = fit(DIFFERENCE + 1e-5 * X1), fit(X1 + X2)
+    alternatives = found.alternatives([same, other, found.best])
+    shown = [a for a in alternatives if not a.same_boundary]
+    assert [a.formula for a in shown] == [same]
+    assert shown[0].class_distance < 1e-4
+    assert errors(other.expression, field).mean() > 0.1
