@@ -9,28 +9,31 @@ Source: Wetzel, arXiv 2401.04978, section 3.
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_symgrad import field_files
 from keras_symgrad.directions import unit
+from keras_symgrad.ensemble import mean_directions, mean_neuron
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.sampling import Rows, Sampler, data_rows, slab_rows
 from keras_symgrad.tables import Columns, check_names, check_weights, finite_rows, read_points
+
+# Points that decide whether two networks rise alike.
+SIGN_ROWS = 1000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GradientField:
     """Unit gradients of a scalar function at points.
 
-    Made with `GradientField.from_neuron`, `from_gradients` or `load`.
+    Made with `GradientField.from_neuron`, `from_neurons`, `from_gradients` or `load`.
 
     Args:
         points: float64, `(rows, variables)`.
@@ -44,6 +47,8 @@ class GradientField:
             domain or the user's sampler) and `moved` (onto the slab along the gradient).
         scales: of the variables, `(variables,)`. Directions are those of the gradients times
             these: the gradients with respect to x / scale.
+        noise: the loss that the true concept is expected to have, known from the disagreement of
+            several networks; `None` for one network.
 
     Example:
 
@@ -61,6 +66,7 @@ class GradientField:
     dropped: int = 0
     origin: dict[str, int] = field(default_factory=dict)
     scales: np.ndarray | None = None
+    noise: float | None = None
 
     def __post_init__(self) -> None:
         if self.scales is None:
@@ -188,6 +194,51 @@ class GradientField:
         return result.take(rng.permutation(result.rows))
 
     @classmethod
+    def from_neurons(cls, neurons: Sequence[Neuron], x: Any, **options) -> GradientField:
+        """The mean field of the same neuron in several networks, and how far it is to be trusted.
+
+        Rows are those where the mean of the neurons is worth reading. The directions there are
+        averaged, signs aligned, and weigh by their agreement; `noise` is what their disagreement
+        predicts for the error of the mean. See `ensemble.mean_directions`.
+
+        Args:
+            neurons: two at least, of networks that were trained apart on the same inputs.
+            x: points, as in `from_neuron`.
+            **options: of `from_neuron`.
+
+        Returns:
+            A `GradientField` with `noise`.
+
+        Raises:
+            ValueError: as in `from_neuron`; or the neurons do not belong together.
+
+        Example:
+
+        >>> networks = [Neuron(f"net_{k}", lambda x, k=k: x[:, 0] + 0.1 * k * x[:, 1], inputs=2)
+        ...             for k in (0, 1)]
+        >>> field = GradientField.from_neurons(networks, np.ones((9, 2)) * np.arange(9)[:, None])
+        >>> f"{field.noise:.4f}", field.directions[0].round(2).tolist()
+        ('0.0012', [1.0, 0.05])
+        """
+        if len(neurons) < 2:
+            raise ValueError(
+                "Disagreement needs two networks at least; `from_neuron` reads one. "
+                f"Received: {len(neurons)}"
+            )
+        x, found = read_points(x, options.pop("columns", None))
+        options = {"names": found, **options}
+        finite = x[finite_rows(x)]
+        neurons = [neuron.settle(finite) for neuron in neurons]
+        field = cls.from_neuron(mean_neuron(neurons, finite[:SIGN_ROWS]), x, **options)
+        each = [
+            field.directions_of(neuron.values_and_gradients(field.points)[1]) for neuron in neurons
+        ]
+        directions, weights, noise = mean_directions(np.stack(each))
+        if field.weights is not None:
+            weights = weights * field.weights
+        return replace(field, directions=directions, weights=weights, noise=noise)
+
+    @classmethod
     def from_gradients(
         cls,
         points: np.ndarray,
@@ -271,8 +322,7 @@ class GradientField:
             name: None if (array := getattr(self, name)) is None else array[index]
             for name in ("points", "directions", "weights", "values")
         }
-        whole = {name: getattr(self, name) for name in ("names", "dropped", "origin", "scales")}
-        return GradientField(**whole, **rows)
+        return replace(self, **rows)
 
     def split(self, fraction: float = 0.8, seed: int = 0) -> tuple[GradientField, GradientField]:
         """Two fields without common rows, one to search on and one held out.
@@ -320,32 +370,7 @@ class GradientField:
         Raises:
             ValueError: nothing can be written there.
         """
-        path = Path(path)
-        path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
-        content = {
-            "x": self.points,
-            "directions": self.directions,
-            "scales": self.scales,
-            "names": np.array(self.names),
-            "about": np.array(json.dumps({"dropped": self.dropped, "origin": self.origin})),
-        }
-        content |= {
-            name: array
-            for name in ("weights", "values")
-            if (array := getattr(self, name)) is not None
-        }
-        # A file that is there already is replaced only by a whole one.
-        part = path.with_name(path.name + ".part")
-        try:
-            with part.open("wb") as file:
-                np.savez_compressed(file, **content)
-            part.replace(path)
-        except OSError as error:
-            raise ValueError(
-                f"The gradient field cannot be written to {path}: {error.strerror}. "
-                "Choose a folder that exists and that you may write to."
-            ) from error
-        return path
+        return field_files.write(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> GradientField:
@@ -361,42 +386,13 @@ class GradientField:
             FileNotFoundError: nothing is at the path.
             ValueError: the file is no gradient field.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"Expected a saved gradient field. There is no file at: {path}")
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                content = {name: archive[name] for name in archive.files}
-            about = json.loads(str(content.pop("about")))
-            names = check_names([str(n) for n in content.pop("names")], content["x"].shape[1])
-            content = {"points": content.pop("x"), **content}
-            known = {f.name for f in fields(cls)}
-            return cls(
-                names=names,
-                dropped=int(about["dropped"]),
-                origin=dict(about["origin"]),
-                **{name: array for name, array in content.items() if name in known},
-            )
-        except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"Expected a file that `GradientField.save` wrote. {path} is none: {error}"
-            ) from error
+        return cls(**field_files.read(path))
 
     def _only(self, keep: np.ndarray) -> GradientField:
         """The rows marked True; the others count as dropped."""
         if keep.all():
             return self
-        kept = self.take(np.flatnonzero(keep))
-        return GradientField(
-            kept.points,
-            kept.directions,
-            kept.names,
-            kept.weights,
-            kept.values,
-            self.dropped + int(np.sum(~keep)),
-            self.origin,
-            self.scales,
-        )
+        return replace(self.take(np.flatnonzero(keep)), dropped=self.dropped + int(np.sum(~keep)))
 
 
 def _check_options(delta: float | None, rows: int | None) -> None:
