@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import combinations, permutations
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import chain, combinations, permutations, product
 
 import numpy as np
 import sympy
 from deap import gp
 
 from keras_symgrad.derivatives import differentiate
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions.trees import Alphabet, Constant, Variable
 from keras_symgrad.operators import Operator
 
 Nodes = tuple[gp.Primitive | gp.Terminal, ...]
@@ -28,11 +28,14 @@ class Feature:
         nodes: of the tree, in prefix order.
         values: `(rows,)`.
         gradients: `(rows, variables)`.
+        is_logarithm: whether values and gradients are those of log|tree|. A sum of these is a
+            product of the trees, which can be written without any logarithm.
     """
 
     nodes: Nodes
     values: np.ndarray
     gradients: np.ndarray
+    is_logarithm: bool = False
 
     @property
     def tree(self) -> gp.PrimitiveTree:
@@ -53,6 +56,13 @@ class Feature:
         # Adding zero makes -0.0 the same bytes as 0.0.
         return (np.round(some / (largest or 1.0), 7) + 0.0).tobytes()
 
+    def logarithm(self) -> Feature:
+        """log|feature|: its gradient is the feature's, divided by its value."""
+        with np.errstate(all="ignore"):
+            values = np.log(np.abs(self.values))
+            gradients = self.gradients / self.values[:, None]
+        return replace(self, values=values, gradients=gradients, is_logarithm=True)
+
 
 class FeatureMaker:
     """Builds features from features, one operator at a time.
@@ -72,6 +82,31 @@ class FeatureMaker:
     def __init__(self, alphabet: Alphabet):
         self.alphabet = alphabet
         self._code = {operator.name: _code(operator) for operator in alphabet.operators}
+
+    def of_tree(self, tree: Sequence, variables: Sequence[Feature]) -> Feature:
+        """The feature of any tree, constants included.
+
+        Args:
+            tree: nodes in prefix order.
+            variables: the columns as features, from `variables`.
+        """
+        stack: list[Feature] = []
+        for node in reversed(tree):
+            if isinstance(node, Variable):
+                stack.append(variables[node.index])
+            elif isinstance(node, Constant):
+                like = variables[0]
+                stack.append(
+                    Feature(
+                        (node,),
+                        np.full(like.values.shape, node.value),
+                        np.zeros(like.gradients.shape),
+                    )
+                )
+            else:
+                arguments = [stack.pop() for _ in range(node.arity)]
+                stack.append(self.apply(self.alphabet.operators[node.name], arguments))
+        return stack.pop()
 
     def variables(self, points: np.ndarray, scales: np.ndarray | float = 1.0) -> list[Feature]:
         """One feature for each column, its gradient times the column's scale."""
@@ -94,8 +129,9 @@ class FeatureMaker:
     def dictionary(self, atoms: Sequence[Feature], size: int) -> list[Feature]:
         """Features over atoms, short ones first.
 
-        Atoms; operators of one argument on atoms; operators of two arguments on atoms; operators
-        of one argument on these; products of bent atoms with atoms and with each other.
+        Atoms; logarithms of atoms; operators of one argument on atoms; operators of two arguments
+        on atoms; logarithms of sums and differences; operators of one argument on all pairs;
+        products of bent atoms with atoms and with each other, and of bent pairs with atoms.
 
         Args:
             atoms: variables, or features to use in their place.
@@ -112,17 +148,44 @@ class FeatureMaker:
                 found.setdefault(feature.concept, feature)
         return list(found.values())
 
+    def quadratics(self, atoms: Sequence[Feature]) -> list[Feature]:
+        """Atoms, their squares and the products of two: the words of every quadratic form."""
+        operators = self.alphabet.operators
+        found = list(atoms)
+        if "mul" in operators:
+            square = operators["square"] if "square" in operators else None
+            for k, atom in enumerate(atoms):
+                pairs = [(atom, other) for other in atoms[k + 1 :]]
+                if square:
+                    found.append(self.apply(square, [atom]))
+                else:
+                    pairs.insert(0, (atom, atom))
+                found += [self.apply(operators["mul"], pair) for pair in pairs]
+        return [feature for feature in found if feature.is_usable]
+
     def _candidates(self, atoms: Sequence[Feature]) -> Iterator[Feature]:
         operators = self.alphabet.operators
         unary = [o for o in operators if o.arity == 1 and o.name not in _REDUNDANT]
         bent = [self.apply(operator, [atom]) for operator in unary for atom in atoms]
         bent = [feature for feature in bent if feature.is_usable]
         pairs = [pair for pair in self._pairs(atoms) if pair.is_usable]
-        yield from (*atoms, *bent, *pairs)
+        logarithms = "mul" in operators
+        yield from atoms
+        if logarithms:
+            yield from (atom.logarithm() for atom in atoms)
+        yield from (*bent, *pairs)
+        if logarithms:
+            sums = [pair for pair in pairs if pair.nodes[0].name in ("add", "sub")]
+            yield from (feature.logarithm() for feature in sums)
         yield from (self.apply(operator, [pair]) for operator in unary for pair in pairs)
         if "mul" in operators:
-            for factors in [(b, a) for b in bent for a in atoms] + list(combinations(bent, 2)):
-                yield self.apply(operators["mul"], factors)
+            bent_pairs = (self.apply(operator, [pair]) for operator in unary for pair in pairs)
+            factors = chain(
+                product(bent, atoms),
+                combinations(bent, 2),
+                ((b, a) for b in bent_pairs if b.is_usable for a in (*atoms, *bent)),
+            )
+            yield from (self.apply(operators["mul"], pair) for pair in factors)
 
     def _pairs(self, atoms: Iterable[Feature]) -> Iterator[Feature]:
         for operator in self.alphabet.operators:
@@ -133,7 +196,8 @@ class FeatureMaker:
                     yield self.apply(operator, pair)
 
 
-def _code(operator: Operator):
+@lru_cache(maxsize=256)
+def _code(operator: Operator) -> Callable:
     partials = [differentiate(operator.expression, argument) for argument in operator.arguments]
     return sympy.lambdify(
         operator.arguments, [operator.expression, *partials], ["scipy", "numpy"], cse=True

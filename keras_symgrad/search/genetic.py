@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 from deap import gp
@@ -23,6 +24,7 @@ from keras_symgrad.expressions.fingerprint import Fingerprint
 from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet
 from keras_symgrad.search.archive import Archive, Individual
 from keras_symgrad.search.selection import scores
+from keras_symgrad.search.settling import Settling
 from keras_symgrad.search.stopping import Progress, Stopping
 from keras_symgrad.search.variation import Variation
 
@@ -77,6 +79,8 @@ class GeneticSearch:
         guesses: trees to start from, beside random ones.
         seed: decides every random choice. Limits by generations or evaluations then give the
             same front on the same machine; a limit on time ends where the clock says.
+        blocks: subtrees that new leaves are drawn from as well, beside variables.
+        archive: where to keep the best; shared with other searches.
 
     Example:
 
@@ -99,15 +103,18 @@ class GeneticSearch:
         settings: GeneticSettings = GeneticSettings(),
         guesses: Sequence[gp.PrimitiveTree] = (),
         seed: int = 0,
+        *,
+        blocks: Sequence[gp.PrimitiveTree] = (),
+        archive: Archive | None = None,
     ):
         self.engine, self.alphabet, self.settings = engine, alphabet, settings
         self.complexity = (complexity or Complexity()).over(alphabet.operators)
         self.fingerprint = Fingerprint(alphabet.operators, signed=engine.signed)
-        self.archive = Archive()
+        self.archive = Archive() if archive is None else archive
         self.evaluations = 0
         self.stopped: str | None = None
         self._guesses = guesses
-        self._variation = Variation(alphabet, seed, settings.max_nodes)
+        self._variation = Variation(alphabet, seed, settings.max_nodes, blocks)
         self._numbers = np.random.default_rng(seed)
         # Complexity and loss by fingerprint; the loss is infinite until it is evaluated.
         self._known: dict[int, tuple[float, float]] = {}
@@ -115,8 +122,7 @@ class GeneticSearch:
         self._demes: list[list[Individual]] = [[] for _ in range(settings.demes)]
         # When each deme's choice last got better, and its score.
         self._records = [(0, np.inf)] * settings.demes
-        self._settled = 0
-        self._best_score = np.inf
+        self._settling = Settling()
 
     def run(
         self,
@@ -132,12 +138,33 @@ class GeneticSearch:
         Returns:
             The archive, whatever ended the search; `stopped` tells which limit it was.
         """
-        start, generation = time.perf_counter(), 0
+        try:
+            with closing(self.generations()) as generations:
+                for progress in generations:
+                    if on_generation:
+                        on_generation(progress)
+                    self.stopped = stopping.reason(progress)
+                    if self.stopped:
+                        break
+        except KeyboardInterrupt:
+            self.stopped = "interrupted"
+        return self.archive
+
+    def generations(self) -> Iterator[Progress]:
+        """One generation after the other, for ever.
+
+        While the caller looks at the progress, the last offspring are being evaluated. They are
+        taken in when the iterator is closed.
+
+        Yields:
+            The progress after each generation.
+        """
+        start = time.perf_counter()
         halves = [range(0, self.settings.demes, 2), range(1, self.settings.demes, 2)]
         with ThreadPoolExecutor(1) as evaluator:
             pending: list[tuple[Sequence[int], list, Future]] = []
             try:
-                while True:
+                for generation in count():
                     for half in halves:
                         bred = [self._breed(deme) for deme in half]
                         if pending:
@@ -145,17 +172,12 @@ class GeneticSearch:
                         trees = [child for brood in bred for child in brood]
                         job = evaluator.submit(self._evaluate, trees, self._bounds(), generation)
                         pending.append((half, bred, job))
-                    generation += 1
-                    progress = self._progress(generation, time.perf_counter() - start)
-                    if on_generation:
-                        on_generation(progress)
-                    self.stopped = stopping.reason(progress)
-                    if self.stopped:
-                        break
-                self._replace(*pending.pop(), generation)
-            except KeyboardInterrupt:
-                self.stopped = "interrupted"
-        return self.archive
+                    seconds = time.perf_counter() - start
+                    yield self._settling.progress(
+                        self.archive, generation + 1, self.evaluations, seconds
+                    )
+            except GeneratorExit:
+                self._replace(*pending.pop(), generation + 1)
 
     def _breed(self, number: int) -> list[Individual]:
         """New individuals, not yet evaluated; known ones join the deme at once."""
@@ -264,10 +286,6 @@ class GeneticSearch:
                 self._crowd[child.complexity] = self._crowd.get(child.complexity, 0) + 1
         if sum(self._crowd.values()) > 20 * self.settings.population:
             self._crowd = {c: n / 2 for c, n in self._crowd.items()}
-        score = self.archive.score()
-        # Half a tenth of a nat: less is the last digit of a constant.
-        self._settled = 0 if score < self._best_score - 0.05 else self._settled + 1
-        self._best_score = min(score, self._best_score)
 
     def _born(
         self, individual: Individual, tree: gp.PrimitiveTree, loss: float
@@ -313,10 +331,3 @@ class GeneticSearch:
         crowd = [self._crowd.get(individual.complexity, 0) for individual in deme]
         losses = np.array([individual.loss for individual in deme])
         return np.log(losses + 1e-12) + self.settings.parsimony / total * np.array(crowd)
-
-    def _progress(self, generation: int, seconds: float) -> Progress:
-        loss, formula = np.inf, ""
-        if len(self.archive):
-            loss = self.archive.front()[-1].loss
-            formula = str(self.archive.choice().tree)
-        return Progress(generation, self.evaluations, seconds, loss, formula, self._settled // 2)

@@ -37,8 +37,8 @@ class Stopping:
         generations: number, or `None`.
         evaluations: candidates, or `None`.
         target_loss: ends the search when a loss is at or below it.
-        patience: generations without a better choice from the front (`search.selection`), or
-            `None`.
+        patience: generations without a better choice from the front (`search.selection`) that
+            end the search, if there were as many without as before; or `None`.
 
     Raises:
         ValueError: a limit is not positive, or there is none at all.
@@ -53,7 +53,7 @@ class Stopping:
     generations: int | None = None
     evaluations: int | None = None
     target_loss: float = 1e-9
-    patience: int | None = 50
+    patience: int | None = 25
 
     def __post_init__(self) -> None:
         limits = ("time_limit", "generations", "evaluations", "patience")
@@ -71,7 +71,8 @@ class Stopping:
         """Name of the limit that is reached, or `None`."""
         reached = {
             "target_loss": progress.loss <= self.target_loss,
-            "patience": self.patience is not None and progress.settled >= self.patience,
+            "patience": self.patience is not None
+            and progress.settled >= max(self.patience, progress.generation / 2),
             "time_limit": self.time_limit is not None and progress.seconds >= self.time_limit,
             "generations": self.generations is not None and progress.generation >= self.generations,
             "evaluations": self.evaluations is not None

@@ -7,6 +7,7 @@ outside is touched. They work on DEAP's `PrimitiveTree` and return new trees.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from deap import gp
@@ -35,6 +36,7 @@ class Variation:
         alphabet: operators and variables.
         seed: of the random numbers.
         max_nodes: no tree gets more nodes than this.
+        blocks: subtrees that stand in for variables in one of three new leaves.
 
     Example:
 
@@ -45,10 +47,17 @@ class Variation:
     (5, True)
     """
 
-    def __init__(self, alphabet: Alphabet, seed: int, max_nodes: int = 40):
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        seed: int,
+        max_nodes: int = 40,
+        blocks: Sequence[gp.PrimitiveTree] = (),
+    ):
         self.alphabet = alphabet
         self.random = Random(seed)
         self.max_nodes = max_nodes
+        self._blocks = [list(block) for block in blocks]
         primitives = list(alphabet.primitives.values())
         self._by_arity = {
             arity: [p for p in primitives if p.arity == arity]
@@ -89,15 +98,15 @@ class Variation:
         """One node replaced by another of the same arity."""
         at = self.random.randrange(len(tree))
         node = tree[at]
-        new = self.random.choice(self._by_arity[node.arity]) if node.arity else self._leaf()
-        return None if new is node else self._replaced(tree, slice(at, at + 1), [new])
+        new = [self.random.choice(self._by_arity[node.arity])] if node.arity else self._leaf()
+        return None if new[0] is node else self._replaced(tree, slice(at, at + 1), new)
 
     def insert(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
         """An operator between a subtree and what it stands in, other arguments being leaves."""
         span = self._span(tree, self.random.randrange(len(tree)))
         operator = self._operator()
         at = self.random.randrange(operator.arity)
-        arguments = [[self._leaf()] for _ in range(operator.arity)]
+        arguments = [self._leaf() for _ in range(operator.arity)]
         arguments[at] = tree[span]
         return self._replaced(tree, span, [operator, *(n for part in arguments for n in part)])
 
@@ -132,7 +141,7 @@ class Variation:
 
     def _grow(self, nodes: int) -> Nodes:
         if nodes <= 1:
-            return [self._leaf()]
+            return self._leaf()
         arities = [arity for arity in self._arities if arity < nodes] or self._arities[:1]
         operator = self.random.choice(self._by_arity[self.random.choice(arities)])
         left = max(nodes - 1, operator.arity)
@@ -144,10 +153,12 @@ class Variation:
             left -= share
         return grown
 
-    def _leaf(self) -> gp.Terminal:
+    def _leaf(self) -> Nodes:
         if self.random.random() < 0.2:
-            return Constant(self.random.gauss(0.0, 2.0))
-        return self.random.choice(self.alphabet.variables)
+            return [Constant(self.random.gauss(0.0, 2.0))]
+        if self._blocks and self.random.random() < 1 / 3:
+            return self.random.choice(self._blocks)
+        return [self.random.choice(self.alphabet.variables)]
 
     def _operator(self) -> gp.Primitive:
         return self.random.choice(self._by_arity[self.random.choice(self._arities)])

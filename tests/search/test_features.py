@@ -33,6 +33,8 @@ def test_values_and_gradients_are_those_of_the_tree(maker, dictionary):
     assert len(dictionary) > 100
     for feature in dictionary[:: max(1, len(dictionary) // 40)]:
         expression = to_sympy(feature.tree, maker.alphabet.operators)
+        if feature.is_logarithm:
+            expression = sympy.log(sympy.Abs(expression))
         np.testing.assert_allclose(
             feature.values, evaluate([expression], NAMES, POINTS)[0], rtol=1e-9, atol=1e-12
         )
@@ -64,9 +66,24 @@ def test_a_factor_is_no_new_concept_and_a_power_is(maker):
 def test_short_features_come_first_and_there_are_no_more_than_wanted(maker):
     few = maker.dictionary(maker.variables(POINTS), 25)
     assert len(few) == 25
-    sizes = [len(feature.nodes) for feature in few]
+    sizes = [len(feature.nodes) + feature.is_logarithm for feature in few]
     assert sizes[:3] == [1, 1, 1]
     assert sizes == sorted(sizes)
+
+
+def test_a_tree_with_constants_is_a_feature_like_all_others(maker):
+    tree = maker.alphabet.tree(["sin", "mul", 2.5, "hypot", 0, 1])
+    feature = maker.of_tree(tree, maker.variables(POINTS))
+    expression = to_sympy(tree, maker.alphabet.operators)
+    np.testing.assert_allclose(feature.values, evaluate([expression], NAMES, POINTS)[0], rtol=1e-12)
+    np.testing.assert_allclose(
+        feature.gradients, gradient(expression, NAMES, POINTS), rtol=1e-9, atol=1e-12
+    )
+
+
+def test_quadratics_are_all_terms_of_a_quadratic_form(maker):
+    words = {str(f.tree) for f in maker.quadratics(maker.variables(POINTS)[:2])}
+    assert words == {"x1", "x2", "square(x1)", "square(x2)", "mul(x1, x2)"}
 
 
 def test_users_own_operators_are_words_like_all_others(dictionary):
@@ -77,7 +94,7 @@ def test_what_is_not_finite_or_does_not_change_is_left_out(maker):
     points = np.array([[-1.0, 2.0, 3.0], [0.5, -2.0, 1.0]])
     texts = [str(f.tree) for f in maker.dictionary(maker.variables(points), 500)]
     assert "log(x1)" not in texts
-    assert "log(x3)" in texts
+    assert "sqrt(x3)" in texts
     for feature in maker.dictionary(maker.variables(points), 500):
         assert np.isfinite(feature.values).all()
         assert np.isfinite(feature.gradients).all()

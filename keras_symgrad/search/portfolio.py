@@ -1,0 +1,242 @@
+"""The portfolio: dictionary, evolution of features and evolution of trees, with one archive.
+
+Each way of searching finds what the others do not: a dictionary the sums of short features, in a
+second; evolved features longer ones; evolved trees what is no sum under any phi. They share the
+archive and the limits. While the engine's programs are compiled, which takes XLA some seconds and
+Python none, the dictionary is searched; afterwards features are evolved while trees are evaluated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from itertools import count
+
+from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.fingerprint import Fingerprint
+from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.search.archive import Archive, Individual
+from keras_symgrad.search.combination import Candidate
+from keras_symgrad.search.evolution import FeatureEvolution
+from keras_symgrad.search.features import FeatureMaker
+from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
+from keras_symgrad.search.measure import TreeMeasure
+from keras_symgrad.search.settling import Settling
+from keras_symgrad.search.spectral import SpectralSearch
+from keras_symgrad.search.stopping import Progress, Stopping
+from keras_symgrad.search.structure import Structure
+
+METHODS = ("dictionary", "features", "trees")
+# Rows of the field that sums of features are fitted on; trees take them all.
+SPECTRAL_ROWS = 256
+
+
+class PortfolioSearch:
+    """Searches a gradient field for formulas in several ways at once.
+
+    Args:
+        alphabet: operators and variables of the formulas.
+        field: the rows to search on.
+        complexity: of trees.
+        settings: how trees are bred.
+        methods: which ways to search: "dictionary", "features" and "trees".
+        signed: whether the opposite direction counts as different.
+        seed: of all random choices.
+        workers: threads that evaluate trees.
+
+    Attributes:
+        archive: the best tree found at each complexity.
+        structure: what the gradients show without a search; `None` without the dictionary.
+        evaluations: candidates evaluated.
+        stopped: the limit that ended the search.
+
+    Raises:
+        ValueError: a method is unknown, or there is none.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_symgrad.operators import OperatorSet
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
+    >>> field = GradientField.from_gradients(x, 2 * x * [1, 3])
+    >>> search = PortfolioSearch(Alphabet(OperatorSet("polynomial"), field.names), field)
+    >>> search.run(Stopping(time_limit=60)).choice().loss < 1e-9, search.stopped
+    (True, 'target_loss')
+    """
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        field: GradientField,
+        complexity: Complexity | None = None,
+        settings: GeneticSettings = GeneticSettings(),
+        *,
+        methods: Sequence[str] = METHODS,
+        signed: bool = False,
+        seed: int = 0,
+        workers: int = 2,
+    ):
+        self.methods = check_methods(methods)
+        self.alphabet, self.field, self.settings = alphabet, field, settings
+        self.complexity = (complexity or Complexity()).over(alphabet.operators)
+        self.signed, self.seed, self.workers = signed, seed, workers
+        self.archive = Archive()
+        self.structure: Structure | None = None
+        self.evaluations = 0
+        self.stopped: str | None = None
+        self._settling = Settling()
+        self._start = 0.0
+        self._fingerprint = Fingerprint(alphabet.operators, signed=signed)
+
+    def run(
+        self,
+        stopping: Stopping = Stopping(),
+        on_generation: Callable[[Progress], None] | None = None,
+    ) -> Archive:
+        """Searches until a limit is reached or Ctrl-C is pressed.
+
+        Args:
+            stopping: the limits.
+            on_generation: called with the progress after every stage and generation.
+
+        Returns:
+            The archive.
+        """
+        self._start = time.perf_counter()
+        report = on_generation or (lambda progress: None)
+        field = self.field
+        with (
+            Engine(
+                self.alphabet.operators,
+                field.points,
+                field.directions,
+                field.weights,
+                scales=field.scales,
+                signed=self.signed,
+                workers=self.workers,
+            ) as engine,
+            _Aside(engine.compile) as compilation,
+        ):
+            try:
+                with closing(self._progress(engine, compilation)) as steps:
+                    for progress in steps:
+                        report(progress)
+                        self.stopped = stopping.reason(progress)
+                        if self.stopped:
+                            break
+                    else:
+                        self.stopped = "exhausted"
+            except KeyboardInterrupt:
+                self.stopped = "interrupted"
+        return self.archive
+
+    def _progress(self, engine: Engine, compilation: _Aside) -> Iterator[Progress]:
+        """Stages of the dictionary, then generations."""
+        spectral = SpectralSearch(
+            self.alphabet,
+            self.field.subset(SPECTRAL_ROWS, self.seed),
+            measure=TreeMeasure(FeatureMaker(self.alphabet), self.field, signed=self.signed),
+            signed=self.signed,
+        )
+        if "dictionary" in self.methods:
+            for stage in spectral.stages():
+                self._keep(stage)
+                yield self._now(0)
+                # Where the first stage finds a perfect match, nothing is compiled.
+                compilation.start()
+            self.structure = spectral.structure
+        if self.methods == ("dictionary",):
+            return
+        compilation.result()
+        evolution = FeatureEvolution(
+            spectral, self.complexity, self.settings.max_complexity, seed=self.seed
+        )
+        for generation in self._generations(engine, spectral.found):
+            if "features" in self.methods:
+                self._keep(evolution.step(engine))
+            yield self._now(generation)
+
+    def _generations(self, engine: Engine, found: Sequence[Candidate]) -> Iterator[int]:
+        """Numbers of generations; trees are bred and evaluated in between."""
+        if "trees" not in self.methods:
+            yield from count(1) if "features" in self.methods else ()
+            return
+        guesses = [one.tree for one in sorted(found, key=lambda one: one.loss)]
+        blocks = [unit.feature.tree for unit in self.structure.units] if self.structure else []
+        genetic = GeneticSearch(
+            engine,
+            self.alphabet,
+            self.complexity,
+            self.settings,
+            guesses,
+            self.seed,
+            blocks=blocks,
+            archive=self.archive,
+        )
+        before = self.evaluations
+        with closing(genetic.generations()) as generations:
+            for progress in generations:
+                self.evaluations += genetic.evaluations - before
+                before = genetic.evaluations
+                yield progress.generation
+
+    def _keep(self, found: Sequence[Candidate]) -> None:
+        self.evaluations += len(found)
+        for candidate in found:
+            tree, complexity = candidate.tree, self.complexity(candidate.tree)
+            key = self._fingerprint(tree) if complexity <= self.settings.max_complexity else 0
+            if key:
+                self.archive.add(Individual(tree, complexity, key, candidate.loss))
+
+    def _now(self, generation: int) -> Progress:
+        seconds = time.perf_counter() - self._start
+        return self._settling.progress(self.archive, generation, self.evaluations, seconds)
+
+
+class _Aside:
+    """Work that is done in a thread of its own as soon as it is started."""
+
+    def __init__(self, work: Callable[[], None]):
+        self._work, self._thread = work, ThreadPoolExecutor(1)
+        self._job: Future | None = None
+
+    def __enter__(self) -> _Aside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Nobody waits for work that is not needed any more.
+        self._thread.shutdown(wait=False)
+
+    def start(self) -> None:
+        """Starts the work, once."""
+        self._job = self._job or self._thread.submit(self._work)
+
+    def result(self) -> None:
+        """Waits for the work, started now if it was not before."""
+        self.start()
+        self._job.result()
+
+
+def check_methods(methods: str | Sequence[str]) -> tuple[str, ...]:
+    """Ways to search, checked.
+
+    Args:
+        methods: one name or several.
+
+    Returns:
+        The names.
+
+    Raises:
+        ValueError: a name is unknown, or there is none.
+    """
+    names = (methods,) if isinstance(methods, str) else tuple(methods)
+    if not names or not set(names) <= set(METHODS):
+        raise ValueError(
+            f"`methods` are ways to search: one or more of {', '.join(map(repr, METHODS))}. "
+            f"Received: methods={methods!r}"
+        )
+    return names

@@ -1,0 +1,100 @@
+"""The portfolio: each method alone, all together, and what they share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy
+
+from keras_symgrad.engine.reference import gradient, loss
+from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.operators import Operator, OperatorSet
+from keras_symgrad.search.portfolio import METHODS, PortfolioSearch
+from keras_symgrad.search.stopping import Stopping
+
+x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
+OPERATORS = OperatorSet("add, sub, mul, square, sin")
+NAMES = ["x1", "x2", "x3"]
+
+
+def field_of(truth, seed=0) -> GradientField:
+    points = np.random.default_rng(seed).uniform(-2, 2, size=(300, 3))
+    return GradientField.from_gradients(points, gradient(truth, NAMES, points), names=NAMES)
+
+
+def noisy(truth) -> GradientField:
+    field = field_of(truth)
+    blurred = field.directions + 0.05 * np.random.default_rng(1).normal(size=field.points.shape)
+    return GradientField.from_gradients(field.points, blurred, names=NAMES)
+
+
+def portfolio(field, **options) -> PortfolioSearch:
+    return PortfolioSearch(Alphabet(options.pop("operators", OPERATORS), NAMES), field, **options)
+
+
+@pytest.mark.parametrize("methods", [*METHODS, METHODS])
+def test_every_method_finds_a_simple_concept(methods):
+    field = field_of(x1**2 + x2 * x3)
+    search = portfolio(field, methods=methods)
+    archive = search.run(Stopping(None, generations=60, patience=None, target_loss=1e-8))
+    choice = archive.choice()
+    expression = to_sympy(choice.tree, OPERATORS)
+    assert loss(expression, NAMES, field.points, field.directions) < 1e-7
+    assert search.stopped in ("target_loss", "exhausted")
+
+
+def test_a_perfect_match_of_the_dictionary_ends_the_search_before_anything_is_compiled(monkeypatch):
+    def compiled(self):
+        raise AssertionError("the engine was compiled")
+
+    monkeypatch.setattr("keras_symgrad.engine.evaluation.Engine.compile", compiled)
+    search = portfolio(field_of(x1**2 + sympy.sin(x2 + x3)))
+    search.run(Stopping(time_limit=60))
+    assert search.stopped == "target_loss"
+
+
+def test_what_is_no_sum_is_left_to_the_trees():
+    wave = Operator("wave", lambda a: sympy.sin(a) * sympy.exp(-(a**2) / 4))
+    operators = OperatorSet(["add", "mul", wave])
+    truth = operators["wave"](x1 * operators["wave"](x2 + x3)) + x2
+    field = field_of(truth)
+    search = portfolio(field, operators=operators)
+    archive = search.run(Stopping(None, evaluations=150_000, patience=None, target_loss=1e-6))
+    assert archive.choice().loss < 1e-5
+
+
+def test_the_same_seed_gives_the_same_archive():
+    field = noisy(x1 * sympy.sin(x2) + x3)
+    fronts = []
+    for _ in range(2):
+        search = portfolio(field, seed=5)
+        archive = search.run(Stopping(None, generations=3))
+        fronts.append([(i.complexity, i.loss, str(i.tree)) for i in archive.front()])
+    assert fronts[0] == fronts[1]
+
+
+def test_signed_searches_tell_a_concept_from_its_opposite():
+    field = field_of(-(x1**2) - 3 * x2 * x3)
+    search = portfolio(field, signed=True)
+    choice = search.run(Stopping(None, generations=40)).choice()
+    expression = to_sympy(choice.tree, OPERATORS)
+    assert loss(expression, NAMES, field.points, field.directions, signed=True) < 1e-7
+
+
+@pytest.mark.parametrize("methods", [(), "dictionry", ("trees", "magic")])
+def test_unknown_methods_are_named(methods):
+    with pytest.raises(ValueError, match="'dictionary', 'features', 'trees'"):
+        portfolio(field_of(x1 * x2 + x3), methods=methods)
+
+
+def test_ctrl_c_keeps_what_was_found():
+    search = portfolio(noisy(x1 * sympy.sin(x2 * x3) + x3**2 * x1))
+
+    def press(progress):
+        if progress.generation == 2:
+            raise KeyboardInterrupt
+
+    archive = search.run(Stopping(None, generations=50), press)
+    assert search.stopped == "interrupted"
+    assert len(archive)
