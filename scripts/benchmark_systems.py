@@ -19,9 +19,9 @@ default settings, and the formula that was chosen is judged by class, never by t
 
 Beside the gradients, the same genetic search may be fitted to labels (symbolic classification) or
 to the logit's values, as other tools distil networks: for a whole minute, on 1,000 of the points
-that the network was trained on. Which row such a tool would choose is not its weakness that is
-measured here, so of its whole front the row counts that the judge likes best. Neither depends on
-delta, so both run once for each network.
+that the network was trained on. Neither depends on delta, so both run once for each network. The
+rule that chooses from a front was made for gradients; `on_front` is therefore the best verdict that
+any row of the front would have got.
 
 `--study` varies delta and activation. Every row is written to the JSON file at once; a run that
 fails is a row *missed* with the error as its expression. `seconds` is the time of `interpret` as in
@@ -38,7 +38,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -105,41 +105,46 @@ class Found:
     text: str
     complexity: float
     loss: float
-    agreement: float | None
+    agreement: float | None = None
     matches: str | None = None
     front_seconds: float | None = None
 
 
-Method = Callable[[Task], list[Found]]
+Method = Callable[[Task], tuple[Found, list[Found]]]
 
 
-def by_gradients(task: Task) -> list[Found]:
-    """The tool as it is, and the one formula that it chose."""
+def by_gradients(task: Task) -> tuple[Found, list[Found]]:
+    """The tool as it is: the formula that it chose, and its front."""
     concept = keras_symgrad.interpret(
         task.model, task.points, delta=task.delta, seed=task.seed, verbose=False
     )
-    found = Found(
+    front = [
+        Found(row.expression, row.to_text(), row.complexity, row.loss) for row in concept.front
+    ]
+    best = Found(
         concept.best.expression,
         concept.best.to_text(),
         concept.best.complexity,
         concept.best.loss,
-        concept.rule.agreement if concept.rule else None,
+        concept.rule.agreement if concept.rule else 0.0,
         getattr(concept, "matches", None),
         getattr(concept, "front_seconds", None),
     )
-    return [found]
+    return best, front
 
 
 def by_target(target_of: Callable[[Task, np.ndarray, np.ndarray], np.ndarray]) -> Method:
     """The genetic search on something else than gradients."""
 
-    def method(task: Task) -> list[Found]:
+    def method(task: Task) -> tuple[Found, list[Found]]:
         points, labels = (part[:TARGET_ROWS] for part in task.system.data(ROWS, task.seed))
         alphabet = Alphabet(OPERATORS, task.system.names)
         with TargetEngine(OPERATORS, points, target_of(task, points, labels)) as engine:
             search = search_for(engine, alphabet, seed=task.seed)
             archive = search.run(Stopping(time_limit=TARGET_SECONDS, patience=None))
-        return [_found(row, task) for row in archive.front()]
+        choice = _found(archive.choice(), task)
+        choice = replace(choice, agreement=agreement_of(choice, task))
+        return choice, [_found(row, task) for row in archive.front()]
 
     return method
 
@@ -149,13 +154,14 @@ def _found(row: Individual, task: Task) -> Found:
     names = task.system.names
     expression = canonical(to_sympy(row.tree, OPERATORS), OPERATORS)
     formula = Formula(expression, min(row.complexity, complexity_of(expression, names)), 0.0, names)
-    fresh = task.system.data(10_000, seed=FRESH + task.seed)[0]
-    agreement = largest_agreement(formula(fresh), logit(task, fresh) > 0)
-    return Found(expression, formula.to_text(), formula.complexity, row.loss, agreement)
+    return Found(expression, formula.to_text(), formula.complexity, row.loss)
 
 
-def largest_agreement(values: np.ndarray, yes: np.ndarray) -> float:
-    """Share of the rows that the best threshold decides rightly, in the better direction."""
+def agreement_of(found: Found, task: Task) -> float:
+    """Share of fresh points that the best threshold decides like the network."""
+    x = task.system.data(10_000, seed=FRESH + task.seed)[0]
+    values = Formula(found.expression, found.complexity, found.loss, task.system.names)(x)
+    yes = logit(task, x) > 0
     right = np.cumsum(np.where(yes[np.argsort(values)], -1, 1))
     above = yes.sum() + np.concatenate([[0], right])
     return float(np.max(np.maximum(above, len(yes) - above)) / len(yes))
@@ -200,12 +206,12 @@ def _judged_by_network(found: Found, task: Task) -> dict:
     field = _fresh_field(task)
     ratio = times_better(found.expression, task.system, field.points, field.directions)
     gradients = reference.gradient(found.expression, field.names, field.points)
-    is_joint = ratio >= RATIO and (found.agreement or 0.0) > AGREEMENT
+    agreement = agreement_of(found, task) if found.agreement is None else found.agreement
+    is_joint = ratio >= RATIO and agreement > AGREEMENT
     return {
         "recovered": "concept" if is_joint else "missed",
         "cosine_error": direction_error(gradients, field.directions),
         "ratio": ratio,
-        "truth_complexity": None,
     }
 
 
@@ -227,28 +233,24 @@ def measure(task: Task, method: str) -> dict:
         "delta": task.delta,
         "method": method,
     }
-    missed = {"recovered": "missed", "cosine_error": 1.0, "ratio": None, "boundary_error": None}
+    missed = dict.fromkeys(("ratio", "boundary_error", "truth_complexity"))
+    missed |= {"recovered": "missed", "on_front": "missed", "cosine_error": 1.0}
     # A new process would have compiled nothing yet.
     interpreter.compiled_sums.cache_clear()
     start = time.perf_counter()
     try:
-        candidates = METHODS[method](task)
+        found, front = METHODS[method](task)
         seconds = time.perf_counter() - start
-        verdicts = [missed | judged(found, task) for found in candidates]
-        best = min(range(len(verdicts)), key=lambda k: _rank(verdicts[k]))
-        verdict, answer = verdicts[best], asdict(candidates[best])
+        verdict, answer = missed | judged(found, task), asdict(found)
+        kinds = [verdict["recovered"], *(judged(row, task)["recovered"] for row in front)]
+        verdict["on_front"] = min(kinds, key=KINDS.index)
         answer["expression"] = answer.pop("text")
     except Exception as error:  # Whatever it is, the other rows are worth having.
         traceback.print_exc()
-        seconds, verdict = time.perf_counter() - start, missed | {"truth_complexity": None}
+        seconds, verdict = time.perf_counter() - start, missed
         answer = dict.fromkeys(("complexity", "loss", "agreement", "matches", "front_seconds"))
         answer["expression"] = f"{type(error).__name__}: {error}"
     return {**row, **verdict, **answer, "seconds": round(seconds, 2)}
-
-
-def _rank(verdict: dict) -> tuple[int, float]:
-    """The smaller the better."""
-    return KINDS.index(verdict["recovered"]), verdict["cosine_error"]
 
 
 def network(
@@ -275,7 +277,7 @@ def table_of(rows: Iterable[dict]) -> Table:
     for heading in ("system", "method", "activation"):
         table.add_column(heading)
     for heading in (
-        *("delta", "recovered", "1 - |cos|", "loss", "ratio"),
+        *("delta", "recovered", "on front", "1 - |cos|", "loss", "ratio"),
         *("complexity", "truth", "seconds", "agreement"),
     ):
         table.add_column(heading, justify="right")
@@ -284,10 +286,9 @@ def table_of(rows: Iterable[dict]) -> Table:
     for row in rows:
         groups.setdefault(tuple(row[key] for key in keys), []).append(row)
     for (system, method, activation, delta), group in groups.items():
-        kinds = [row["recovered"] for row in group]
         table.add_row(
             *(system, method, activation, f"{delta:g}"),
-            f"{kinds.count('concept')} + {kinds.count('boundary')} of {len(kinds)}",
+            *(_counted(group, "recovered"), _counted(group, "on_front")),
             _median(group, "cosine_error", "{:.1e}"),
             _median(group, "loss", "{:.1e}"),
             _median(group, "ratio", "{:.1f}"),
@@ -297,6 +298,11 @@ def table_of(rows: Iterable[dict]) -> Table:
             _median(group, "agreement", "{:.2%}"),
         )
     return table
+
+
+def _counted(rows: list[dict], key: str) -> str:
+    kinds = [row[key] for row in rows]
+    return f"{kinds.count('concept')} + {kinds.count('boundary')} of {len(kinds)}"
 
 
 def _median(rows: list[dict], key: str, form: str) -> str:
@@ -341,7 +347,7 @@ def main() -> int:
                 if options.json:
                     text = json.dumps({"rows": rows}, indent=2) + "\n"
                     options.json.write_text(text, encoding="utf-8")
-    Console(width=140).print(table_of(rows))
+    Console(width=150).print(table_of(rows))
     return 0
 
 
