@@ -58,7 +58,7 @@ class ConstantFit:
 
     def loss(self, constants: np.ndarray) -> float:
         """Mean squared difference of unit gradients; infinite if a row has no finite value."""
-        residual = self._residual(constants)
+        residual = self.residual(constants)
         return float((residual**2).sum()) if np.isfinite(residual).all() else np.inf
 
     def refined(self, constants: np.ndarray, moved: np.ndarray | None = None) -> np.ndarray:
@@ -78,13 +78,13 @@ class ConstantFit:
             return constants
         result = constants.copy()
 
-        def residual(values: np.ndarray) -> np.ndarray:
+        def moved_residual(values: np.ndarray) -> np.ndarray:
             result[moved] = values
             # A step into a region without values is a bad step, not an error.
-            return np.nan_to_num(self._residual(result), nan=1.0, posinf=1.0, neginf=1.0).ravel()
+            return np.nan_to_num(self.residual(result), nan=1.0, posinf=1.0, neginf=1.0).ravel()
 
         fit = least_squares(
-            residual,
+            moved_residual,
             constants[moved],
             x_scale="jac",
             ftol=1e-14,
@@ -121,7 +121,8 @@ class ConstantFit:
                     break
         return [sympy.Float(v, 17) if open_ else e for v, open_, e in zip(values, free, exact)]
 
-    def _residual(self, constants: np.ndarray) -> np.ndarray:
+    def residual(self, constants: np.ndarray) -> np.ndarray:
+        """What is left of the unit gradients, `(rows, variables)`; its squares add to the loss."""
         field = self._field
         columns = np.broadcast_to(constants, (field.rows, len(constants)))
         numbers = self._value_and_gradient(np.concatenate([field.points, columns], axis=1))
@@ -150,7 +151,7 @@ def simple_numbers(value: float) -> list[sympy.Number]:
     Example:
 
     >>> simple_numbers(0.3183)
-    [1/pi, 1/3, 5/16]
+    [1/pi]
     """
     simple = [sympy.Rational(round(value * q), q) for q in (1, 2)]
     simple += [sympy.sign(value) * constant for constant in _NAMED]

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 import sympy
 
+from keras_symgrad.comparison import CERTAIN, errors, exceeds, losses
 from keras_symgrad.constants import simple_numbers
 from keras_symgrad.directions import unit
 from keras_symgrad.engine.reference import gradient
@@ -39,8 +40,6 @@ NOTHING, UNEXPLAINED = 0.05, 0.9
 NEAREST = 0.2
 # How much worse a concept may fit the whole slab than the rows nearest to the boundary.
 THICKNESS = 3.0
-# Standard deviations that make a difference between rows a fact.
-CERTAIN = 2.0
 # Angles below this are rounding errors.
 SMALLEST_ERROR = 1e-10
 # Rivals that are fitted at most, and domain points that classes are compared on.
@@ -188,7 +187,7 @@ class Evidence:
         fitting = [
             other
             for other in (*others, *self.rivals)
-            if not _exceeds(losses(other.formula.expression, field, signed), own)
+            if not exceeds(losses(other.formula.expression, field, signed), own)
         ]
         return tuple(sorted(fitting, key=lambda other: other.formula.complexity))
 
@@ -242,27 +241,3 @@ class Evidence:
         values = numpy_function([expression], [symbol(name) for name in self.best.names])
         positive = np.mean(values(self._domain)[:, 0] > 0)
         return min(positive, 1 - positive) < 0.01
-
-
-def errors(expression: sympy.Expr, field: GradientField) -> np.ndarray:
-    """1 - |cos| between the gradients of an expression and a field, `(rows,)`."""
-    directions = field.directions_of(gradient(expression, field.names, field.points))
-    return 1 - np.minimum(np.abs(np.sum(directions * field.directions, axis=1)), 1)
-
-
-def losses(expression: sympy.Expr, field: GradientField, signed: bool = False) -> np.ndarray:
-    """Squared difference of unit gradients on each row, its mean the loss, `(rows,)`."""
-    directions = field.directions_of(gradient(expression, field.names, field.points))
-    weights = np.ones(field.rows) if field.weights is None else field.weights
-    ways = [
-        weights / weights.mean() * np.mean((field.directions - sign * directions) ** 2, axis=1)
-        for sign in ((1,) if signed else (1, -1))
-    ]
-    return min(ways, key=lambda way: float(way.mean()))
-
-
-def _exceeds(other: np.ndarray, own: np.ndarray) -> bool:
-    """Whether the mean of paired differences is positive beyond doubt."""
-    difference = other - own
-    error = np.std(difference, ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
-    return float(difference.mean()) > CERTAIN * float(error) + SMALLEST_ERROR

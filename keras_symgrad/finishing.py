@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sympy
 
+from keras_symgrad.comparison import exceeds, losses
 from keras_symgrad.constants import ConstantFit
 from keras_symgrad.engine.reference import loss
 from keras_symgrad.expressions.canonical import canonical
@@ -63,7 +64,26 @@ class Finisher:
                 "The search found no formula that is finite on all rows. Try other operators, "
                 "or a longer `time_limit`."
             )
-        return ParetoFront(formulas)
+        front = ParetoFront(formulas)
+        return ParetoFront(front, self.noise_floor(front))
+
+    def noise_floor(self, front: ParetoFront) -> float:
+        """The loss below which the rows do not tell formulas apart.
+
+        Args:
+            front: formulas by complexity and loss.
+
+        Returns:
+            The greatest loss on the front that held-out rows, paired, do not find greater than the
+            lowest; or the noise that the field knows of, if that is more.
+        """
+        lowest = losses(front[-1].expression, self.held_out, self.signed)
+        equal = [
+            row.loss
+            for row in front
+            if not exceeds(losses(row.expression, self.held_out, self.signed), lowest)
+        ]
+        return max([*equal, self.held_out.noise or 0.0])
 
     def with_simple_constants(self, formula: Formula) -> Formula:
         """The formula with constants snapped to simple numbers where the loss does not notice."""

@@ -96,12 +96,14 @@ class ParetoFront(Sequence):
 
     Args:
         formulas: any formulas; those that a simpler one equals or beats are left out.
+        floor: losses below it are noise.
 
     Raises:
         ValueError: there are none.
     """
 
-    def __init__(self, formulas: Sequence[Formula]):
+    def __init__(self, formulas: Sequence[Formula], floor: float = 0.0):
+        self.floor = floor
         self._rows: list[Formula] = []
         for formula in sorted(formulas, key=lambda row: (row.complexity, row.loss)):
             # A hundredth less is the same fit in other words.
@@ -122,7 +124,8 @@ class ParetoFront(Sequence):
     @property
     def best(self) -> Formula:
         """The row after the last steep drop of log-loss; see `search.selection.choose`."""
-        return self[choose([row.complexity for row in self], [row.loss for row in self])]
+        rows = [row.complexity for row in self], [row.loss for row in self]
+        return self[choose(*rows, self.floor)]
 
     def __str__(self) -> str:
         best = self.best

@@ -16,6 +16,10 @@ from keras_symgrad.evidence import SAME_CLASS, Alternative
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.rule import Rule
+from keras_symgrad.uncertainty import Constant
+
+# How much longer than the best formula another one may be to be shown beside it.
+READABLE = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,9 @@ class Interpretation:
         rivals: formulas with the same decision boundary and other gradients off it, those that
             the network tells apart least first.
         alternatives: other formulas that held-out rows do not find worse than `best`.
+        noise_floor: losses below it are not told apart, by held-out rows of one network or by the
+            disagreement of several.
+        constants: of `front.best`, each with its 95 % interval and what it is shown as in `best`.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
             `flat` ones had no gradient.
         evaluations: candidates that the search evaluated.
@@ -58,6 +65,8 @@ class Interpretation:
     matches: str
     rivals: tuple[Alternative, ...]
     alternatives: tuple[Alternative, ...]
+    noise_floor: float
+    constants: tuple[Constant, ...]
     rows: dict[str, int]
     evaluations: int
     stopped: str
@@ -87,7 +96,15 @@ class Interpretation:
     def remarks(self) -> Iterator[tuple[str, str]]:
         """What may be said of the formula and what may not, as names and texts for people."""
         yield "matches", f"{self.matches} ({self._reason})"
-        others = [other for other in self.alternatives if other.class_distance > SAME_CLASS]
+        if self.constants and self.matches != "nothing":
+            yield "constants", ", ".join(map(str, self.constants))
+        # What is much longer fits the network's errors, and its reader does not want it.
+        longest = READABLE * self.best.complexity
+        others = [
+            other
+            for other in self.alternatives
+            if other.class_distance > SAME_CLASS and other.formula.complexity <= longest
+        ]
         if others and self.matches != "nothing":
             more = f"; {len(others) - 1} more" if len(others) > 1 else ""
             yield "fits as well", f"{others[0]}{more}"
@@ -126,6 +143,8 @@ class Interpretation:
             "matches": self.matches,
             "rivals": [rival.to_dict() for rival in self.rivals],
             "alternatives": [other.to_dict() for other in self.alternatives],
+            "noise_floor": self.noise_floor,
+            "constants": [constant.to_dict() for constant in self.constants],
             "rows": self.rows,
             "evaluations": self.evaluations,
             "stopped": self.stopped,

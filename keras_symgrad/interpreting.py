@@ -17,6 +17,7 @@ from keras_symgrad.directions import direction_error
 from keras_symgrad.domain import Domain
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.reference import gradient
+from keras_symgrad.ensemble import mean_neuron
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
@@ -33,6 +34,7 @@ from keras_symgrad.search.progress import progress_bar
 from keras_symgrad.search.spectral import SpectralSearch
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.tables import check_names, finite_rows, read_points
+from keras_symgrad.uncertainty import constants
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 SEARCH_ROWS = 512
@@ -43,7 +45,7 @@ AGREEMENT_POINTS = 10_000
 
 
 def interpret(
-    model: keras.Model | Neuron | str | os.PathLike,
+    model: keras.Model | Neuron | str | os.PathLike | Sequence,
     x: Any,
     *,
     layer: str | None = None,
@@ -78,7 +80,8 @@ def interpret(
 
     Args:
         model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), or a
-            `Neuron`.
+            `Neuron`. A list of models that were trained apart on the same data is read as one:
+            their mean gradients, with the noise that their disagreement predicts.
         x: points of shape `(rows, inputs)` from where the model was trained: an array, a
             DataFrame, or the path of a `.csv` or `.npz` file. No labels are needed.
         layer: name of a hidden layer; the output by default.
@@ -121,7 +124,9 @@ def interpret(
     Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
     """
     _check_numbers(rows, max_complexity, seed, workers)
-    if isinstance(model, Neuron) and (layer, unit, activation, kind) != (None, None, False, None):
+    models = list(model) if isinstance(model, (list, tuple)) else [model]
+    own = any(isinstance(one, Neuron) for one in models)
+    if own and (layer, unit, activation, kind) != (None, None, False, None):
         raise ValueError(
             "`layer`, `unit`, `activation` and `kind` choose a neuron of a model. A `Neuron` is "
             "one already: leave them out, or pass the model. "
@@ -138,14 +143,15 @@ def interpret(
     with clock.timed("gradients"):
         points, found = read_points(x, columns)
         names = found if names is None else check_names(names, points.shape[1])
-        neuron = (
-            model
-            if isinstance(model, Neuron)
-            else Neuron.of(model, layer, unit, activation, kind=kind, inputs=points.shape[1])
-        )
+        neurons = [
+            one
+            if isinstance(one, Neuron)
+            else Neuron.of(one, layer, unit, activation, kind=kind, inputs=points.shape[1])
+            for one in models
+        ]
         shown, kept = _split(points, seed)
-        whole = GradientField.from_neuron(
-            neuron,
+        neuron, whole = _read(
+            neurons,
             shown,
             names=names,
             delta=delta,
@@ -164,7 +170,6 @@ def interpret(
                 "measure them on. Pass more points, or allow them with `draw=True`. "
                 f"Received: {whole.rows} row"
             )
-        neuron = neuron.settle(shown[finite_rows(shown)])
         train, held_out = whole.split(seed=seed)
 
     alphabet = Alphabet(operators, names)
@@ -205,6 +210,7 @@ def interpret(
             threshold=rule.threshold if rule else None,
             r2=phi.r2 if phi else 0.0,
         )
+        fitted = constants(front.best.expression, train, signed=signed, seed=seed)
         matches, rivals = evidence.matches, evidence.rivals
         alternatives = evidence.alternatives(row for row in front if row is not front.best)
 
@@ -220,6 +226,8 @@ def interpret(
         matches=matches,
         rivals=rivals,
         alternatives=alternatives,
+        noise_floor=front.floor,
+        constants=fitted,
         rows={
             "search": sample.rows,
             "train": train.rows,
@@ -261,6 +269,16 @@ def _check_numbers(rows: int, max_complexity: float, seed: int, workers: int) ->
             "`max_complexity` must be a number of at least 1, which is what a variable costs. "
             f"Received: max_complexity={max_complexity!r}"
         )
+
+
+def _read(neurons: Sequence[Neuron], x: np.ndarray, **options) -> tuple[Neuron, GradientField]:
+    """The neuron that decides and the field that is explained, of one network or of several."""
+    if len(neurons) == 1:
+        field = GradientField.from_neuron(neurons[0], x, **options)
+        return neurons[0].settle(x[finite_rows(x)]), field
+    field = GradientField.from_neurons(neurons, x, **options)
+    finite = x[finite_rows(x)]
+    return mean_neuron([neuron.settle(finite) for neuron in neurons], finite), field
 
 
 def _split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.comparison import errors, losses
 from keras_symgrad.engine.reference import loss
-from keras_symgrad.evidence import Evidence, errors, losses
+from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.finishing import Finisher

@@ -14,13 +14,17 @@ NATS_PER_UNIT = 0.4
 SMALLEST_LOSS = 1e-10
 
 
-def scores(complexities: Sequence[float], losses: Sequence[float]) -> np.ndarray:
+def scores(
+    complexities: Sequence[float], losses: Sequence[float], floor: float = SMALLEST_LOSS
+) -> np.ndarray:
     """Log-loss plus the price of complexity; the lowest score is the choice."""
-    losses = np.maximum(np.asarray(losses, float), SMALLEST_LOSS)
+    losses = np.maximum(np.asarray(losses, float), max(floor, SMALLEST_LOSS))
     return np.log(losses) + NATS_PER_UNIT * np.asarray(complexities, float)
 
 
-def choose(complexities: Sequence[float], losses: Sequence[float]) -> int:
+def choose(
+    complexities: Sequence[float], losses: Sequence[float], floor: float = SMALLEST_LOSS
+) -> int:
     """Number of the row after the last steep drop of log-loss.
 
     On the lower hull of the front, in the plane of complexity and log-loss, it is the last
@@ -32,6 +36,8 @@ def choose(complexities: Sequence[float], losses: Sequence[float]) -> int:
     Args:
         complexities: of the rows.
         losses: of the rows.
+        floor: losses below it are noise and count as equal, so that the simplest of these rows
+            is the best of them.
 
     Returns:
         An index.
@@ -44,8 +50,13 @@ def choose(complexities: Sequence[float], losses: Sequence[float]) -> int:
     >>> choose([5, 9, 14, 16, 18], [5.0e-2, 2.6e-2, 3.7e-4, 2.5e-4, 1.9e-4])
     2
 
+    The same with a noise that hides all differences beyond the first step.
+
+    >>> choose([5, 9, 14, 16, 18], [5.0e-2, 2.6e-2, 3.7e-4, 2.5e-4, 1.9e-4], floor=2e-2)
+    0
+
     Reference: Wetzel, arXiv 2401.04978, table of fronts.
     """
     if len(losses) == 0:
         raise ValueError("There is no row to choose from.")
-    return int(np.argmin(scores(complexities, losses)))
+    return int(np.argmin(scores(complexities, losses, floor)))

@@ -1,0 +1,74 @@
+"""Formulas on the rows of a gradient field: errors, losses, and whether two of them differ."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy
+
+from keras_symgrad.engine.reference import gradient
+from keras_symgrad.gradients import GradientField
+
+# Standard errors that make a mean difference between rows a fact.
+CERTAIN = 2.0
+# Rows that a standard error can be taken from.
+FEWEST_ROWS = 10
+
+
+def errors(expression: sympy.Expr, field: GradientField) -> np.ndarray:
+    """1 - |cos| between the gradients of an expression and a field.
+
+    Args:
+        expression: in the field's variables.
+        field: unit gradients.
+
+    Returns:
+        A number in [0, 1] for each row, `(rows,)`; 1 where either has no gradient.
+    """
+    directions = field.directions_of(gradient(expression, field.names, field.points))
+    return 1 - np.minimum(np.abs(np.sum(directions * field.directions, axis=1)), 1)
+
+
+def losses(expression: sympy.Expr, field: GradientField, signed: bool = False) -> np.ndarray:
+    """Squared difference of unit gradients on each row; their mean is the loss.
+
+    Args:
+        expression: in the field's variables.
+        field: unit gradients, whose weights count.
+        signed: whether the opposite direction counts as different.
+
+    Returns:
+        Losses of shape `(rows,)`.
+    """
+    directions = field.directions_of(gradient(expression, field.names, field.points))
+    weights = np.ones(field.rows) if field.weights is None else field.weights
+    ways = [
+        weights / weights.mean() * np.mean((field.directions - sign * directions) ** 2, axis=1)
+        for sign in ((1,) if signed else (1, -1))
+    ]
+    return min(ways, key=lambda way: float(way.mean()))
+
+
+def exceeds(other: np.ndarray, own: np.ndarray) -> bool:
+    """Whether losses on the same rows are greater on the whole, beyond doubt.
+
+    Rows are paired: what is hard about a row is hard for both formulas and drops out.
+
+        mean(d) > 2 std(d) / sqrt(rows),    d = other - own
+
+    Args:
+        other: losses of one formula, `(rows,)`.
+        own: losses of another one on the same rows.
+
+    Returns:
+        Whether it is. Fewer than ten rows are taken at their word.
+
+    Example:
+
+    >>> hard = np.random.default_rng(0).exponential(size=50)
+    >>> exceeds(hard + 0.01, hard), exceeds(hard[::-1], hard)
+    (True, False)
+    """
+    difference = other - own
+    rows = len(difference)
+    doubt = CERTAIN * np.std(difference, ddof=1) / np.sqrt(rows) if rows >= FEWEST_ROWS else 0.0
+    return bool(difference.mean() > doubt)

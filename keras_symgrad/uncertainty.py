@@ -1,0 +1,131 @@
+"""How well a network fixes the constants of a formula."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from keras_symgrad.constants import ConstantFit
+from keras_symgrad.expressions.text import to_pretty
+from keras_symgrad.gradients import GradientField
+
+CONFIDENCE = 0.95
+# Neighbouring rows share the network's errors: not rows but regions are drawn independently.
+REGIONS, ROWS_PER_REGION = 30, 10
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A constant of the fitted formula, and the number that it is shown as.
+
+    Attributes:
+        value: of the best fit.
+        error: half the width of its 95 % interval; infinite if the rows do not fix it.
+        shown: the simple number in its place in the formula, or `None` if it is shown as it is.
+    """
+
+    value: float
+    error: float
+    shown: sympy.Expr | None = None
+
+    def __str__(self) -> str:
+        if not np.isfinite(self.error):
+            return f"{self.value:.3g} +- inf"
+        # As many decimals as the error's first two digits have.
+        decimals = min(max(1 - int(np.floor(np.log10(max(self.error, 1e-9)))), 0), 9)
+        text = f"{self.value:.{decimals}f} +- {self.error:.{decimals}f}"
+        return text if self.shown is None else f"{text} (shown as {to_pretty(self.shown)})"
+
+    def to_dict(self) -> dict:
+        """Value, error and what it is shown as, as plain data."""
+        shown = None if self.shown is None else str(self.shown)
+        return {"value": self.value, "error": self.error, "shown": shown}
+
+
+def constants(
+    expression: sympy.Expr, field: GradientField, *, signed: bool = False, seed: int = 0
+) -> tuple[Constant, ...]:
+    """The constants of a fitted formula with 95 % intervals.
+
+    With r the normalized residuals of the unit gradients, J their derivatives by the constants
+    and sums over regions R of neighbouring rows, the covariance is the sandwich
+
+        (J'J)^-1  sum_R (J_R' r_R) (J_R' r_R)'  (J'J)^-1
+
+    which holds for rows of different noise, and for errors that neighbours have in common. It
+    knows the scatter of this network's errors. It does not know an error that is the same
+    everywhere: that takes several networks.
+
+    Args:
+        expression: its floats are the constants; refitted here.
+        field: rows that it was fitted on.
+        signed: whether the opposite direction counts as different.
+        seed: of the choice of regions.
+
+    Returns:
+        Constants by ascending value.
+
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.uniform(-1, 1, (500, 2))
+    >>> noisy = x * [2, 4] + rng.normal(0, 0.05, x.shape)
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> field = GradientField.from_gradients(x, noisy)
+    >>> print(*constants(x1**2 + 1.9 * x2**2, field))
+    1.998 +- 0.032 (shown as 2)
+
+    Reference: White, Econometrica 48 (1980) 817; Liang and Zeger, Biometrika 73 (1986) 13.
+    """
+    fit = ConstantFit(expression, field, signed=signed)
+    if not len(fit.start):
+        return ()
+    best = fit.refined(fit.start)
+    simple = [None if number.is_Float else number for number in fit.snapped(best)]
+    errors = _errors(fit, best, field, seed)
+    return tuple(Constant(float(v), float(e), s) for v, e, s in zip(best, errors, simple))
+
+
+def _errors(fit: ConstantFit, best: np.ndarray, field: GradientField, seed: int) -> np.ndarray:
+    from scipy.stats import t
+
+    regions = min(REGIONS, field.rows // ROWS_PER_REGION)
+    count = len(best)
+    unknown = np.full(count, np.inf)
+    if regions <= count:
+        return unknown
+    steps = 1e-6 * np.maximum(np.abs(best), 1e-3)
+    residual = fit.residual(best)
+    slopes = []
+    for step in np.diag(steps):
+        slopes.append((fit.residual(best + step) - fit.residual(best - step)) / (2 * step.sum()))
+    jacobian = np.stack(slopes, axis=-1)
+    if not np.isfinite(jacobian).all():
+        return unknown
+    # Constants of very different sizes are measured in units of their own.
+    size = np.sqrt((jacobian**2).sum(axis=(0, 1)))
+    if not (size > 0).all():
+        return unknown
+    jacobian = jacobian / size
+    hessian = np.einsum("rvi,rvj->ij", jacobian, jacobian)
+    if np.linalg.cond(hessian) > 1e12:
+        return unknown
+    label = _regions(field, regions, seed)
+    pulls = np.zeros((regions, count))
+    np.add.at(pulls, label, np.einsum("rvi,rv->ri", jacobian, residual))
+    bread = np.linalg.inv(hessian)
+    covariance = bread @ (pulls.T @ pulls) @ bread * regions / (regions - count)
+    quantile = t.ppf((1 + CONFIDENCE) / 2, regions - count)
+    return quantile * np.sqrt(np.diag(covariance)) / size
+
+
+def _regions(field: GradientField, regions: int, seed: int) -> np.ndarray:
+    """Number of the region of each row, by the nearest of randomly chosen rows."""
+    from scipy.spatial import cKDTree
+
+    width = np.ptp(field.points, axis=0)
+    points = field.points / np.where(width > 0, width, 1.0)
+    centres = np.random.default_rng(seed).choice(field.rows, regions, replace=False)
+    return cKDTree(points[centres]).query(points)[1]
