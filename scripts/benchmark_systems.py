@@ -220,7 +220,7 @@ def _fresh_field(task: Task) -> GradientField:
     """Gradients on the rows of the slab among many points of the kind that were trained on."""
     x = task.system.data(400_000, seed=FRESH + task.seed)[0]
     return GradientField.from_neuron(
-        Neuron.of(task.model), x, names=task.system.names, rows=5_000, draw=False
+        Neuron.of(task.model), x, names=task.system.names, rows=5_000, draw=False, move=False
     )
 
 
