@@ -9,7 +9,7 @@ import sympy
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.judging import boundary_points
-from keras_symgrad.rivals import rivals
+from keras_symgrad.rivals import length, rivals
 from keras_symgrad.systems import SYSTEMS, System
 
 x, y = sympy.symbols("x y", real=True)
@@ -54,3 +54,19 @@ def test_a_quotient_whose_divisor_changes_its_sign_is_no_rival(keeps, found):
 
 def test_a_formula_of_one_term_with_the_threshold_zero_has_no_rivals():
     assert rivals(x, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        (x, 1),
+        (-x, 1),
+        (1 / x, 1),
+        (x - y, 3),
+        (x**2 - 1, 6),
+        (sympy.pi * x - sympy.exp(x - y), 11),
+        (2.5 * sympy.sin(x * y), 9),
+    ],
+)
+def test_the_length_counts_numbers_however_simple_and_no_signs(formula, words):
+    assert length(formula) == words
