@@ -18,7 +18,7 @@ default settings, and the formula that was chosen is judged by class, never by t
   disagree it has seen nothing. `cosine_error` is then that to the network's gradients.
 
 Beside the gradients, the same genetic search may be fitted to labels (symbolic classification) or
-to the logit's values, as other tools distil networks: for a whole minute, on 1,000 of the points
+to the logit's values, as other tools distil networks: for a whole minute, on 512 of the points
 that the network was trained on. Neither depends on delta, so both run once for each network. The
 rule that chooses from a front was made for gradients; `on_front` is therefore the best verdict that
 any row of the front would have got.
@@ -76,8 +76,8 @@ OPERATORS = OperatorSet("default")
 # What makes a formula the joint concept of F or G.
 RATIO, AGREEMENT = 10.0, 0.98
 KINDS = ("concept", "boundary", "missed")
-# What the searches on labels and values look at, and for how long.
-TARGET_ROWS, TARGET_SECONDS = 1_000, 60.0
+# What the searches on labels and values look at, as that on gradients does, and for how long.
+TARGET_ROWS, TARGET_SECONDS = 512, 60.0
 # Added to a seed for points that no network and no search has seen.
 FRESH = 1_000_003
 
