@@ -44,7 +44,7 @@ class Interpretation:
         alternatives: other formulas that held-out rows do not find worse than `best`.
         noise_floor: losses below it are not told apart, by held-out rows of one network or by the
             disagreement of several.
-        constants: of `front.best`, each with its 95 % interval and what it is shown as in `best`.
+        constants: of `best`, each with its fitted value, the 95 % interval and what it is shown as.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
             `flat` ones had no gradient.
         evaluations: candidates that the search evaluated.

@@ -207,10 +207,10 @@ def interpret(
             finisher,
             whole,
             domain=whole.points if shown is None else shown,
-            threshold=rule.threshold if rule else None,
+            threshold=_threshold(neuron, whole, phi),
             r2=phi.r2 if phi else 0.0,
         )
-        fitted = constants(front.best.expression, train, signed=signed, seed=seed)
+        fitted = constants(best.expression, train, signed=signed, seed=seed)
         matches, rivals = evidence.matches, evidence.rivals
         alternatives = evidence.alternatives(row for row in front if row is not front.best)
 
@@ -279,6 +279,15 @@ def _read(neurons: Sequence[Neuron], x: np.ndarray, **options) -> tuple[Neuron, 
     field = GradientField.from_neurons(neurons, x, **options)
     finite = x[finite_rows(x)]
     return mean_neuron([neuron.settle(finite) for neuron in neurons], finite), field
+
+
+def _threshold(
+    neuron: Neuron | None, field: GradientField, phi: MonotoneFit | None
+) -> float | None:
+    """Where a classifier decides. A field that points were added to was read on its slab."""
+    added = field.origin.get("drawn", 0) + field.origin.get("moved", 0)
+    decides = bool(added) if neuron is None else neuron.is_classifier
+    return phi.preimage(0.0) if decides and phi else None
 
 
 def _split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

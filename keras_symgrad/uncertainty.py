@@ -59,7 +59,8 @@ def constants(
     everywhere: that takes several networks.
 
     Args:
-        expression: its floats are the constants; refitted here.
+        expression: its numbers are the constants, simple ones too, but not its exponents. They
+            are fitted here.
         field: rows that it was fitted on.
         signed: whether the opposite direction counts as different.
         seed: of the choice of regions.
@@ -74,18 +75,38 @@ def constants(
     >>> noisy = x * [2, 4] + rng.normal(0, 0.05, x.shape)
     >>> x1, x2 = sympy.symbols("x1 x2", real=True)
     >>> field = GradientField.from_gradients(x, noisy)
-    >>> print(*constants(x1**2 + 1.9 * x2**2, field))
+    >>> print(*constants(x1**2 + 2 * x2**2, field))
     1.998 +- 0.032 (shown as 2)
 
     Reference: White, Econometrica 48 (1980) 817; Liang and Zeger, Biometrika 73 (1986) 13.
     """
-    fit = ConstantFit(expression, field, signed=signed)
+    shown: dict[float, sympy.Expr] = {}
+    fit = ConstantFit(_released(expression, shown), field, signed=signed)
     if not len(fit.start):
         return ()
     best = fit.refined(fit.start)
-    simple = [None if number.is_Float else number for number in fit.snapped(best)]
     errors = _errors(fit, best, field, seed)
+    simple = [shown.get(float(start)) for start in fit.start]
     return tuple(Constant(float(v), float(e), s) for v, e, s in zip(best, errors, simple))
+
+
+def _released(expression: sympy.Expr, shown: dict[float, sympy.Expr]) -> sympy.Expr:
+    """The expression with floats for its numbers; `shown` receives those that were simple."""
+    if not expression.free_symbols or expression.is_Symbol:
+        return expression
+    if expression.is_Pow and expression.exp.is_number:
+        return sympy.Pow(_released(expression.base, shown), expression.exp)
+    if not (expression.is_Add or expression.is_Mul):
+        return expression.func(*(_released(part, shown) for part in expression.args))
+    parts = [_released(part, shown) for part in expression.args if not part.is_number]
+    number = expression.func(*(part for part in expression.args if part.is_number))
+    # A factor of -1 is a sign.
+    if number != expression.func.identity and not (expression.is_Mul and number == -1):
+        value = float(number)
+        if not number.has(sympy.Float):
+            shown[value] = number
+        number = sympy.Float(value, 17)
+    return expression.func(number, *parts)
 
 
 def _errors(fit: ConstantFit, best: np.ndarray, field: GradientField, seed: int) -> np.ndarray:

@@ -35,6 +35,20 @@ def test_intervals_hold_the_true_constant_as_often_as_they_say(waves):
     assert np.mean(inside) >= (0.9 if not waves else 0.8)
 
 
+@pytest.mark.parametrize(
+    ("expression", "simple"),
+    [
+        (X1**2 + 2 * X2**2, [2]),
+        (X1**2 + 2.1 * X2**2, [None]),
+        (X1**2 + sympy.pi / 2 * X2**2, [sympy.pi / 2]),
+        (X1**2 - sympy.exp(-X2 / 3) + 4.0 * X2**2, [sympy.Rational(-1, 3), None]),
+        (X1 / (X2 - 3), [-3]),
+    ],
+)
+def test_simple_numbers_are_constants_like_others_and_exponents_are_not(expression, simple):
+    assert [c.shown for c in constants(expression, field(0, 0.1))] == simple
+
+
 def test_more_rows_fix_a_constant_better():
     few, many = (
         constants(X1**2 + 2.1 * X2**2, field(0, 0.1, rows=n))[0].error for n in (400, 6400)

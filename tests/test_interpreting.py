@@ -1,0 +1,137 @@
+"""What `interpret` says of its own answer, on networks that were really trained."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import sympy
+
+from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.interpreting import interpret
+from keras_symgrad.judging import judge
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.systems import SYSTEMS
+
+OPERATORS = ["add", "sub", "mul", "div", "square"]
+
+
+def read(model, x, **options) -> Interpretation:
+    options = {"operators": OPERATORS, "stopping": Stopping(None, generations=4), **options}
+    return interpret(model, x, verbose=False, **options)
+
+
+@pytest.fixture(scope="module")
+def points(models) -> np.ndarray:
+    return np.loadtxt(models / "A1.csv", delimiter=",", skiprows=1)
+
+
+@pytest.fixture(scope="module")
+def ellipse(models, points) -> Interpretation:
+    return read(models / "A1.keras", points)
+
+
+@pytest.fixture(scope="module")
+def tangle() -> keras.Model:
+    """A wide network with random weights: it computes something, and nothing simple."""
+    keras.utils.set_random_seed(0)
+    wide = keras.initializers.RandomNormal(stddev=4.0)
+    hidden = keras.layers.Dense(
+        300, activation="tanh", kernel_initializer=wide, bias_initializer=wide
+    )
+    output = keras.layers.Dense(1, activation="sigmoid", name="probability")
+    return keras.Sequential([keras.Input((2,)), hidden, output], name="tangle")
+
+
+def test_a_concept_says_what_it_was_told_apart_from(ellipse):
+    assert ellipse.matches == "concept"
+    assert ellipse.boundary_error < 2e-3
+    assert ellipse.rivals[0].class_distance > 2e-3
+    text = str(ellipse)
+    assert "matches: concept (the nearest rival, " in text
+    assert "times the error)" in text
+
+
+def test_constants_come_with_their_intervals(ellipse):
+    (constant,) = ellipse.constants
+    assert abs(constant.value - 2) < 2 * constant.error < 0.1
+    assert constant.shown == 2
+    assert f"constants: {constant}" in str(ellipse)
+
+
+def test_the_noise_floor_is_what_held_out_rows_cannot_tell_apart(ellipse):
+    assert ellipse.front[-1].loss <= ellipse.noise_floor < 2e-4
+    for other in ellipse.alternatives:
+        assert other.loss_ratio < 1.5
+        assert other.formula.expression != ellipse.best.expression
+
+
+def test_the_evidence_is_in_the_file(ellipse, tmp_path):
+    written = json.loads(ellipse.save(tmp_path / "result.json").read_text())
+    assert written["matches"] == "concept"
+    assert written["boundary_error"] == ellipse.boundary_error
+    assert written["noise_floor"] == ellipse.noise_floor
+    assert written["constants"][0].keys() == {"value", "error", "shown"}
+    assert len(written["rivals"]) == len(ellipse.rivals)
+    assert {"expression", "loss_ratio", "class_distance"} <= set(written["rivals"][0])
+    assert len(written["alternatives"]) == len(ellipse.alternatives)
+
+
+def test_where_nothing_simple_fits_the_result_says_so(tangle):
+    x = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2))
+    result = read(tangle, x)
+    assert result.matches == "nothing"
+    first, _, third, *_ = str(result).splitlines()
+    assert "nothing simple fits; the best of a bad lot is" in first
+    assert "rule:" not in str(result)
+    assert third.startswith("matches: nothing (its gradients are ")
+
+
+def test_a_neuron_that_decides_nothing_matches_as_a_concept(points):
+    saddle = Neuron("saddle", lambda x: x[:, 0] * x[:, 1], inputs=2)
+    result = read(saddle, points)
+    assert (result.matches, result.boundary_error, result.rivals) == ("concept", None, ())
+    assert "gradients are parallel over all the data" in str(result)
+
+
+def test_networks_of_one_task_are_read_together(models, points):
+    """The network and a copy with errors of its own: the mean knows how far it is to be trusted."""
+    network = keras.models.load_model(models / "A1.keras")
+    other = keras.models.clone_model(network)
+    rng = np.random.default_rng(0)
+    other.set_weights([w * rng.normal(1, 0.01, w.shape) for w in network.get_weights()])
+
+    both = read([network, other], points)
+    assert both.neuron.startswith("mean of 2 x system_A1")
+    assert judge(both.best.expression, SYSTEMS["A1"]).kind == "concept"
+    assert both.rule.agreement > 0.98
+    assert both.noise_floor > 1e-6
+    paths = read([models / "A1.keras", models / "A1.keras"], str(models / "A1.csv"))
+    assert paths.best.expression.equals(both.best.expression)
+
+
+def test_models_that_do_not_belong_together_are_refused(models, tangle, points):
+    with pytest.raises(ValueError, match="leave them out, or pass the model"):
+        read([Neuron("own", lambda x: x[:, 0], inputs=2), tangle], points, unit=0)
+    with pytest.raises(ValueError, match="same inputs"):
+        read([Neuron("own", lambda x: x[:, 0], inputs=2), tangle], points)
+
+
+def test_a_threshold_inside_the_formula_is_not_needed_to_tell_a_boundary(points):
+    """The quotient and the difference share a boundary; a noisy network cannot decide."""
+    x1, x2 = sympy.symbols("x1 x2", real=True)
+    rng = np.random.default_rng(0)
+    slopes, shifts = rng.normal(0, 3, size=(2, 40)), rng.uniform(0, 6, size=40)
+
+    def logit(x):
+        ripples = 0.3 * keras.ops.mean(keras.ops.sin(x @ slopes.astype("float32") + shifts), axis=1)
+        return 60 * (x[:, 0] - x[:, 1] + ripples * 0.2)
+
+    x = rng.uniform(0.5, 2, size=(2000, 2))
+    result = read(Neuron("line", logit, inputs=2, is_classifier=True), x)
+    assert result.best.expression in (x1 - x2, -x1 + x2, x1 / x2, x2 / x1)
+    assert result.matches == "boundary"
+    assert "has the same boundary" in str(result)
