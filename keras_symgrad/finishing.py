@@ -10,7 +10,7 @@ from keras_symgrad.constants import ConstantFit
 from keras_symgrad.engine.reference import loss
 from keras_symgrad.expressions.canonical import canonical
 from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.shortening import shortest, weight, with_whole_numbers
 from keras_symgrad.expressions.simplification import simplify
 from keras_symgrad.expressions.time_limit import within
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
@@ -98,7 +98,8 @@ class Finisher:
             return within(
                 SECONDS,
                 lambda: self.fitted(
-                    to_sympy(individual.tree, self.alphabet.operators), individual.complexity
+                    with_whole_numbers(to_sympy(individual.tree, self.alphabet.operators)),
+                    individual.complexity,
                 ),
             )
         except TimeoutError:
@@ -116,21 +117,15 @@ class Finisher:
         """
         if expression.has(sympy.nan, sympy.zoo, sympy.I):
             return None
-        shortest = self._shortest(expression)
-        if not shortest.free_symbols:
+        concept = self._shortest(expression)
+        if not concept.free_symbols:
             return None
-        fit = ConstantFit(shortest, self.train, signed=self.signed)
+        fit = ConstantFit(concept, self.train, signed=self.signed)
         fitted = canonical(fit.expression(fit.refined(fit.start)))
         return self._measured(self._oriented(fitted), otherwise)
 
     def _shortest(self, expression: sympy.Expr) -> sympy.Expr:
-        """The least complex of a few ways to write a concept, none of which take time."""
-        ways = [expression]
-        if expression.count_ops() <= 60:
-            ways += [way(expression) for way in (sympy.expand, sympy.powsimp, sympy.factor_terms)]
-        ways = [canonical(way, self.alphabet.operators) for way in ways]
-        shortest = min(ways, key=lambda way: (self._weight(way), sympy.default_sort_key(way)))
-        return self._oriented(shortest)
+        return self._oriented(shortest(expression, self.alphabet, self.complexity))
 
     def _oriented(self, expression: sympy.Expr) -> sympy.Expr:
         """The expression, turned to grow where the neuron grows if the sign counts."""
@@ -171,8 +166,4 @@ class Finisher:
         )
 
     def _weight(self, expression: sympy.Expr) -> float:
-        """Complexity of the expression; infinite if the operators cannot write it."""
-        try:
-            return self.complexity(from_sympy(expression, self.alphabet))
-        except ValueError:
-            return np.inf
+        return weight(expression, self.alphabet, self.complexity)

@@ -10,6 +10,8 @@ from deap import gp
 from keras_symgrad.expressions.trees import Constant, Variable, to_sympy
 from keras_symgrad.operators import OperatorSet, shipped
 
+LARGEST_INTEGER = 10
+
 
 class Complexity:
     """The weight of a tree: a sum over its nodes, or the user's own measure.
@@ -20,6 +22,9 @@ class Complexity:
         operators: weights by operator name. An operator that is not named here weighs its own
             `complexity`.
         function: a function of the SymPy expression that returns a number; it replaces the sum.
+        integer: weight of a whole number of at most 10 in size. It has one digit where other
+            constants have as many as the data give them. By default 1, or `constant` if that is
+            less.
 
     Raises:
         ValueError: a weight is negative or not finite, or `function` returns no such number.
@@ -32,6 +37,8 @@ class Complexity:
     7
     >>> Complexity(constant=1, operators={"exp": 5})(tree)
     8
+    >>> Complexity()(Alphabet(OperatorSet("mul"), ["x1"]).tree(["mul", 2.0, 0]))
+    3
     >>> Complexity(function=sympy.count_ops)(tree)
     2
     """
@@ -42,8 +49,10 @@ class Complexity:
         variable: float = 1,
         operators: Mapping[str, float] | None = None,
         function: Callable[[sympy.Expr], float] | None = None,
+        integer: float | None = None,
     ):
         self.constant = _weight("constant", constant)
+        self.integer = _weight("integer", min(1, self.constant) if integer is None else integer)
         self.variable = _weight("variable", variable)
         self.operators = {
             name: _weight(f"operators[{name!r}]", weight)
@@ -75,7 +84,9 @@ class Complexity:
                 f"{', '.join(unknown)}. The set has {', '.join(operators.names)}. "
                 f"Received: operators={self.operators}"
             )
-        bound = Complexity(self.constant, self.variable, self.operators, self.function)
+        bound = Complexity(
+            self.constant, self.variable, self.operators, self.function, self.integer
+        )
         bound._set = operators
         bound._weights.update(
             {o.name: _whole(o.complexity) for o in operators if o.name not in self.operators}
@@ -101,7 +112,7 @@ class Complexity:
             if kind is Variable:
                 total += self.variable
             elif kind is Constant:
-                total += self.constant
+                total += self.integer if is_small_integer(node.value) else self.constant
             else:
                 total += weights[node.name]
         return total if type(total) is int else _whole(total)
@@ -112,6 +123,11 @@ class Complexity:
             names = {node.name for node in tree if not isinstance(node, (Variable, Constant))}
             operators = OperatorSet(sorted(names) or "default")
         return _weight("function(expression)", self.function(to_sympy(tree, operators)))
+
+
+def is_small_integer(value: float) -> bool:
+    """Whether a constant is a whole number of at most 10 in size."""
+    return value.is_integer() and -LARGEST_INTEGER <= value <= LARGEST_INTEGER
 
 
 class _OperatorWeights(dict):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import sympy
 from deap import gp
 
+from keras_symgrad.expressions.complexity import is_small_integer
 from keras_symgrad.expressions.matching import affine_form, match, without_signs
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.operators import SYMBOLS, Operator
@@ -142,8 +143,12 @@ class _Writer:
         return min(found, key=self.cost)
 
     def cost(self, nodes: Nodes) -> float:
-        weights = {int: 1, float: 3}
-        return sum(weights.get(type(n)) or self.operators[n].complexity for n in nodes)
+        return sum(self.node_cost(node) for node in nodes)
+
+    def node_cost(self, node: str | int | float) -> float:
+        if isinstance(node, str):
+            return self.operators[node].complexity
+        return 3 if isinstance(node, float) and not is_small_integer(node) else 1
 
     def ways(self, expression: sympy.Expr) -> Iterator[Callable[[], Nodes]]:
         """Every way that might write the expression."""

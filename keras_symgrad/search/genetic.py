@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
 import numpy as np
@@ -19,7 +19,7 @@ from deap import gp
 
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
-from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.complexity import Complexity, is_small_integer
 from keras_symgrad.expressions.fingerprint import Fingerprint
 from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet
 from keras_symgrad.search.archive import Archive, Individual
@@ -258,7 +258,7 @@ class GeneticSearch:
         promise = [
             (losses[k] / max(bound(bred[k].complexity), 1e-12), k)
             for k, tree in enumerate(trees)
-            if np.isfinite(losses[k]) and any(node.code == CONSTANT_CODE for node in tree)
+            if np.isfinite(losses[k]) and any(map(_is_open, tree))
         ]
         best = [k for _, k in sorted(promise)[: int(self.settings.refined * len(trees)) + 1]]
         refined, refined_losses = refine(
@@ -296,10 +296,12 @@ class GeneticSearch:
             if self._is_simplest(individual):
                 self._known.pop(individual.fingerprint, None)
             return None
-        key = individual.fingerprint if tree is individual.tree else self.fingerprint(tree)
-        child = Individual(tree, individual.complexity, key, loss)
+        child = replace(individual, loss=loss)
+        if tree is not individual.tree:
+            # Refinement moves whole numbers too, and they are cheap only as long as they are whole.
+            child = Individual(tree, self.complexity(tree), self.fingerprint(tree), loss)
         if self._is_simplest(child):
-            self._known[key] = child.complexity, loss
+            self._known[child.fingerprint] = child.complexity, loss
         self.archive.add(child)
         return child
 
@@ -331,3 +333,8 @@ class GeneticSearch:
         crowd = [self._crowd.get(individual.complexity, 0) for individual in deme]
         losses = np.array([individual.loss for individual in deme])
         return np.log(losses + 1e-12) + self.settings.parsimony / total * np.array(crowd)
+
+
+def _is_open(node: gp.Primitive | gp.Terminal) -> bool:
+    """Whether a node is a constant that refinement may move: one that is not whole already."""
+    return node.code == CONSTANT_CODE and not is_small_integer(node.value)

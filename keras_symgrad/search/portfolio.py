@@ -11,13 +11,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import count
 
+import sympy
+from deap import gp
+
 from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.complexity import Complexity, is_small_integer
+from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.fingerprint import Fingerprint
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions.shortening import shortest, with_whole_numbers
+from keras_symgrad.expressions.time_limit import within
+from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.archive import Archive, Individual
 from keras_symgrad.search.combination import Candidate
@@ -25,6 +31,7 @@ from keras_symgrad.search.evolution import FeatureEvolution
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
 from keras_symgrad.search.measure import TreeMeasure
+from keras_symgrad.search.rounding import rounded_variants
 from keras_symgrad.search.settling import Settling
 from keras_symgrad.search.spectral import SpectralSearch
 from keras_symgrad.search.stopping import Progress, Stopping
@@ -33,6 +40,8 @@ from keras_symgrad.search.structure import Structure
 METHODS = ("dictionary", "features", "trees")
 # Rows of the field that sums of features are fitted on; trees take them all.
 SPECTRAL_ROWS = 256
+# A sum is written with whole numbers if its loss grows by no more than this factor.
+WORTH_SHORTENING = 2.5
 
 
 class PortfolioSearch:
@@ -90,6 +99,8 @@ class PortfolioSearch:
         self.stopped: str | None = None
         self._settling = Settling()
         self._start = 0.0
+        self._measure = TreeMeasure(FeatureMaker(alphabet), field, signed=signed)
+        self._rounded: set[int] = set()
         self._fingerprint = Fingerprint(alphabet.operators, signed=signed)
 
     def run(
@@ -139,7 +150,7 @@ class PortfolioSearch:
         spectral = SpectralSearch(
             self.alphabet,
             self.field.subset(SPECTRAL_ROWS, self.seed),
-            measure=TreeMeasure(FeatureMaker(self.alphabet), self.field, signed=self.signed),
+            measure=self._measure,
             signed=self.signed,
         )
         if "dictionary" in self.methods:
@@ -149,6 +160,8 @@ class PortfolioSearch:
                 # Where the first stage finds a perfect match, nothing is compiled.
                 compilation.start()
             self.structure = spectral.structure
+            self._shorten(spectral.found)
+            yield self._now(0)
         if self.methods == ("dictionary",):
             return
         compilation.result()
@@ -187,12 +200,43 @@ class PortfolioSearch:
     def _keep(self, found: Sequence[Candidate]) -> None:
         self.evaluations += len(found)
         for candidate in found:
-            tree, complexity = candidate.tree, self.complexity(candidate.tree)
-            key = self._fingerprint(tree) if complexity <= self.settings.max_complexity else 0
-            if key:
-                self.archive.add(Individual(tree, complexity, key, candidate.loss))
+            self._add(candidate.tree, candidate.loss)
+
+    def _shorten(self, found: Sequence[Candidate]) -> None:
+        """Adds the shortest writing of sums: those of the front, and those of whole numbers.
+
+        A sum with whole numbers may be much shorter when it is factored, and yet be hidden
+        behind sums that fit a little better with their many digits.
+        """
+        trees = [individual.tree for individual in self.archive.front()]
+        for candidate in found:
+            whole = next(rounded_variants(candidate.tree), candidate.tree)
+            if all(is_small_integer(n.value) for n in whole if n.code == CONSTANT_CODE):
+                if self._measure(whole) <= WORTH_SHORTENING * candidate.loss + 1e-9:
+                    trees.append(whole)
+        different = {self._fingerprint(tree): tree for tree in trees}
+        for tree in different.values():
+            expression = with_whole_numbers(to_sympy(tree, self.alphabet.operators))
+            with suppress(TimeoutError, ValueError):
+                short = within(1.0, lambda e=expression: self._shortest_tree(e))
+                self._add(short, self._measure(short))
+
+    def _shortest_tree(self, expression: sympy.Expr) -> gp.PrimitiveTree:
+        return from_sympy(shortest(expression, self.alphabet, self.complexity), self.alphabet)
+
+    def _add(self, tree: gp.PrimitiveTree, loss: float) -> None:
+        complexity = self.complexity(tree)
+        key = self._fingerprint(tree) if complexity <= self.settings.max_complexity else 0
+        if key:
+            self.archive.add(Individual(tree, complexity, key, loss))
 
     def _now(self, generation: int) -> Progress:
+        """The progress, after new formulas of the front were tried with whole numbers."""
+        for individual in self.archive.front():
+            if id(individual.tree) not in self._rounded:
+                self._rounded.add(id(individual.tree))
+                for tree in rounded_variants(individual.tree):
+                    self._add(tree, self._measure(tree))
         seconds = time.perf_counter() - self._start
         return self._settling.progress(self.archive, generation, self.evaluations, seconds)
 

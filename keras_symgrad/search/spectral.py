@@ -129,15 +129,16 @@ class SpectralSearch:
                 yield Candidate(combination, tree, loss)
 
     def _quadratic_forms(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination]:
-        """Quadratic forms in the atoms, from all terms down to two.
+        """Quadratic forms in the atoms, with linear terms and without, from all terms to two.
 
         A beam that grows sums one by one looks at pairs first, and no two terms of
         x1**2 + 3*x1*x2 + 2*x2**2 look better together than many others.
         """
-        features = self.maker.quadratics(atoms)
-        if len(features) > 1:
-            fit = SpectralFit(features, self.field.directions, self.rows)
-            yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
+        quadratics = self.maker.quadratics(atoms)
+        for features in (quadratics, quadratics[len(atoms) :]):
+            if len(features) > 1:
+                fit = SpectralFit(features, self.field.directions, self.rows)
+                yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
 
     def _combinations(
         self, atoms: Sequence[Feature], terms: int, size: int

@@ -12,13 +12,22 @@ ALPHABET = Alphabet(OperatorSet(["add, mul, exp", CUBIC]), ["x1", "exp"])
 
 
 def test_by_default_variables_weigh_one_and_constants_three():
-    assert Complexity()(ALPHABET.tree(["add", 2.0, "mul", 0, 1])) == 1 + 3 + 1 + 1 + 1
+    assert Complexity()(ALPHABET.tree(["add", 2.5, "mul", 0, 1])) == 1 + 3 + 1 + 1 + 1
     assert type(Complexity()(ALPHABET.tree([0]))) is int
 
 
 def test_operators_weigh_what_they_say_themselves():
     tree = ALPHABET.tree(["cubic", "exp", 0])
     assert Complexity().over(ALPHABET.operators)(tree) == 4.5 + 2 + 1
+
+
+@pytest.mark.parametrize(
+    ("value", "weight"), [(2.0, 1), (-10.0, 1), (11.0, 3), (2.0001, 3), (0.5, 3)]
+)
+def test_a_whole_number_of_one_digit_is_cheaper_than_a_constant_of_many(value, weight):
+    assert Complexity()(ALPHABET.tree(["mul", value, 0])) == 1 + weight + 1
+    assert Complexity(constant=0.5)(ALPHABET.tree(["mul", 2.0, 0])) == 1 + 0.5 + 1
+    assert Complexity(integer=3)(ALPHABET.tree(["mul", 2.0, 0])) == 1 + 3 + 1
 
 
 def test_weights_by_name_come_first():

@@ -1,0 +1,84 @@
+"""The shortest of a few ways to write a concept, none of which take SymPy long."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy
+
+from keras_symgrad.expressions.canonical import canonical
+from keras_symgrad.expressions.complexity import Complexity, is_small_integer
+from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.trees import Alphabet
+
+# Longer expressions are not rewritten: SymPy would take seconds.
+MOST_OPERATIONS = 60
+
+
+def shortest(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity) -> sympy.Expr:
+    """The least complex of a few ways to write the concept of an expression.
+
+    It is expanded, its powers are collected, common terms and factors are put before brackets, and
+    what does not change the concept is dropped.
+
+    Args:
+        expression: in the alphabet's variables.
+        alphabet: operators to write it with.
+        complexity: what to make small.
+
+    Returns:
+        An expression of the same concept.
+
+    Example:
+
+    >>> from keras_symgrad.operators import OperatorSet
+    >>> alphabet = Alphabet(OperatorSet("default"), ["x1", "x2"])
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> shortest(x1**2 + 3 * x1 * x2 + 2 * x2**2, alphabet, Complexity())
+    (x1 + x2)*(x1 + 2*x2)
+    """
+    ways = [expression]
+    if expression.count_ops() <= MOST_OPERATIONS:
+        ways += [
+            sympy.expand(expression),
+            sympy.powsimp(expression),
+            sympy.factor_terms(expression),
+        ]
+        if not expression.has(sympy.Float):
+            ways.append(sympy.factor(expression))
+    ways = [canonical(way, alphabet.operators) for way in ways]
+    return min(
+        ways, key=lambda way: (weight(way, alphabet, complexity), sympy.default_sort_key(way))
+    )
+
+
+def weight(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity) -> float:
+    """Complexity of an expression; infinite if the operators cannot write it.
+
+    Args:
+        expression: in the alphabet's variables.
+        alphabet: operators to write it with.
+        complexity: of trees.
+    """
+    try:
+        return complexity(from_sympy(expression, alphabet))
+    except ValueError:
+        return np.inf
+
+
+def with_whole_numbers(expression: sympy.Expr) -> sympy.Expr:
+    """The expression with floats that are small whole numbers as such, which no fit moves.
+
+    Args:
+        expression: a SymPy expression.
+
+    Returns:
+        The expression, its floats of at most 10 in size that are whole numbers as integers.
+
+    Example:
+
+    >>> x = sympy.Symbol("x", real=True)
+    >>> with_whole_numbers(2.0 * x + sympy.sin(2.5 * x))
+    2*x + sin(2.5*x)
+    """
+    whole = [number for number in expression.atoms(sympy.Float) if is_small_integer(float(number))]
+    return expression.xreplace({number: sympy.Integer(int(number)) for number in whole})
