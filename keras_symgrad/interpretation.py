@@ -107,7 +107,7 @@ class Interpretation:
         ]
         if others and self.matches != "nothing":
             more = f"; {len(others) - 1} more" if len(others) > 1 else ""
-            yield "fits as well", f"{others[0]}{more}"
+            yield "also fits", f"{others[0]}{more}"
 
     @property
     def _reason(self) -> str:

@@ -14,34 +14,28 @@ import keras
 import numpy as np
 
 from keras_symgrad.directions import direction_error
-from keras_symgrad.domain import Domain
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.ensemble import mean_neuron
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.finishing import Finisher
-from keras_symgrad.formula import Formula
-from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.rule import Rule
+from keras_symgrad.reading import read, rule_of, split, threshold
 from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
 from keras_symgrad.search.progress import progress_bar
 from keras_symgrad.search.spectral import SpectralSearch
 from keras_symgrad.search.stopping import Stopping
-from keras_symgrad.tables import check_names, finite_rows, read_points
+from keras_symgrad.tables import check_names, read_points
 from keras_symgrad.uncertainty import constants
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 SEARCH_ROWS = 512
 # Sums of features need fewer.
 SPECTRAL_ROWS = 256
-# Points that the agreement of the rule with the network is counted on.
-AGREEMENT_POINTS = 10_000
 
 
 def interpret(
@@ -149,8 +143,8 @@ def interpret(
             else Neuron.of(one, layer, unit, activation, kind=kind, inputs=points.shape[1])
             for one in models
         ]
-        shown, kept = _split(points, seed)
-        neuron, whole = _read(
+        shown, kept = split(points, seed)
+        neuron, whole = read(
             neurons,
             shown,
             names=names,
@@ -201,13 +195,13 @@ def interpret(
         )
         rule = None
         if neuron.is_classifier:
-            rule = _rule(neuron, best, phi, kept, shown, sampler, draw, seed)
+            rule = rule_of(neuron, best, phi, kept, shown, sampler, draw, seed)
         evidence = Evidence(
             best,
             finisher,
             whole,
             domain=whole.points if shown is None else shown,
-            threshold=_threshold(neuron, whole, phi),
+            threshold=threshold(neuron, whole, phi),
             r2=phi.r2 if phi else 0.0,
         )
         fitted = constants(best.expression, train, signed=signed, seed=seed)
@@ -269,65 +263,6 @@ def _check_numbers(rows: int, max_complexity: float, seed: int, workers: int) ->
             "`max_complexity` must be a number of at least 1, which is what a variable costs. "
             f"Received: max_complexity={max_complexity!r}"
         )
-
-
-def _read(neurons: Sequence[Neuron], x: np.ndarray, **options) -> tuple[Neuron, GradientField]:
-    """The neuron that decides and the field that is explained, of one network or of several."""
-    if len(neurons) == 1:
-        field = GradientField.from_neuron(neurons[0], x, **options)
-        return neurons[0].settle(x[finite_rows(x)]), field
-    field = GradientField.from_neurons(neurons, x, **options)
-    finite = x[finite_rows(x)]
-    return mean_neuron([neuron.settle(finite) for neuron in neurons], finite), field
-
-
-def _threshold(
-    neuron: Neuron | None, field: GradientField, phi: MonotoneFit | None
-) -> float | None:
-    """Where a classifier decides. A field that points were added to was read on its slab."""
-    added = field.origin.get("drawn", 0) + field.origin.get("moved", 0)
-    decides = bool(added) if neuron is None else neuron.is_classifier
-    return phi.preimage(0.0) if decides and phi else None
-
-
-def _split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points that gradients may be read at, and a fifth that only the rule is tested on."""
-    order = np.random.default_rng(seed).permutation(len(points))
-    finite = np.flatnonzero(np.isfinite(points[order]).all(axis=1))
-    if len(finite) < 10:
-        return points, points
-    # Rows that hold NaN stay with the others, where they are counted.
-    kept = finite[: len(finite) // 5]
-    return points[np.delete(order, kept)], points[order[kept]]
-
-
-def _rule(
-    neuron: Neuron,
-    best: Formula,
-    phi: MonotoneFit,
-    kept: np.ndarray,
-    shown: np.ndarray,
-    sampler: Callable | None,
-    draw: bool,
-    seed: int,
-) -> Rule | None:
-    threshold = phi.preimage(0.0)
-    if threshold is None:
-        return None
-    points = kept[np.isfinite(kept).all(axis=1)][:AGREEMENT_POINTS]
-    missing = AGREEMENT_POINTS - len(points)
-    if draw and missing > 0:
-        # Other random numbers than those that drew the rows of the field.
-        rng = np.random.default_rng([seed, 1])
-        if sampler is not None:
-            fresh = np.asarray(sampler(missing, rng), float)
-        else:
-            domain = Domain(shown[np.isfinite(shown).all(axis=1)])
-            fresh = domain.draw(missing, rng)
-            fresh = fresh[domain.holds(fresh)]
-        points = np.concatenate([points, fresh])
-    yes = neuron.values_and_gradients(points)[0] > 0
-    return Rule.of(best, threshold, phi.rising, points, yes)
 
 
 def _versions() -> dict[str, str]:

@@ -202,6 +202,8 @@ def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path
     (best,) = [line for line in done.stdout.splitlines() if line.startswith("best")]
     assert "x1**2 + 2*x2**2" in best
     assert "rule       x1**2 + 2*x2**2 > 1.0" in done.stdout
+    assert "matches    concept (the nearest rival, " in done.stdout
+    assert "constants  " in done.stdout and "(shown as 2)" in done.stdout
 
     written = json.loads((tmp_path / "new" / "folder" / "interpretation.json").read_text())
     assert written["variables"] == ["x1", "x2"]
@@ -211,6 +213,7 @@ def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path
     assert abs(written["rule"]["threshold"] - 1) < 0.05
     assert written["rule"]["text"] in done.stdout
     assert written["cosine_error"] < 2e-3
+    assert written["matches"] == "concept"
     assert {"tensorflow", "keras", "keras_symgrad"} <= set(written["versions"])
     assert written["timings"]["search"] > 0
     for row in (written["best"], *written["front"]):
@@ -229,6 +232,25 @@ def test_quiet_prints_the_rule_alone_and_gaps_in_the_data_are_said_once(capsys, 
     for line in printed.err.splitlines():
         assert line.startswith("keras-symgrad: warning: ")
     assert printed.err.count("hold NaN or infinity and are left out") <= 1
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_where_nothing_simple_fits_no_rule_is_named(quiet, capsys, files, tmp_path):
+    keras.utils.set_random_seed(0)
+    wide = keras.initializers.RandomNormal(stddev=4.0)
+    hidden = layers.Dense(300, "tanh", kernel_initializer=wide, bias_initializer=wide)
+    output = layers.Dense(1, activation="sigmoid")
+    keras.Sequential([keras.Input((2,)), hidden, output]).save(tmp_path / "tangle.keras")
+    words = ["--data", str(files["x.npz"]), "--operators", "polynomial", "--time-limit", "2"]
+    words += ["--quiet"] if quiet else []
+    assert cli.main(["interpret", str(tmp_path / "tangle.keras"), *words]) == 0
+    printed = capsys.readouterr().out
+    assert "nothing simple fits; the best of a bad lot is " in printed
+    assert "agreement" not in printed
+    if quiet:
+        assert len(printed.splitlines()) == 1
+    else:
+        assert "matches    nothing (its gradients are " in printed
 
 
 def test_ctrl_c_prints_and_writes_what_was_found(files, tmp_path):
