@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy
@@ -80,6 +82,17 @@ def test_a_slab_thinner_than_the_noise_shows_a_boundary_whichever_formula_is_sho
     found = evidence(field, E.sample(500), shown, 1.0 if shown is E.expression else 0.0)
     assert found.matches == "boundary"
     assert found.rivals[0].class_distance > 0.1
+
+
+def test_a_few_huge_values_do_not_hide_the_rival_of_a_quotient():
+    field = slab(DIFFERENCE, noise=0.05, thickness=0.005)
+    # Points where the quotient is nearly divided by zero, as drawn points sometimes are.
+    points = np.where(np.arange(1500)[:, None] < 20, [1, 1, 1, 1, 1, 1 + 1e-3], field.points)
+    field = replace(field, points=points)
+    found = evidence(field, E.sample(500), E.expression, 1.0)
+    assert any(sympy.expand(r.formula.expression + DIFFERENCE) == 0 for r in found.rivals) or any(
+        sympy.expand(r.formula.expression - DIFFERENCE) == 0 for r in found.rivals
+    )
 
 
 def test_a_formula_that_fits_the_boundary_alone_is_not_the_concept():
