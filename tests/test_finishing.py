@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import sympy
@@ -12,6 +14,7 @@ from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.finishing import Finisher
+from keras_symgrad.formula import ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.archive import Archive, Individual
@@ -153,3 +156,16 @@ def test_trees_that_are_constant_or_not_real_are_left_out():
         direction_error(gradient(row.expression, NAMES, room.train.points), room.train.directions)
         < 1e-12
     )
+
+
+def test_the_noise_floor_is_what_held_out_rows_or_several_networks_cannot_tell():
+    made = finisher(x1**2 + 2 * x2**2, noise=0.02)
+    truth, longer, wrong = (
+        made.fitted(e) for e in (x1**2 + 2.1 * x2**2, x1**2 + 2.1 * x2**2 + 1e-4 * x1, x1 * x2)
+    )
+    floor = made.noise_floor(ParetoFront([truth, longer, wrong]))
+    assert truth.loss <= floor < 1.1 * truth.loss
+    known = dataclasses.replace(made.held_out, noise=0.5)
+    several = Finisher(made.alphabet, made.complexity, made.train, known)
+    assert several.noise_floor(ParetoFront([truth, wrong])) == 0.5
+    assert ParetoFront([truth, wrong], 0.5).best in (truth, wrong)

@@ -55,3 +55,12 @@ def test_one_row_is_the_answer_and_no_row_is_an_error():
 
 def test_a_row_without_a_finite_loss_is_never_chosen():
     assert choose([1, 9], [np.inf, 1e-3]) == 1
+
+
+def test_losses_below_the_noise_are_equal_and_the_simplest_of_them_is_chosen():
+    # Without the noise every step is steep enough.
+    losses, complexities = [1e-1, 1e-3, 1e-5, 1e-7], [3, 5, 7, 9]
+    assert choose(complexities, losses) == 3
+    # At 5e-6 the last step is worth ln 2, less than its two units cost.
+    for floor, chosen in ((1e-8, 3), (5e-6, 2), (2e-5, 2), (2e-3, 1), (0.5, 0)):
+        assert choose(complexities, losses, floor) == chosen
