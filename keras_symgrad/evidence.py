@@ -58,6 +58,7 @@ class Alternative:
         loss_ratio: its loss on the held-out rows, divided by that of the chosen one.
         error_ratio: the same of the medians of 1 - |cos| on all rows, which outliers do not move.
         worse_rows: share of all rows that it fits worse.
+        longer: words that it takes more, see `rivals.length`.
         class_distance: mean of 1 - |cos| between the gradients of the two on the data's domain.
         same_boundary: whether it has the chosen one's decision boundary by its form.
     """
@@ -66,6 +67,7 @@ class Alternative:
     loss_ratio: float
     error_ratio: float
     worse_rows: float
+    longer: int
     class_distance: float
     same_boundary: bool = False
 
@@ -82,6 +84,7 @@ class Alternative:
             "loss_ratio": self.loss_ratio,
             "error_ratio": self.error_ratio,
             "worse_rows": self.worse_rows,
+            "longer": self.longer,
             "class_distance": self.class_distance,
             "same_boundary": self.same_boundary,
         }
@@ -209,14 +212,14 @@ class Evidence:
             float(max(formula.loss, SMALLEST_ERROR) / max(self.best.loss, SMALLEST_ERROR)),
             float(np.median(other) / np.median(own)),
             float(np.mean(other > own) + 0.5 * np.mean(other == own)),
+            length(formula.expression) - length(self.best.expression),
             self._class_distance(formula.expression),
             same_boundary,
         )
 
     def _advantage(self, rival: Alternative) -> float:
         """Nats by which the chosen formula is better in error and length together."""
-        longer = length(rival.formula.expression) - length(self.best.expression)
-        return float(np.log(rival.error_ratio) + NATS_PER_UNIT * longer)
+        return float(np.log(rival.error_ratio) + NATS_PER_UNIT * rival.longer)
 
     def _is_certainly_worse(self, rival: Alternative) -> bool:
         """The sign test: rows that a rival fits worse are too many for a chance."""

@@ -120,7 +120,9 @@ class Interpretation:
             return "no other formula shares its boundary"
         rival = self.rivals[0]
         # Rows where a gradient grows without bound say little: the middle row is compared.
-        apart = f"with {rival.error_ratio:.2g} times the error"
+        apart = f"with {rival.error_ratio:#.2g} times the error"
+        if rival.longer > 0:
+            apart += f" in {rival.longer} more words"
         if self.matches == "concept":
             return f"the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
         return f"{rival.formula.to_pretty()} has the same boundary and fits {apart}"
