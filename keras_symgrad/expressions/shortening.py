@@ -44,7 +44,7 @@ def shortest(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity)
             sympy.factor_terms(expression),
         ]
         if not expression.has(sympy.Float):
-            ways.append(sympy.factor(expression))
+            ways += [sympy.factor(expression), sympy.cancel(expression)]
     ways = [canonical(way, alphabet.operators) for way in ways]
     return min(
         ways, key=lambda way: (weight(way, alphabet, complexity), sympy.default_sort_key(way))

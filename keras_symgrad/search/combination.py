@@ -90,12 +90,12 @@ class Candidate:
     """A combination as it is written, with what the writing is worth.
 
     Attributes:
-        combination: the weighted sum.
+        combination: the weighted sum; `None` for what is no sum.
         tree: one way to write it.
         loss: of the tree.
     """
 
-    combination: Combination
+    combination: Combination | None
     tree: gp.PrimitiveTree
     loss: float
 
@@ -114,6 +114,30 @@ def _whole_exponents(weights: np.ndarray) -> tuple[list[int], float] | None:
     return None
 
 
+def as_quotient(
+    over: Sequence[tuple[float, Nodes]], under: Sequence[tuple[float, Nodes]], alphabet: Alphabet
+) -> gp.PrimitiveTree | None:
+    """A quotient of two weighted sums as a tree.
+
+    Args:
+        over: weights and nodes of the numerator; no nodes stand for the constant 1.
+        under: the same of the denominator.
+        alphabet: what to write it with.
+
+    Returns:
+        A tree, `None` if the alphabet cannot write it.
+    """
+    sides = [_as_sum(side, alphabet) for side in (over, under)]
+    if None in sides:
+        return None
+    over, under = sides
+    if len(under) == 1 and isinstance(under[0], Constant):
+        return gp.PrimitiveTree(over)
+    if "div" not in alphabet.primitives:
+        return None
+    return gp.PrimitiveTree((alphabet.primitives["div"], *over, *under))
+
+
 def _as_sum(terms: Sequence[tuple[float, Nodes]] | None, alphabet: Alphabet) -> Nodes | None:
     if terms is None:
         return None
@@ -124,7 +148,9 @@ def _as_sum(terms: Sequence[tuple[float, Nodes]] | None, alphabet: Alphabet) -> 
         joint = "add"
         if nodes and weight < 0 and "sub" in primitives:
             joint, weight = "sub", -weight
-        if weight != 1:
+        if not term:
+            term = (Constant(weight),)
+        elif weight != 1:
             if "mul" not in primitives:
                 return None
             term = (primitives["mul"], Constant(weight), *term)

@@ -212,6 +212,8 @@ class FeatureEvolution:
         return min(filter(None, members), key=lambda one: one.score(TASTES[1]), default=None)
 
     def _member(self, candidate: Candidate) -> Member | None:
+        if candidate.combination is None:
+            return None
         complexity = self.complexity(candidate.tree)
         return Member(candidate, complexity) if complexity <= self.max_complexity else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import chain, combinations, permutations, product
+from itertools import chain, combinations, combinations_with_replacement, permutations, product
 
 import numpy as np
 import sympy
@@ -148,24 +148,52 @@ class FeatureMaker:
                 found.setdefault(feature.concept, feature)
         return list(found.values())
 
-    def quadratics(self, atoms: Sequence[Feature]) -> list[Feature]:
-        """Atoms, their squares and the products of two: the words of every quadratic form."""
-        operators = self.alphabet.operators
+    def monomials(self, atoms: Sequence[Feature], degree: int) -> list[Feature]:
+        """All products of powers of atoms up to a degree, by ascending degree.
+
+        Args:
+            atoms: what to multiply.
+            degree: the largest; 2 gives the words of every quadratic form.
+
+        Returns:
+            Usable features; the atoms alone where the alphabet has no `mul`.
+        """
         found = list(atoms)
-        if "mul" in operators:
-            square = operators["square"] if "square" in operators else None
-            for k, atom in enumerate(atoms):
-                pairs = [(atom, other) for other in atoms[k + 1 :]]
-                if square:
-                    found.append(self.apply(square, [atom]))
-                else:
-                    pairs.insert(0, (atom, atom))
-                found += [self.apply(operators["mul"], pair) for pair in pairs]
+        if "mul" in self.alphabet.operators:
+            for size in range(2, degree + 1):
+                groups = combinations_with_replacement(range(len(atoms)), size)
+                found += [self._monomial(atoms, group) for group in groups]
         return [feature for feature in found if feature.is_usable]
+
+    def bends(self, atom: Feature) -> list[Feature]:
+        """The atom, and every operator of one argument on it that is no polynomial."""
+        operators = [o for o in self._bending if not o.expression.is_polynomial(*o.arguments)]
+        bent = [self.apply(operator, [atom]) for operator in operators]
+        return [atom, *(feature for feature in bent if feature.is_usable)]
+
+    @property
+    def _bending(self) -> list[Operator]:
+        operators = self.alphabet.operators
+        return [o for o in operators if o.arity == 1 and o.name not in _REDUNDANT]
+
+    def _monomial(self, atoms: Sequence[Feature], group: Sequence[int]) -> Feature:
+        operators = self.alphabet.operators
+        product_: Feature | None = None
+        for k in sorted(set(group)):
+            power, count = atoms[k], group.count(k)
+            if count == 2 and "square" in operators:
+                power, count = self.apply(operators["square"], [power]), 1
+            elif count == 3 and "cube" in operators:
+                power, count = self.apply(operators["cube"], [power]), 1
+            for _ in range(count):
+                product_ = (
+                    power if product_ is None else self.apply(operators["mul"], [product_, power])
+                )
+        return product_
 
     def _candidates(self, atoms: Sequence[Feature]) -> Iterator[Feature]:
         operators = self.alphabet.operators
-        unary = [o for o in operators if o.arity == 1 and o.name not in _REDUNDANT]
+        unary = self._bending
         bent = [self.apply(operator, [atom]) for operator in unary for atom in atoms]
         bent = [feature for feature in bent if feature.is_usable]
         pairs = [pair for pair in self._pairs(atoms) if pair.is_usable]

@@ -20,6 +20,7 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.combination import Candidate, Combination
 from keras_symgrad.search.features import Feature, FeatureMaker
 from keras_symgrad.search.measure import TreeMeasure
+from keras_symgrad.search.polynomials import PolynomialSearch
 from keras_symgrad.search.spectral_fit import SpectralFit
 from keras_symgrad.search.structure import Structure, read_structure
 
@@ -92,8 +93,8 @@ class SpectralSearch:
     def stages(self) -> Iterator[list[Candidate]]:
         """One stage after the other, each when it is asked for.
 
-        A small dictionary over the variables; one over each level of coordinates; then large ones
-        over the variables and over everything.
+        A small dictionary over the variables; one over each level of coordinates; polynomials and
+        quotients in each; then large dictionaries over the variables and over everything.
 
         Yields:
             The stage's candidates.
@@ -104,6 +105,8 @@ class SpectralSearch:
         self.structure = read_structure(self.maker, self.field, self.variables, self.rows)
         for level in self.structure.levels[:0:-1]:
             yield self._stage([unit.feature for unit in level], *first)
+        for level in self.structure.levels[::-1]:
+            yield self._polynomial_stage([unit.feature for unit in level])
         variables = [unit.feature for unit in self.structure.levels[0]]
         yield self._stage(variables, self.terms, self.size)
         if self.structure.units:
@@ -134,11 +137,22 @@ class SpectralSearch:
         A beam that grows sums one by one looks at pairs first, and no two terms of
         x1**2 + 3*x1*x2 + 2*x2**2 look better together than many others.
         """
-        quadratics = self.maker.quadratics(atoms)
+        quadratics = self.maker.monomials(atoms, 2)
         for features in (quadratics, quadratics[len(atoms) :]):
             if len(features) > 1:
                 fit = SpectralFit(features, self.field.directions, self.rows)
                 yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
+
+    def _polynomial_stage(self, atoms: Sequence[Feature]) -> list[Candidate]:
+        search = PolynomialSearch(self.maker, self.field.directions, self.rows)
+        found = search.polynomials(atoms, self.terms + 1)
+        stage = [one for combination in found for one in self.candidates(combination)]
+        for tree in search.quotients(atoms):
+            loss = self.measure(tree)
+            if np.isfinite(loss):
+                stage.append(Candidate(None, tree, loss))
+        self.found += stage
+        return stage
 
     def _combinations(
         self, atoms: Sequence[Feature], terms: int, size: int

@@ -109,6 +109,13 @@ class SpectralFit:
                 scored[key] = min(float(value), scored.get(key, np.inf))
         return sorted(scored, key=lambda key: (scored[key], key))[:count]
 
+    def promise(self) -> float:
+        """The error of all features together, 1 - cos^2 with rows reweighted once."""
+        chosen = range(len(self.features))
+        rows = self._reweighted(self._weights(chosen, self.rows), chosen)
+        gradients = self._sum(self._weights(chosen, rows), chosen)
+        return 1 - float(self.rows @ (unit(gradients) * self.target).sum(axis=1) ** 2)
+
     def pruned(self, most: int) -> list[tuple[int, ...]]:
         """Nested sets: all features, and one less at a time, always the one of least weight.
 
@@ -175,7 +182,7 @@ class SpectralFit:
         across = across.reshape(len(chosen), -1)
         along = self.along[list(chosen)]
         a, p = across @ across.T, (along * rows) @ along.T
-        return _smallest_eigenvector(a, a + p)
+        return smallest_eigenvector(a, a + p)
 
     def _reweighted(self, weights: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
         gradients = self._sum(weights, chosen)
@@ -214,7 +221,8 @@ class SpectralFit:
 _RIDGE = 1e-9
 
 
-def _smallest_eigenvector(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def smallest_eigenvector(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The weights w with the smallest quotient (w a w) / (w b w) of two symmetric matrices."""
     from scipy.linalg import eigh
 
     ridge = _RIDGE * np.trace(b) * np.eye(len(a))

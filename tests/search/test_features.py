@@ -81,8 +81,10 @@ def test_a_tree_with_constants_is_a_feature_like_all_others(maker):
     )
 
 
-def test_quadratics_are_all_terms_of_a_quadratic_form(maker):
-    words = {str(f.tree) for f in maker.quadratics(maker.variables(POINTS)[:2])}
+def test_monomials_are_all_terms_of_a_polynomial(maker):
+    atoms = maker.variables(POINTS)[:2]
+    assert len(maker.monomials(atoms, 3)) == 2 + 3 + 4
+    words = {str(f.tree) for f in maker.monomials(atoms, 2)}
     assert words == {"x1", "x2", "square(x1)", "square(x2)", "mul(x1, x2)"}
 
 

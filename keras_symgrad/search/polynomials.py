@@ -1,0 +1,104 @@
+"""Polynomials, and quotients of them, in coordinates that are bent one by one.
+
+Each coordinate is taken as it is or under one function, such as exp(x1) and sqrt(x2). All monomials
+in the bent coordinates are fitted at once, which ranks the bendings without a search over terms;
+terms are then dropped one by one. Sums whose terms do nothing alone or in pairs are found this way,
+such as x1 + x2 + 2*sqrt(x1*x2)*cos(x3), and rational functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import numpy as np
+from deap import gp
+
+from keras_symgrad.search.combination import Combination, as_quotient
+from keras_symgrad.search.features import Feature, FeatureMaker
+from keras_symgrad.search.quotients import Quotient, QuotientFit
+from keras_symgrad.search.spectral_fit import SpectralFit
+
+# As many coordinates are bent all at once; of more, one at a time.
+MOST_BENT = 3
+# Of more coordinates than these not even quadratic forms are made: the words would be too many.
+MOST_COORDINATES = 6
+# Bendings whose terms are dropped one by one.
+FOLLOWED = 5
+# Words of one side of a quotient that is written.
+MOST_WORDS = 6
+
+
+class PolynomialSearch:
+    """Fits polynomials and quotients of them in bent coordinates.
+
+    Args:
+        maker: makes the words.
+        directions: unit gradients, `(rows, variables)`.
+        rows: weights of the rows, of sum 1.
+    """
+
+    def __init__(self, maker: FeatureMaker, directions: np.ndarray, rows: np.ndarray):
+        self.maker, self.directions, self.rows = maker, directions, rows
+
+    def polynomials(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination]:
+        """Sums of monomials, those of the most promising bendings.
+
+        Args:
+            atoms: the coordinates.
+            terms: largest number of terms in a sum.
+        """
+        degree = 3 if len(atoms) <= MOST_BENT else 2
+        fits = [self._fit(bent, degree) for bent in self._bendings(atoms)]
+        fits = sorted(filter(None, fits), key=lambda fit: fit.promise())
+        for fit in fits[:FOLLOWED]:
+            yield from filter(None, map(fit.solve, fit.pruned(terms)))
+
+    def quotients(self, atoms: Sequence[Feature]) -> Iterator[gp.PrimitiveTree]:
+        """Quotients of quadratic forms, those of the most promising bendings, as trees.
+
+        Args:
+            atoms: the coordinates.
+        """
+        if "div" not in self.maker.alphabet.primitives or len(atoms) > MOST_COORDINATES:
+            return
+        fits = []
+        for bent in self._bendings(atoms):
+            words = self.maker.monomials(bent, 2)
+            fits.append((words, QuotientFit(words, self.directions, self.rows)))
+        fits.sort(key=lambda pair: pair[1].promise())
+        plain = self.maker.monomials(atoms, 3 if len(atoms) <= MOST_BENT else 2)
+        fits.insert(0, (plain, QuotientFit(plain, self.directions, self.rows)))
+        for words, fit in fits[: FOLLOWED + 1]:
+            for quotient in fit.quotients(pairs=words is plain):
+                tree = self._written(words, fit, quotient)
+                if tree is not None:
+                    yield tree
+
+    def _bendings(self, atoms: Sequence[Feature]) -> Iterator[tuple[Feature, ...]]:
+        if len(atoms) <= MOST_BENT:
+            yield from product(*map(self.maker.bends, atoms))
+        elif len(atoms) <= MOST_COORDINATES:
+            yield tuple(atoms)
+            for k, atom in enumerate(atoms):
+                for bent in self.maker.bends(atom)[1:]:
+                    yield (*atoms[:k], bent, *atoms[k + 1 :])
+
+    def _fit(self, atoms: Sequence[Feature], degree: int) -> SpectralFit | None:
+        words = self.maker.monomials(atoms, degree)
+        return SpectralFit(words, self.directions, self.rows) if len(words) > 1 else None
+
+    def _written(
+        self, words: Sequence[Feature], fit: QuotientFit, quotient: Quotient
+    ) -> gp.PrimitiveTree | None:
+        sides = []
+        for weights in fit.weights(quotient):
+            chosen = np.flatnonzero(weights)
+            if len(chosen) > MOST_WORDS:
+                return None
+            smallest = np.abs(weights[chosen]).min()
+            # Word 0 is the constant 1, which has no nodes.
+            sides.append(
+                [(float(weights[k] / smallest), words[k - 1].nodes if k else ()) for k in chosen]
+            )
+        return as_quotient(*sides, self.maker.alphabet)
