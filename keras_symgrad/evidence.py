@@ -240,7 +240,7 @@ class Evidence:
         values = self.best(self._field.points)
         # Quartiles, because a quotient may have a few huge values.
         low, high = np.quantile(values[np.isfinite(values)], (0.25, 0.75))
-        near = 0.1 * float(high - low)
+        near = 0.25 * float(high - low)
         simple = [sympy.Integer(0), *simple_numbers(self.threshold)]
         return next((c for c in simple if abs(float(c) - self.threshold) <= near), self.threshold)
 
