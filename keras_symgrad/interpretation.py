@@ -31,7 +31,8 @@ class Interpretation:
         names: of the variables.
         front: Pareto front of formulas by complexity and loss on held-out rows.
         best: the front's best row, with simple constants where the loss does not notice.
-        phi: the monotone function that wraps it, value = phi(best).
+        phi: the monotone function that wraps it, value = phi(best); `None` for a gradient field
+            without values.
         rule: the decision rule; `None` for a neuron that decides nothing.
         cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
             held-out rows.
@@ -58,7 +59,7 @@ class Interpretation:
     names: tuple[str, ...]
     front: ParetoFront
     best: Formula
-    phi: MonotoneFit
+    phi: MonotoneFit | None
     rule: Rule | None
     cosine_error: float
     boundary_error: float | None
@@ -135,7 +136,8 @@ class Interpretation:
             "best": self.best.to_dict(),
             "front": [row.to_dict() for row in self.front],
             "rule": self.rule.to_dict() if self.rule else None,
-            "phi": {
+            "phi": self.phi
+            and {
                 "knots": self.phi.knots.tolist(),
                 "values": self.phi.values.tolist(),
                 "r2": self.phi.r2,

@@ -14,33 +14,31 @@ import keras
 import numpy as np
 
 from keras_symgrad.directions import direction_error
-from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.finishing import Finisher
+from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.reading import read, rule_of, split, threshold
-from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
+from keras_symgrad.search.genetic import GeneticSettings
+from keras_symgrad.search.portfolio import METHODS, PortfolioSearch, check_methods
 from keras_symgrad.search.progress import progress_bar
-from keras_symgrad.search.spectral import SpectralSearch
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.tables import check_names, read_points
 from keras_symgrad.uncertainty import constants
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 SEARCH_ROWS = 512
-# Sums of features need fewer.
-SPECTRAL_ROWS = 256
 
 
 def interpret(
-    model: keras.Model | Neuron | str | os.PathLike | Sequence,
-    x: Any,
+    model: keras.Model | Neuron | GradientField | str | os.PathLike | Sequence,
+    x: Any = None,
     *,
     layer: str | None = None,
     unit: int | tuple[int, int] | None = None,
@@ -56,6 +54,7 @@ def interpret(
     operators: str | OperatorSet | Sequence = "default",
     complexity: Complexity | Mapping[str, float] | None = None,
     max_complexity: float = 30,
+    methods: Sequence[str] = METHODS,
     signed: bool = False,
     time_limit: float | None = 60.0,
     stopping: Stopping | None = None,
@@ -73,11 +72,13 @@ def interpret(
     So g is searched for by matching unit gradients, and phi drops out. It is fitted afterwards.
 
     Args:
-        model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), or a
-            `Neuron`. A list of models that were trained apart on the same data is read as one:
-            their mean gradients, with the noise that their disagreement predicts.
+        model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), a
+            `Neuron`, or a `GradientField` that was read before or comes from elsewhere. A list
+            of models that were trained apart on the same data is read as one: their mean
+            gradients, with the noise that their disagreement predicts.
         x: points of shape `(rows, inputs)` from where the model was trained: an array, a
-            DataFrame, or the path of a `.csv` or `.npz` file. No labels are needed.
+            DataFrame, or the path of a `.csv` or `.npz` file. No labels are needed. Left out with
+            a `GradientField`.
         layer: name of a hidden layer; the output by default.
         unit: which unit of a layer of several; `(k, j)` for the difference of two.
         activation: whether to read a hidden unit after its activation.
@@ -93,6 +94,8 @@ def interpret(
         operators: preset, names or `Operator`s that formulas are made of.
         complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
         max_complexity: of formulas.
+        methods: ways to search: "dictionary" (sums of short features), "features" (evolved ones)
+            and "trees" (evolved formulas); all by default.
         signed: whether a formula must grow where the neuron grows.
         time_limit: seconds of search, or `None`.
         stopping: all limits of the search; replaces `time_limit`.
@@ -118,6 +121,12 @@ def interpret(
     Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
     """
     _check_numbers(rows, max_complexity, seed, workers)
+    if isinstance(model, GradientField) != (x is None):
+        raise ValueError(
+            "`interpret` takes a model or a `Neuron` with points `x`, or a `GradientField` alone: "
+            f"its points are in it. Received: model of type {type(model).__name__}, "
+            f"x={'None' if x is None else type(x).__name__}"
+        )
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     own = any(isinstance(one, Neuron) for one in models)
     if own and (layer, unit, activation, kind) != (None, None, False, None):
@@ -127,6 +136,7 @@ def interpret(
             f"Received: {layer=}, {unit=}, {activation=}, {kind=}"
         )
     stopping = stopping or Stopping(time_limit=time_limit)
+    methods = check_methods(methods)
     settings = GeneticSettings(max_complexity=max_complexity)
     operators = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
     if not isinstance(complexity, Complexity):
@@ -134,27 +144,31 @@ def interpret(
     complexity = complexity.over(operators)
     clock = _Clock()
 
+    neuron = shown = kept = None
     with clock.timed("gradients"):
-        points, found = read_points(x, columns)
-        names = found if names is None else check_names(names, points.shape[1])
-        neurons = [
-            one
-            if isinstance(one, Neuron)
-            else Neuron.of(one, layer, unit, activation, kind=kind, inputs=points.shape[1])
-            for one in models
-        ]
-        shown, kept = split(points, seed)
-        neuron, whole = read(
-            neurons,
-            shown,
-            names=names,
-            delta=delta,
-            rows=rows,
-            sampler=sampler,
-            draw=draw,
-            move=move,
-            seed=seed,
-        )
+        if isinstance(model, GradientField):
+            whole = model
+        else:
+            points, found = read_points(x, columns)
+            names = found if names is None else check_names(names, points.shape[1])
+            neurons = [
+                one
+                if isinstance(one, Neuron)
+                else Neuron.of(one, layer, unit, activation, kind=kind, inputs=points.shape[1])
+                for one in models
+            ]
+            shown, kept = split(points, seed)
+            neuron, whole = read(
+                neurons,
+                shown,
+                names=names,
+                delta=delta,
+                rows=rows,
+                sampler=sampler,
+                draw=draw,
+                move=move,
+                seed=seed,
+            )
         # A row without a gradient asks for nothing, but would lift the floor of every loss.
         steep = whole.directions.any(axis=1)
         flat, whole = int(np.sum(~steep)), whole.take(np.flatnonzero(steep))
@@ -166,35 +180,35 @@ def interpret(
             )
         train, held_out = whole.split(seed=seed)
 
+    names = whole.names
     alphabet = Alphabet(operators, names)
     sample = train.subset(SEARCH_ROWS, seed)
-    with Engine(
-        operators,
-        sample.points,
-        sample.directions,
-        sample.weights,
-        scales=sample.scales,
+    search = PortfolioSearch(
+        alphabet,
+        sample,
+        complexity,
+        settings,
+        methods=methods,
         signed=signed,
+        seed=seed,
         workers=workers,
-    ) as engine:
-        with clock.timed("compilation"):
-            engine.compile()
-        with clock.timed("search"), progress_bar(stopping, shown=verbose) as on_generation:
-            guesses = SpectralSearch(alphabet, sample.subset(SPECTRAL_ROWS, seed)).run()
-            search = GeneticSearch(engine, alphabet, complexity, settings, guesses, seed)
-            archive = search.run(stopping, on_generation)
+    )
+    with clock.timed("search"), progress_bar(stopping, shown=verbose) as on_generation:
+        archive = search.run(stopping, on_generation)
 
     with clock.timed("finishing"):
         finisher = Finisher(alphabet, complexity, train, held_out, signed=signed)
         front = finisher.front(archive)
         best = finisher.with_simple_constants(front.best)
-        phi = MonotoneFit.through(best(whole.points), whole.values)
+        phi = None
+        if whole.values is not None:
+            phi = MonotoneFit.through(best(whole.points), whole.values)
         error = direction_error(
             gradient(best.expression, names, held_out.points) * held_out.scales,
             held_out.directions,
         )
         rule = None
-        if neuron.is_classifier:
+        if neuron is not None and neuron.is_classifier:
             rule = rule_of(neuron, best, phi, kept, shown, sampler, draw, seed)
         evidence = Evidence(
             best,
@@ -209,8 +223,8 @@ def interpret(
         alternatives = evidence.alternatives(row for row in front if row is not front.best)
 
     return Interpretation(
-        neuron=neuron.name,
-        names=tuple(names),
+        neuron="gradient field" if neuron is None else neuron.name,
+        names=names,
         front=front,
         best=best,
         phi=phi,

@@ -294,7 +294,7 @@ def test_bad_input_is_one_clear_error_before_the_search(make, x, options, explan
     def searched(*_, **__):
         raise AssertionError("the search was started")
 
-    monkeypatch.setattr("keras_symgrad.interpreting.Engine", searched)
+    monkeypatch.setattr("keras_symgrad.interpreting.PortfolioSearch", searched)
     with pytest.raises((ValueError, FileNotFoundError), match=explanation):
         read(make(4, 1), x, **options)
 

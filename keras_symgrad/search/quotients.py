@@ -72,7 +72,7 @@ class QuotientFit:
     def promise(self) -> float:
         """The least error with a denominator of one word: enough to compare sets of words."""
         every = np.ones(len(self.scale), bool)
-        return min(self._other(word, every)[1] for word in np.eye(len(self.scale)))
+        return min(self._other(word, every, 1)[1] for word in np.eye(len(self.scale)))
 
     def quotients(self, pairs: bool = False) -> Iterator[Quotient]:
         """The best quotients of all words, and sparser and sparser ones of fewer words.
@@ -88,7 +88,7 @@ class QuotientFit:
             for i, j in combinations(range(len(single)), 2):
                 starts += [single[i] + single[j], single[i] - single[j]]
         starts = [start / np.linalg.norm(start) for start in starts]
-        starts.sort(key=lambda start: self._other(start, every)[1])
+        starts.sort(key=lambda start: self._other(start, every, 1)[1])
         for start in starts[:FOLLOWED]:
             quotient = self._settled(start, every, every, ROUNDS)
             if np.isfinite(quotient.error):
@@ -114,7 +114,9 @@ class QuotientFit:
             error = now
         return Quotient(over, under, error)
 
-    def _other(self, fixed: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, float]:
+    def _other(
+        self, fixed: np.ndarray, allowed: np.ndarray, reweighted: int = 3
+    ) -> tuple[np.ndarray, float]:
         """The sum that goes best with a fixed one, and the error of the two."""
         value, slope = fixed @ self.values, np.einsum("k,krv->rv", fixed, self.gradients)
         # A multiple of the fixed sum adds a constant to the quotient and nothing to its gradient:
@@ -134,7 +136,7 @@ class QuotientFit:
         size = np.sqrt(np.einsum("krv,r->k", gradients**2, rows)) + 1e-300
         along, across = along / size[:, None], across / size[:, None, None]
         gradients = gradients / size[:, None, None]
-        for _ in range(3):
+        for _ in range(reweighted):
             flat = (across * np.sqrt(rows)[:, None]).reshape(len(chosen), -1)
             a, p = flat @ flat.T, (along * rows) @ along.T
             if not 1e-200 < np.trace(a + p) < np.inf:
