@@ -215,7 +215,13 @@ class _Writer:
             return self.negated(self.nodes(rest))
         above, below = sympy.fraction(rest)
         parts = [self.nodes(part) for part in above.as_ordered_factors() if part != 1]
-        divisors = [self.nodes(part) for part in below.as_ordered_factors() if part != 1]
+        divisors = []
+        for part in below.as_ordered_factors():
+            try:
+                divisors += [self.nodes(part)] if part != 1 else []
+            except _Unwritable:
+                # A bell is exp(-a**2), and no operator need be exp(a**2).
+                parts.append(self.nodes(1 / part))
         if isinstance(factor, sympy.Rational) and factor.p == 1 < factor.q and parts:
             divisors.insert(0, (float(factor.q),))  # x/3 keeps what 0.333 x would round
         elif factor != 1:

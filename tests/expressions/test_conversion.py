@@ -127,3 +127,9 @@ def test_a_conversion_does_not_make_simple_trees_longer(random_trees):
         for tree in trees
     )
     assert longer <= 3
+
+
+def test_a_factor_beside_a_users_own_exponential_is_written():
+    bell = Operator("bell", lambda a: sympy.exp(-(a**2)))
+    found = written(sympy.exp(-(x1**2)) + 2 * sympy.exp(-(x2**2)), ["add", "mul", bell])
+    assert found == "add(mul(2.0, bell(x2)), bell(x1))"
