@@ -96,7 +96,8 @@ class PolynomialSearch:
             chosen = np.flatnonzero(weights)
             if len(chosen) > MOST_WORDS:
                 return None
-            smallest = np.abs(weights[chosen]).min()
+            # Most weights positive, and the smallest of size 1.
+            smallest = np.abs(weights[chosen]).min() * (1 if weights.sum() >= 0 else -1)
             # Word 0 is the constant 1, which has no nodes.
             sides.append(
                 [(float(weights[k] / smallest), words[k - 1].nodes if k else ()) for k in chosen]

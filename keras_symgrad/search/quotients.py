@@ -34,6 +34,10 @@ NEGLIGIBLE = 1e-3
 MOST_ALIKE = 0.9
 # Starts that are followed to the end, of those that look best after the first eigenproblem.
 FOLLOWED = 4
+# Those that end with so many times the error of the best are given up.
+MUCH_WORSE = 10.0
+# Words of both sides that are dropped one by one.
+MOST_WRITTEN = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +93,10 @@ class QuotientFit:
                 starts += [single[i] + single[j], single[i] - single[j]]
         starts = [start / np.linalg.norm(start) for start in starts]
         starts.sort(key=lambda start: self._other(start, every, 1)[1])
-        for start in starts[:FOLLOWED]:
-            quotient = self._settled(start, every, every, ROUNDS)
-            if np.isfinite(quotient.error):
+        settled = [self._settled(start, every, every, ROUNDS) for start in starts[:FOLLOWED]]
+        least = min(quotient.error for quotient in settled)
+        for quotient in settled:
+            if quotient.error <= MUCH_WORSE * least + 1e-12:
                 yield from self._pruned(self._sparsest(quotient))
 
     def weights(self, quotient: Quotient) -> tuple[np.ndarray, np.ndarray]:
@@ -174,15 +179,16 @@ class QuotientFit:
         yield quotient
         over, under = quotient.over, quotient.under
         while (over != 0).sum() + (under != 0).sum() > 2:
+            keep = np.concatenate([over != 0, under != 0])
             sides = [np.abs(side) / np.abs(side).max() for side in (over, under)]
             shares = np.concatenate([np.where(s > 0, s, np.inf) for s in sides])
             # No side may become empty.
             for offset, side in ((0, over), (len(over), under)):
                 if (side != 0).sum() == 1:
                     shares[offset : offset + len(over)] = np.inf
-            drop = np.flatnonzero(shares < NEGLIGIBLE)
-            drop = drop if len(drop) else np.array([np.argmin(shares)])
-            keep = np.concatenate([over != 0, under != 0])
+            # Of many words several at a time.
+            count = max(1, int(keep.sum() - MOST_WRITTEN) // 3, (shares < NEGLIGIBLE).sum())
+            drop = np.argsort(shares)[:count]
             keep[drop] = False
             allowed = keep[: len(over)], keep[len(over) :]
             if not all(side.any() for side in allowed):

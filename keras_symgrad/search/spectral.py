@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 from deap import gp
 
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions.trees import Alphabet, Constant
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.combination import Candidate, Combination
 from keras_symgrad.search.features import Feature, FeatureMaker
@@ -148,11 +148,16 @@ class SpectralSearch:
         found = search.polynomials(atoms, self.terms + 1)
         stage = [one for combination in found for one in self.candidates(combination)]
         for tree in search.quotients(atoms):
-            loss = self.measure(tree)
+            # Of a quotient and its negative one grows where the neuron does.
+            ways = [tree, self._negative(tree)] if self.signed else [tree]
+            loss, tree = min(((self.measure(way), way) for way in ways), key=lambda pair: pair[0])
             if np.isfinite(loss):
                 stage.append(Candidate(None, tree, loss))
         self.found += stage
         return stage
+
+    def _negative(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree:
+        return gp.PrimitiveTree([self.alphabet.primitives["mul"], Constant(-1.0), *tree])
 
     def _combinations(
         self, atoms: Sequence[Feature], terms: int, size: int
