@@ -14,7 +14,7 @@ from keras_symgrad.expressions.numeric import numpy_function
 from keras_symgrad.expressions.text import to_latex, to_pretty, to_text
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.operators import OperatorSet
-from keras_symgrad.search.selection import choose
+from keras_symgrad.search.selection import POOR_FIT, choose
 
 if TYPE_CHECKING:
     from keras_symgrad.layers import SymbolicLayer
@@ -125,7 +125,9 @@ class ParetoFront(Sequence):
     def best(self) -> Formula:
         """The row after the last steep drop of log-loss; see `search.selection.choose`."""
         rows = [row.complexity for row in self], [row.loss for row in self]
-        return self[choose(*rows, self.floor)]
+        # The loss is a mean over the variables: 2 (1 - cos) / variables for unit vectors.
+        poor = 2 * POOR_FIT / len(self[0].names)
+        return self[choose(*rows, self.floor, poor)]
 
     def __str__(self) -> str:
         best = self.best

@@ -90,15 +90,32 @@ def constants(
     return tuple(Constant(float(v), float(e), s) for v, e, s in zip(best, errors, simple))
 
 
-def _released(expression: sympy.Expr, shown: dict[float, sympy.Expr]) -> sympy.Expr:
-    """The expression with floats for its numbers; `shown` receives those that were simple."""
+# Stands in a sum for the term that was taken out of it.
+_REST = sympy.Dummy("rest", real=True)
+
+
+def _released(
+    expression: sympy.Expr, shown: dict[float, sympy.Expr], scaled: bool = True
+) -> sympy.Expr:
+    """The expression with floats for its numbers; `shown` receives those that were simple.
+
+    Where a factor around a sum does not change the concept (`scaled`), the sum keeps its smallest
+    coefficient: all of them together have no values of their own.
+    """
     if not expression.free_symbols or expression.is_Symbol:
         return expression
     if expression.is_Pow and expression.exp.is_number:
-        return sympy.Pow(_released(expression.base, shown), expression.exp)
+        return sympy.Pow(_released(expression.base, shown, scaled), expression.exp)
     if not (expression.is_Add or expression.is_Mul):
-        return expression.func(*(_released(part, shown) for part in expression.args))
-    parts = [_released(part, shown) for part in expression.args if not part.is_number]
+        return expression.func(*(_released(part, shown, False) for part in expression.args))
+    if expression.is_Add and scaled:
+        terms = [term for term in expression.args if term.free_symbols]
+        split = [term.as_independent(*term.free_symbols, as_Add=False) for term in terms]
+        kept = min(range(len(terms)), key=lambda k: abs(float(split[k][0])))
+        coefficient, rest = split[kept]
+        others = _released(sympy.Add(expression - terms[kept], _REST), shown, False) - _REST
+        return coefficient * _released(rest, shown, False) + others
+    parts = [_released(part, shown, scaled) for part in expression.args if not part.is_number]
     number = expression.func(*(part for part in expression.args if part.is_number))
     # A factor of -1 is a sign.
     if number != expression.func.identity and not (expression.is_Mul and number == -1):

@@ -10,20 +10,30 @@ import numpy as np
 # The truth is reached by a drop of a nat or more a unit; what follows it fits the network's own
 # errors at a tenth of a nat a unit.
 NATS_PER_UNIT = 0.4
+# As long as a formula misses by more than this (1 - |cos|), something that is no error of a network
+# is still unexplained, and a longer formula need not gain as much.
+POOR_FIT = 5e-3
+NATS_PER_UNIT_OF_POOR_FIT = 0.1
 # Losses below this are rounding errors and count as equal.
 SMALLEST_LOSS = 1e-10
 
 
 def scores(
-    complexities: Sequence[float], losses: Sequence[float], floor: float = SMALLEST_LOSS
+    complexities: Sequence[float],
+    losses: Sequence[float],
+    floor: float = SMALLEST_LOSS,
+    nats: float = NATS_PER_UNIT,
 ) -> np.ndarray:
     """Log-loss plus the price of complexity; the lowest score is the choice."""
     losses = np.maximum(np.asarray(losses, float), max(floor, SMALLEST_LOSS))
-    return np.log(losses) + NATS_PER_UNIT * np.asarray(complexities, float)
+    return np.log(losses) + nats * np.asarray(complexities, float)
 
 
 def choose(
-    complexities: Sequence[float], losses: Sequence[float], floor: float = SMALLEST_LOSS
+    complexities: Sequence[float],
+    losses: Sequence[float],
+    floor: float = SMALLEST_LOSS,
+    poor: float = np.inf,
 ) -> int:
     """Number of the row after the last steep drop of log-loss.
 
@@ -33,11 +43,15 @@ def choose(
 
         argmin of log(loss) + 0.4 complexity
 
+    Where the row so chosen fits poorly, 0.1 a unit is enough: noise that stands in the way of a
+    true formula stands in the way of longer ones too, but a formula that is too simple does not.
+
     Args:
         complexities: of the rows.
         losses: of the rows.
         floor: losses below it are noise and count as equal, so that the simplest of these rows
             is the best of them.
+        poor: losses above it are those of a poor fit.
 
     Returns:
         An index.
@@ -59,4 +73,7 @@ def choose(
     """
     if len(losses) == 0:
         raise ValueError("There is no row to choose from.")
-    return int(np.argmin(scores(complexities, losses, floor)))
+    choice = int(np.argmin(scores(complexities, losses, floor)))
+    if losses[choice] > poor:
+        choice = int(np.argmin(scores(complexities, losses, floor, NATS_PER_UNIT_OF_POOR_FIT)))
+    return choice

@@ -26,6 +26,10 @@ from keras_symgrad.search.structure import Structure, read_structure
 
 # The first look takes a dictionary and sums as small as these.
 FIRST_DICTIONARY, FIRST_TERMS = 120, 3
+# The first features of a dictionary, which are all fitted at once and left out one by one.
+SIMPLE = 30
+# Sets of each size whose features are exchanged one by one.
+EXCHANGED = 4
 
 
 class SpectralSearch:
@@ -162,17 +166,18 @@ class SpectralSearch:
     def _combinations(
         self, atoms: Sequence[Feature], terms: int, size: int
     ) -> Iterator[Combination]:
-        fit = SpectralFit(self.maker.dictionary(atoms, size), self.field.directions, self.rows)
+        features = self.maker.dictionary(atoms, size)
+        simple = SpectralFit(features[:SIMPLE], self.field.directions, self.rows)
+        yield from filter(None, map(simple.solve, simple.pruned(terms + 2)))
+        fit = SpectralFit(features, self.field.directions, self.rows)
         singles = fit.singles(3 * self.beam)
         sets = [*fit.grown(singles, self.beam), *fit.pairs(2 * self.beam)]
         chosen = [*singles[: self.beam], *dict.fromkeys(sets)]
         for _ in range(2, terms):
             sets = fit.grown(sets, self.beam)
+            sets = list(dict.fromkeys([*fit.exchanged(sets[:EXCHANGED], self.beam), *sets]))
             chosen += sets
-        for features in chosen:
-            combination = fit.solve(features)
-            if combination is not None:
-                yield combination
+        yield from filter(None, map(fit.solve, chosen))
 
     def _relevant(self) -> list[int]:
         """The variables that turn the gradient most; the small dictionary has room for few."""

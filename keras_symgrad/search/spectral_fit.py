@@ -109,6 +109,18 @@ class SpectralFit:
                 scored[key] = min(float(value), scored.get(key, np.inf))
         return sorted(scored, key=lambda key: (scored[key], key))[:count]
 
+    def exchanged(self, sets: Sequence[tuple[int, ...]], count: int) -> list[tuple[int, ...]]:
+        """The best sets with one feature replaced, which a beam that only adds may have missed.
+
+        Args:
+            sets: features by their number in the dictionary.
+            count: how many to return.
+        """
+        fewer = {
+            tuple(k for k in chosen if k != left_out) for chosen in sets for left_out in chosen
+        }
+        return self.grown(sorted(fewer), count)
+
     def promise(self) -> float:
         """The error of all features together, 1 - cos^2 with rows reweighted once."""
         chosen = range(len(self.features))
@@ -117,7 +129,15 @@ class SpectralFit:
         return 1 - float(self.rows @ (unit(gradients) * self.target).sum(axis=1) ** 2)
 
     def pruned(self, most: int) -> list[tuple[int, ...]]:
-        """Nested sets: all features, and one less at a time, always the one of least weight.
+        """Nested sets: all features, and one less at a time, always the one that is missed least.
+
+        With the eigenvectors v_j and eigenvalues l_j of the pencil, leaving out feature k raises
+        the smallest eigenvalue, to first order, by
+
+            v_1k^2 / sum_{j > 1} v_jk^2 / (l_j - l_1)
+
+        which tells features that others can stand in for from those that count, where weights
+        alone do not.
 
         Args:
             most: features in the largest set returned.
@@ -128,12 +148,13 @@ class SpectralFit:
         chosen, sets = list(range(len(self.features))), []
         rows = self.rows
         while len(chosen) > 1:
-            weights = self._weights(chosen, rows)
-            rows = self._reweighted(weights, chosen)
+            values, vectors = _eigenpairs(*self._pencil(chosen, rows))
+            rows = self._reweighted(vectors[:, 0], chosen)
             if len(chosen) <= most:
                 sets.append(tuple(chosen))
-            # Features have gradients of one size: weights compare.
-            chosen.pop(int(np.argmin(np.abs(weights))))
+            gaps = values[1:] - values[0] + 1e-300
+            missed = vectors[:, 0] ** 2 / ((vectors[:, 1:] ** 2 / gaps).sum(axis=1) + 1e-300)
+            chosen.pop(int(np.argmin(missed)))
         return sets
 
     def solve(self, chosen: Sequence[int]) -> Combination | None:
@@ -178,11 +199,14 @@ class SpectralFit:
         return np.einsum("k,krv->rv", weights, self.gradients[list(chosen)])
 
     def _weights(self, chosen: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        return smallest_eigenvector(*self._pencil(chosen, rows))
+
+    def _pencil(self, chosen: Sequence[int], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         across = self.across[list(chosen)] * np.sqrt(rows)[None, :, None]
         across = across.reshape(len(chosen), -1)
         along = self.along[list(chosen)]
         a, p = across @ across.T, (along * rows) @ along.T
-        return smallest_eigenvector(a, a + p)
+        return a, a + p
 
     def _reweighted(self, weights: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
         gradients = self._sum(weights, chosen)
@@ -227,9 +251,15 @@ def smallest_eigenvector(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     By Cholesky factors in NumPy: half the time of `scipy.linalg.eigh` on matrices as small as
     these, of which a search solves tens of thousands.
     """
+    return _eigenpairs(a, b)[1][:, 0]
+
+
+def _eigenpairs(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending eigenvalues, and eigenvectors as columns."""
     ridge = _RIDGE * np.trace(b) * np.eye(len(a))
     factor = np.linalg.inv(np.linalg.cholesky(b + ridge))
-    return factor.T @ np.linalg.eigh(factor @ (a + ridge) @ factor.T)[1][:, 0]
+    values, vectors = np.linalg.eigh(factor @ (a + ridge) @ factor.T)
+    return values, factor.T @ vectors
 
 
 def _smallest_eigenvalue_of_pairs(

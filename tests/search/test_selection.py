@@ -64,3 +64,14 @@ def test_losses_below_the_noise_are_equal_and_the_simplest_of_them_is_chosen():
     # At 5e-6 the last step is worth ln 2, less than its two units cost.
     for floor, chosen in ((1e-8, 3), (5e-6, 2), (2e-5, 2), (2e-3, 1), (0.5, 0)):
         assert choose(complexities, losses, floor) == chosen
+
+
+def test_a_poor_fit_is_left_for_a_longer_formula_that_explains_ten_times_as_much():
+    complexities, losses = [7, 11, 18, 22], [1.0e-2, 9.5e-3, 1.2e-3, 1.0e-3]
+    assert choose(complexities, losses) == 0
+    assert choose(complexities, losses, poor=3e-3) == 2
+
+
+def test_noise_that_no_formula_explains_is_no_reason_for_a_longer_one():
+    complexities, losses = [3, 8, 15, 20, 28], [2e-1, 3.0e-2, 2.7e-2, 2.5e-2, 2.3e-2]
+    assert choose(complexities, losses, poor=3e-3) == 1
