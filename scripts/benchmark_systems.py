@@ -49,7 +49,7 @@ import numpy as np
 import sympy
 from rich.console import Console
 from rich.table import Table
-from training import ROWS, train
+from training import ROWS, load_or_train
 
 import keras_symgrad
 from keras_symgrad.directions import direction_error
@@ -253,20 +253,6 @@ def measure(task: Task, method: str) -> dict:
     return {**row, **verdict, **answer, "seconds": round(seconds, 2)}
 
 
-def network(
-    system: System | JointSystem, activation: str, seed: int, folder: Path | None
-) -> keras.Model:
-    """A freshly trained network, or the same one as last time from the folder."""
-    path = folder / f"{system.id}-{activation}-{seed}.keras" if folder else None
-    if path and path.exists():
-        return keras.models.load_model(path)
-    model = train(system, activation, seed=seed)
-    if path:
-        folder.mkdir(parents=True, exist_ok=True)
-        model.save(path)
-    return model
-
-
 def table_of(rows: Iterable[dict]) -> Table:
     """One line for each system, activation, delta and method."""
     table = Table(
@@ -332,7 +318,7 @@ def main() -> int:
         options.activations or usual["activations"],
         range(options.seed, options.seed + seeds),
     ):
-        model = network(EVERY[name], activation, seed, options.networks)
+        model = load_or_train(EVERY[name], activation, seed, options.networks)
         for method in options.methods:
             for delta in deltas if method == "gradients" else deltas[:1]:
                 row = measure(Task(EVERY[name], seed, activation, delta, model), method)

@@ -5,6 +5,8 @@ Three layers of 64 and a sigmoid, trained on a system's noisy labels with Adam a
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 
@@ -59,3 +61,17 @@ def train(
     bare = network(system, activation)
     bare.set_weights(model.get_weights())
     return bare
+
+
+def load_or_train(
+    system: System | JointSystem, activation: str, seed: int, folder: Path | None
+) -> keras.Model:
+    """A freshly trained network, or the same one as last time from the folder."""
+    path = folder / f"{system.id}-{activation}-{seed}.keras" if folder else None
+    if path and path.exists():
+        return keras.models.load_model(path)
+    model = train(system, activation, seed=seed)
+    if path:
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save(path)
+    return model

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import sympy
 
@@ -38,17 +40,30 @@ def shortest(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity)
     """
     ways = [expression]
     if expression.count_ops() <= MOST_OPERATIONS:
-        ways += [
-            sympy.expand(expression),
-            sympy.powsimp(expression),
-            sympy.factor_terms(expression),
-        ]
-        if not expression.has(sympy.Float):
-            ways += [sympy.factor(expression), sympy.cancel(expression)]
+        ways = [way for base in _bases(expression) for way in _ways(base)]
     ways = [canonical(way, alphabet.operators) for way in ways]
     return min(
         ways, key=lambda way: (weight(way, alphabet, complexity), sympy.default_sort_key(way))
     )
+
+
+def _bases(expression: sympy.Expr) -> Iterator[sympy.Expr]:
+    """The expression, and for a sum of logarithms the product that it is the logarithm of."""
+    yield expression
+    if expression.is_Add and expression.has(sympy.log):
+        joined = sympy.logcombine(expression, force=True)
+        if isinstance(joined, sympy.log):
+            yield joined.args[0]
+
+
+def _ways(expression: sympy.Expr) -> Iterator[sympy.Expr]:
+    yield expression
+    yield sympy.expand(expression)
+    yield sympy.powsimp(expression)
+    yield sympy.factor_terms(expression)
+    if not expression.has(sympy.Float):
+        yield sympy.factor(expression)
+        yield sympy.cancel(expression)
 
 
 def weight(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity) -> float:

@@ -100,7 +100,7 @@ class PortfolioSearch:
         self._settling = Settling()
         self._start = 0.0
         self._measure = TreeMeasure(FeatureMaker(alphabet), field, signed=signed)
-        self._rounded: set[int] = set()
+        self._rounded: set[tuple[float, float]] = set()
         self._fingerprint = Fingerprint(alphabet.operators, signed=signed)
 
     def run(
@@ -154,12 +154,16 @@ class PortfolioSearch:
             signed=self.signed,
         )
         if "dictionary" in self.methods:
-            for stage in spectral.stages():
+            for stage in spectral.quick_stages():
                 self._keep(stage)
                 yield self._now(0)
-                # Where the first stage finds a perfect match, nothing is compiled.
+            # Where the quick stages find a perfect match, nothing is compiled.
+            if self.methods != ("dictionary",):
                 compilation.start()
             self.structure = spectral.structure
+            for stage in spectral.thorough_stages():
+                self._keep(stage)
+                yield self._now(0)
             self._shorten(spectral.found)
             yield self._now(0)
         if self.methods == ("dictionary",):
@@ -233,8 +237,8 @@ class PortfolioSearch:
     def _now(self, generation: int) -> Progress:
         """The progress, after new formulas of the front were tried with whole numbers."""
         for individual in self.archive.front():
-            if id(individual.tree) not in self._rounded:
-                self._rounded.add(id(individual.tree))
+            if (key := (individual.complexity, individual.loss)) not in self._rounded:
+                self._rounded.add(key)
                 for tree in rounded_variants(individual.tree):
                     self._add(tree, self._measure(tree))
         seconds = time.perf_counter() - self._start

@@ -57,7 +57,7 @@ class SpectralSearch:
     >>> field = GradientField.from_gradients(x, gradients, names=["a", "b", "c", "d"])
     >>> alphabet = Alphabet(OperatorSet("arithmetic, square"), field.names)
     >>> str(SpectralSearch(alphabet, field).run()[0])
-    'div(mul(a, b), add(c, square(d)))'
+    'div(add(c, square(d)), mul(a, b))'
     """
 
     def __init__(
@@ -95,20 +95,27 @@ class SpectralSearch:
         return [candidate.tree for candidate in ordered]
 
     def stages(self) -> Iterator[list[Candidate]]:
-        """One stage after the other, each when it is asked for.
-
-        A small dictionary over the variables; one over each level of coordinates; polynomials and
-        quotients in each; then large dictionaries over the variables and over everything.
+        """One stage after the other, each when it is asked for: the quick ones, then the others.
 
         Yields:
             The stage's candidates.
         """
-        relevant = self._relevant()
+        yield from self.quick_stages()
+        yield from self.thorough_stages()
+
+    def quick_stages(self) -> Iterator[list[Candidate]]:
+        """A small dictionary over the variables, and one over each level of coordinates."""
         first = min(FIRST_TERMS, self.terms), min(FIRST_DICTIONARY, self.size)
-        yield self._stage([self.variables[k] for k in relevant], *first)
+        yield self._stage([self.variables[k] for k in self._relevant()], *first)
         self.structure = read_structure(self.maker, self.field, self.variables, self.rows)
         for level in self.structure.levels[:0:-1]:
             yield self._stage([unit.feature for unit in level], *first)
+
+    def thorough_stages(self) -> Iterator[list[Candidate]]:
+        """Polynomials and quotients in all coordinates, and large dictionaries.
+
+        They take some seconds with many variables, and `quick_stages` must have come before.
+        """
         for level in self.structure.levels[::-1]:
             yield self._polynomial_stage([unit.feature for unit in level])
         variables = [unit.feature for unit in self.structure.levels[0]]

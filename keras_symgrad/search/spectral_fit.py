@@ -178,7 +178,8 @@ class SpectralFit:
         if not counts.all():
             return self.solve([k for k, kept in zip(chosen, counts) if kept])
         weights = weights / self.scale[chosen]
-        weights = weights / np.abs(weights).min()
+        # Most weights positive, and the smallest of size 1.
+        weights = weights / np.abs(weights).min() * (1 if weights.sum() >= 0 else -1)
         loss = self._loss(weights, chosen)
         plain = np.where(np.abs(np.abs(weights) - 1) < NEARLY_ONE, np.sign(weights), weights)
         plain_loss = self._loss(plain, chosen)

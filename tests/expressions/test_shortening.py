@@ -35,6 +35,12 @@ def test_the_concept_stays_and_is_never_longer(expression):
     assert weight(short, ALPHABET, Complexity()) <= weight(expression, ALPHABET, Complexity())
 
 
+def test_a_sum_of_logarithms_becomes_the_product_that_it_is_the_logarithm_of():
+    found = shortest(sympy.log(x1 * x2 / x3) - sympy.log(x1 + x2 / x3), ALPHABET, Complexity())
+    assert not found.has(sympy.log)
+    assert weight(found, ALPHABET, Complexity()) <= 9
+
+
 def test_what_the_operators_cannot_write_weighs_infinitely():
     assert weight(sympy.tanh(x1), Alphabet(OperatorSet("add"), ["x1"]), Complexity()) == np.inf
 
