@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from keras_symgrad.phi import MonotoneFit
     from keras_symgrad.rule import Rule
     from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
+    from keras_symgrad.search.portfolio import PortfolioSearch
     from keras_symgrad.search.spectral import SpectralSearch
     from keras_symgrad.search.stopping import Stopping
 
@@ -40,6 +41,7 @@ __all__ = [
     "Operator",
     "OperatorSet",
     "ParetoFront",
+    "PortfolioSearch",
     "Rule",
     "SpectralSearch",
     "Stopping",
@@ -61,6 +63,7 @@ _ROOMS = {
     "Operator": "operators",
     "OperatorSet": "operators",
     "ParetoFront": "formula",
+    "PortfolioSearch": "search.portfolio",
     "Rule": "rule",
     "SpectralSearch": "search.spectral",
     "Stopping": "search.stopping",

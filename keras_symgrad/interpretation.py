@@ -16,6 +16,7 @@ from keras_symgrad.evidence import SAME_CLASS, Alternative
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.rule import Rule
+from keras_symgrad.search.structure import Group
 from keras_symgrad.uncertainty import Constant
 
 # How much longer than the best formula another one may be to be shown beside it.
@@ -46,6 +47,9 @@ class Interpretation:
         noise_floor: losses below it are not told apart, by held-out rows of one network or by the
             disagreement of several.
         constants: of `best`, each with its fitted value, the 95 % interval and what it is shown as.
+        ignored: variables that hardly turn the neuron's gradient.
+        groups: variables that enter only through one function of theirs, as the gradients show
+            before any search, each with its evidence.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
             `flat` ones had no gradient.
         evaluations: candidates that the search evaluated.
@@ -68,6 +72,8 @@ class Interpretation:
     alternatives: tuple[Alternative, ...]
     noise_floor: float
     constants: tuple[Constant, ...]
+    ignored: tuple[str, ...]
+    groups: tuple[Group, ...]
     rows: dict[str, int]
     evaluations: int
     stopped: str
@@ -99,6 +105,10 @@ class Interpretation:
         yield "matches", f"{self.matches} ({self._reason})"
         if self.constants and self.matches != "nothing":
             yield "constants", ", ".join(map(str, self.constants))
+        if self.ignored:
+            yield "ignored", ", ".join(self.ignored)
+        if self.groups:
+            yield "enter only as", ", ".join(map(str, self.groups))
         # What is much longer fits the network's errors, and its reader does not want it.
         longest = READABLE * self.best.complexity
         others = [
@@ -149,6 +159,8 @@ class Interpretation:
             "alternatives": [other.to_dict() for other in self.alternatives],
             "noise_floor": self.noise_floor,
             "constants": [constant.to_dict() for constant in self.constants],
+            "ignored": list(self.ignored),
+            "groups": [group.to_dict() for group in self.groups],
             "rows": self.rows,
             "evaluations": self.evaluations,
             "stopped": self.stopped,

@@ -236,6 +236,8 @@ def interpret(
         alternatives=alternatives,
         noise_floor=front.floor,
         constants=fitted,
+        ignored=tuple(names[k] for k in search.structure.ignored),
+        groups=search.structure.groups(alphabet),
         rows={
             "search": sample.rows,
             "train": train.rows,

@@ -16,6 +16,7 @@ import keras_symgrad
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.text import from_text
+from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
@@ -141,6 +142,16 @@ def test_the_same_seed_gives_the_same_result(ellipse, network, points):
     assert json.dumps(first) == json.dumps(again)
 
 
+def test_a_field_of_gradients_is_searched_without_a_model(points):
+    field = GradientField.from_gradients(points, points * [2, 6], names=["a", "b"])
+    result = read(field, None)
+    assert result.best.to_text() == "a**2 + 3*b**2"
+    assert (result.rule, result.phi) == (None, None)
+    assert result.to_dict()["phi"] is None
+    with pytest.raises(ValueError, match="its points are in it"):
+        read(field, points)
+
+
 @pytest.mark.parametrize("target", ["missing/result.json", "file/result.json", "folder"])
 def test_a_place_that_cannot_be_written_is_one_error_and_nothing_is_left(target, ellipse, tmp_path):
     (tmp_path / "file").write_text("")
@@ -162,6 +173,11 @@ def test_sine_of_a_sum_is_read_off_its_network(models):
     assert result.names == ("x1", "x2", "x3")
     assert judge(result.best.expression, SYSTEMS["B"]).kind == "concept"
     assert result.rule.agreement > 0.99
+    # What the gradients show before any search.
+    (group,) = result.groups
+    assert group.variables == ("x2", "x3")
+    assert group.error < 1e-3
+    assert "enter only as: x2 + x3" in str(result)
 
 
 def test_a_decreasing_transformation_carries_the_same_concept(ellipse, network, points):
@@ -225,6 +241,8 @@ def test_columns_that_are_constant_or_ignored_stay_out_of_the_formula(points):
     constant = np.insert(points, 1, 7.0, axis=1)
     result = read(ring, constant)
     assert result.best.to_text() == "x1**2 + x3**2"
+    assert result.ignored == ("x2",)
+    assert result.to_dict()["ignored"] == ["x2"]
     assert result.rule.threshold == pytest.approx(1, abs=0.01)
 
 

@@ -103,9 +103,9 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Ends the threads, without waiting for what XLA is still compiling."""
         if self._threads:
-            self._threads.shutdown()
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
     def compile(self) -> None:
         """Compiles the programs for losses and for constants, both at once.

@@ -94,8 +94,7 @@ class FeatureEvolution:
     ):
         self.spectral, self.complexity = spectral, complexity
         self.max_complexity, self.population, self.offspring = max_complexity, population, offspring
-        structure = spectral.structure
-        blocks = [unit.feature.tree for unit in structure.units] if structure else []
+        blocks = [unit.feature.tree for unit in spectral.structure.units]
         self.variation = Variation(spectral.alphabet, seed, MOST_NODES, blocks)
         self.random = self.variation.random
         self.sets: list[Member] = []

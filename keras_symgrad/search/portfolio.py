@@ -59,7 +59,6 @@ class PortfolioSearch:
 
     Attributes:
         archive: the best tree found at each complexity.
-        structure: what the gradients show without a search; `None` without the dictionary.
         evaluations: candidates evaluated.
         stopped: the limit that ended the search.
 
@@ -94,14 +93,21 @@ class PortfolioSearch:
         self.complexity = (complexity or Complexity()).over(alphabet.operators)
         self.signed, self.seed, self.workers = signed, seed, workers
         self.archive = Archive()
-        self.structure: Structure | None = None
         self.evaluations = 0
         self.stopped: str | None = None
         self._settling = Settling()
         self._start = 0.0
         self._measure = TreeMeasure(FeatureMaker(alphabet), field, signed=signed)
+        self._spectral = SpectralSearch(
+            alphabet, field.subset(SPECTRAL_ROWS, seed), measure=self._measure, signed=signed
+        )
         self._rounded: set[tuple[float, float]] = set()
         self._fingerprint = Fingerprint(alphabet.operators, signed=signed)
+
+    @property
+    def structure(self) -> Structure:
+        """What the gradients show without a search: ignored variables and groups."""
+        return self._spectral.structure
 
     def run(
         self,
@@ -147,12 +153,7 @@ class PortfolioSearch:
 
     def _progress(self, engine: Engine, compilation: _Aside) -> Iterator[Progress]:
         """Stages of the dictionary, then generations."""
-        spectral = SpectralSearch(
-            self.alphabet,
-            self.field.subset(SPECTRAL_ROWS, self.seed),
-            measure=self._measure,
-            signed=self.signed,
-        )
+        spectral = self._spectral
         if "dictionary" in self.methods:
             for stage in spectral.quick_stages():
                 self._keep(stage)
@@ -160,7 +161,6 @@ class PortfolioSearch:
             # Where the quick stages find a perfect match, nothing is compiled.
             if self.methods != ("dictionary",):
                 compilation.start()
-            self.structure = spectral.structure
             for stage in spectral.thorough_stages():
                 self._keep(stage)
                 yield self._now(0)
@@ -169,11 +169,13 @@ class PortfolioSearch:
         if self.methods == ("dictionary",):
             return
         compilation.result()
-        evolution = FeatureEvolution(
-            spectral, self.complexity, self.settings.max_complexity, seed=self.seed
-        )
+        evolution = None
+        if "features" in self.methods:
+            evolution = FeatureEvolution(
+                spectral, self.complexity, self.settings.max_complexity, seed=self.seed
+            )
         for generation in self._generations(engine, spectral.found):
-            if "features" in self.methods:
+            if evolution is not None:
                 self._keep(evolution.step(engine))
             yield self._now(generation)
 
@@ -183,7 +185,7 @@ class PortfolioSearch:
             yield from count(1) if "features" in self.methods else ()
             return
         guesses = [one.tree for one in sorted(found, key=lambda one: one.loss)]
-        blocks = [unit.feature.tree for unit in self.structure.units] if self.structure else []
+        units = self.structure.units if "dictionary" in self.methods else ()
         genetic = GeneticSearch(
             engine,
             self.alphabet,
@@ -191,7 +193,7 @@ class PortfolioSearch:
             self.settings,
             guesses,
             self.seed,
-            blocks=blocks,
+            blocks=[unit.feature.tree for unit in units],
             archive=self.archive,
         )
         before = self.evaluations

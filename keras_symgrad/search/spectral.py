@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -45,7 +46,6 @@ class SpectralSearch:
         signed: whether a tree and its opposite are two.
 
     Attributes:
-        structure: ignored variables and groups; `None` before `stages` has come to it.
         found: the candidates of all stages so far.
 
     Example:
@@ -73,7 +73,6 @@ class SpectralSearch:
     ):
         self.alphabet, self.field = alphabet, field
         self.beam, self.terms, self.size = beam, terms, dictionary
-        self.structure: Structure | None = None
         self.found: list[Candidate] = []
         self.maker = FeatureMaker(alphabet)
         self.variables = self.maker.variables(field.points, field.scales)
@@ -81,6 +80,11 @@ class SpectralSearch:
         self.signed = signed
         weights = np.ones(field.rows) if field.weights is None else field.weights
         self.rows = weights / weights.sum()
+
+    @cached_property
+    def structure(self) -> Structure:
+        """Ignored variables and groups, read off the gradients when it is first asked for."""
+        return read_structure(self.maker, self.field, self.variables, self.rows)
 
     def run(self) -> list[gp.PrimitiveTree]:
         """All stages.
@@ -107,14 +111,13 @@ class SpectralSearch:
         """A small dictionary over the variables, and one over each level of coordinates."""
         first = min(FIRST_TERMS, self.terms), min(FIRST_DICTIONARY, self.size)
         yield self._stage([self.variables[k] for k in self._relevant()], *first)
-        self.structure = read_structure(self.maker, self.field, self.variables, self.rows)
         for level in self.structure.levels[:0:-1]:
             yield self._stage([unit.feature for unit in level], *first)
 
     def thorough_stages(self) -> Iterator[list[Candidate]]:
         """Polynomials and quotients in all coordinates, and large dictionaries.
 
-        They take some seconds with many variables, and `quick_stages` must have come before.
+        They take some seconds with many variables.
         """
         for level in self.structure.levels[::-1]:
             yield self._polynomial_stage([unit.feature for unit in level])

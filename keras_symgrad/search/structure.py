@@ -18,7 +18,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import sympy
 
+from keras_symgrad.expressions.canonical import canonical
+from keras_symgrad.expressions.text import to_pretty, to_text
+from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.combination import Combination
 from keras_symgrad.search.features import Feature, FeatureMaker
@@ -73,6 +77,42 @@ class Structure:
         """Groups of several variables, those found last (the largest) first."""
         found = {u.feature.concept: u for level in self.levels[::-1] for u in level}
         return [unit for unit in found.values() if len(unit.columns) > 1]
+
+    def groups(self, alphabet: Alphabet) -> tuple[Group, ...]:
+        """The groups as expressions, those of smallest error first."""
+        groups = [
+            Group(
+                tuple(alphabet.names[k] for k in sorted(unit.columns)),
+                canonical(to_sympy(unit.feature.tree, alphabet.operators)),
+                unit.error,
+            )
+            for unit in self.units
+        ]
+        return tuple(sorted(groups, key=lambda group: group.error))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Variables that enter a neuron through one function of theirs, for people.
+
+    Attributes:
+        variables: their names.
+        expression: the function.
+        error: mean of 1 - |cos| between the neuron's partial derivatives and the function's.
+    """
+
+    variables: tuple[str, ...]
+    expression: sympy.Expr
+    error: float
+
+    def __str__(self) -> str:
+        return f"{to_pretty(self.expression)} ({self.error:.0e})"
+
+    def to_dict(self) -> dict:
+        """The group as plain data."""
+        names = list(self.variables)
+        expression = to_text(self.expression)
+        return {"variables": names, "expression": expression, "error": self.error}
 
 
 def read_structure(

@@ -96,3 +96,13 @@ def test_the_feature_of_a_unit_is_its_tree():
             unit.feature.values, evaluate([expression], field.names, field.points)[0], rtol=1e-9
         )
         assert {f"x{k + 1}" for k in unit.columns} == {s.name for s in expression.free_symbols}
+
+
+def test_groups_are_told_by_name_with_their_evidence():
+    field = field_of((x1 - x2) ** 2 + sympy.exp(x3) * x4, columns=4)
+    groups = structure_of(field).groups(Alphabet(OperatorSet("default"), field.names))
+    found = {group.variables: group for group in groups}
+    assert found["x1", "x2"].expression in (x1 - x2, x2 - x1)
+    assert found["x1", "x2"].error < 1e-9
+    assert set(found["x1", "x2"].to_dict()) == {"variables", "expression", "error"}
+    assert "x1 - x2" in str(found["x1", "x2"])
