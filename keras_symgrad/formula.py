@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -97,12 +97,18 @@ class ParetoFront(Sequence):
     Args:
         formulas: any formulas; those that a simpler one equals or beats are left out.
         floor: losses below it are noise.
+        trusted: which of them may be the best; all by default.
 
     Raises:
         ValueError: there are none.
     """
 
-    def __init__(self, formulas: Sequence[Formula], floor: float = 0.0):
+    def __init__(
+        self,
+        formulas: Sequence[Formula],
+        floor: float = 0.0,
+        trusted: Collection[Formula] | None = None,
+    ):
         self.floor = floor
         self._rows: list[Formula] = []
         for formula in sorted(formulas, key=lambda row: (row.complexity, row.loss)):
@@ -111,6 +117,7 @@ class ParetoFront(Sequence):
                 self._rows.append(formula)
         if not self._rows:
             raise ValueError("A Pareto front needs at least one formula. Received: none")
+        self._trusted = [row for row in self._rows if trusted is None or row in trusted]
 
     def __getitem__(self, index: int | slice) -> Formula | list[Formula]:
         return self._rows[index]
@@ -124,10 +131,11 @@ class ParetoFront(Sequence):
     @property
     def best(self) -> Formula:
         """The row after the last steep drop of log-loss; see `search.selection.choose`."""
-        rows = [row.complexity for row in self], [row.loss for row in self]
+        rows = self._trusted or self._rows
         # The loss is a mean over the variables: 2 (1 - cos) / variables for unit vectors.
-        poor = 2 * POOR_FIT / len(self[0].names)
-        return self[choose(*rows, self.floor, poor)]
+        poor = 2 * POOR_FIT / len(rows[0].names)
+        complexities, losses = [row.complexity for row in rows], [row.loss for row in rows]
+        return rows[choose(complexities, losses, self.floor, poor)]
 
     def __str__(self) -> str:
         best = self.best

@@ -19,12 +19,13 @@ from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.finishing import Finisher
+from keras_symgrad.formula import ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.reading import read, rule_of, split, threshold
+from keras_symgrad.reading import decisions, faithful, read, rule_of, split, threshold
 from keras_symgrad.search.genetic import GeneticSettings
 from keras_symgrad.search.portfolio import METHODS, PortfolioSearch, check_methods
 from keras_symgrad.search.progress import progress_bar
@@ -199,6 +200,10 @@ def interpret(
     with clock.timed("finishing"):
         finisher = Finisher(alphabet, complexity, train, held_out, signed=signed)
         front = finisher.front(archive)
+        is_classifier = neuron is not None and neuron.is_classifier
+        if is_classifier:
+            points, yes = decisions(neuron, kept, shown, sampler, draw, seed)
+            front = ParetoFront(front, front.floor, faithful(front, whole, points, yes))
         best = finisher.with_simple_constants(front.best)
         phi = None
         if whole.values is not None:
@@ -207,9 +212,7 @@ def interpret(
             gradient(best.expression, names, held_out.points) * held_out.scales,
             held_out.directions,
         )
-        rule = None
-        if neuron is not None and neuron.is_classifier:
-            rule = rule_of(neuron, best, phi, kept, shown, sampler, draw, seed)
+        rule = rule_of(best, phi, points, yes) if is_classifier else None
         evidence = Evidence(
             best,
             finisher,

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_symgrad.domain import Domain
 from keras_symgrad.ensemble import mean_neuron
-from keras_symgrad.formula import Formula
+from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.phi import MonotoneFit
@@ -17,6 +17,8 @@ from keras_symgrad.tables import finite_rows
 
 # Points that the agreement of the rule with the network is counted on.
 AGREEMENT_POINTS = 10_000
+# A formula whose rule agrees with the network by so much less than another's is not chosen.
+UNFAITHFUL = 0.02
 
 
 def read(neurons: Sequence[Neuron], x: np.ndarray, **options) -> tuple[Neuron, GradientField]:
@@ -74,34 +76,27 @@ def split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return points[np.delete(order, kept)], points[order[kept]]
 
 
-def rule_of(
+def decisions(
     neuron: Neuron,
-    best: Formula,
-    phi: MonotoneFit,
     kept: np.ndarray,
     shown: np.ndarray,
     sampler: Callable | None,
     draw: bool,
     seed: int,
-) -> Rule | None:
-    """The decision rule, its agreement with the network counted on points kept for it.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points that nothing was fitted on, and whether the network says yes there.
 
     Args:
         neuron: the classifier.
-        best: its concept.
-        phi: the function that wraps it.
-        kept: points that nothing was fitted on.
+        kept: data points that were kept for it.
         shown: the other ones, whose domain more are drawn from.
         sampler: draws them instead.
         draw: whether any are drawn.
         seed: of the draws.
 
     Returns:
-        The rule, or `None` if the neuron's logit is never zero.
+        Points `(points, inputs)` and booleans `(points,)`.
     """
-    decides_at = phi.preimage(0.0)
-    if decides_at is None:
-        return None
     points = kept[np.isfinite(kept).all(axis=1)][:AGREEMENT_POINTS]
     missing = AGREEMENT_POINTS - len(points)
     if draw and missing > 0:
@@ -114,5 +109,48 @@ def rule_of(
             fresh = domain.draw(missing, rng)
             fresh = fresh[domain.holds(fresh)]
         points = np.concatenate([points, fresh])
-    yes = neuron.values_and_gradients(points)[0] > 0
-    return Rule.of(best, decides_at, phi.rising, points, yes)
+    return points, neuron.values_and_gradients(points)[0] > 0
+
+
+def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndarray) -> Rule | None:
+    """The decision rule of a formula, with its agreement with the network.
+
+    Args:
+        formula: the concept.
+        phi: the function that wraps it.
+        points: `(points, inputs)`.
+        yes: the network's decisions there.
+
+    Returns:
+        The rule, or `None` if the neuron's logit is never zero.
+    """
+    decides_at = phi.preimage(0.0)
+    if decides_at is None:
+        return None
+    return Rule.of(formula, decides_at, phi.rising, points, yes)
+
+
+def faithful(
+    front: ParetoFront, field: GradientField, points: np.ndarray, yes: np.ndarray
+) -> list[Formula]:
+    """The formulas of a front whose rules decide as the network does, or nearly.
+
+    Around the boundary sin(g) may have the gradients of g and yet decide otherwise far away.
+
+    Args:
+        front: the formulas.
+        field: rows with the network's values.
+        points: `(points, inputs)`.
+        yes: the network's decisions there.
+
+    Returns:
+        Those whose agreement is within 2 % of the best one's.
+    """
+    agreement = {}
+    for row in front:
+        g = row(field.points)
+        if np.unique(g[np.isfinite(g)]).size > 1:
+            rule = rule_of(row, MonotoneFit.through(g, field.values), points, yes)
+            agreement[row] = rule.agreement if rule else 0.0
+    most = max(agreement.values(), default=0.0)
+    return [row for row, share in agreement.items() if share >= most - UNFAITHFUL]

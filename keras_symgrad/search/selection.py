@@ -12,7 +12,7 @@ import numpy as np
 NATS_PER_UNIT = 0.4
 # As long as a formula misses by more than this (1 - |cos|), something that is no error of a network
 # is still unexplained, and a longer formula need not gain as much.
-POOR_FIT = 5e-3
+POOR_FIT = 1e-2
 NATS_PER_UNIT_OF_POOR_FIT = 0.1
 # Losses below this are rounding errors and count as equal.
 SMALLEST_LOSS = 1e-10
