@@ -64,6 +64,26 @@ def _ways(expression: sympy.Expr) -> Iterator[sympy.Expr]:
     if not expression.has(sympy.Float):
         yield sympy.factor(expression)
         yield sympy.cancel(expression)
+    yield from _other_quotients(expression)
+
+
+def _other_quotients(expression: sympy.Expr) -> Iterator[sympy.Expr]:
+    """Fractional linear functions of a quotient, which carry the same concept.
+
+        n/d  ->  d/n,  n/(d - c n),  (n - c d)/d
+
+    with c such that a term that both have drops out.
+    """
+    above, below = sympy.fraction(sympy.together(expression))
+    if not (above.free_symbols and below.free_symbols):
+        return
+    yield sympy.expand(below / above)
+    above, below = sympy.expand(above), sympy.expand(below)
+    terms, others = above.as_coefficients_dict(), below.as_coefficients_dict()
+    ratios = {others[term] / terms[term] for term in terms if term in others}
+    for ratio in sorted(ratios, key=sympy.default_sort_key):
+        yield above / sympy.expand(below - ratio * above)
+        yield sympy.expand(above - below / ratio) / below
 
 
 def weight(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity) -> float:

@@ -25,6 +25,8 @@ x1, x2, x3 = (symbol(name) for name in ALPHABET.names)
         sympy.exp(x1) * sympy.exp(x2) * x3,
         2.5 * (x1 * x2 + x1 * x3) - 4,
         sympy.log(x1) + 2 * sympy.log(x2) - x3,
+        x3 / (x1 * x2 - x3**2),
+        (x1 + x2) / (x1 * x2 * x3 - x1 - x2 + 1),
     ],
 )
 def test_the_concept_stays_and_is_never_longer(expression):
@@ -33,6 +35,22 @@ def test_the_concept_stays_and_is_never_longer(expression):
     same = [gradient(e, ALPHABET.names, points) for e in (expression, short)]
     assert direction_error(*same) < 1e-12
     assert weight(short, ALPHABET, Complexity()) <= weight(expression, ALPHABET, Complexity())
+
+
+@pytest.mark.parametrize(
+    ("quotient", "shorter"),
+    [
+        (x3 / (x1 * x2 - x3**2), x1 * x2 / x3 - x3),
+        ((x1 + x2) / (x1 * x2 * x3 - x1 - x2 + 1), (x1 + x2) / (x1 * x2 * x3 + 1)),
+        ((2.5 * x1 + x2) / (2.5 * x1 + x2 + x3), (2.5 * x1 + x2) / x3),
+    ],
+)
+def test_of_all_quotients_of_one_concept_the_shortest_is_taken(quotient, shorter):
+    found = shortest(quotient, ALPHABET, Complexity())
+    wanted = weight(shorter, ALPHABET, Complexity())
+    assert (
+        weight(found, ALPHABET, Complexity()) <= wanted < weight(quotient, ALPHABET, Complexity())
+    )
 
 
 def test_a_sum_of_logarithms_becomes_the_product_that_it_is_the_logarithm_of():
