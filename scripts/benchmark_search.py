@@ -51,10 +51,11 @@ RIPPLE = Operator("ripple", lambda a, b: sympy.sin(a * b) / (1 + a**2))
 BLEND = Operator("blend", lambda a, b: a * sympy.tanh(b))
 EXOTIC = OperatorSet([WAVE, RIPPLE, BLEND])
 X1, X2, X3 = real_symbols(["x1", "x2", "x3"])
+# The first has groups of variables to be read off; in the others every pair sees the third.
 EXOTIC_CONCEPTS = {
     "ripple(wave(x1), blend(x2, x3))": RIPPLE(WAVE(X1), BLEND(X2, X3)),
-    "blend(wave(x1), ripple(x2, x3))": BLEND(WAVE(X1), RIPPLE(X2, X3)),
-    "wave(blend(x1, ripple(x2, x3)))": WAVE(BLEND(X1, RIPPLE(X2, X3))),
+    "ripple(blend(x1, x2), blend(x2, x3))": RIPPLE(BLEND(X1, X2), BLEND(X2, X3)),
+    "blend(ripple(x1, x2), ripple(x3, x1))": BLEND(RIPPLE(X1, X2), RIPPLE(X3, X1)),
 }
 
 

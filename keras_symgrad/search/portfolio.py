@@ -42,6 +42,8 @@ METHODS = ("dictionary", "features", "trees")
 SPECTRAL_ROWS = 256
 # A sum is written with whole numbers if its loss grows by no more than this factor.
 WORTH_SHORTENING = 2.5
+# Longer trees take SymPy tenths of a second, and nobody wants them.
+MOST_NODES_SHORTENED = 25
 
 
 class PortfolioSearch:
@@ -214,13 +216,15 @@ class PortfolioSearch:
         A sum with whole numbers may be much shorter when it is factored, and yet be hidden
         behind sums that fit a little better with their many digits.
         """
+        if "mul" not in self.alphabet.primitives:
+            return  # nothing to put before brackets
         trees = [individual.tree for individual in self.archive.front()]
         for candidate in found:
             whole = next(rounded_variants(candidate.tree), candidate.tree)
             if all(is_small_integer(n.value) for n in whole if n.code == CONSTANT_CODE):
                 if self._measure(whole) <= WORTH_SHORTENING * candidate.loss + 1e-9:
                     trees.append(whole)
-        different = {self._fingerprint(tree): tree for tree in trees}
+        different = {self._fingerprint(t): t for t in trees if len(t) <= MOST_NODES_SHORTENED}
         for tree in different.values():
             expression = with_whole_numbers(to_sympy(tree, self.alphabet.operators))
             with suppress(TimeoutError, ValueError):
