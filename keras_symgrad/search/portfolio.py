@@ -40,6 +40,9 @@ from keras_symgrad.search.structure import Structure
 METHODS = ("dictionary", "features", "trees")
 # Rows of the field that sums of features are fitted on; trees take them all.
 SPECTRAL_ROWS = 256
+# After so many steps without a formula worth keeping, features are evolved in every so-many-th
+# generation only.
+MOST_IDLE, RESTING = 5, 4
 # A sum is written with whole numbers if its loss grows by no more than this factor.
 WORTH_SHORTENING = 2.5
 # Longer trees take SymPy tenths of a second, and nobody wants them.
@@ -176,9 +179,11 @@ class PortfolioSearch:
             evolution = FeatureEvolution(
                 spectral, self.complexity, self.settings.max_complexity, seed=self.seed
             )
+        idle = 0
         for generation in self._generations(engine, spectral.found):
-            if evolution is not None:
-                self._keep(evolution.step(engine))
+            # Where trees alone find something, evolved features take little of their time.
+            if evolution is not None and (idle < MOST_IDLE or generation % RESTING == 0):
+                idle = 0 if self._keep(evolution.step(engine)) else idle + 1
             yield self._now(generation)
 
     def _generations(self, engine: Engine, found: Sequence[Candidate]) -> Iterator[int]:
@@ -205,10 +210,10 @@ class PortfolioSearch:
                 before = genetic.evaluations
                 yield progress.generation
 
-    def _keep(self, found: Sequence[Candidate]) -> None:
+    def _keep(self, found: Sequence[Candidate]) -> bool:
+        """Adds candidates to the archive, and tells whether one is the best of its complexity."""
         self.evaluations += len(found)
-        for candidate in found:
-            self._add(candidate.tree, candidate.loss)
+        return sum(self._add(candidate.tree, candidate.loss) for candidate in found) > 0
 
     def _shorten(self, found: Sequence[Candidate]) -> None:
         """Adds the shortest writing of sums: those of the front, and those of whole numbers.
@@ -234,11 +239,10 @@ class PortfolioSearch:
     def _shortest_tree(self, expression: sympy.Expr) -> gp.PrimitiveTree:
         return from_sympy(shortest(expression, self.alphabet, self.complexity), self.alphabet)
 
-    def _add(self, tree: gp.PrimitiveTree, loss: float) -> None:
+    def _add(self, tree: gp.PrimitiveTree, loss: float) -> bool:
         complexity = self.complexity(tree)
         key = self._fingerprint(tree) if complexity <= self.settings.max_complexity else 0
-        if key:
-            self.archive.add(Individual(tree, complexity, key, loss))
+        return bool(key) and self.archive.add(Individual(tree, complexity, key, loss))
 
     def _now(self, generation: int) -> Progress:
         """The progress, after new formulas of the front were tried with whole numbers."""
