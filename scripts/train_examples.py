@@ -29,7 +29,7 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.systems import SYSTEMS, System
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAINED = ("A1", "A", "B", "C", "D")
+TRAINED = ("A1", "A", "B", "C", "D", "E")
 KEPT_ROWS = 3_000
 SLAB = np.log(0.99 / 0.01)
 

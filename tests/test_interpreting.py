@@ -135,3 +135,15 @@ def test_a_rough_network_cannot_decide_between_a_quotient_and_a_difference(point
     assert result.best.expression in (x1 - x2, -x1 + x2, x1 / x2, x2 / x1)
     assert result.matches == "boundary"
     assert "has the same boundary" in str(result)
+
+
+def test_where_labels_fix_a_boundary_no_more_is_claimed(models):
+    # The labels are those of a quotient, and just as well of a difference.
+    result = interpret(models / "E.keras", models / "E.csv", methods=("dictionary",), verbose=False)
+    assert judge(result.best.expression, SYSTEMS["E"]).kind == result.matches == "boundary"
+    assert result.rule.agreement > 0.99
+    assert result.rivals
+    # Six variables are three before any search, and then two.
+    groups = {group.variables for group in result.groups}
+    assert {("x1", "x2"), ("x3", "x4"), ("x5", "x6")} <= groups
+    assert result.stopped == "exhausted"

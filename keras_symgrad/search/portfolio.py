@@ -203,7 +203,7 @@ class PortfolioSearch:
             blocks=[unit.feature.tree for unit in units],
             archive=self.archive,
         )
-        before = self.evaluations
+        before = 0
         with closing(genetic.generations()) as generations:
             for progress in generations:
                 self.evaluations += genetic.evaluations - before
