@@ -29,6 +29,7 @@ from keras_symgrad.reading import decisions, faithful, read, rule_of, split, thr
 from keras_symgrad.search.genetic import GeneticSettings
 from keras_symgrad.search.portfolio import METHODS, PortfolioSearch, check_methods
 from keras_symgrad.search.progress import progress_bar
+from keras_symgrad.search.selection import FINEST_OF_LABELS
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.tables import check_names, read_points
 from keras_symgrad.uncertainty import constants
@@ -203,7 +204,8 @@ def interpret(
         is_classifier = neuron is not None and neuron.is_classifier
         if is_classifier:
             points, yes = decisions(neuron, kept, shown, sampler, draw, seed)
-            front = ParetoFront(front, front.floor, faithful(front, whole, points, yes))
+            floor = max(front.floor, 2 * FINEST_OF_LABELS / len(names))
+            front = ParetoFront(front, floor, faithful(front, whole, points, yes))
         best = finisher.with_simple_constants(front.best)
         phi = None
         if whole.values is not None:
