@@ -8,9 +8,8 @@ compiled code, which needs no Python, the other half breeds.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
@@ -138,19 +137,10 @@ class GeneticSearch:
         Returns:
             The archive, whatever ended the search; `stopped` tells which limit it was.
         """
-        try:
-            with closing(self.generations()) as generations:
-                for progress in generations:
-                    if on_generation:
-                        on_generation(progress)
-                    self.stopped = stopping.reason(progress)
-                    if self.stopped:
-                        break
-        except KeyboardInterrupt:
-            self.stopped = "interrupted"
+        self.stopped = stopping.drive(self.generations(), on_generation)
         return self.archive
 
-    def generations(self) -> Iterator[Progress]:
+    def generations(self) -> Generator[Progress, None, None]:
         """One generation after the other, for ever.
 
         While the caller looks at the progress, the last offspring are being evaluated. They are

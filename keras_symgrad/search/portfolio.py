@@ -9,7 +9,7 @@ Python none, the dictionary is searched; afterwards features are evolved while t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from itertools import count
@@ -129,7 +129,6 @@ class PortfolioSearch:
             The archive.
         """
         self._start = time.perf_counter()
-        report = on_generation or (lambda progress: None)
         field = self.field
         with (
             Engine(
@@ -143,20 +142,10 @@ class PortfolioSearch:
             ) as engine,
             _Aside(engine.compile) as compilation,
         ):
-            try:
-                with closing(self._progress(engine, compilation)) as steps:
-                    for progress in steps:
-                        report(progress)
-                        self.stopped = stopping.reason(progress)
-                        if self.stopped:
-                            break
-                    else:
-                        self.stopped = "exhausted"
-            except KeyboardInterrupt:
-                self.stopped = "interrupted"
+            self.stopped = stopping.drive(self._progress(engine, compilation), on_generation)
         return self.archive
 
-    def _progress(self, engine: Engine, compilation: _Aside) -> Iterator[Progress]:
+    def _progress(self, engine: Engine, compilation: _Aside) -> Generator[Progress, None, None]:
         """Stages of the dictionary, then generations."""
         spectral = self._spectral
         if "dictionary" in self.methods:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +81,31 @@ class Stopping:
             and progress.evaluations >= self.evaluations,
         }
         return next((name for name, is_reached in reached.items() if is_reached), None)
+
+    def drive(
+        self,
+        steps: Generator[Progress, None, None],
+        on_step: Callable[[Progress], None] | None = None,
+    ) -> str:
+        """Takes steps of a search until a limit is reached or Ctrl-C is pressed.
+
+        Args:
+            steps: yields the progress after each step; closed at the end.
+            on_step: called with the progress of each.
+
+        Returns:
+            Name of the limit, "exhausted" if there were no more steps, or "interrupted".
+        """
+        try:
+            with closing(steps):
+                for progress in steps:
+                    if on_step:
+                        on_step(progress)
+                    if reason := self.reason(progress):
+                        return reason
+        except KeyboardInterrupt:
+            return "interrupted"
+        return "exhausted"
 
     def share(self, progress: Progress) -> float:
         """How much of the nearest limit is used up, in [0, 1]."""

@@ -54,3 +54,24 @@ def test_the_share_is_that_of_the_nearest_limit():
     assert stopping.share(progress(seconds=80.0, generation=5)) == 0.8
     assert stopping.share(progress(seconds=300.0)) == 1.0
     assert Stopping(time_limit=None, patience=5).share(progress()) == 0.0
+
+
+def test_a_search_is_driven_until_a_limit_an_end_or_ctrl_c_and_then_closed():
+    closed = []
+
+    def steps(number):
+        try:
+            for generation in range(1, number + 1):
+                yield Progress(generation, 0, 0.0, 1.0, "", 0)
+        finally:
+            closed.append(number)
+
+    def press(progress):
+        if progress.generation == 2:
+            raise KeyboardInterrupt
+
+    stopping = Stopping(None, generations=3, patience=None)
+    assert stopping.drive(steps(9)) == "generations"
+    assert stopping.drive(steps(2)) == "exhausted"
+    assert stopping.drive(steps(5), press) == "interrupted"
+    assert closed == [9, 2, 5]
