@@ -13,8 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.directions import direction_error
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.comparison import errors
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
@@ -210,10 +209,7 @@ def interpret(
         phi = None
         if whole.values is not None:
             phi = MonotoneFit.through(best(whole.points), whole.values)
-        error = direction_error(
-            gradient(best.expression, names, held_out.points) * held_out.scales,
-            held_out.directions,
-        )
+        error = float(errors(best.expression, held_out).mean())
         rule = rule_of(best, phi, points, yes) if is_classifier else None
         evidence = Evidence(
             best,

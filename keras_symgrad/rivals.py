@@ -51,7 +51,8 @@ def rivals(
     """
     known = {canonical(expression, operators)}
     found = []
-    for terms in _sums(expression, sympy.sympify(threshold)):
+    level = threshold if isinstance(threshold, sympy.Expr) else sympy.Number(threshold)
+    for terms in _sums(expression, level):
         for rival, divisor in _rewritten(terms):
             if keeps_sign is not None and not keeps_sign(divisor):
                 continue

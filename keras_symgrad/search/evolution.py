@@ -98,7 +98,6 @@ class FeatureEvolution:
         self.variation = Variation(spectral.alphabet, seed, MOST_NODES, blocks)
         self.random = self.variation.random
         self.sets: list[Member] = []
-        self.evaluations = 0
 
     def step(self, engine: Engine | None = None) -> list[Candidate]:
         """Breeds one brood.
@@ -190,16 +189,19 @@ class FeatureEvolution:
         self, features: list[Feature], at: int, tree: gp.PrimitiveTree | None
     ) -> list[Feature]:
         if tree is not None:
-            feature = self._feature(tree)
-            features[at] = feature.logarithm() if features[at].is_logarithm else feature
+            features[at] = self._like(features[at], tree)
         return features
+
+    def _like(self, old: Feature, tree: Sequence) -> Feature:
+        """The feature of a tree, or its logarithm if it takes the place of one."""
+        feature = self._feature(tree)
+        return feature.logarithm() if old.is_logarithm else feature
 
     def _feature(self, tree: Sequence) -> Feature:
         return self.spectral.maker.of_tree(tree, self.spectral.variables)
 
     def _evaluated(self, features: Sequence[Feature]) -> Member | None:
         """The set with its weights, `None` if it is nothing worth keeping."""
-        self.evaluations += 1
         features = _different(features)[:MOST_FEATURES]
         if not features:
             return None
@@ -231,11 +233,7 @@ class FeatureEvolution:
         self, member: Member, before: gp.PrimitiveTree, after: gp.PrimitiveTree
     ) -> list[Feature]:
         """A member's features with the constants that its tree has now."""
-        features = []
-        for old in member.features:
-            feature = self._feature(_same_place(before, after, old.nodes))
-            features.append(feature.logarithm() if old.is_logarithm else feature)
-        return features
+        return [self._like(old, _same_place(before, after, old.nodes)) for old in member.features]
 
     def _survivors(self, sets: Sequence[Member]) -> list[Member]:
         """The best at every complexity, no two of one loss."""
@@ -251,7 +249,7 @@ def _different(features: Sequence[Feature]) -> list[Feature]:
     """The usable features, one for each concept."""
     found: dict[bytes, Feature] = {}
     for feature in features:
-        if feature.is_usable and np.isfinite(feature.gradients).all():
+        if feature.is_usable:
             found.setdefault(feature.concept, feature)
     return list(found.values())
 

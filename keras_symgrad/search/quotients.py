@@ -93,7 +93,7 @@ class QuotientFit:
                 starts += [single[i] + single[j], single[i] - single[j]]
         starts = [start / np.linalg.norm(start) for start in starts]
         starts.sort(key=lambda start: self._other(start, every, 1)[1])
-        settled = [self._settled(start, every, every, ROUNDS) for start in starts[:FOLLOWED]]
+        settled = [self._settled(start, every, every) for start in starts[:FOLLOWED]]
         least = min(quotient.error for quotient in settled)
         for quotient in settled:
             if quotient.error <= MUCH_WORSE * least + 1e-12:
@@ -104,11 +104,11 @@ class QuotientFit:
         return quotient.over / self.scale, quotient.under / self.scale
 
     def _settled(
-        self, under: np.ndarray, allowed_over: np.ndarray, allowed_under: np.ndarray, rounds: int
+        self, under: np.ndarray, allowed_over: np.ndarray, allowed_under: np.ndarray
     ) -> Quotient:
         """The two eigenproblems in turn, from a denominator on."""
         over, error = under, np.inf
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             over, _ = self._other(under, allowed_over)
             if not over.any():
                 return Quotient(over, under, np.inf)
@@ -193,7 +193,7 @@ class QuotientFit:
             allowed = keep[: len(over)], keep[len(over) :]
             if not all(side.any() for side in allowed):
                 return
-            quotient = self._settled(np.where(allowed[1], under, 0), *allowed, ROUNDS)
+            quotient = self._settled(np.where(allowed[1], under, 0), *allowed)
             if not np.isfinite(quotient.error):
                 return
             over, under = quotient.over, quotient.under
