@@ -129,12 +129,17 @@ def interpret(
             f"x={'None' if x is None else type(x).__name__}"
         )
     models = list(model) if isinstance(model, (list, tuple)) else [model]
-    own = any(isinstance(one, Neuron) for one in models)
+    own = any(isinstance(one, (Neuron, GradientField)) for one in models)
     if own and (layer, unit, activation, kind) != (None, None, False, None):
         raise ValueError(
             "`layer`, `unit`, `activation` and `kind` choose a neuron of a model. A `Neuron` is "
-            "one already: leave them out, or pass the model. "
-            f"Received: {layer=}, {unit=}, {activation=}, {kind=}"
+            "one already, and a `GradientField` was read from one: leave them out, or pass the "
+            f"model. Received: {layer=}, {unit=}, {activation=}, {kind=}"
+        )
+    if isinstance(model, GradientField) and (names, columns) != (None, None):
+        raise ValueError(
+            "A `GradientField` has its points and their names in it. Leave out `names` and "
+            f"`columns`, or make the field with them. Received: {names=}, {columns=}"
         )
     stopping = stopping or Stopping(time_limit=time_limit)
     methods = check_methods(methods)

@@ -150,6 +150,10 @@ def test_a_field_of_gradients_is_searched_without_a_model(points):
     assert result.to_dict()["phi"] is None
     with pytest.raises(ValueError, match="its points are in it"):
         read(field, points)
+    with pytest.raises(ValueError, match="was read from one: leave them out"):
+        read(field, None, layer="hidden_1")
+    with pytest.raises(ValueError, match="Leave out `names` and `columns`"):
+        read(field, None, names=["x", "y"])
 
 
 @pytest.mark.parametrize("target", ["missing/result.json", "file/result.json", "folder"])
