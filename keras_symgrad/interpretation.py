@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.structure import Group
 from keras_symgrad.uncertainty import Constant
+
+if TYPE_CHECKING:
+    from keras_symgrad.gradients import GradientField
+    from keras_symgrad.neurons import Neuron
 
 # How much longer than the best formula another one may be to be shown beside it.
 READABLE = 1.5
@@ -57,6 +62,10 @@ class Interpretation:
         seed: that all random choices came from.
         versions: of the packages.
         timings: seconds spent in each part.
+        settings: the arguments of `interpret`, as plain data.
+        box: lowest and highest value of each variable in the data, `(2, variables)`.
+        gradients: the field that was explained.
+        network: the neuron as a function; `None` for a gradient field that came from elsewhere.
     """
 
     neuron: str
@@ -80,6 +89,10 @@ class Interpretation:
     seed: int
     versions: dict[str, str] = field(repr=False)
     timings: dict[str, float] = field(repr=False)
+    settings: dict[str, Any] = field(repr=False)
+    box: np.ndarray = field(repr=False)
+    gradients: GradientField = field(repr=False)
+    network: Neuron | None = field(repr=False)
 
     def __str__(self) -> str:
         lines = [
@@ -167,6 +180,8 @@ class Interpretation:
             "seed": self.seed,
             "versions": self.versions,
             "timings": self.timings,
+            "settings": self.settings,
+            "box": self.box.tolist(),
         }
 
     def save(self, path: str | os.PathLike) -> Path:

@@ -24,6 +24,7 @@ from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.provenance import box_of, recorded
 from keras_symgrad.reading import decisions, faithful, read, rule_of, split, threshold
 from keras_symgrad.search.genetic import GeneticSettings
 from keras_symgrad.search.portfolio import METHODS, PortfolioSearch, check_methods
@@ -121,6 +122,7 @@ def interpret(
 
     Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
     """
+    given = dict(locals())
     _check_numbers(rows, max_complexity, seed, workers)
     if isinstance(model, GradientField) != (x is None):
         raise ValueError(
@@ -257,6 +259,10 @@ def interpret(
         seed=seed,
         versions=_versions(),
         timings=clock.seconds,
+        settings=recorded(given),
+        box=box_of(whole.points if shown is None else shown),
+        gradients=whole,
+        network=neuron,
     )
 
 
