@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from keras_symgrad.neurons import Neuron
     from keras_symgrad.operators import Operator, OperatorSet
     from keras_symgrad.phi import MonotoneFit
+    from keras_symgrad.quantities import Quantities
     from keras_symgrad.rule import Rule
     from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
     from keras_symgrad.search.portfolio import PortfolioSearch
@@ -42,6 +43,7 @@ __all__ = [
     "OperatorSet",
     "ParetoFront",
     "PortfolioSearch",
+    "Quantities",
     "Rule",
     "SpectralSearch",
     "Stopping",
@@ -64,6 +66,7 @@ _ROOMS = {
     "OperatorSet": "operators",
     "ParetoFront": "formula",
     "PortfolioSearch": "search.portfolio",
+    "Quantities": "quantities",
     "Rule": "rule",
     "SpectralSearch": "search.spectral",
     "Stopping": "search.stopping",

@@ -19,7 +19,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_symgrad.shapes import columns_of
+from keras_symgrad.inputs import Inputs
 
 READABLE = "a `.keras` file, a legacy `.h5` file or a SavedModel directory"
 
@@ -72,6 +72,37 @@ def load(path: str | os.PathLike) -> tuple[keras.Model | SavedFunction, dict | N
     return model, _saved_loss(path)
 
 
+def opened(
+    model: keras.Layer | str | os.PathLike,
+) -> tuple[keras.Layer | SavedFunction, dict | keras.losses.Loss | str | None]:
+    """A model from wherever it is, checked that TensorFlow can differentiate it.
+
+    Args:
+        model: a Keras model or layer, or a path as in `load`.
+
+    Returns:
+        The model, and the loss that it was trained with, if it or its file says.
+
+    Raises:
+        TypeError: it is neither a Keras model nor a path.
+        FileNotFoundError, ValueError: as in `load`, or Keras does not run on TensorFlow.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Gradients are read with TensorFlow. Set the environment variable "
+            "KERAS_BACKEND=tensorflow before Keras is imported. "
+            f"Received: backend '{keras.backend.backend()}'"
+        )
+    if isinstance(model, (str, os.PathLike)):
+        return load(model)
+    if not isinstance(model, keras.Layer):
+        raise TypeError(
+            "Expected a Keras 3 model or the path of one. For a model of `tf_keras` or of "
+            f"TensorFlow, pass the path of its SavedModel. Received: {type(model)}"
+        )
+    return model, getattr(model, "loss", None)
+
+
 def _load_saved_model(path: Path) -> SavedFunction:
     if not any((path / f"saved_model.{ending}").exists() for ending in ("pb", "pbtxt")):
         raise ValueError(
@@ -102,7 +133,7 @@ def _load_saved_model(path: Path) -> SavedFunction:
         (output,) = signature(**{key: tf.cast(x, spec.dtype)}).values()
         return output
 
-    columns = columns_of(spec.shape, path.name)
+    columns = Inputs.made_of(spec, path.name).columns
     dtype = spec.dtype.name if spec.dtype.is_floating else "float32"
     return SavedFunction(path.name, function, columns, dtype)
 

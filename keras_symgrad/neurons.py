@@ -17,10 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_symgrad import activations, loading, tracing
-from keras_symgrad.shapes import (
+from keras_symgrad.inputs import Inputs
+from keras_symgrad.units import (
     Unit,
     against_the_others,
-    number_of_inputs,
     number_of_units,
     only_tensor,
     picker,
@@ -204,32 +204,18 @@ class Neuron:
         >>> Neuron.of(model, "hidden", unit=2, activation=True).name
         'net/tanh(hidden[2])'
         """
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                "Gradients are read with TensorFlow. Set the environment variable "
-                "KERAS_BACKEND=tensorflow before Keras is imported. "
-                f"Received: backend '{keras.backend.backend()}'"
-            )
         if kind is not None and kind not in KINDS:
             raise ValueError(f"`kind` is one of {KINDS} or None. Received: kind={kind!r}")
-        saved_loss = None
-        if isinstance(model, (str, os.PathLike)):
-            model, saved_loss = loading.load(model)
+        model, loss = loading.opened(model)
         if isinstance(model, loading.SavedFunction):
             return _of_saved_function(model, layer, unit, activation, kind)
-        if not isinstance(model, keras.Layer):
-            raise TypeError(
-                "Expected a Keras 3 model or the path of one. For a model of `tf_keras` or of "
-                f"TensorFlow, pass the path of its SavedModel. Received: {type(model)}"
-            )
         if layer is not None and kind is not None:
             raise ValueError(
                 "`kind` says how to read the model's output; with `layer` there is nothing to say. "
                 f"Received: layer={layer!r}, kind={kind!r}"
             )
-        inputs = number_of_inputs(model, inputs)
-        loss = getattr(model, "loss", None) or saved_loss
-        return _of_model(model, layer, unit, activation, kind, loss, inputs)
+        taken = Inputs.of(model, inputs)
+        return _of_model(model, layer, unit, activation, kind, loss, taken)
 
 
 def logit_of(probability: tf.Tensor) -> tf.Tensor:
@@ -288,11 +274,10 @@ def _of_model(
     activation: bool,
     kind: str | None,
     loss: object,
-    inputs: int,
+    inputs: Inputs,
 ) -> Neuron:
     dtype = model.variable_dtype
-    # A few irregular rows: enough to see by their values what a layer does with its activation.
-    probe = tf.constant(np.random.default_rng(0).normal(size=(8, inputs)), dtype)
+    probe = inputs(tf.constant(inputs.probe(), dtype))
     output, target = tracing.find(model, probe, layer)
     where = f"The output of '{model.name}'" if layer is None else f"Layer '{target.path}'"
     is_output = target is None or target.is_output
@@ -312,12 +297,12 @@ def _of_model(
 
     def function(x: tf.Tensor) -> tf.Tensor:
         if target is None:
-            return pick(only_tensor(tracing.run(model, x, [])[0], where))
-        call = target.again(model, x)
+            return pick(only_tensor(tracing.run(model, inputs(x), [])[0], where))
+        call = target.again(model, inputs(x))
         return pick(last.before(call) if bare else only_tensor(call.output, where))
 
     name = _name(model, target if layer is not None else None, unit, last, bare)
-    neuron = Neuron(name, function, inputs, False, dtype)
+    neuron = Neuron(name, function, inputs.columns, False, dtype)
     if not is_output or activation:
         return neuron
     if bare and (sigmoid or softmax):

@@ -74,12 +74,12 @@ def operations_of(model: keras.Layer) -> dict[str, Any]:
     return found
 
 
-def run(model: keras.Layer, x: tf.Tensor, operations: Sequence[Any]) -> tuple[Any, list[Call]]:
+def run(model: keras.Layer, inputs: Any, operations: Sequence[Any]) -> tuple[Any, list[Call]]:
     """Runs a model in inference mode and listens to the calls of some of its operations.
 
     Args:
         model: any Keras model or layer.
-        x: points of shape `(rows, columns)`.
+        inputs: a tensor or a structure of tensors, as the model takes it.
         operations: the layers and operations to listen to.
 
     Returns:
@@ -88,15 +88,8 @@ def run(model: keras.Layer, x: tf.Tensor, operations: Sequence[Any]) -> tuple[An
     """
     with _listening(operations) as calls:
         # Layers whose `call` takes no `training` argument are fine with it too.
-        output = model(_as_declared(model, x), training=False)
+        output = model(inputs, training=False)
     return output, calls
-
-
-def _as_declared(model: keras.Layer, x: tf.Tensor) -> Any:
-    """The tensor in the structure of a functional model's inputs, such as `{"points": x}`."""
-    # A model that was never called as a layer raises where it has no `input`.
-    structure = getattr(model, "input", None)
-    return tf.nest.pack_sequence_as(structure, [x]) if tf.nest.is_nested(structure) else x
 
 
 @contextmanager
@@ -160,12 +153,12 @@ class Target:
     index: int
     is_output: bool
 
-    def again(self, model: keras.Layer, x: tf.Tensor) -> Call:
+    def again(self, model: keras.Layer, inputs: Any) -> Call:
         """The same call in a new run of the model.
 
         Args:
             model: the model in which the target was found.
-            x: points of shape `(rows, columns)`.
+            inputs: a tensor or a structure of tensors, as the model takes it.
 
         Returns:
             The call.
@@ -173,7 +166,7 @@ class Target:
         Raises:
             ValueError: the layer runs in a `tf.function` of its own, out of reach.
         """
-        _, calls = run(model, x, [self.call.operation])
+        _, calls = run(model, inputs, [self.call.operation])
         if self.index < len(calls) and _within_reach(calls[self.index].output):
             return calls[self.index]
         raise ValueError(
@@ -182,12 +175,12 @@ class Target:
         )
 
 
-def find(model: keras.Layer, x: tf.Tensor, layer: str | None) -> tuple[Any, Target | None]:
+def find(model: keras.Layer, inputs: Any, layer: str | None) -> tuple[Any, Target | None]:
     """Runs a model once and finds the call of a layer.
 
     Args:
         model: any Keras model or layer.
-        x: a few rows to run it on, of shape `(rows, columns)`.
+        inputs: what the model takes, a few rows to run it on.
         layer: name of a layer or path of names; `None` for the layer that makes the model's output.
 
     Returns:
@@ -197,7 +190,7 @@ def find(model: keras.Layer, x: tf.Tensor, layer: str | None) -> tuple[Any, Targ
         ValueError: the name is that of no layer or of several, or the layer is not called once.
     """
     operations = operations_of(model)
-    output, calls = run(model, x, list(operations.values()))
+    output, calls = run(model, inputs, list(operations.values()))
     if layer is None:
         paths = {id(operation): path for path, operation in operations.items()}
         results = tf.nest.flatten(output)

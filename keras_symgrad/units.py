@@ -1,87 +1,15 @@
-"""Which table goes into a model and which column comes out: checks that end in a clear error."""
+"""Which numbers of an output are meant, what they are called, and what to say if there are none."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 Unit = int | tuple[int, int] | None
-
-
-def number_of_inputs(model: keras.Layer, given: int | None = None) -> int:
-    """How many columns a model takes.
-
-    Args:
-        model: a Keras model or layer.
-        given: what the user says, for models that do not know.
-
-    Returns:
-        The number of columns.
-
-    Raises:
-        ValueError: the model is not built, has several inputs or one that is no table, or neither
-            it nor the user knows the number.
-
-    Example:
-
-    >>> number_of_inputs(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]))
-    3
-    """
-    if not model.built:
-        raise ValueError(
-            f"The model '{model.name}' is not built yet, so it has no weights. Call it once on "
-            "data, train it, or put `keras.Input((columns,))` first."
-        )
-    tensors = tf.nest.flatten(getattr(model, "inputs", None) or [])
-    if len(tensors) > 1:
-        raise ValueError(
-            "Expected a model of one input tensor of shape (rows, columns). "
-            f"'{model.name}' has {len(tensors)} inputs: {', '.join(t.name for t in tensors)}. "
-            "Join them with a model that splits one table of columns into them."
-        )
-    if tensors:
-        shape = tuple(tensors[0].shape)
-    else:
-        # A subclassed model knows the shape it was built for.
-        shape = (model.get_build_config() or {}).get("input_shape")
-    columns = None if shape is None else columns_of(shape, model.name)
-    if given is not None and columns is not None and given != columns:
-        raise ValueError(f"'{model.name}' has {columns} input columns. Received: inputs={given}")
-    columns = columns if given is None else given
-    if columns is None:
-        raise ValueError(
-            f"How many input columns '{model.name}' takes is not known. Say so with `inputs=`."
-        )
-    return columns
-
-
-def columns_of(shape: Any, name: str) -> int | None:
-    """The number of columns of an input shape `(rows, columns)`.
-
-    Args:
-        shape: the shape of a model's input.
-        name: the model's name, for the error.
-
-    Returns:
-        The columns, `None` if the shape leaves them open.
-
-    Raises:
-        ValueError: the shape is not one of rows and columns.
-    """
-    if getattr(shape, "rank", 0) is None:
-        return None
-    shape = tuple(shape.values()) if isinstance(shape, dict) else tuple(shape)
-    if len(shape) != 2 or any(isinstance(size, (list, tuple)) for size in shape):
-        raise ValueError(
-            "Expected a model of one input tensor of shape (rows, columns). "
-            f"The input of '{name}' has the shape {shape}. For an image or a sequence, put a "
-            "`keras.layers.Reshape` in front of the model."
-        )
-    return None if shape[1] is None else int(shape[1])
 
 
 def only_tensor(output: Any, where: str) -> tf.Tensor:
@@ -190,3 +118,84 @@ def suffix(unit: Unit) -> str:
     if unit is None:
         return ""
     return f"[{'-'.join(map(str, unit)) if isinstance(unit, tuple) else unit}]"
+
+
+def column_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Names for the columns of an input: `age`, `pos_1` and `pos_2`, `image_0_3` for a pixel.
+
+    Args:
+        name: of the input.
+        shape: of one row. The numbers of a vector are counted from 1, as in `x1`; a place in an
+            image is its index, without axes of length 1.
+
+    Returns:
+        As many names as a row has numbers.
+
+    Example:
+
+    >>> column_names("pos", (2,)), column_names("age", (1,))
+    (('pos_1', 'pos_2'), ('age',))
+    >>> column_names("image", (1, 2, 1))
+    ('image_1', 'image_2')
+    """
+    shape = tuple(size for size in shape if size != 1)
+    if len(shape) == 1:
+        return tuple(f"{name}_{k + 1}" for k in range(shape[0]))
+    return tuple("_".join(map(str, (name, *place))) for place in np.ndindex(shape))
+
+
+def position(unit: int | tuple[int, ...], shape: tuple[int | None, ...], where: str) -> int:
+    """The place of a unit in a flattened row of an output.
+
+    Args:
+        unit: the number in the flattened row, or the indices in an output of several axes.
+        shape: of one row of the output.
+        where: what it is the output of, for the error.
+
+    Returns:
+        The number in the flattened row.
+
+    Raises:
+        ValueError: there is no such unit, or the output's size is open.
+
+    Example:
+
+    >>> position((1, 2), (3, 4), "The output"), position(6, (3, 4), "The output")
+    (6, 6)
+    """
+    if None in shape:
+        raise ValueError(
+            f"{where} has an output of open size, {(None, *shape)}. Give the model an input of "
+            "fixed shape, or put a global pooling layer after it."
+        )
+    sizes = (math.prod(shape),) if not isinstance(unit, tuple) else shape
+    place = unit if isinstance(unit, tuple) else (unit,)
+    whole = all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) for k in place)
+    if not whole or len(place) != len(sizes) or not all(0 <= k < n for k, n in zip(place, sizes)):
+        last = math.prod(shape) - 1
+        places = f", or a position from {(0,) * len(shape)} to {tuple(n - 1 for n in shape)}"
+        raise ValueError(
+            f"{where} has the units 0 to {last}{places if len(shape) > 1 else ''}. "
+            f"Received: unit={unit!r}"
+        )
+    return int(np.ravel_multi_index(place, sizes))
+
+
+def unit_name(layer: str, unit: int, shape: tuple[int, ...]) -> str:
+    """A unit's name as a variable: `hidden_1_3`, `conv_2_5_0`, or `latent` if it is the only one.
+
+    Args:
+        layer: path of the layer.
+        unit: number in the flattened row.
+        shape: of one row.
+
+    Returns:
+        The name.
+
+    Example:
+
+    >>> unit_name("encoder/conv", 6, (3, 4))
+    'encoder_conv_1_2'
+    """
+    place = np.unravel_index(unit, shape) if math.prod(shape) > 1 else ()
+    return "_".join([*layer.split("/"), *map(str, place)])
