@@ -159,9 +159,33 @@ class Inputs:
             ]
         )
 
-    def probe(self, rows: int = 8) -> np.ndarray:
-        """A few irregular rows: enough to see by their values what a model does with them."""
-        return np.random.default_rng(0).normal(size=(rows, self.columns))
+    def tried(self, function: Callable[[tf.Tensor], Any], dtype: str) -> tuple[tf.Tensor, Any]:
+        """A few rows that a function can be run on, and what it returns.
+
+        They are irregular: enough to see by values what a layer does with its activation.
+
+        Args:
+            function: of rows `(rows, columns)`.
+            dtype: of the rows.
+
+        Returns:
+            The rows, and the function's value there.
+
+        Raises:
+            ValueError: the function fails on any rows.
+        """
+        rng = np.random.default_rng(0)
+        # Numbers in [0, 1) are also valid where a model looks up the entry of a table.
+        for points in (rng.normal(size=(8, self.columns)), rng.random((8, self.columns))):
+            rows = tf.constant(points, dtype)
+            try:
+                return rows, function(rows)
+            except tf.errors.OpError as error:
+                failure = error
+        reason = next((line for line in str(failure).splitlines() if line.strip()), "")
+        raise ValueError(
+            f"The model could not be run on rows of {self.columns} columns. {reason[:300]}"
+        ) from failure
 
 
 def _structure(model: keras.Layer) -> Any:

@@ -21,31 +21,69 @@ import tensorflow as tf
 
 from keras_symgrad.inputs import Inputs
 
+DEFAULT_SIGNATURE = "serving_default"
 READABLE = "a `.keras` file, a legacy `.h5` file or a SavedModel directory"
 
 
 @dataclass(frozen=True)
 class SavedFunction:
-    """The inference function of a SavedModel: one tensor in, one tensor out.
+    """One signature of a SavedModel.
 
     Args:
-        name: name of the directory.
-        function: `(rows, inputs) -> output`; input gradients flow through it.
-        inputs: number of input columns, `None` if the file does not say.
-        dtype: of the input.
+        name: of the directory, and of the signature if it is not the default one.
+        function: takes the inputs by name, returns the outputs by name; gradients flow through it.
+        specs: of the inputs, by name.
+        outputs: names of the outputs.
     """
 
     name: str
-    function: Callable[[tf.Tensor], tf.Tensor]
-    inputs: int | None
-    dtype: str
+    function: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
+    specs: dict[str, tf.TensorSpec]
+    outputs: tuple[str, ...]
+
+    @property
+    def dtype(self) -> str:
+        """Of the inputs: the first one's that has a gradient."""
+        return next(spec.dtype.name for spec in self.specs.values() if spec.dtype.is_floating)
+
+    def inputs(self, given: int | None) -> Inputs:
+        """The inputs as columns; `given` is their number, if the file leaves it open."""
+        return Inputs.made_of(self.specs, self.name, given)
+
+    def output(self, name: str | None) -> str:
+        """The name of the output that is meant.
+
+        Args:
+            name: the user's `layer`; may be left out if there is only one output.
+
+        Returns:
+            The name in the signature.
+
+        Raises:
+            ValueError: there is none of this name, or several and no name.
+        """
+        if name in self.outputs or (name is None and len(self.outputs) == 1):
+            return name or self.outputs[0]
+        listed = ", ".join(self.outputs)
+        if name is None:
+            raise ValueError(
+                f"'{self.name}' has several outputs. Choose one with `layer=`: {listed}."
+            )
+        raise ValueError(
+            "Inner layers of a SavedModel are out of reach: it holds a function, not layers. Its "
+            f"outputs are: {listed}. Save the model as `.keras` for its layers. Received: "
+            f"layer={name!r}"
+        )
 
 
-def load(path: str | os.PathLike) -> tuple[keras.Model | SavedFunction, dict | None]:
+def load(
+    path: str | os.PathLike, signature: str | None = None
+) -> tuple[keras.Model | SavedFunction, dict | None]:
     """Loads a model, safely and without compiling it.
 
     Args:
         path: a `.keras` file, a legacy `.h5` file or a SavedModel directory.
+        signature: of a SavedModel; `serving_default`, or the only one, if `None`.
 
     Returns:
         The model, and the configuration of the loss that it was trained with, if the file says.
@@ -55,10 +93,14 @@ def load(path: str | os.PathLike) -> tuple[keras.Model | SavedFunction, dict | N
         ValueError: it is no model, or one that cannot be loaded without running code from the file.
     """
     path = Path(path)
+    if signature is not None and not path.is_dir():
+        raise ValueError(
+            f"Only a SavedModel directory has signatures. Received: signature={signature!r}, {path}"
+        )
     if not path.exists():
         raise FileNotFoundError(f"Expected {READABLE}. There is nothing at: {path}")
     if path.is_dir():
-        return _load_saved_model(path), None
+        return _load_saved_model(path, signature), None
     if path.suffix not in (".keras", ".h5", ".hdf5"):
         raise ValueError(f"Expected {READABLE}. Received: {path}")
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
@@ -73,12 +115,13 @@ def load(path: str | os.PathLike) -> tuple[keras.Model | SavedFunction, dict | N
 
 
 def opened(
-    model: keras.Layer | str | os.PathLike,
+    model: keras.Layer | str | os.PathLike, signature: str | None = None
 ) -> tuple[keras.Layer | SavedFunction, dict | keras.losses.Loss | str | None]:
     """A model from wherever it is, checked that TensorFlow can differentiate it.
 
     Args:
         model: a Keras model or layer, or a path as in `load`.
+        signature: of a SavedModel.
 
     Returns:
         The model, and the loss that it was trained with, if it or its file says.
@@ -94,7 +137,7 @@ def opened(
             f"Received: backend '{keras.backend.backend()}'"
         )
     if isinstance(model, (str, os.PathLike)):
-        return load(model)
+        return load(model, signature)
     if not isinstance(model, keras.Layer):
         raise TypeError(
             "Expected a Keras 3 model or the path of one. For a model of `tf_keras` or of "
@@ -103,7 +146,7 @@ def opened(
     return model, getattr(model, "loss", None)
 
 
-def _load_saved_model(path: Path) -> SavedFunction:
+def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
     if not any((path / f"saved_model.{ending}").exists() for ending in ("pb", "pbtxt")):
         raise ValueError(
             f"Expected {READABLE}, but this directory holds no `saved_model.pb`: {path}"
@@ -113,29 +156,42 @@ def _load_saved_model(path: Path) -> SavedFunction:
     except Exception as error:
         raise ValueError(_reason(path, error)) from error
     names = list(loaded.signatures)
-    name = "serving_default" if "serving_default" in names else names[0] if names else None
-    if name is None:
-        raise ValueError(
-            "Expected a SavedModel with an inference signature, as `model.export(path)` writes. "
-            f"This one has none: {path}"
-        )
-    signature = loaded.signatures[name]
-    specs = signature.structured_input_signature[1]
-    outputs = signature.structured_outputs
-    if len(specs) != 1 or len(outputs) != 1:
-        raise ValueError(
-            f"Expected a SavedModel with one input and one output. Signature '{name}' of {path} "
-            f"has the inputs {sorted(specs)} and the outputs {sorted(outputs)}."
-        )
-    ((key, spec),) = specs.items()
+    name = signature or (DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in names else None)
+    if name is None and len(names) == 1:
+        name = names[0]
+    if name not in names:
+        raise ValueError(_no_signature(path, loaded, name))
+    chosen = loaded.signatures[name]
 
-    def function(x: tf.Tensor, _keep_alive: Any = loaded) -> tf.Tensor:
-        (output,) = signature(**{key: tf.cast(x, spec.dtype)}).values()
-        return output
+    def function(inputs: dict[str, tf.Tensor], _keep_alive: Any = loaded) -> dict[str, tf.Tensor]:
+        return chosen(**inputs)
 
-    columns = Inputs.made_of(spec, path.name).columns
-    dtype = spec.dtype.name if spec.dtype.is_floating else "float32"
-    return SavedFunction(path.name, function, columns, dtype)
+    return SavedFunction(
+        path.name if name in (DEFAULT_SIGNATURE, names[0]) else f"{path.name}/{name}",
+        function,
+        dict(chosen.structured_input_signature[1]),
+        tuple(chosen.structured_outputs),
+    )
+
+
+def _no_signature(path: Path, loaded: Any, name: str | None) -> str:
+    names = list(loaded.signatures)
+    if names:
+        return (
+            f"The SavedModel {path} has the signatures {', '.join(names)}. Choose one: "
+            f"`Neuron.of(path, signature={names[0]!r})`. Received: signature={name!r}"
+        )
+    functions = [key for key, value in vars(loaded).items() if hasattr(value, "concrete_functions")]
+    how = (
+        f" Its functions are {', '.join(functions)}; give one to `Neuron` yourself: "
+        f"`Neuron('name', tf.saved_model.load(path).{functions[0]}, inputs=columns)`."
+        if functions
+        else ""
+    )
+    return (
+        "Expected a SavedModel with an inference signature, as `model.export(path)` writes. "
+        f"This one has none: {path}.{how}"
+    )
 
 
 def kind_by_loss(loss: dict | keras.losses.Loss | str | None) -> str | None:

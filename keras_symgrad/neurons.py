@@ -1,8 +1,7 @@
 """Which scalar of which model is to be interpreted: a `Neuron`.
 
 A neuron is a function of input rows, one number a row, that TensorFlow can differentiate. This room
-takes it out of a Keras model: the output neuron without its final sigmoid, or a unit of a hidden
-layer. It knows how to listen to a model (`tracing`) and how to load one (`loading`).
+differentiates it; how it is taken out of a Keras model is told in `choosing`.
 """
 
 from __future__ import annotations
@@ -16,16 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad import activations, loading, tracing
-from keras_symgrad.inputs import Inputs
-from keras_symgrad.units import (
-    Unit,
-    against_the_others,
-    number_of_units,
-    only_tensor,
-    picker,
-    suffix,
-)
+from keras_symgrad.activations import logit_of
+from keras_symgrad.units import Unit
 
 KINDS = ("logit", "probability", "value")
 
@@ -43,6 +34,7 @@ class Neuron:
         is_classifier: True when the value is the logit of a probability, so that rows can be
             selected by that probability. `None` when only data can tell; see `settle`.
         dtype: of the input that the function takes.
+        names: of the columns by the names of a model's several inputs, or `None`.
 
     Example:
 
@@ -56,6 +48,7 @@ class Neuron:
     inputs: int | None = None
     is_classifier: bool | None = False
     dtype: str = "float32"
+    names: tuple[str, ...] | None = None
 
     def __call__(self, x: tf.Tensor | np.ndarray) -> tf.Tensor:
         """The neuron's value at each row.
@@ -103,7 +96,7 @@ class Neuron:
         for start in range(0, len(x), batch_size):
             try:
                 value, gradient = self._compiled(tf.constant(x[start : start + batch_size]))
-            except (ValueError, TypeError, tf.errors.OpError) as error:
+            except (ValueError, TypeError, LookupError, tf.errors.OpError) as error:
                 reason = next((s for s in str(error).splitlines() if s.strip()), "")
                 raise ValueError(
                     f"The neuron '{self.name}' could not be differentiated on points with "
@@ -146,8 +139,8 @@ class Neuron:
             return self
         values = np.asarray(self(x))
         if values.size and np.all((values >= 0) & (values <= 1)):
-            return _read_as(self, "probability")
-        return _read_as(self, "value")
+            return self.read_as("probability")
+        return self.read_as("value")
 
     @classmethod
     def of(
@@ -159,6 +152,7 @@ class Neuron:
         *,
         kind: str | None = None,
         inputs: int | None = None,
+        signature: str | None = None,
     ) -> Neuron:
         """A neuron of a Keras model.
 
@@ -172,8 +166,10 @@ class Neuron:
             model: a built Keras model (functional, Sequential, subclassed, nested), or the path of
                 a `.keras` file, a legacy `.h5` file or a SavedModel directory.
             layer: name of a layer, or a path such as `"encoder/latent"` for a layer of an inner
-                model.
-            unit: column of the layer's output, needed if it has more than one. Of a final softmax
+                model; of a model of several outputs, or of a SavedModel, the name of one of them.
+            unit: column of the layer's output, needed if it has more than one; for an output of
+                several axes, as of a convolution, a position `(row, column, channel)` or the
+                number in the flattened row. Of a final softmax
                 `unit=k` is the number before the softmax, which with `kind="probability"` becomes
                 the logit of class k against all others; `unit=(k, j)` is the difference of two of
                 them, the logit of class k against class j.
@@ -182,15 +178,18 @@ class Neuron:
             kind: how to read the model's output: `"logit"`, `"probability"` or `"value"` (a plain
                 number, taken as it is). `None` finds it out.
             inputs: number of input columns, where the model does not know it.
+            signature: of a SavedModel that has several; `serving_default` by default.
 
         Returns:
-            A `Neuron`.
+            A `Neuron`. Its input is one row of columns: the model's inputs side by side, flattened,
+            `names` says which they are.
 
         Raises:
             FileNotFoundError: nothing is at the path.
             TypeError: it is neither a Keras model nor a path.
             ValueError: the file is no model, the model is not built, the layer or unit does not
-                exist or is not one scalar, or Keras does not run on TensorFlow.
+                exist or is not one scalar, the scalar has no gradient with respect to the input, is
+                random or mixes rows, or Keras does not run on TensorFlow.
 
         Example:
 
@@ -204,142 +203,27 @@ class Neuron:
         >>> Neuron.of(model, "hidden", unit=2, activation=True).name
         'net/tanh(hidden[2])'
         """
+        # It makes neurons, so it can only be imported when they are known.
+        from keras_symgrad.choosing import choose
+
         if kind is not None and kind not in KINDS:
             raise ValueError(f"`kind` is one of {KINDS} or None. Received: kind={kind!r}")
-        model, loss = loading.opened(model)
-        if isinstance(model, loading.SavedFunction):
-            return _of_saved_function(model, layer, unit, activation, kind)
-        if layer is not None and kind is not None:
-            raise ValueError(
-                "`kind` says how to read the model's output; with `layer` there is nothing to say. "
-                f"Received: layer={layer!r}, kind={kind!r}"
-            )
-        taken = Inputs.of(model, inputs)
-        return _of_model(model, layer, unit, activation, kind, loss, taken)
+        return choose(model, layer, unit, activation, kind, inputs, signature)
 
+    def read_as(self, kind: str | None) -> Neuron:
+        """An output read as a logit, a probability or a plain number.
 
-def logit_of(probability: tf.Tensor) -> tf.Tensor:
-    """The logit of a probability, with a gradient that stays finite at saturation.
+        Args:
+            kind: "logit", "probability", "value", or `None` to leave it open.
 
-        log p - log(1 - p), p kept within the smallest and largest number inside (0, 1)
-
-    Args:
-        probability: values in [0, 1], any shape.
-
-    Returns:
-        Logits of the same shape; at exactly 0 and 1 they are finite and their gradient is zero.
-
-    Example:
-
-    >>> x = tf.constant([0.5, 1.0])
-    >>> with tf.GradientTape() as tape:
-    ...     tape.watch(x)
-    ...     y = logit_of(x)
-    >>> tape.gradient(y, x).numpy()
-    array([4., 0.], dtype=float32)
-    """
-    limits = np.finfo(probability.dtype.as_numpy_dtype)
-    # Clipping leaves the gradient at the limits alone, and 0 and 1 lie beyond them.
-    inside = tf.clip_by_value(probability, 4 * limits.tiny, 1 - limits.epsneg)
-    return tf.math.log(inside) - tf.math.log1p(-inside)
-
-
-def _of_saved_function(
-    saved: loading.SavedFunction, layer: str | None, unit: Unit, activation: bool, kind: str | None
-) -> Neuron:
-    if layer is not None:
-        raise ValueError(
-            "Inner layers of a SavedModel are out of reach: it holds a function, not layers. Save "
-            f"the model as `.keras` for `layer=`. Received: layer={layer!r}"
-        )
-    where = f"The output of '{saved.name}'"
-    units = 1
-    if saved.inputs is not None:
-        units = number_of_units(saved.function(tf.zeros((1, saved.inputs), saved.dtype)), where)
-    pick = picker(unit, units, where)
-    neuron = Neuron(
-        f"{saved.name}/output{suffix(unit)}",
-        lambda x: pick(saved.function(x)),
-        saved.inputs,
-        False if activation or isinstance(unit, tuple) else None,
-        saved.dtype,
-    )
-    return _read_as(neuron, kind)
-
-
-def _of_model(
-    model: keras.Layer,
-    layer: str | None,
-    unit: Unit,
-    activation: bool,
-    kind: str | None,
-    loss: object,
-    inputs: Inputs,
-) -> Neuron:
-    dtype = model.variable_dtype
-    probe = inputs(tf.constant(inputs.probe(), dtype))
-    output, target = tracing.find(model, probe, layer)
-    where = f"The output of '{model.name}'" if layer is None else f"Layer '{target.path}'"
-    is_output = target is None or target.is_output
-    tensor = only_tensor(output if is_output else target.call.output, where)
-    units = number_of_units(tensor, where)
-    pick = picker(unit, units, where)
-
-    last = None if target is None else activations.last_activation(target.call)
-    sigmoid = last is not None and activations.is_sigmoid(last.function)
-    softmax = last is not None and activations.is_softmax(last.function)
-    # A hidden layer's activation is taken off, but only the squashing of a probability is taken
-    # off an output: a bounded output such as tanh is what the model says.
-    bare = last is not None and not activation and kind != "value"
-    bare = bare and (sigmoid or softmax or layer is not None)
-    if bare and softmax and kind is not None and isinstance(unit, int) and units > 1:
-        pick = against_the_others(unit, units)
-
-    def function(x: tf.Tensor) -> tf.Tensor:
-        if target is None:
-            return pick(only_tensor(tracing.run(model, inputs(x), [])[0], where))
-        call = target.again(model, inputs(x))
-        return pick(last.before(call) if bare else only_tensor(call.output, where))
-
-    name = _name(model, target if layer is not None else None, unit, last, bare)
-    neuron = Neuron(name, function, inputs.columns, False, dtype)
-    if not is_output or activation:
-        return neuron
-    if bare and (sigmoid or softmax):
-        # Of two sigmoids the difference is no logit; of two softmax outputs it is.
-        pair = isinstance(unit, tuple)
-        return _read_as(neuron, "logit" if kind or pair == softmax else "value")
-    if kind is None and not isinstance(unit, tuple):
-        by_loss = loading.kind_by_loss(loss)
-        may_be_probability = last is None or activations.stays_in_unit_interval(last.function)
-        if may_be_probability:
-            neuron = replace(neuron, is_classifier=None)
-        if by_loss == "logit" or may_be_probability:
-            kind = by_loss
-    return _read_as(neuron, kind)
-
-
-def _name(
-    model: keras.Layer,
-    target: tracing.Target | None,
-    unit: Unit,
-    last: activations.LastActivation | None,
-    bare: bool,
-) -> str:
-    if target is None:
-        return f"{model.name}/output{suffix(unit)}"
-    shown = f"{target.path}{suffix(unit)}"
-    if bare or last is None or last.function is keras.activations.linear:
-        return f"{model.name}/{shown}"
-    return f"{model.name}/{last.name}({shown})"
-
-
-def _read_as(neuron: Neuron, kind: str | None) -> Neuron:
-    """An output read as a logit, a probability or a plain number; unchanged for `None`."""
-    if kind is None:
-        return neuron
-    name = neuron.name if kind == "value" else neuron.name.replace("/output", "/logit")
-    read = replace(neuron, name=name, is_classifier=kind != "value")
-    if kind == "probability":
-        read = replace(read, function=lambda x: logit_of(tf.cast(neuron.function(x), neuron.dtype)))
-    return read
+        Returns:
+            The neuron whose value is the logit, or the plain number; this one for `None`.
+        """
+        if kind is None:
+            return self
+        name = self.name if kind == "value" else self.name.replace("/output", "/logit")
+        read = replace(self, name=name, is_classifier=kind != "value")
+        if kind == "probability":
+            function = self.function
+            read = replace(read, function=lambda x: logit_of(tf.cast(function(x), self.dtype)))
+        return read

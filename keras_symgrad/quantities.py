@@ -121,7 +121,7 @@ class Quantities:
             )
         taken = Inputs.of(model, inputs)
         dtype = model.variable_dtype
-        _, target = tracing.find(model, taken(tf.constant(taken.probe(), dtype)), layer)
+        _, target = taken.tried(lambda rows: tracing.find(model, taken(rows), layer), dtype)
         where = f"Layer '{target.path}'"
         shape = tuple(only_tensor(target.call.output, where).shape)[1:]
         if units is None:
@@ -165,6 +165,20 @@ class Quantities:
                 "has no gradient. Return floating-point numbers that change smoothly."
             )
         return values
+
+    def values(self, x: Any, batch_size: int = 4096) -> np.ndarray:
+        """The quantities at any number of points.
+
+        Args:
+            x: points of shape `(rows, inputs)`.
+            batch_size: rows that are evaluated at a time.
+
+        Returns:
+            Values `(rows, quantities)`, float64.
+        """
+        x = np.asarray(x, dtype=self.dtype)
+        parts = [self(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
+        return np.concatenate([np.zeros((0, len(self))), *parts]).astype(np.float64)
 
     def values_and_jacobians(self, x: Any, batch_size: int = 4096) -> tuple[np.ndarray, np.ndarray]:
         """The quantities and their derivatives with respect to the input.

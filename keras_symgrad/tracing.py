@@ -26,7 +26,8 @@ class Call:
     """One call of one layer or operation during a run of a model.
 
     Args:
-        operation: the layer, or the operation of a functional model such as `keras.ops.sigmoid`.
+        operation: the layer, or the operation of a functional model such as `keras.ops.sigmoid`;
+            `None` for plain code.
         inputs: its first argument.
         output: what it returned.
         preactivation: what it returns with its `activation` left out; `None` if it has none.
@@ -142,13 +143,13 @@ class Target:
     """The call that holds a neuron, found in a first run of the model.
 
     Args:
-        path: of the layer in the model, such as `"encoder/latent"`.
-        call: as it was in the first run.
+        path: of the layer in the model, such as `"encoder/latent"`, or the name of an output.
+        call: as it was in the first run; its `operation` is `None` if no layer made it, but code.
         index: which of the layer's calls in one run it is.
-        is_output: whether it returns the model's own output.
+        is_output: whether it returns an output of the model.
     """
 
-    path: str
+    path: str | None
     call: Call
     index: int
     is_output: bool
@@ -166,6 +167,9 @@ class Target:
         Raises:
             ValueError: the layer runs in a `tf.function` of its own, out of reach.
         """
+        if self.call.operation is None:
+            output, _ = run(model, inputs, [])
+            return Call(None, inputs, _named_outputs(output)[self.path], None)
         _, calls = run(model, inputs, [self.call.operation])
         if self.index < len(calls) and _within_reach(calls[self.index].output):
             return calls[self.index]
@@ -175,40 +179,66 @@ class Target:
         )
 
 
-def find(model: keras.Layer, inputs: Any, layer: str | None) -> tuple[Any, Target | None]:
+def find(model: keras.Layer, inputs: Any, layer: str | None) -> Target:
     """Runs a model once and finds the call of a layer.
 
     Args:
         model: any Keras model or layer.
         inputs: what the model takes, a few rows to run it on.
-        layer: name of a layer or path of names; `None` for the layer that makes the model's output.
+        layer: name of a layer or path of names, or the key of one of the model's outputs; `None`
+            for the model's only output.
 
     Returns:
-        The model's output, and the target; `None` if no layer makes the output, but plain code.
+        The target.
 
     Raises:
-        ValueError: the name is that of no layer or of several, or the layer is not called once.
+        ValueError: the name is that of no layer or of several, the layer is not called once, or
+            there are several outputs and no name.
     """
     operations = operations_of(model)
     output, calls = run(model, inputs, list(operations.values()))
-    if layer is None:
-        paths = {id(operation): path for path, operation in operations.items()}
-        results = tf.nest.flatten(output)
-        # Inner layers end before the models around them: the first one is the deepest.
-        for call in calls:
-            if len(results) == 1 and call.output is results[0]:
-                own = [other for other in calls if other.operation is call.operation]
-                return output, Target(paths[id(call.operation)], call, own.index(call), True)
-        return output, None
+    paths = {id(operation): path for path, operation in operations.items()}
+    outputs = _named_outputs(output)
+    if layer is None and len(outputs) != 1:
+        made = [_maker(tensor, calls) for tensor in outputs.values()]
+        names = (
+            list(outputs)
+            if isinstance(output, dict)
+            else [paths[id(c.operation)] for c in made if c]
+        )
+        raise ValueError(
+            f"Expected one output tensor. '{model.name}' has {len(outputs)}. Choose one with "
+            f"`layer=`: {', '.join(map(str, names))}."
+        )
+    if layer is None or (layer in outputs and layer not in operations):
+        key = next(iter(outputs)) if layer is None else layer
+        call = _maker(outputs[key], calls)
+        if call is None:
+            return Target(key, Call(None, inputs, outputs[key], None), 0, True)
+        own = [other for other in calls if other.operation is call.operation]
+        return Target(paths[id(call.operation)], call, own.index(call), True)
     path = _path(model, operations, layer)
     own = [call for call in calls if call.operation is operations[path]]
     if len(own) != 1 or not _within_reach(own[0].output):
         raise ValueError(
             f"Expected a layer that is called once in a run of the model. '{path}' of "
             f"'{model.name}' is called {len(own)} times; one inside a `tf.function` is out of "
-            "reach. Choose another layer, or remove the decorator from the model's `call`."
+            "reach. Choose another layer, remove the decorator from the model's `call`, or "
+            f"interpret the layer itself: `model.get_layer('{path.split('/')[-1]}')` in the place "
+            "of the model, with its own inputs as points."
         )
-    return output, Target(path, own[0], 0, own[0].output is tf.nest.flatten(output)[0])
+    return Target(path, own[0], 0, any(own[0].output is tensor for tensor in outputs.values()))
+
+
+def _named_outputs(output: Any) -> dict[Any, Any]:
+    """Outputs by their keys, or by their numbers where they have none."""
+    return output if isinstance(output, dict) else dict(enumerate(tf.nest.flatten(output)))
+
+
+def _maker(tensor: Any, calls: list[Call]) -> Call | None:
+    """The call that returned a tensor; `None` if code outside of all layers made it."""
+    # Inner layers end before the models around them: the first one is the deepest.
+    return next((call for call in calls if call.output is tensor), None)
 
 
 def _path(model: keras.Layer, operations: dict[str, Any], layer: str) -> str:

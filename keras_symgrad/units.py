@@ -3,13 +3,119 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-Unit = int | tuple[int, int] | None
+Unit = int | tuple | None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One number of each row of an output, or the difference of two.
+
+    Args:
+        shape: of one row of the output.
+        first: place of the number in the flattened row.
+        second: place of the one that is subtracted, or `None`.
+        named: whether the user chose it, so that it belongs into the neuron's name.
+
+    Example:
+
+    >>> rows = tf.constant([[1.0, 5.0]])
+    >>> Choice.of((1, 0), (2,), "The output")(rows).numpy()
+    array([4.], dtype=float32)
+    >>> Choice.of((2, 0, 1), (3, 3, 2), "Layer 'conv'")
+    Choice(shape=(3, 3, 2), first=13, second=None, named=True)
+    """
+
+    shape: tuple[int, ...]
+    first: int
+    second: int | None = None
+    named: bool = True
+
+    @classmethod
+    def of(cls, unit: Unit, shape: tuple[int | None, ...], where: str) -> Choice:
+        """What the user's `unit` chooses.
+
+        Args:
+            unit: the number of a column; a pair of them for their difference; for an output of
+                several axes the number in the flattened row, a position such as `(2, 0, 1)`, or a
+                pair of positions; `None` for an output that has only one number.
+            shape: of one row of the output.
+            where: what it is the output of, for the error.
+
+        Returns:
+            The `Choice`.
+
+        Raises:
+            ValueError: there is no such unit, or it is missing.
+        """
+        if unit is None:
+            if None not in shape and math.prod(shape) > 1:
+                raise ValueError(_which(shape, where))
+            return cls(shape, position(0, shape, where), named=False)
+        is_place = len(shape) > 1 and isinstance(unit, tuple) and len(unit) == len(shape)
+        if isinstance(unit, tuple) and len(unit) == 2 and not (is_place and _whole(unit)):
+            return cls(shape, *(position(one, shape, where) for one in unit))
+        return cls(shape, position(unit, shape, where))
+
+    @property
+    def units(self) -> int:
+        """How many numbers a row of the output has."""
+        return math.prod(self.shape)
+
+    @property
+    def rivals(self) -> list[int]:
+        """The other numbers along the last axis: the classes that a softmax weighs against it."""
+        start = self.first - self.first % self.shape[-1]
+        return [k for k in range(start, start + self.shape[-1]) if k != self.first]
+
+    @property
+    def suffix(self) -> str:
+        """How it is shown behind a layer's name: nothing, `[2]`, `[1-0]` or `[2,0,1]`."""
+        if not self.named:
+            return ""
+        places = [self.first] if self.second is None else [self.first, self.second]
+        shown = [
+            ",".join(map(str, np.unravel_index(place, self.shape or (1,)))) for place in places
+        ]
+        return f"[{'-'.join(shown)}]"
+
+    def __call__(self, tensor: tf.Tensor) -> tf.Tensor:
+        """Takes the output `(rows, *shape)` to `(rows,)`."""
+        columns = tf.reshape(tensor, [-1, self.units])
+        first = columns[:, self.first]
+        return first if self.second is None else first - columns[:, self.second]
+
+    def against_the_others(self, tensor: tf.Tensor) -> tf.Tensor:
+        """Takes the numbers before a softmax to the logit of the class, `(rows,)`.
+
+        log p_k / (1 - p_k) = z_k - log sum_{j != k} exp z_j
+        """
+        columns = tf.reshape(tensor, [-1, self.units])
+        others = tf.reduce_logsumexp(tf.gather(columns, self.rivals, axis=1), axis=1)
+        return columns[:, self.first] - others
+
+
+def _which(shape: tuple[int, ...], where: str) -> str:
+    units = math.prod(shape)
+    listed = ", ".join(f"`unit={k}`" for k in range(units) if k < 3 or k == units - 1)
+    one = listed if units < 5 else listed.replace(", `unit=2`", " ...")
+    if len(shape) > 1:
+        one += f", a position such as `unit={(0,) * len(shape)}` in its shape {shape}"
+    # Of positions a pair of two numbers is one already.
+    pair = ", or `unit=(1, 0)` for the difference of two" if len(shape) == 1 else ""
+    return (
+        f"A neuron is one number for each row, but {where[0].lower()}{where[1:]} has {units} "
+        f"units. Pass one of {one}{pair}. Received: unit=None"
+    )
+
+
+def _whole(place: tuple) -> bool:
+    return all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) for k in place)
 
 
 def only_tensor(output: Any, where: str) -> tf.Tensor:
@@ -29,95 +135,10 @@ def only_tensor(output: Any, where: str) -> tf.Tensor:
     if len(tensors) != 1:
         raise ValueError(
             f"Expected one output tensor. {where} has {len(tensors)}. Choose a layer that has one "
-            "with `layer=`."
+            "with `layer=`; of a layer that returns its states too, interpret the model that ends "
+            "at the one you mean, `keras.Model(model.inputs, tensor)`."
         )
     return tensors[0]
-
-
-def number_of_units(tensor: tf.Tensor, where: str) -> int:
-    """How many numbers a row of an output has.
-
-    Args:
-        tensor: of shape `(rows,)` or `(rows, units)`.
-        where: what it is the output of, for the error.
-
-    Returns:
-        The number of units.
-
-    Raises:
-        ValueError: the tensor has another rank.
-    """
-    if tensor.shape.rank not in (1, 2):
-        raise ValueError(
-            f"Expected values of shape (rows, units), one number for each unit. {where} has the "
-            f"shape {tuple(tensor.shape)}. Put a `Flatten` or a pooling layer after it."
-        )
-    return 1 if tensor.shape.rank == 1 else int(tensor.shape[1])
-
-
-def picker(unit: Unit, units: int, where: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function that takes one column of an output, or the difference of two.
-
-    Args:
-        unit: number of the column, or a pair of them, or `None` for an output that has only one.
-        units: number of columns.
-        where: what it is the output of, for the error.
-
-    Returns:
-        A function `(rows, units) -> (rows,)`.
-
-    Raises:
-        ValueError: `unit` is no column, or is missing.
-
-    Example:
-
-    >>> picker((1, 0), 2, "The output")(tf.constant([[1.0, 5.0]])).numpy()
-    array([4.], dtype=float32)
-    """
-    if unit is None and units > 1:
-        listed = ", ".join(f"`unit={k}`" for k in range(units) if k < 3 or k == units - 1)
-        raise ValueError(
-            f"A neuron is one number for each row, but {where[0].lower()}{where[1:]} has {units} "
-            f"units. Pass one of {listed if units < 5 else listed.replace(', `unit=2`', ' ...')}, "
-            "or `unit=(1, 0)` for the difference of two. Received: unit=None"
-        )
-    chosen = (0,) if unit is None else unit if isinstance(unit, tuple) else (unit,)
-    whole = all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) for k in chosen)
-    if not whole or len(chosen) not in (1, 2) or not all(0 <= k < units for k in chosen):
-        raise ValueError(
-            f"{where} has {units} unit{'s' * (units > 1)}; `unit` is a number from 0 to "
-            f"{units - 1}, or a pair of them. Received: unit={unit!r}"
-        )
-
-    def pick(tensor: tf.Tensor) -> tf.Tensor:
-        columns = tf.reshape(tensor, [-1, units])
-        first = columns[:, chosen[0]]
-        return first if len(chosen) == 1 else first - columns[:, chosen[1]]
-
-    return pick
-
-
-def against_the_others(unit: int, units: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function that takes the numbers before a softmax to the logit of one class.
-
-        log p_k / (1 - p_k) = z_k - log sum_{j != k} exp z_j
-
-    Args:
-        unit: the class k.
-        units: number of classes, at least two.
-
-    Returns:
-        A function `(rows, units) -> (rows,)`.
-    """
-    others = [k for k in range(units) if k != unit]
-    return lambda z: z[:, unit] - tf.reduce_logsumexp(tf.gather(z, others, axis=1), axis=1)
-
-
-def suffix(unit: Unit) -> str:
-    """How a unit is shown behind a layer's name: nothing, `[2]` or `[1-0]`."""
-    if unit is None:
-        return ""
-    return f"[{'-'.join(map(str, unit)) if isinstance(unit, tuple) else unit}]"
 
 
 def column_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -170,13 +191,13 @@ def position(unit: int | tuple[int, ...], shape: tuple[int | None, ...], where: 
         )
     sizes = (math.prod(shape),) if not isinstance(unit, tuple) else shape
     place = unit if isinstance(unit, tuple) else (unit,)
-    whole = all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) for k in place)
-    if not whole or len(place) != len(sizes) or not all(0 <= k < n for k, n in zip(place, sizes)):
-        last = math.prod(shape) - 1
+    inside = len(place) == len(sizes) and _whole(place)
+    if not inside or not all(0 <= k < size for k, size in zip(place, sizes)):
+        units = math.prod(shape)
         places = f", or a position from {(0,) * len(shape)} to {tuple(n - 1 for n in shape)}"
         raise ValueError(
-            f"{where} has the units 0 to {last}{places if len(shape) > 1 else ''}. "
-            f"Received: unit={unit!r}"
+            f"{where} has {units} unit{'s' * (units > 1)}; `unit` is a number from 0 to {units - 1}"
+            f"{places if len(shape) > 1 else ''}, or a pair of them. Received: unit={unit!r}"
         )
     return int(np.ravel_multi_index(place, sizes))
 

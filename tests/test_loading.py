@@ -72,14 +72,6 @@ def test_a_class_that_keras_does_not_know_is_named(ending, tmp_path):
         load(path)
 
 
-def test_a_saved_model_of_two_inputs_is_refused(tmp_path):
-    x, z = keras.Input((2,), name="a"), keras.Input((3,), name="b")
-    model = keras.Model([x, z], layers.Dense(1)(layers.Concatenate()([x, z])))
-    model.export(tmp_path / "two", verbose=False)
-    with pytest.raises(ValueError, match="one input and one output"):
-        load(tmp_path / "two")
-
-
 @pytest.mark.parametrize(
     ("loss", "kind"),
     [

@@ -139,12 +139,12 @@ def test_faulty_arguments_are_refused(models, tmp_path, picture_model):
     with pytest.raises(ValueError, match=r"shape \(rows, 4\). Received: shape \(2, 3\)"):
         Quantities(lambda x: x[:, 0, 0], ["a"], shape=(2, 2)).values_and_jacobians(np.ones((2, 3)))
     for units, message in [
-        ([9], "units 0 to 2. Received: unit=9"),
+        ([9], "from 0 to 2.*Received: unit=9"),
         ([(0, 1)], "Received: unit=.0, 1."),
     ]:
         with pytest.raises(ValueError, match=message):
             Quantities.of(picture_model, "features", units)
-    with pytest.raises(ValueError, match="positions? from .0, 0, 0. to .2, 2, 1."):
+    with pytest.raises(ValueError, match="a position from .0, 0, 0. to .2, 2, 1."):
         Quantities.of(picture_model, "conv", [(3, 0, 0)])
     model = keras.models.load_model(models / "A1.keras", compile=False)
     model.export(tmp_path / "A1", verbose=False)

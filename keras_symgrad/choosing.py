@@ -1,0 +1,162 @@
+"""How a scalar is taken out of a model: which output or layer, and before or after its activation.
+
+The sigmoid or softmax at the end of a classifier does not change its concept, but flattens its
+gradients: it is taken off exactly where a layer ends with it. This room knows how to listen to a
+model (`tracing`), how to load one (`loading`) and what cannot be interpreted (`obstacles`).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import keras
+import tensorflow as tf
+
+from keras_symgrad import activations, loading, obstacles, tracing
+from keras_symgrad.inputs import Inputs
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.units import Choice, Unit, only_tensor
+
+
+def choose(
+    model: keras.Layer | str | os.PathLike,
+    layer: str | None,
+    unit: Unit,
+    activation: bool,
+    kind: str | None,
+    inputs: int | None,
+    signature: str | None,
+) -> Neuron:
+    """The neuron that the arguments of `Neuron.of` describe.
+
+    Args:
+        model: a Keras model, or a path.
+        layer: of a layer or an output.
+        unit: of the layer's output.
+        activation: whether to leave the activation on.
+        kind: how to read the model's output.
+        inputs: number of input columns, where the model does not know it.
+        signature: of a SavedModel.
+
+    Returns:
+        A `Neuron`, tried on a few points.
+
+    Raises:
+        FileNotFoundError, TypeError, ValueError: as in `Neuron.of`.
+    """
+    model, loss = loading.opened(model, signature)
+    if isinstance(model, loading.SavedFunction):
+        return _of_saved_function(model, layer, unit, activation, kind, inputs)
+    taken = Inputs.of(model, inputs)
+    rows, target = _found(model, taken, layer)
+    if kind is not None and not target.is_output:
+        raise ValueError(
+            "`kind` says how to read the model's output; with `layer` there is nothing to say. "
+            f"Received: layer={layer!r}, kind={kind!r}"
+        )
+    neuron = _of_model(model, taken, target, layer, unit, activation, kind, loss)
+    obstacles.check(neuron.name, neuron.function, rows, obstacles.steps_of(model, taken))
+    return neuron
+
+
+def _found(
+    model: keras.Layer, taken: Inputs, layer: str | None
+) -> tuple[tf.Tensor, tracing.Target]:
+    """The layer, and a few rows that the model runs on."""
+    return taken.tried(lambda rows: tracing.find(model, taken(rows), layer), model.variable_dtype)
+
+
+def _of_model(
+    model: keras.Layer,
+    taken: Inputs,
+    target: tracing.Target,
+    layer: str | None,
+    unit: Unit,
+    activation: bool,
+    kind: str | None,
+    loss: object,
+) -> Neuron:
+    where = f"The output of '{model.name}'" if layer is None else f"Layer '{target.path}'"
+    tensor = only_tensor(target.call.output, where)
+    pick = Choice.of(unit, tuple(tensor.shape)[1:], where)
+    is_pair = pick.second is not None
+
+    last = activations.last_activation(target.call)
+    sigmoid = last is not None and activations.is_sigmoid(last.function)
+    softmax = last is not None and activations.is_softmax(last.function)
+    # A hidden layer's activation is taken off, but only the squashing of a probability is taken
+    # off an output: a bounded output such as tanh is what the model says.
+    bare = last is not None and not activation and kind != "value"
+    bare = bare and (sigmoid or softmax or not target.is_output or layer is not None)
+    one_of_many = bare and softmax and kind is not None and not is_pair and pick.units > 1
+    read = pick.against_the_others if one_of_many else pick
+
+    def function(x: tf.Tensor) -> tf.Tensor:
+        call = target.again(model, taken(x))
+        return read(last.before(call) if bare else only_tensor(call.output, where))
+
+    name = _name(model, target, layer, pick, last, bare)
+    neuron = Neuron(name, function, taken.columns, False, model.variable_dtype, taken.names)
+    if not target.is_output or activation:
+        return neuron
+    if bare and (sigmoid or softmax):
+        # Of two sigmoids the difference is no logit; of two classes of one softmax it is.
+        is_logit = kind or (is_pair and pick.second in pick.rivals if softmax else not is_pair)
+        return neuron.read_as("logit" if is_logit else "value")
+    if kind is None and not is_pair:
+        by_loss = loading.kind_by_loss(loss)
+        may_be_probability = last is None or activations.stays_in_unit_interval(last.function)
+        if may_be_probability:
+            neuron = replace(neuron, is_classifier=None)
+        if by_loss == "logit" or may_be_probability:
+            kind = by_loss
+    return neuron.read_as(kind)
+
+
+def _name(
+    model: keras.Layer,
+    target: tracing.Target,
+    layer: str | None,
+    pick: Choice,
+    last: activations.LastActivation | None,
+    bare: bool,
+) -> str:
+    if layer is None:
+        return f"{model.name}/output{pick.suffix}"
+    shown = f"{target.path}{pick.suffix}"
+    if bare or last is None or last.function is keras.activations.linear:
+        return f"{model.name}/{shown}"
+    return f"{model.name}/{last.name}({shown})"
+
+
+def _of_saved_function(
+    saved: loading.SavedFunction,
+    layer: str | None,
+    unit: Unit,
+    activation: bool,
+    kind: str | None,
+    inputs: int | None,
+) -> Neuron:
+    output = saved.output(layer)
+    taken = saved.inputs(inputs)
+
+    def whole(x: tf.Tensor) -> tf.Tensor:
+        return saved.function(taken(x))[output]
+
+    rows, shape = None, (1,)
+    if taken.columns is not None:
+        rows, tensor = taken.tried(whole, saved.dtype)
+        shape = tuple(tensor.shape)[1:]
+    pick = Choice.of(unit, shape, f"The output of '{saved.name}'")
+    neuron = Neuron(
+        f"{saved.name}/{layer or 'output'}{pick.suffix}",
+        lambda x: pick(whole(x)),
+        taken.columns,
+        False if activation or pick.second is not None else None,
+        saved.dtype,
+        taken.names,
+    )
+    if rows is not None:
+        obstacles.check(neuron.name, neuron.function, rows)
+    return neuron.read_as(kind)

@@ -1,0 +1,123 @@
+"""What stands between a neuron and its interpretation: found on a few rows, and said at once.
+
+A gradient must lead from the neuron to the input; the same rows must always give the same numbers;
+and rows must not see each other, because their gradients are read all at one time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_symgrad import tracing
+from keras_symgrad.inputs import Inputs
+
+# Wider than what float16 and other orders of the same sum do to a number.
+TOLERANCE = 1e-2
+
+
+def check(
+    name: str,
+    function: Callable[[tf.Tensor], tf.Tensor],
+    rows: tf.Tensor,
+    steps: Callable[[tf.Tensor], Sequence[tracing.Call]] = lambda x: (),
+) -> None:
+    """Raises if a scalar function cannot be interpreted.
+
+    Args:
+        name: of the neuron.
+        function: `(rows, inputs) -> (rows,)`.
+        rows: a few points that it is tried on, `(rows, inputs)`.
+        steps: the calls of the layers inside it in a run on points, to name the one at fault.
+
+    Raises:
+        ValueError: it has no gradient, is random, or mixes rows; with what can be done.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(rows)
+        value = function(rows)
+    if not value.dtype.is_floating:
+        raise ValueError(
+            f"The neuron '{name}' is of dtype {value.dtype.name}: whole numbers, such as the class "
+            "that argmax chooses, have no gradient. Read what they are made of, by the layer "
+            "before (`layer=`): for two classes the difference of their scores, `unit=(k, j)`."
+        )
+    try:
+        gradient = tape.gradient(value, rows)
+    except LookupError as error:
+        raise ValueError(
+            f"The neuron '{name}' is made with an operation that TensorFlow cannot differentiate "
+            f"(quantized, or Python code). Interpret the model before it was converted. {error}"
+        ) from error
+    if gradient is None:
+        raise ValueError(
+            f"No gradient leads from the neuron '{name}' to the input{_lost(steps, rows)}: what "
+            "rounds, counts, looks up or is NumPy code has none, and a constant neither. Read from "
+            "a layer after it, `keras.Model(model.get_layer(name).output, model.output)`, with "
+            "that layer's values as points."
+        )
+    if not _same(function(rows), value):
+        raise ValueError(
+            f"The neuron '{name}' gives other numbers when it is asked again{_moody(steps, rows)}. "
+            "A layer draws random numbers in inference too (`training=True`), or keeps a state "
+            "(`stateful=True`). Make the model without it and give it the same weights."
+        )
+    if not _same(function(rows[:3]), value[:3]):
+        raise ValueError(
+            f"The neuron '{name}' gives a row other numbers in other company: its rows see each "
+            "other (batch statistics with `training=True`, or a mean over rows). Make a model "
+            "that treats each row by itself."
+        )
+
+
+def _same(again: tf.Tensor, value: tf.Tensor) -> bool:
+    again, value = (np.asarray(t, dtype=np.float64) for t in (again, value))
+    spread = np.nanmax(np.abs(value), initial=0.0)
+    return bool(np.allclose(again, value, TOLERANCE, TOLERANCE * 1e-2 * spread, equal_nan=True))
+
+
+def _lost(steps: Callable, rows: tf.Tensor) -> str:
+    """The first layer that takes something of the input and gives nothing that has a gradient."""
+    with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
+        tape.watch(rows)
+        calls = steps(rows)
+
+    def connected(structure: Any) -> bool:
+        floating = [t for t in tf.nest.flatten(structure) if _is_floating(t)]
+        return bool(floating) and tape.gradient(floating, rows) is not None
+
+    lost = (call for call in calls if connected(call.inputs) and not connected(call.output))
+    return _named(", lost in", lost)
+
+
+def _moody(steps: Callable, rows: tf.Tensor) -> str:
+    """The first layer that gives other numbers for the same numbers."""
+    pairs = zip(steps(rows), steps(rows), strict=False)
+    moody = (first for first, second in pairs if not _alike(first.output, second.output))
+    return _named(", first in", moody)
+
+
+def _alike(first: Any, second: Any) -> bool:
+    pairs = zip(tf.nest.flatten(first), tf.nest.flatten(second), strict=True)
+    return all(_same(a, b) for a, b in pairs if _is_floating(a))
+
+
+def _is_floating(tensor: Any) -> bool:
+    # A `tf.function` inside keeps its own tensors, which have no numbers here, to itself.
+    return tf.is_tensor(tensor) and tensor.dtype.is_floating and hasattr(tensor, "numpy")
+
+
+def _named(text: str, calls: Iterable[tracing.Call]) -> str:
+    # A model around the layer at fault ends after it: the first one is the deepest.
+    call = next(iter(calls), None)
+    return f"{text} '{call.operation.name}' ({type(call.operation).__name__})" if call else ""
+
+
+def steps_of(model: keras.Layer, inputs: Inputs) -> Callable[[tf.Tensor], list[tracing.Call]]:
+    """All calls of layers in a run of a model, as a function of points."""
+    operations = list(tracing.operations_of(model).values())
+    return lambda x: tracing.run(model, inputs(x), operations)[1]
