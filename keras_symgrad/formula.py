@@ -70,6 +70,12 @@ class Formula:
         """The expression as LaTeX, constants rounded."""
         return to_latex(self.expression, digits)
 
+    def to_mathml(self, digits: int = 3) -> str:
+        """The expression as MathML for web pages, constants rounded."""
+        from keras_symgrad.expressions.mathml import to_mathml
+
+        return to_mathml(self.expression, digits)
+
     def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
         """The expression as a Keras layer from `(batch, variables)` to `(batch, 1)`.
 
@@ -146,3 +152,13 @@ class ParetoFront(Sequence):
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from keras_symgrad.notebook import front_html
+
+        return front_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from keras_symgrad.notebook import front_markdown
+
+        return front_markdown(self)

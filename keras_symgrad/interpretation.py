@@ -22,7 +22,10 @@ from keras_symgrad.uncertainty import Constant
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
+from keras_symgrad.writing import check_writable, write_text
     from keras_symgrad.neurons import Neuron
+
+    from matplotlib.figure import Figure
 
 # How much longer than the best formula another one may be to be shown beside it.
 READABLE = 1.5
@@ -198,21 +201,43 @@ class Interpretation:
         """
         path = Path(path)
         text = json.dumps(self.to_dict(), indent=2) + "\n"
-        try:
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            # A file that is there already is replaced only by a whole one.
-            part = path.with_name(path.name + ".part")
-            try:
-                part.write_text(text, encoding="utf-8")
-                part.replace(path)
-            except OSError:
-                with suppress(OSError):
-                    part.unlink()
-                raise
-        except OSError as error:
-            raise ValueError(
-                f"The interpretation cannot be written to {path}: {error.strerror}. "
-                "Choose a folder that exists and that you may write to."
-            ) from error
-        return path
+        return write_text(path, text, "The interpretation")
+
+    def plot(self) -> Figure:
+        """Pictures of the result in one figure: the front, phi, angles, the decision boundary.
+
+        Each of them alone is a function of `keras_symgrad.plots`.
+
+        Returns:
+            A Matplotlib figure: `concept.plot().savefig("ellipse.png")`.
+        """
+        from keras_symgrad.panels import overview
+
+        return overview(self)
+
+    def report(self, path: str | os.PathLike) -> Path:
+        """Writes the result as one HTML page that needs no other file and no network.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: nothing can be written there; nothing half-written is left behind.
+        """
+        from keras_symgrad.report import page
+
+        check_writable(path, "The report")
+        return write_text(path, page(self), "The report")
+
+    def _repr_html_(self) -> str:
+        from keras_symgrad.notebook import interpretation_html
+
+        return interpretation_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from keras_symgrad.notebook import interpretation_markdown
+
+        return interpretation_markdown(self)

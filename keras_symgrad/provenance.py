@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -17,6 +18,8 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import PRESETS, Operator, OperatorSet, shipped
 from keras_symgrad.search.stopping import Stopping
 
+# Key of the description of what has no plain form.
+IN_MEMORY = "in_memory"
 # What changes how a search is shown and not what it finds.
 SHOWN_ONLY = ("verbose",)
 
@@ -25,7 +28,7 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `interpret` as plain data for files and people.
 
     Paths, numbers and names stay as they are. What lives in memory alone, such as a model or an
-    array, is described.
+    array, is described: `{"in_memory": "array of shape (50, 2)"}`.
 
     Args:
         arguments: by name.
@@ -36,34 +39,50 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     Example:
 
     >>> recorded({"x": np.zeros((50, 2)), "rows": 2000, "operators": OperatorSet("add, mul")})
-    {'x': 'array of shape (50, 2)', 'rows': 2000, 'operators': ['add', 'mul']}
+    {'x': {'in_memory': 'array of shape (50, 2)'}, 'rows': 2000, 'operators': ['add', 'mul']}
     """
     return {name: _plain(value) for name, value in arguments.items() if name not in SHOWN_ONLY}
 
 
-def changed(given: Mapping[str, Any], function: Callable) -> dict[str, Any]:
-    """Those settings that are not the defaults of a function.
+def call(given: Mapping[str, Any], function: Callable) -> str:
+    """Python code that repeats a call, with the arguments that are no defaults.
 
     Args:
-        given: settings by name.
-        function: whose defaults they are compared with.
+        given: arguments by name, as `recorded` returns them.
+        function: that they were given to.
 
     Returns:
-        Some of them, in their order.
+        Lines of code; what lives in memory alone goes by the argument's name.
 
     Example:
 
-    >>> changed({"rows": 50, "seed": 0}, lambda *, rows=2000, seed=0: None)
-    {'rows': 50}
+    >>> def fit(model, *, rows=2000, seed=0): ...
+    >>> print(call({"model": "a.keras", "rows": 50, "seed": 0}, fit))
+    fit(
+        "a.keras",
+        rows=50,
+    )
     """
-    defaults = {
-        name: _plain(parameter.default)
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is not inspect.Parameter.empty
-    }
-    return {
-        name: value for name, value in given.items() if name in defaults and value != defaults[name]
-    }
+    lines = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        missing = parameter.default is inspect.Parameter.empty
+        if name not in given or (not missing and given[name] == _plain(parameter.default)):
+            continue
+        by_name = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        lines.append(
+            f"    {name}={_code(name, given[name])},"
+            if by_name
+            else f"    {_code(name, given[name])},"
+        )
+    return "\n".join([f"{function.__name__}(", *lines, ")"])
+
+
+def _code(name: str, value: Any) -> str:
+    if name == "stopping" and value:
+        return f"ks.Stopping({', '.join(f'{limit}={number!r}' for limit, number in value.items())})"
+    if name == "complexity" or IN_MEMORY in str(value):
+        return name
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def box_of(points: np.ndarray) -> np.ndarray:
@@ -88,15 +107,14 @@ def _plain(value: Any) -> Any:
     for kinds, plain in _PLAIN:
         if isinstance(value, kinds):
             return plain(value)
-    if hasattr(value, "shape"):
-        return f"{type(value).__name__} of shape {tuple(value.shape)}"
-    name = getattr(value, "__name__", None)
-    return f"{type(value).__name__} {name}" if name else type(value).__name__
+    if getattr(value, "shape", None) is not None:
+        return {IN_MEMORY: f"{type(value).__name__} of shape {tuple(value.shape)}"}
+    return {IN_MEMORY: " ".join((type(value).__name__, getattr(value, "__name__", ""))).strip()}
 
 
-def _of_operator(operator: Operator) -> str:
+def _of_operator(operator: Operator) -> str | dict[str, str]:
     is_shipped = operator.name in PRESETS["full"] and shipped(operator.name) == operator
-    return operator.name if is_shipped else repr(operator)
+    return operator.name if is_shipped else {IN_MEMORY: repr(operator)}
 
 
 def _of_complexity(complexity: Complexity) -> dict[str, Any]:
@@ -108,14 +126,14 @@ def _of_complexity(complexity: Complexity) -> dict[str, Any]:
 _PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
     ((type(None), str, bool, int, float), lambda value: value),
     (np.generic, lambda value: value.item()),
-    (np.ndarray, lambda value: f"array of shape {value.shape}"),
+    (np.ndarray, lambda value: {IN_MEMORY: f"array of shape {value.shape}"}),
     (os.PathLike, os.fspath),
     (Operator, _of_operator),
     (Complexity, _of_complexity),
-    (Stopping, lambda value: asdict(value)),
+    (Stopping, asdict),
     ((list, tuple, OperatorSet), lambda values: [_plain(value) for value in values]),
     (Mapping, lambda values: {str(name): _plain(value) for name, value in values.items()}),
-    (keras.Layer, lambda model: f"{type(model).__name__} {model.name!r} in memory"),
-    (Neuron, lambda neuron: f"Neuron {neuron.name!r} in memory"),
-    (GradientField, repr),
+    (keras.Layer, lambda model: {IN_MEMORY: f"{type(model).__name__} {model.name!r}"}),
+    (Neuron, lambda neuron: {IN_MEMORY: f"Neuron {neuron.name!r}"}),
+    (GradientField, lambda field: {IN_MEMORY: repr(field)}),
 )

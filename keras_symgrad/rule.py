@@ -81,6 +81,12 @@ class Rule:
         threshold = rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
         return f"{self.formula.to_latex(self.digits)} {self.direction} {threshold}"
 
+    def to_mathml(self) -> str:
+        """The rule as MathML for web pages, its numbers rounded to `digits`."""
+        from keras_symgrad.expressions.mathml import to_mathml
+
+        return to_mathml(self.formula.expression, self.digits, self.direction, self._written)
+
     @property
     def _written(self) -> str:
         return f"{self.threshold:#.{self.digits}g}"

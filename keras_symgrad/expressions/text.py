@@ -209,7 +209,7 @@ class _LatexPrinter(LatexPrinter):
     """SymPy's LaTeX with rounded numbers and names that cannot break out."""
 
     def __init__(self, digits: int, symbols: set[sympy.Symbol]):
-        strange = {s: _latex_text(s.name) for s in symbols if not _is_plain(s.name)}
+        strange = {s: _latex_text(s.name) for s in symbols if not is_plain(s.name)}
         super().__init__({"symbol_names": strange})
         self._digits = digits
 
@@ -218,7 +218,7 @@ class _LatexPrinter(LatexPrinter):
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
-def _is_plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
     return name.isascii() and name.replace("_", "").isalnum() and name[0].isalpha()
 
 

@@ -1,0 +1,219 @@
+"""The report: one HTML page on an interpretation that needs no network and no other file.
+
+Jinja2 escapes whatever comes from the user's model and data. The page says of itself that nothing
+may be loaded and that only its own script may run, so that a browser would stop what an escape had
+missed. Pictures are SVG images inside of it; formulas are MathML, which browsers set themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_symgrad import panels, plots
+from keras_symgrad.panels import Panel
+from keras_symgrad.provenance import IN_MEMORY, call
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from matplotlib.axes import Axes
+
+    from keras_symgrad.interpretation import Interpretation
+    from keras_symgrad.slices import Plane
+
+# Inches of a picture; on a phone it shrinks a little and its text stays legible.
+SIZE = 4.6, 3.5
+
+VERDICTS = {
+    "concept": (
+        "The formula is what the network computes, up to an invertible function. Not only its "
+        "decisions but the whole field of its gradients fits this formula, and better than other "
+        "formulas that would decide alike."
+    ),
+    "boundary": (
+        "The formula has the network's decision boundary, but so have others that fit about as "
+        "well. Trust which side of the boundary a point is on; do not take the formula for the "
+        "quantity that the network computes."
+    ),
+    "nothing": (
+        "No simple formula fits this network. The one shown is the best of a bad lot and should "
+        "not be used."
+    ),
+}
+# Of a neuron that decides nothing, other formulas with the same boundary make no sense.
+VERDICT_OF_VALUES = (
+    "The formula is what the neuron computes, up to an invertible function: their gradients are "
+    "parallel over all the data."
+)
+ENDINGS = {
+    "time_limit": "at its time limit",
+    "patience": "when nothing better had turned up for long",
+    "target_loss": "with a perfect match",
+    "interrupted": "when it was interrupted",
+}
+ORIGINS = {
+    "data": "rows of the data",
+    "drawn": "drawn from the data's domain",
+    "moved": "moved to the decision boundary along the gradient",
+    "dropped": "left out because a number was missing or infinite",
+    "flat": "left out because the gradient was zero",
+    "search": "searched on",
+    "train": "used to fit constants",
+    "held_out": "held out: losses and angles are measured on these",
+}
+
+
+def page(concept: Interpretation) -> str:
+    """The report on an interpretation as HTML.
+
+    The same interpretation gives the same page, byte for byte.
+
+    Args:
+        concept: what `interpret` returned.
+
+    Returns:
+        The whole page as text.
+    """
+    from keras_symgrad.interpreting import interpret
+
+    texts = templates()
+    style, script = (source(name) for name in ("report.css", "report.js"))
+    return texts.get_template("report.html").render(
+        concept=concept,
+        median_angle=np.median(plots.held_out_angles(concept)),
+        ending=ENDINGS.get(concept.stopped, f"by its limit {concept.stopped}"),
+        verdict=_verdict(concept),
+        reason=dict(concept.remarks)["matches"].removeprefix(concept.matches).strip(" ()"),
+        front=_image(panels.front(concept)),
+        values=[_image(panel) for panel in panels.values(concept)],
+        gradients=[_image(panel) for panel in panels.gradients(concept)],
+        planes=[_plane(plane) for plane in panels.planes(concept)],
+        rows=[
+            (concept.rows[name], text) for name, text in ORIGINS.items() if concept.rows.get(name)
+        ],
+        call=call(concept.settings, interpret),
+        style=style,
+        script=script,
+        described=_described,
+        percent=panels.percent,
+        scientific=scientific,
+        infinity=np.inf,
+        policy=(
+            f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
+            f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
+        ),
+    )
+
+
+@cache
+def templates() -> Environment:
+    """The package's templates, escaping everything but what is marked as markup."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    texts = Environment(
+        loader=PackageLoader("keras_symgrad"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # MathML comes from SymPy's printer, in which names are escaped already.
+    texts.filters["math"] = lambda formula: Markup(formula.to_mathml())
+    return texts
+
+
+def source(name: str) -> Any:
+    """A file of the package's own, style or script, as markup.
+
+    Args:
+        name: of the file among the templates.
+    """
+    from markupsafe import Markup
+
+    environment = templates()
+    return Markup(environment.loader.get_source(environment, name)[0].strip())
+
+
+def scientific(number: float) -> str:
+    """A small number for people: `9.4 × 10⁻⁵`."""
+    mantissa, exponent = f"{number:.1e}".split("e")
+    if number == 0 or -2 <= int(exponent) <= 2:
+        return f"{number:.2g}"
+    power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa} × 10{power}"
+
+
+def _described(value: Any) -> str:
+    """A setting as people write it."""
+    if isinstance(value, dict):
+        if IN_MEMORY in value:
+            return f"{value[IN_MEMORY]} (in memory)"
+        return ", ".join(f"{name} {_described(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_described, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _verdict(concept: Interpretation) -> str:
+    if concept.matches == "concept" and concept.boundary_error is None:
+        return VERDICT_OF_VALUES
+    return VERDICTS[concept.matches]
+
+
+def _image(panel: Panel) -> dict[str, str]:
+    return {"title": panel.title, "text": panel.text, "source": svg(panel.draw)}
+
+
+def _plane(plane: Plane) -> dict[str, Any]:
+    """Both sides of a plane as two images, which stand one below the other on a phone."""
+    return {
+        "names": [plane.concept.names[column] for column in plane.columns],
+        "others": plane.others,
+        "agreement": panels.agreement(plane),
+        "sides": [svg(lambda axes, k=k: plots.boundary_side(plane, k, axes)) for k in (0, 1)],
+    }
+
+
+def svg(draw: Callable[[Axes], object]) -> str:
+    """A picture as the source of an image: an SVG file in a `data:` address.
+
+    As an image it can neither run code nor load anything, and its names meet no others. Its text
+    is text, set by the browser, which has letters that Matplotlib's own font lacks.
+
+    Args:
+        draw: draws on axes.
+
+    Returns:
+        A `data:` address.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.style import context
+
+    # Whatever the user's own style is: a page is printed on white.
+    with context("default"), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "k"}):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        draw(figure.add_subplot())
+        file = io.StringIO()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            figure.savefig(file, format="svg", metadata=nothing)
+    # Matplotlib writes each text a second time, as a comment.
+    text = re.sub(r"<!--.*?-->", "", file.getvalue(), flags=re.DOTALL)
+    return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()

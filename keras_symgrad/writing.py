@@ -1,0 +1,70 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+def write_text(path: str | os.PathLike, text: str, what: str) -> Path:
+    """Writes a text file; one that is there already is replaced only by a whole one.
+
+    Args:
+        path: of the file.
+        text: its content.
+        what: it is, for the error message.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: nothing can be written there; nothing half-written is left behind.
+    """
+    path = Path(path)
+    try:
+        _refuse_folder(path)
+        part = path.with_name(path.name + ".part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        except OSError:
+            with suppress(OSError):
+                part.unlink()
+            raise
+    except OSError as error:
+        raise _unwritable(path, what, error) from error
+    return path
+
+
+def check_writable(path: str | os.PathLike, what: str) -> None:
+    """Raises unless a file can be written, before the long work that makes its content.
+
+    Args:
+        path: of the file.
+        what: it will be, for the error message.
+
+    Raises:
+        ValueError: its folder is not there or must not be written to, or a folder has its name.
+    """
+    path = Path(path)
+    try:
+        _refuse_folder(path)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, what, error) from error
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+
+def _unwritable(path: Path, what: str, error: OSError) -> ValueError:
+    return ValueError(
+        f"{what} cannot be written to {path}: {error.strerror}. "
+        "Choose a folder that exists and that you may write to."
+    )
