@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +17,13 @@ from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.structure import Group
 from keras_symgrad.uncertainty import Constant
+from keras_symgrad.writing import check_writable, write_text
 
 if TYPE_CHECKING:
-    from keras_symgrad.gradients import GradientField
-from keras_symgrad.writing import check_writable, write_text
-    from keras_symgrad.neurons import Neuron
-
     from matplotlib.figure import Figure
+
+    from keras_symgrad.gradients import GradientField
+    from keras_symgrad.neurons import Neuron
 
 # How much longer than the best formula another one may be to be shown beside it.
 READABLE = 1.5
@@ -199,7 +197,6 @@ class Interpretation:
         Raises:
             ValueError: nothing can be written there; nothing half-written is left behind.
         """
-        path = Path(path)
         text = json.dumps(self.to_dict(), indent=2) + "\n"
         return write_text(path, text, "The interpretation")
 
