@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sympy
 
+from keras_symgrad.directions import nearest
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients import GradientField
 
@@ -25,7 +26,8 @@ def errors(expression: sympy.Expr, field: GradientField) -> np.ndarray:
         A number in [0, 1] for each row, `(rows,)`; 1 where either has no gradient.
     """
     directions = field.directions_of(gradient(expression, field.names, field.points))
-    return 1 - np.minimum(np.abs(np.sum(directions * field.directions, axis=1)), 1)
+    target = nearest(field.directions, directions)
+    return 1 - np.minimum(np.abs(np.sum(directions * target, axis=1)), 1)
 
 
 def losses(expression: sympy.Expr, field: GradientField, signed: bool = False) -> np.ndarray:
@@ -40,9 +42,10 @@ def losses(expression: sympy.Expr, field: GradientField, signed: bool = False) -
         Losses of shape `(rows,)`.
     """
     directions = field.directions_of(gradient(expression, field.names, field.points))
+    target = nearest(field.directions, directions)
     weights = np.ones(field.rows) if field.weights is None else field.weights
     ways = [
-        weights / weights.mean() * np.mean((field.directions - sign * directions) ** 2, axis=1)
+        weights / weights.mean() * np.mean((target - sign * directions) ** 2, axis=1)
         for sign in ((1,) if signed else (1, -1))
     ]
     return min(ways, key=lambda way: float(way.mean()))

@@ -10,6 +10,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.derivatives import differentiate
+from keras_symgrad.directions import nearest
 from keras_symgrad.expressions.numeric import numpy_function
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.gradients import GradientField
@@ -49,7 +50,7 @@ class ConstantFit:
         )
         self._field, self._signed = field, signed
         weights = np.ones(field.rows) if field.weights is None else field.weights
-        self._scale = np.sqrt(weights / weights.sum() / field.variables)[:, None]
+        self._scale = np.sqrt(weights / weights.sum() / field.axes)[:, None]
 
     def expression(self, constants: np.ndarray | list) -> sympy.Expr:
         """The expression with these constants, numbers or SymPy numbers."""
@@ -122,18 +123,19 @@ class ConstantFit:
         return [sympy.Float(v, 17) if open_ else e for v, open_, e in zip(values, free, exact)]
 
     def residual(self, constants: np.ndarray) -> np.ndarray:
-        """What is left of the unit gradients, `(rows, variables)`; its squares add to the loss."""
+        """What is left of the unit gradients, `(rows, axes)`; its squares add to the loss."""
         field = self._field
         columns = np.broadcast_to(constants, (field.rows, len(constants)))
         numbers = self._value_and_gradient(np.concatenate([field.points, columns], axis=1))
         # The logarithm of a negative number has a gradient, but no value.
         if not np.isfinite(numbers).all():
-            return np.full((field.rows, field.variables), np.inf)
+            return np.full((field.rows, field.axes), np.inf)
         candidate = field.directions_of(numbers[:, 1:])
-        apart = self._scale * (candidate - field.directions)
+        target = nearest(field.directions, candidate)
+        apart = self._scale * (candidate - target)
         if self._signed:
             return apart
-        opposite = self._scale * (candidate + field.directions)
+        opposite = self._scale * (candidate + target)
         return min(apart, opposite, key=lambda residual: float((residual**2).sum()))
 
 

@@ -1,4 +1,11 @@
-"""Directions of gradients and the angle between them, in float64 NumPy."""
+"""Directions of gradients and the angle between them, in float64 NumPy.
+
+A scalar function has one direction at a point, `(rows, axes)`. Several functions together have the
+span of theirs, `(rows, k, axes)`: k orthonormal directions, some of them zero where the gradients
+depend on each other. What a function g of several others is compared with at a point is the
+direction of their span that is nearest to its own: it is parallel to that one exactly where its
+gradient lies in the span.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +37,89 @@ def unit(gradients: np.ndarray) -> np.ndarray:
     scaled = np.where(usable, gradients, 0.0) / np.where(usable, largest, 1.0)
     length = np.linalg.norm(scaled, axis=1, keepdims=True)
     return scaled / np.where(length > 0, length, 1.0)
+
+
+def in_frame(gradients: np.ndarray, frame: np.ndarray | None) -> np.ndarray:
+    """Gradients in the coordinates of a frame.
+
+        c_a = sum_v frame_av g_v
+
+    The rows of a frame are vectors: those of unit length in a tangent space, say, or the unit
+    vectors of the variables times their widths.
+
+    Args:
+        gradients: `(rows, variables)`.
+        frame: `(axes, variables)`, or `(rows, axes, variables)` where it changes from row to row;
+            `None` for the variables themselves.
+
+    Returns:
+        Coordinates `(rows, axes)`.
+
+    Example:
+
+    >>> in_frame(np.array([[1.0, 2.0, 3.0]]), np.array([[0.0, 0.6, 0.8]]))
+    array([[3.6]])
+    """
+    return gradients if frame is None else np.einsum("...av,...v->...a", frame, gradients)
+
+
+def is_diagonal(matrix: np.ndarray) -> bool:
+    """Whether a matrix is square and zero off its diagonal."""
+    return matrix.shape[0] == matrix.shape[1] and not (matrix - np.diag(np.diag(matrix))).any()
+
+
+def as_span(directions: np.ndarray) -> np.ndarray:
+    """Directions `(rows, axes)` as spans of one, `(rows, 1, axes)`; spans as they are."""
+    return directions[:, None] if directions.ndim == 2 else directions
+
+
+def split(gradients: np.ndarray, span: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The parts of gradients in a span, by its directions, and across it.
+
+        along_j = <g, e_j>,   across = g - sum_j along_j e_j
+
+    Args:
+        gradients: `(features, rows, axes)`.
+        span: orthonormal directions e_j, `(rows, k, axes)`.
+
+    Returns:
+        Coefficients `(features, rows, k)` and what is left, `(features, rows, axes)`.
+
+    Example:
+
+    >>> along, across = split(np.array([[[3.0, 4.0]]]), np.array([[[1.0, 0.0]]]))
+    >>> along.tolist(), across.tolist()
+    ([[[3.0]]], [[[0.0, 4.0]]])
+    """
+    along = np.stack(
+        [np.einsum("fra,ra->fr", gradients, span[:, j]) for j in range(span.shape[1])], axis=2
+    )
+    across = gradients
+    for j in range(span.shape[1]):
+        across = across - along[:, :, j, None] * span[:, j]
+    return along, across
+
+
+def nearest(directions: np.ndarray, candidate: np.ndarray) -> np.ndarray:
+    """The directions that a candidate's are compared with.
+
+    Args:
+        directions: of one function, `(rows, axes)`, or spans, `(rows, k, axes)`.
+        candidate: unit gradients, `(rows, axes)`.
+
+    Returns:
+        The directions as they are, or of each span the unit vector nearest to the candidate,
+        `(rows, axes)`.
+
+    Example:
+
+    >>> plane = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    >>> nearest(plane, np.array([[0.0, 0.6, 0.8]]))
+    array([[0., 1., 0.]])
+    """
+    if directions.ndim == 2:
+        return directions
+    return unit(np.einsum("rka,rk->ra", directions, np.einsum("rka,ra->rk", directions, candidate)))
 
 
 def direction_error(candidate: np.ndarray, truth: np.ndarray) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_symgrad.tangent import tangent_frame
+
 # Nearest neighbours among more rows than these would take longer and say the same.
 REFERENCE_ROWS = 5000
 
@@ -17,7 +19,12 @@ class Domain:
     the distance that 99 % of the data have to theirs. Uniform data accept all but a few of the
     box's points.
 
-    Columns of few distinct values (categories, counts, constants) keep to these values.
+    Columns of few distinct values (categories, counts, constants) keep to these values. Data that
+    lie in a linear subspace (a fixed trace) are drawn in it.
+
+    Attributes:
+        plane: orthonormal vectors of that subspace, `(axes, variables)`; `None` if the data fill
+            their space.
 
     Args:
         x: data of shape `(rows, variables)`, finite.
@@ -36,6 +43,8 @@ class Domain:
         few = max(1, min(20, len(x) // 10))
         # The first rows decide whether a column is discrete: all rows would be slow on a million.
         self.discrete = np.array([len(np.unique(c)) <= few for c in x[:REFERENCE_ROWS].T])
+        fills_box = self.discrete.any() or len(x) <= x.shape[1]
+        self.plane = None if fills_box else tangent_frame(x, x / self.width, "auto")
         self._x = x
         self._tree = None
 
@@ -52,6 +61,10 @@ class Domain:
         drawn = rng.uniform(self.low, self.high, size=(rows, len(self.low)))
         for column in np.flatnonzero(self.discrete):
             drawn[:, column] = rng.choice(self._x[:, column], size=rows)
+        if self.plane is not None:
+            centre = self._x.mean(axis=0)
+            steps = (drawn - centre) / self.width
+            drawn = centre + self.width * (steps @ self.plane.T @ self.plane)
         return drawn
 
     def holds(self, points: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import sympy
 
 from keras_symgrad.comparison import CERTAIN, errors, exceeds, losses
 from keras_symgrad.constants import simple_numbers
-from keras_symgrad.directions import unit
+from keras_symgrad.directions import in_frame, unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.numeric import numpy_function
 from keras_symgrad.expressions.trees import symbol
@@ -98,7 +98,8 @@ class Evidence:
         finisher: that made it, with the rows that it was fitted and measured on.
         field: all these rows. Rivals have as many constants as the chosen formula or one more, so
             that it needs no held-out rows to compare them.
-        domain: points of the data, `(rows, variables)`, where classes are compared.
+        domain: points of the data, `(rows, variables)`, where classes are compared. Coordinates
+            that change from row to row are known on the field's rows only, which are then taken.
         threshold: g where a classifier decides; `None` for a neuron that decides nothing.
         r2: share of the variance of the neuron's values that phi(g) explains.
     """
@@ -114,7 +115,10 @@ class Evidence:
     ):
         self.best, self.threshold, self.r2 = best, threshold, r2
         self._finisher, self._field = finisher, field
+        is_known = field.frame is None or field.frame.ndim == 2
+        domain = domain if is_known else field.points
         self._domain = domain[np.isfinite(domain).all(axis=1)][:DOMAIN_ROWS]
+        self._frame = field.frame if is_known else field.frame[: len(self._domain)]
         self._errors = errors(best.expression, self._field)
 
     @property
@@ -227,7 +231,7 @@ class Evidence:
 
     def _class_distance(self, expression: sympy.Expr) -> float:
         one, other = (
-            unit(gradient(e, self.best.names, self._domain) * self._field.scales)
+            unit(in_frame(gradient(e, self.best.names, self._domain), self._frame))
             for e in (self.best.expression, expression)
         )
         # Where either has no gradient there is nothing to compare.

@@ -15,18 +15,22 @@ from keras_symgrad.tables import check_names
 if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
 
-OPTIONAL = ("weights", "values")
+OPTIONAL = ("weights", "values", "frame")
 
 
 def write(field: GradientField, path: str | os.PathLike) -> Path:
     """Writes a field; see `GradientField.save`."""
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
-    about = {"dropped": field.dropped, "origin": field.origin, "noise": field.noise}
+    about = {
+        "dropped": field.dropped,
+        "origin": field.origin,
+        "noise": field.noise,
+        "explained": field.explained,
+    }
     content = {
         "x": field.points,
         "directions": field.directions,
-        "scales": field.scales,
         "names": np.array(field.names),
         "about": np.array(json.dumps(about)),
     }
@@ -59,10 +63,10 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
             "points": content["x"],
             "directions": content["directions"],
             "names": check_names([str(n) for n in content["names"]], content["x"].shape[1]),
-            "scales": content.get("scales"),
             "dropped": int(about["dropped"]),
             "origin": dict(about["origin"]),
             "noise": None if noise is None else float(noise),
+            "explained": float(about.get("explained", 1.0)),
             **{name: content[name] for name in OPTIONAL if name in content},
         }
     except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:

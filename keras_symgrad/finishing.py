@@ -142,7 +142,7 @@ class Finisher:
                 field.points,
                 field.directions,
                 field.weights,
-                scales=field.scales,
+                frame=field.frame,
                 signed=True,
             ),
         )
@@ -158,7 +158,7 @@ class Finisher:
                 self.held_out.points,
                 self.held_out.directions,
                 self.held_out.weights,
-                scales=self.held_out.scales,
+                frame=self.held_out.frame,
                 signed=self.signed,
             ),
             self.alphabet.names,

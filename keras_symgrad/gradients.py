@@ -10,7 +10,6 @@ Source: Wetzel, arXiv 2401.04978, section 3.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,11 +18,14 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad import field_files
-from keras_symgrad.directions import unit
+from keras_symgrad.directions import as_span, in_frame, is_diagonal, unit
 from keras_symgrad.ensemble import mean_directions, mean_neuron
+from keras_symgrad.field_rows import FieldRows, choose_rows
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.sampling import Rows, Sampler, data_rows, slab_rows
+from keras_symgrad.quantities import Quantities
+from keras_symgrad.sampling import Sampler
 from keras_symgrad.tables import Columns, check_names, check_weights, finite_rows, read_points
+from keras_symgrad.tangent import Tangent, orthonormal
 
 # Points that decide whether two networks rise alike.
 SIGN_ROWS = 1000
@@ -33,22 +35,26 @@ SIGN_ROWS = 1000
 class GradientField:
     """Unit gradients of a scalar function at points.
 
-    Made with `GradientField.from_neuron`, `from_neurons`, `from_gradients` or `load`.
+    Made with `GradientField.from_neuron`, `from_neurons`, `from_units`, `from_gradients` or
+    `load`.
 
     Args:
         points: float64, `(rows, variables)`.
-        directions: float64 gradients of length 1, `(rows, variables)`; zero where the gradient is
-            zero.
+        directions: float64 gradients of length 1, `(rows, axes)`; zero where the gradient is zero.
+            Of several neurons together the orthonormal span of theirs, `(rows, k, axes)`.
         names: one name for each variable.
         weights: of the rows, `(rows,)`, or `None` for equal ones.
         values: the function's values (a classifier's logits) at the points, `(rows,)`, or `None`.
         dropped: number of given rows left out because a number in them was not finite.
         origin: number of rows by where they come from: `data` (given), `drawn` (from the data's
             domain or the user's sampler) and `moved` (onto the slab along the gradient).
-        scales: of the variables, `(variables,)`. Directions are those of the gradients times
-            these: the gradients with respect to x / scale.
+        frame: the coordinates that directions are compared in, `(axes, variables)` or, where
+            they change from row to row, `(rows, axes, variables)`. Coordinates of a gradient are
+            the products with the rows of the frame. `None` for the variables themselves.
         noise: the loss that the true concept is expected to have, known from the disagreement of
             several networks; `None` for one network.
+        explained: mean share of the gradients that functions of the variables can have; less than
+            1 where the variables are quantities that do not tell all of the input.
 
     Example:
 
@@ -65,12 +71,9 @@ class GradientField:
     values: np.ndarray | None = None
     dropped: int = 0
     origin: dict[str, int] = field(default_factory=dict)
-    scales: np.ndarray | None = None
+    frame: np.ndarray | None = None
     noise: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.scales is None:
-            object.__setattr__(self, "scales", np.ones(self.points.shape[1]))
+    explained: float = 1.0
 
     @property
     def rows(self) -> int:
@@ -82,12 +85,44 @@ class GradientField:
         """Number of variables."""
         return self.points.shape[1]
 
+    @property
+    def span(self) -> int:
+        """Number of directions that a gradient may be made of: 1 for one function."""
+        return as_span(self.directions).shape[1]
+
+    @property
+    def axes(self) -> int:
+        """Number of coordinates that directions are compared in."""
+        return self.directions.shape[-1]
+
+    @property
+    def keeps_variables_apart(self) -> bool:
+        """Whether each coordinate belongs to one variable."""
+        frame = self.frame
+        return frame is None or (frame.ndim == 2 and is_diagonal(frame))
+
     def __len__(self) -> int:
         return self.rows
 
     def directions_of(self, gradients: np.ndarray) -> np.ndarray:
         """Gradients at the points as directions that compare with the field's own."""
-        return unit(gradients * self.scales)
+        return unit(in_frame(gradients, self.frame))
+
+    def strength(self, rows: np.ndarray) -> np.ndarray:
+        """How much each variable turns the directions.
+
+        Args:
+            rows: weights of the rows, `(rows,)`.
+
+        Returns:
+            Mean squares of the partial derivatives, `(variables,)`. In coordinates that do not
+            tell them all, they are those of the shortest gradient that has the directions.
+        """
+        span = as_span(self.directions)
+        if not self.keeps_variables_apart:
+            inverse = np.linalg.pinv(self.frame)
+            span = np.einsum("...va,...ka->...kv", inverse, span)
+        return rows @ (span**2).sum(axis=1)
 
     def __repr__(self) -> str:
         origin = ", ".join(f"{count} {name}" for name, count in self.origin.items() if count)
@@ -109,6 +144,8 @@ class GradientField:
         sampler: Sampler | None = None,
         draw: bool = True,
         move: bool = True,
+        tangent: Tangent = "auto",
+        in_terms_of: Quantities | None = None,
         weights: np.ndarray | None = None,
         seed: int = 0,
         batch_size: int = 4096,
@@ -131,7 +168,11 @@ class GradientField:
                 the part of the data's box that is near data.
             draw: whether unlabelled points may be drawn. Say no if the data fill their domain in a
                 way that a box does not describe.
-            move: whether points may be moved. Say no if the data live on a surface.
+            move: whether points may be moved.
+            tangent: the tangent space of the data, along which alone gradients are compared; see
+                `tangent.tangent_frame`. By default that of the linear subspace that the data lie
+                in, if they do. Points are neither drawn nor moved off a surface.
+            in_terms_of: quantities that formulas are to be written in, instead of the input.
             weights: one for each row of `x`; drawn and moved rows get their mean.
             seed: of all random choices.
             batch_size: rows that are differentiated at a time.
@@ -151,47 +192,23 @@ class GradientField:
         >>> GradientField.from_neuron(ring, x, rows=500)
         GradientField(500 rows (198 data, 302 drawn), variables: x1, x2)
         """
-        _check_options(delta, rows)
-        x, found = read_points(x, columns)
-        if neuron.inputs is not None and x.shape[1] != neuron.inputs:
-            raise ValueError(
-                f"The model of '{neuron.name}' takes {neuron.inputs} columns, but the data have "
-                f"{x.shape[1]}: {', '.join(found)}. Choose the model's own with `columns=`, in "
-                "its order."
-            )
-        names = found if names is None else check_names(names, x.shape[1])
-        weights = check_weights(weights, len(x))
-        finite = finite_rows(x)
-        x, weights = x[finite], None if weights is None else weights[finite]
-        neuron = neuron.settle(x)
-        rng = np.random.default_rng(seed)
-
-        if neuron.is_classifier and delta is not None:
-            chosen = slab_rows(
-                neuron,
-                x,
-                delta=delta,
-                rows=rows,
-                rng=rng,
-                sampler=sampler,
-                draw=draw,
-                move=move,
-                batch_size=batch_size,
-            )
-            _warn_if_few(chosen, rows, draw)
-        else:
-            chosen = data_rows(neuron, x, rows=rows, rng=rng, batch_size=batch_size)
-        result = cls.from_gradients(
-            chosen.points,
-            chosen.gradients,
+        rows = choose_rows(
+            neuron,
+            x,
             names=names,
-            values=chosen.values,
-            weights=_weights_of(chosen, weights),
-            origin={"data": len(chosen.data_index), "drawn": chosen.drawn, "moved": chosen.moved},
-            dropped=int(np.sum(~finite)) + chosen.dropped,
-            scales=_scales(x),
+            columns=columns,
+            delta=delta,
+            rows=rows,
+            sampler=sampler,
+            draw=draw,
+            move=move,
+            tangent=tangent,
+            in_terms_of=in_terms_of,
+            weights=weights,
+            seed=seed,
+            batch_size=batch_size,
         )
-        return result.take(rng.permutation(result.rows))
+        return cls._of_rows(rows, rows.directions_of(rows.gradients))
 
     @classmethod
     def from_neurons(cls, neurons: Sequence[Neuron], x: Any, **options) -> GradientField:
@@ -216,7 +233,8 @@ class GradientField:
 
         >>> networks = [Neuron(f"net_{k}", lambda x, k=k: x[:, 0] + 0.1 * k * x[:, 1], inputs=2)
         ...             for k in (0, 1)]
-        >>> field = GradientField.from_neurons(networks, np.ones((9, 2)) * np.arange(9)[:, None])
+        >>> x = np.random.default_rng(0).normal(size=(9, 2))
+        >>> field = GradientField.from_neurons(networks, x)
         >>> f"{field.noise:.4f}", field.directions[0].round(2).tolist()
         ('0.0012', [1.0, 0.05])
         """
@@ -229,14 +247,59 @@ class GradientField:
         options = {"names": found, **options}
         finite = x[finite_rows(x)]
         neurons = [neuron.settle(finite) for neuron in neurons]
-        field = cls.from_neuron(mean_neuron(neurons, finite[:SIGN_ROWS]), x, **options)
-        each = [
-            field.directions_of(neuron.values_and_gradients(field.points)[1]) for neuron in neurons
-        ]
+        rows = choose_rows(mean_neuron(neurons, finite[:SIGN_ROWS]), x, **options)
+        each = [rows.directions_of(n.values_and_gradients(rows.inputs)[1]) for n in neurons]
         directions, weights, noise = mean_directions(np.stack(each))
-        if field.weights is not None:
-            weights = weights * field.weights
-        return replace(field, directions=directions, weights=weights, noise=noise)
+        if rows.weights is not None:
+            weights = weights * rows.weights
+        return replace(cls._of_rows(rows, directions), weights=weights, noise=noise)
+
+    @classmethod
+    def from_units(cls, neurons: Sequence[Neuron], x: Any, **options) -> GradientField:
+        """The span of the gradients of several neurons together.
+
+        A concept that can be read from the neurons jointly is g = G(f_1, ..., f_k), which is
+        where its gradient lies in the span of theirs.
+
+        Args:
+            neurons: of one model, on the same inputs.
+            x: points, as in `from_neuron`.
+            **options: of `from_neuron`.
+
+        Returns:
+            A `GradientField` whose directions are spans, `(rows, k, axes)`, those of most weight
+            first; it has no values.
+
+        Raises:
+            ValueError: as in `from_neuron`; or there is no neuron.
+
+        Example:
+
+        >>> pair = [Neuron("sum", lambda x: x[:, 0] + x[:, 1], inputs=3),
+        ...         Neuron("difference", lambda x: x[:, 0] - x[:, 1], inputs=3)]
+        >>> GradientField.from_units(pair, np.random.default_rng(0).normal(size=(9, 3))).span
+        2
+        """
+        if not neurons:
+            raise ValueError("Expected one neuron at least. Received: none")
+        rows = choose_rows(replace(neurons[0], is_classifier=False), x, **options)
+        each = [rows.directions_of(n.values_and_gradients(rows.inputs)[1]) for n in neurons]
+        span = orthonormal(np.stack(each, axis=1))
+        return replace(cls._of_rows(rows, span), values=None)
+
+    @classmethod
+    def _of_rows(cls, rows: FieldRows, directions: np.ndarray) -> GradientField:
+        return cls(
+            rows.points,
+            directions,
+            rows.names,
+            rows.weights,
+            np.asarray(rows.values, np.float64),
+            rows.dropped,
+            rows.origin,
+            rows.frame,
+            explained=rows.explained,
+        )._usable(np.isfinite(rows.gradients).all(axis=1))
 
     @classmethod
     def from_gradients(
@@ -249,7 +312,7 @@ class GradientField:
         weights: np.ndarray | None = None,
         origin: dict[str, int] | None = None,
         dropped: int = 0,
-        scales: np.ndarray | None = None,
+        frame: np.ndarray | None = None,
     ) -> GradientField:
         """A field of gradients that come from anywhere.
 
@@ -261,7 +324,7 @@ class GradientField:
             weights: of the rows, `(rows,)`.
             origin: number of rows by where they come from.
             dropped: rows that were left out before.
-            scales: of the variables, `(variables,)`; 1 by default.
+            frame: the coordinates to compare directions in; those of the variables by default.
 
         Returns:
             A `GradientField` without the rows in which a number is not finite.
@@ -279,24 +342,7 @@ class GradientField:
             )
         weights = check_weights(weights, len(points))
         values = None if values is None else np.asarray(values, dtype=np.float64).reshape(-1)
-        finite = np.all(np.isfinite(points) & np.isfinite(gradients), axis=1)
-        if values is not None:
-            finite &= np.isfinite(values)
-        if not finite.any():
-            raise ValueError(
-                "Expected finite gradients, but every row holds NaN or infinity. Check the data "
-                "and the model's weights."
-            )
-        scales = (
-            np.ones(points.shape[1]) if scales is None else np.asarray(scales, dtype=np.float64)
-        )
-        directions = unit(gradients * scales)
-        if not directions[finite].any():
-            raise ValueError(
-                "The gradient is zero at every row, so it has no direction. The neuron ignores "
-                "these inputs or is saturated on them: choose the value before the activation "
-                "(`activation=False`), another unit, or other data."
-            )
+        directions = unit(in_frame(gradients, frame))
         return cls(
             points,
             directions,
@@ -305,8 +351,8 @@ class GradientField:
             values,
             dropped,
             origin or {"data": len(points)},
-            scales,
-        )._only(finite)
+            frame,
+        )._usable(np.isfinite(gradients).all(axis=1))
 
     def take(self, index: np.ndarray) -> GradientField:
         """The rows at the given positions, in that order.
@@ -322,6 +368,8 @@ class GradientField:
             name: None if (array := getattr(self, name)) is None else array[index]
             for name in ("points", "directions", "weights", "values")
         }
+        if self.frame is not None and self.frame.ndim == 3:
+            rows["frame"] = self.frame[index]
         return replace(self, **rows)
 
     def split(self, fraction: float = 0.8, seed: int = 0) -> tuple[GradientField, GradientField]:
@@ -388,51 +436,23 @@ class GradientField:
         """
         return cls(**field_files.read(path))
 
-    def _only(self, keep: np.ndarray) -> GradientField:
-        """The rows marked True; the others count as dropped."""
-        if keep.all():
+    def _usable(self, finite: np.ndarray) -> GradientField:
+        """The rows with finite numbers only; the others count as dropped."""
+        finite = finite & np.isfinite(self.points).all(axis=1)
+        if self.values is not None:
+            finite &= np.isfinite(self.values)
+        if not finite.any():
+            raise ValueError(
+                "Expected finite gradients, but every row holds NaN or infinity. Check the data "
+                "and the model's weights."
+            )
+        if not self.directions[finite].any():
+            raise ValueError(
+                "The gradient is zero at every row, so it has no direction. The neuron ignores "
+                "these inputs or is saturated on them: choose the value before the activation "
+                "(`activation=False`), another unit, or other data."
+            )
+        if finite.all():
             return self
-        return replace(self.take(np.flatnonzero(keep)), dropped=self.dropped + int(np.sum(~keep)))
-
-
-def _check_options(delta: float | None, rows: int | None) -> None:
-    if delta is not None and not 0 < delta < 0.5:
-        raise ValueError(
-            "`delta` is the smallest probability of a row that is kept, between 0 and 0.5, or None "
-            f"to keep all. Received: delta={delta}"
-        )
-    if rows is not None and (not isinstance(rows, (int, np.integer)) or rows < 1):
-        raise ValueError(f"`rows` is a positive integer or None. Received: rows={rows!r}")
-
-
-def _scales(x: np.ndarray) -> np.ndarray:
-    """Scales that make variables of very different sizes count alike.
-
-    A gradient with respect to metres is a thousand times one with respect to millimetres: where
-    one column is ten times as wide as another, each is measured in its own width. A column that
-    never changes says nothing of the gradient along it and gets the scale 0.
-    """
-    widths = np.ptp(x, axis=0)
-    varies = widths > 0
-    if not varies.any():
-        return np.ones(x.shape[1])
-    if widths[varies].max() < 10 * widths[varies].min():
-        return varies.astype(float)
-    return widths / widths.max()
-
-
-def _weights_of(chosen: Rows, weights: np.ndarray | None) -> np.ndarray | None:
-    if weights is None:
-        return None
-    own = weights[chosen.data_index]
-    others = chosen.drawn + chosen.moved
-    return np.concatenate([own, np.full(others, weights.mean())])
-
-
-def _warn_if_few(chosen: Rows, rows: int | None, draw: bool) -> None:
-    if rows is not None and draw and len(chosen.points) < rows:
-        warnings.warn(
-            f"Only {len(chosen.points)} of {rows} rows were found near the decision boundary. "
-            "More data, a `sampler` or a smaller `delta` would give more.",
-            stacklevel=3,
-        )
+        dropped = self.dropped + int(np.sum(~finite))
+        return replace(self.take(np.flatnonzero(finite)), dropped=dropped)

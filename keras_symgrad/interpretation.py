@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sympy
 
 from keras_symgrad.evidence import SAME_CLASS, Alternative
+from keras_symgrad.expressions.shortening import with_whole_numbers
+from keras_symgrad.expressions.text import to_pretty
+from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.structure import Group
+from keras_symgrad.tangent import never_shown
 from keras_symgrad.uncertainty import Constant
 from keras_symgrad.writing import check_writable, write_text
 
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.neurons import Neuron
 
+# A share of the gradient that is as good as all of it: float32, and noise.
+EXPLAINED = 0.99
 # How much longer than the best formula another one may be to be shown beside it.
 READABLE = 1.5
 
@@ -121,6 +128,7 @@ class Interpretation:
             yield "constants", ", ".join(map(str, self.constants))
         if self.ignored:
             yield "ignored", ", ".join(self.ignored)
+        yield from self._surface
         if self.groups:
             yield "enter only as", ", ".join(map(str, self.groups))
         # What is much longer fits the network's errors, and its reader does not want it.
@@ -133,6 +141,30 @@ class Interpretation:
         if others and self.matches != "nothing":
             more = f"; {len(others) - 1} more" if len(others) > 1 else ""
             yield "also fits", f"{others[0]}{more}"
+
+    @property
+    def _surface(self) -> Iterator[tuple[str, str]]:
+        """What the gradients could not show, because the data never did."""
+        gradients = self.gradients
+        if gradients.explained < EXPLAINED:
+            yield "explained", f"{gradients.explained:.1%} of the gradient is due to these"
+        if gradients.keeps_variables_apart:
+            return
+        variables, axes = len(self.names), gradients.axes
+        yield (
+            "surface",
+            f"the data have {axes} directions in {variables} variables; formulas that agree along "
+            "them are one concept",
+        )
+        if gradients.frame.ndim == 2:
+            normals = never_shown(gradients.frame)
+            yield "never left", "; ".join(self._plane(normal) for normal in normals)
+
+    def _plane(self, normal: np.ndarray) -> str:
+        terms = [sympy.Float(w, 3) * symbol(n) for w, n in zip(normal, self.names) if w]
+        level = float(np.mean(self.gradients.points @ normal))
+        left = to_pretty(with_whole_numbers(sympy.Add(*terms)))
+        return f"{left} = {0.0 if abs(level) < 1e-6 else level:.3g}"
 
     @property
     def _reason(self) -> str:

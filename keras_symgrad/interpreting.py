@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_symgrad.comparison import errors
+from keras_symgrad.directions import as_span
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
@@ -25,6 +26,7 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.provenance import box_of, recorded
+from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import decisions, faithful, read, rule_of, split, threshold
 from keras_symgrad.search.genetic import GeneticSettings
 from keras_symgrad.search.portfolio import METHODS, PortfolioSearch, check_methods
@@ -32,6 +34,7 @@ from keras_symgrad.search.progress import progress_bar
 from keras_symgrad.search.selection import FINEST_OF_LABELS
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.tables import check_names, read_points
+from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.uncertainty import constants
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
@@ -53,6 +56,8 @@ def interpret(
     sampler: Callable[[int, np.random.Generator], np.ndarray] | None = None,
     draw: bool = True,
     move: bool = True,
+    tangent: Tangent = "auto",
+    in_terms_of: str | Quantities | None = None,
     operators: str | OperatorSet | Sequence = "default",
     complexity: Complexity | Mapping[str, float] | None = None,
     max_complexity: float = 30,
@@ -93,6 +98,12 @@ def interpret(
         sampler: `(n, rng) -> (n, inputs)`, draws unlabelled points.
         draw: whether unlabelled points may be added to the data.
         move: whether points may be moved to the decision boundary.
+        tangent: the surface that the data lie on: "auto" finds a linear one (a fixed trace, an
+            antisymmetric matrix), "local" any other; vectors of its tangent space, or a function
+            that returns them at points; `None` for none. Gradients are compared along it only,
+            for across it the network was never taught.
+        in_terms_of: the layer whose units the formula is to be written in, or `Quantities` of
+            your own, instead of the inputs.
         operators: preset, names or `Operator`s that formulas are made of.
         complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
         max_complexity: of formulas.
@@ -138,10 +149,16 @@ def interpret(
             "one already, and a `GradientField` was read from one: leave them out, or pass the "
             f"model. Received: {layer=}, {unit=}, {activation=}, {kind=}"
         )
-    if isinstance(model, GradientField) and (names, columns) != (None, None):
+    if isinstance(model, GradientField) and (names, columns, in_terms_of) != (None, None, None):
         raise ValueError(
-            "A `GradientField` has its points and their names in it. Leave out `names` and "
-            f"`columns`, or make the field with them. Received: {names=}, {columns=}"
+            "A `GradientField` has its points, their names and quantities in it. Leave out "
+            "`names`, `columns` and `in_terms_of`, or make the field with them. "
+            f"Received: {names=}, {columns=}, {in_terms_of=}"
+        )
+    if isinstance(in_terms_of, str) and own:
+        raise ValueError(
+            "`in_terms_of` names a layer of the model, but a `Neuron` does not know its model. "
+            f"Pass `Quantities.of(model, {in_terms_of!r})`. Received: {in_terms_of=}"
         )
     stopping = stopping or Stopping(time_limit=time_limit)
     methods = check_methods(methods)
@@ -165,6 +182,8 @@ def interpret(
                 else Neuron.of(one, layer, unit, activation, kind=kind, inputs=points.shape[1])
                 for one in models
             ]
+            if isinstance(in_terms_of, str):
+                in_terms_of = Quantities.of(models[0], in_terms_of, inputs=points.shape[1])
             shown, kept = split(points, seed)
             neuron, whole = read(
                 neurons,
@@ -175,10 +194,12 @@ def interpret(
                 sampler=sampler,
                 draw=draw,
                 move=move,
+                tangent=tangent,
+                in_terms_of=in_terms_of,
                 seed=seed,
             )
         # A row without a gradient asks for nothing, but would lift the floor of every loss.
-        steep = whole.directions.any(axis=1)
+        steep = as_span(whole.directions).any(axis=(1, 2))
         flat, whole = int(np.sum(~steep)), whole.take(np.flatnonzero(steep))
         if whole.rows < 2:
             raise ValueError(
@@ -209,7 +230,10 @@ def interpret(
         front = finisher.front(archive)
         is_classifier = neuron is not None and neuron.is_classifier
         if is_classifier:
+            draw = draw and (can_be_drawn(tangent) or sampler is not None)
             points, yes = decisions(neuron, kept, shown, sampler, draw, seed)
+            if in_terms_of is not None:
+                points = in_terms_of.values(points)
             floor = max(front.floor, 2 * FINEST_OF_LABELS / len(names))
             front = ParetoFront(front, floor, faithful(front, whole, points, yes))
         best = finisher.with_simple_constants(front.best)
@@ -222,7 +246,7 @@ def interpret(
             best,
             finisher,
             whole,
-            domain=whole.points if shown is None else shown,
+            domain=whole.points if shown is None or in_terms_of is not None else shown,
             threshold=threshold(neuron, whole, phi),
             r2=phi.r2 if phi else 0.0,
         )

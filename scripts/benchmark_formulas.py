@@ -116,7 +116,7 @@ def measure(number: int, noise: float | str, seed: int, time_limit: float) -> di
 def loss_on(formula: System, field: GradientField) -> float:
     """Loss of the truth on a field."""
     points, directions = field.points, field.directions
-    return loss(formula.expression, formula.names, points, directions, scales=field.scales)
+    return loss(formula.expression, formula.names, points, directions, frame=field.frame)
 
 
 def shown(row: dict) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from deap import gp
 
+from keras_symgrad.directions import as_span, is_diagonal
 from keras_symgrad.engine import interpreter
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
 from keras_symgrad.expressions.trees import Variable
@@ -47,9 +48,11 @@ class Engine:
     Args:
         operators: the operator set of the trees.
         points: `(rows, variables)`.
-        directions: unit gradients u of the same shape, zero where the gradient is zero.
+        directions: unit gradients u, `(rows, axes)`, zero where the gradient is zero; or spans of
+            several, `(rows, k, axes)`, whose direction nearest to U is compared with it.
         weights: `(rows,)`, non-negative; equal by default.
-        scales: `(variables,)`; gradients are multiplied by them before they are normalized.
+        frame: takes gradients to the coordinates of the directions before they are normalized,
+            `(axes, variables)` or `(rows, axes, variables)`; those of the variables by default.
         signed: whether the opposite direction counts as different.
         lanes: constants of a tree that one pass can differentiate.
         dtype: "float32" or "float64".
@@ -74,7 +77,7 @@ class Engine:
         directions: np.ndarray,
         weights: np.ndarray | None = None,
         *,
-        scales: np.ndarray | None = None,
+        frame: np.ndarray | None = None,
         signed: bool = False,
         lanes: int = 4,
         dtype: str = "float32",
@@ -85,10 +88,12 @@ class Engine:
         self.rows, self.variables = np.shape(points)
         weights = np.ones(self.rows) if weights is None else np.asarray(weights, float)
         weights = weights / weights.sum()
-        self._target_norm = float(weights @ (np.asarray(directions, float) ** 2).sum(axis=1))
-        self._scales = np.ones(self.variables) if scales is None else np.asarray(scales, float)
+        directions = np.asarray(directions, float)
+        self.axes = directions.shape[-1]
+        self._target_norm = float(weights @ as_span(directions).any(axis=(1, 2)))
+        self.frame = np.eye(self.variables) if frame is None else np.asarray(frame, float)
         self._field = self._tiles(points, directions, weights)
-        self._shape = self._field["points"].shape[0], self._field["points"].shape[-1], dtype
+        self._shape = *self._field["directions"].shape, "frame" in self._field, dtype
         arities = tuple(operator.arity for operator in operators)
         self._wide = Layout(arities, self.variables)
         # Lanes multiply the buffers: smaller chunks keep them in the cache.
@@ -174,12 +179,14 @@ class Engine:
         return self._fields(trees, 0)[1][:, :, 0].transpose(0, 2, 1)
 
     def jacobians(self, trees: Sequence[gp.PrimitiveTree]) -> np.ndarray:
-        """Derivatives of the unit gradients in the constants, gradients scaled as in the loss.
+        """Derivatives of the unit gradients in the constants, in the coordinates of the loss.
 
         Returns:
-            `(trees, rows, variables, lanes)`; zero in lanes that a tree does not use.
+            `(trees, rows, axes, lanes)`; zero in lanes that a tree does not use.
         """
-        gradients = self._fields(trees, self.lanes)[1] * self._scales[:, None, None]
+        gradients = self._fields(trees, self.lanes)[1]
+        form = "av,tvlr->talr" if self.frame.ndim == 2 else "rav,tvlr->talr"
+        gradients = np.einsum(form, self.frame, gradients)
         gradient, tangents = gradients[:, :, 0], gradients[:, :, 1:]
         length = np.sqrt((gradient**2).sum(axis=1, keepdims=True))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -191,13 +198,13 @@ class Engine:
     def _losses_of(self, sums: np.ndarray) -> np.ndarray:
         apart = sums[:, 0] if self.signed else np.minimum(sums[:, 0], sums[:, 1])
         # |u|^2 + |U|^2 - 2 u.U, where either may be zero on some rows.
-        losses = (2 * apart + self._target_norm - 1 - sums[:, 2]) / self.variables
+        losses = (2 * apart + self._target_norm - 1 - sums[:, 2]) / self.axes
         flat = sums[:, 2] > 1 - 1e-6
         # Rounding can push a perfect match a few units in the last place below zero.
         return np.where((sums[:, 3] == 0) & ~flat, np.maximum(losses, 0), np.inf)
 
     def _sums(self, tapes: Tapes, layout: Layout, lanes: int, trees: int) -> np.ndarray:
-        program = interpreter.compiled_sums(self.operators, layout, lanes, *self._shape)
+        program = interpreter.compiled_sums(self.operators, layout, lanes, self._shape)
         total = len(tapes.operator)
         # Calls of equal size, so that every thread has its share.
         calls = -(-total // layout.chunks)
@@ -222,7 +229,7 @@ class Engine:
 
     def _fields(self, trees: Sequence[gp.PrimitiveTree], lanes: int) -> tuple:
         tapes = self.constant_tapes(trees)
-        program = interpreter.compiled_fields(self.operators, self._deep, lanes, *self._shape)
+        program = interpreter.compiled_fields(self.operators, self._deep, lanes, self._shape)
         variables, tiles = self.variables, self._field["points"].shape[0]
         values = np.empty((len(trees), 1 + lanes, tiles, self._field["points"].shape[-1]))
         gradients = np.empty((len(trees), variables, *values.shape[1:]))
@@ -247,12 +254,20 @@ class Engine:
             shaped = columns.reshape(*columns.shape[:-1], tiles, height)
             return tf.constant(np.moveaxis(shaped, -2, 0), dtype=self.dtype.name)
 
-        return {
+        content = {
             "points": tile(np.asarray(points, float)[index].T),
-            "directions": tile(np.asarray(directions, float)[index].T),
             "weights": tile(weights[index] * counts),
-            "scales": tf.constant(np.tile(self._scales, (tiles, 1)), dtype=self.dtype.name),
         }
+        if directions.ndim == 2 and self.frame.ndim == 2 and is_diagonal(self.frame):
+            # One coordinate for each variable, which costs the interpreter one product.
+            scales = np.tile(np.diag(self.frame), (tiles, 1))
+            content["directions"] = tile(directions[index].T)
+            content["scales"] = tf.constant(scales, dtype=self.dtype.name)
+        else:
+            frame = np.broadcast_to(self.frame, (self.rows, *self.frame.shape[-2:]))
+            content["directions"] = tile(as_span(directions)[index].transpose(1, 2, 0))
+            content["frame"] = tile(frame[index].transpose(2, 1, 0))
+        return content
 
 
 def _padded(array: np.ndarray, length: int) -> tf.Tensor:

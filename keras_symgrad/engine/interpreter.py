@@ -25,19 +25,15 @@ Tensors = dict[str, tf.Tensor]
 
 
 @lru_cache(maxsize=32)
-def compiled_sums(
-    operators: OperatorSet, layout: Layout, lanes: int, tiles: int, rows: int, dtype: str
-) -> Callable:
+def compiled_sums(operators: OperatorSet, layout: Layout, lanes: int, shape: tuple) -> Callable:
     """The program that reduces every tree to sums over rows.
 
     Args:
         operators: the operator set of the tapes.
         layout: their layout.
         lanes: tangent lanes for constants; 0 for losses only.
-        tiles: of the field.
-        rows: of a tile.
-        dtype: of the field. A function of its own for every shape is never traced twice, which
-            TensorFlow would warn of.
+        shape: of the field's arrays, and their dtype. A function of its own for every shape is
+            never traced twice, which TensorFlow would warn of.
 
     Returns:
         A compiled function of (tape arrays, field arrays, number of chunks) that returns a
@@ -74,18 +70,14 @@ def compiled_sums(
 
 
 @lru_cache(maxsize=32)
-def compiled_fields(
-    operators: OperatorSet, layout: Layout, lanes: int, tiles: int, rows: int, dtype: str
-) -> Callable:
+def compiled_fields(operators: OperatorSet, layout: Layout, lanes: int, shape: tuple) -> Callable:
     """The program that returns every tree's values and gradients instead of sums.
 
     Args:
         operators: the operator set of the tapes.
         layout: their layout.
         lanes: tangent lanes for constants.
-        tiles: of the field.
-        rows: of a tile.
-        dtype: of the field.
+        shape: of the field's arrays, and their dtype.
 
     Returns:
         A compiled function of (tape arrays of one chunk, field arrays of one tile) that
@@ -279,7 +271,7 @@ def _collect_losses(
     dtype, count = values.dtype, rows["points"].shape[-1]
 
     def each_group(group: tf.Tensor, result: tf.Tensor) -> tuple:
-        def each_leaf(step: tf.Tensor, column: tf.Tensor, dot: tf.Tensor, square: tf.Tensor):
+        def each_leaf(step: tf.Tensor, column: tf.Tensor, *sums: tf.Tensor) -> tuple:
             state = tape["leaf_state"][group, step]
             is_leaf = tf.cast(state > 0, dtype)[:, None]
             is_last = tf.cast(state > 1, dtype)[:, None]
@@ -287,12 +279,28 @@ def _collect_losses(
             column += is_leaf * leaf
             variable = tape["leaf_variable"][group, step]
             done = is_last * column
+            return step + 1, column - done, *add(variable, done, *sums)
+
+        def add_partial(variable: tf.Tensor, done: tf.Tensor, dot: tf.Tensor, square: tf.Tensor):
             scaled = done * tf.gather(rows["scales"], variable)[:, None]
             dot += scaled * tf.gather(rows["directions"], variable)
-            return step + 1, column - done, dot, square + scaled * scaled
+            return dot, square + scaled * scaled
+
+        def add_coordinates(variable: tf.Tensor, done: tf.Tensor, coordinates: tf.Tensor):
+            return (coordinates + done[:, None] * tf.gather(rows["frame"], variable),)
 
         zeros = tf.zeros([layout.width, count], dtype)
-        _, _, dot, square = _loop(0, tape["steps"][group], each_leaf, zeros, zeros, zeros)
+        if "frame" in rows:
+            add = add_coordinates
+            axes = rows["directions"].shape[1]
+            start = tf.zeros([layout.width, axes, count], dtype)
+            *_, coordinates = _loop(0, tape["steps"][group], each_leaf, zeros, start)
+            square = tf.reduce_sum(coordinates**2, axis=1)
+            dots = tf.einsum("war,kar->kwr", coordinates, rows["directions"])
+            dot = _length_along(dots)
+        else:
+            add = add_partial
+            *_, dot, square = _loop(0, tape["steps"][group], each_leaf, zeros, zeros, zeros)
         root = tf.reshape(tape["root"], [-1, layout.width])[group]
         finite = tf.math.is_finite(square) & tf.math.is_finite(tf.gather(values, root))
         inverse = _inverse_length(square)
@@ -311,6 +319,8 @@ def _collect_normal_equations(
     """The same columns and, with G the unnormalized gradient, those of the constants.
 
     U_j = (G_j - U (U.G_j)) / |G|, so the rows need only the products G.G_j, u.G_j and G_j.G_k.
+    Of a span, u is the direction nearest to G; it turns with G, but to first order the loss does
+    not notice.
     """
     values, adjoints = map(_slots, buffers)
     dtype, count = values.dtype, rows["points"].shape[-1]
@@ -319,28 +329,40 @@ def _collect_normal_equations(
     def each_tree(index: tf.Tensor, result: tf.Tensor) -> tuple:
         group, place = index // width, index % width
 
-        def each_leaf(step: tf.Tensor, column: tf.Tensor, products: tf.Tensor) -> tuple:
+        def each_leaf(step: tf.Tensor, column: tf.Tensor, sums: tf.Tensor) -> tuple:
             state = tape["leaf_state"][group, step, place]
             # An index that comes from an array must go through `gather`: XLA takes the begin of
             # a slice for a compile-time constant and would compile anew for every population.
             leaf = tf.gather(adjoints, tape["leaf"][group, step, place])
             column += tf.reshape(leaf, [1 + lanes, count])
 
-            def add() -> tf.Tensor:
-                variable = tape["leaf_variable"][group, step, place]
-                direction = tf.gather(rows["directions"], variable)
-                # Row 0 is u, the others G, G_1, ...: all products of them at once.
-                scaled = column * tf.gather(rows["scales"], variable)
-                vectors = tf.concat([direction[None], scaled], axis=0)
-                return products + vectors[:, None] * vectors[None]
+            variable = tape["leaf_variable"][group, step, place]
+            sums = tf.cond(state > 1, lambda: add(variable, column, sums), lambda: sums)
+            return step + 1, column * tf.cast(state < 2, dtype), sums
 
-            products = tf.cond(state > 1, add, lambda: products)
-            return step + 1, column * tf.cast(state < 2, dtype), products
+        def add_partials(variable: tf.Tensor, column: tf.Tensor, products: tf.Tensor) -> tf.Tensor:
+            direction = tf.gather(rows["directions"], variable)
+            # Row 0 is u, the others G, G_1, ...: all products of them at once.
+            scaled = column * tf.gather(rows["scales"], variable)
+            vectors = tf.concat([direction[None], scaled], axis=0)
+            return products + vectors[:, None] * vectors[None]
+
+        def add_coordinates(variable: tf.Tensor, column: tf.Tensor, vectors: tf.Tensor):
+            return vectors + tf.gather(rows["frame"], variable)[:, None] * column[None]
 
         column = tf.zeros([1 + lanes, count], dtype)
-        products = tf.zeros([2 + lanes, 2 + lanes, count], dtype)
         stop = tf.reduce_sum(tf.cast(tape["leaf_state"][group, :, place] > 0, tf.int32))
-        _, _, products = _loop(0, stop, each_leaf, column, products)
+        if "frame" in rows:
+            add = add_coordinates
+            vectors = tf.zeros([rows["directions"].shape[1], 1 + lanes, count], dtype)
+            *_, vectors = _loop(0, stop, each_leaf, column, vectors)
+            direction = _nearest(rows["directions"], vectors[:, 0])
+            vectors = tf.concat([direction[:, None], vectors], axis=1)
+            products = tf.einsum("air,ajr->ijr", vectors, vectors)
+        else:
+            add = add_partials
+            products = tf.zeros([2 + lanes, 2 + lanes, count], dtype)
+            *_, products = _loop(0, stop, each_leaf, column, products)
         square = products[1, 1]
         # Not asked of the constants' lanes: the exponent of a negative base has NaN there.
         finite = tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
@@ -360,6 +382,23 @@ def _collect_normal_equations(
 
     result = tf.zeros([layout.trees, 4 + lanes + lanes**2], dtype)
     return _loop(0, layout.trees, each_tree, result)[-1]
+
+
+def _length_along(dots: tf.Tensor) -> tf.Tensor:
+    """The part of gradients in spans, from their products `(k, ..., rows)` with the directions.
+
+    A single direction keeps the sign.
+    """
+    return dots[0] if dots.shape[0] == 1 else tf.sqrt(tf.reduce_sum(dots**2, axis=0))
+
+
+def _nearest(directions: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """The directions, or those in the spans `(k, axes, rows)` that are nearest to gradients."""
+    if directions.shape[0] == 1:
+        return directions[0]
+    dots = tf.reduce_sum(directions * gradient[None], axis=1)
+    inverse = _inverse_length(tf.reduce_sum(dots**2, axis=0))
+    return tf.reduce_sum(directions * (dots * inverse)[:, None], axis=0)
 
 
 def _inverse_length(square: tf.Tensor) -> tf.Tensor:

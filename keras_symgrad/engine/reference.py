@@ -13,7 +13,7 @@ import sympy
 import tensorflow as tf
 
 from keras_symgrad.derivatives import differentiate
-from keras_symgrad.directions import unit
+from keras_symgrad.directions import in_frame, nearest, unit
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.tensorflow_code import tensorflow_code
 
@@ -76,7 +76,7 @@ def loss(
     directions: np.ndarray,
     weights: np.ndarray | None = None,
     *,
-    scales: np.ndarray | float = 1.0,
+    frame: np.ndarray | None = None,
     signed: bool = False,
 ) -> float:
     """Mean squared difference of unit gradients, L = mean over rows and columns of (u - U)^2.
@@ -85,9 +85,10 @@ def loss(
         expression: a SymPy expression in the named variables.
         names: names of the columns.
         points: `(rows, variables)`.
-        directions: unit gradients u of the same shape.
+        directions: unit gradients u, `(rows, axes)`, or spans, `(rows, k, axes)`.
         weights: of the rows; equal by default.
-        scales: of the variables; gradients are multiplied by them first.
+        frame: takes gradients to the coordinates of the directions, `(axes, variables)` or
+            `(rows, axes, variables)`; those of the variables by default.
         signed: whether the opposite direction counts as different.
 
     Returns:
@@ -97,12 +98,13 @@ def loss(
     Reference: Wetzel, arXiv 2401.04978, section 3.
     """
     values = evaluate([expression], names, points)
-    gradients = gradient(expression, names, points) * scales
+    gradients = in_frame(gradient(expression, names, points), frame)
     if not np.isfinite(gradients).all() or not np.isfinite(values).all() or not gradients.any():
         return np.inf
     candidate = unit(gradients)
+    target = nearest(directions, candidate)
     losses = [
-        np.average(((directions - sign * candidate) ** 2).mean(axis=1), weights=weights)
+        np.average(((target - sign * candidate) ** 2).mean(axis=1), weights=weights)
         for sign in ((1,) if signed else (1, -1))
     ]
     return float(min(losses))

@@ -27,7 +27,7 @@ class Feature:
     Attributes:
         nodes: of the tree, in prefix order.
         values: `(rows,)`.
-        gradients: `(rows, variables)`.
+        gradients: in the coordinates that directions are compared in, `(rows, axes)`.
         is_logarithm: whether values and gradients are those of log|tree|. A sum of these is a
             product of the trees, which can be written without any logarithm.
     """
@@ -108,11 +108,21 @@ class FeatureMaker:
                 stack.append(self.apply(self.alphabet.operators[node.name], arguments))
         return stack.pop()
 
-    def variables(self, points: np.ndarray, scales: np.ndarray | float = 1.0) -> list[Feature]:
-        """One feature for each column, its gradient times the column's scale."""
-        units = np.eye(points.shape[1]) * scales
+    def variables(self, points: np.ndarray, frame: np.ndarray | None = None) -> list[Feature]:
+        """One feature for each column.
+
+        Args:
+            points: `(rows, variables)`.
+            frame: takes gradients to the coordinates that directions are compared in,
+                `(axes, variables)` or `(rows, axes, variables)`; those of the variables by default.
+        """
+        frame = np.eye(points.shape[1]) if frame is None else frame
         return [
-            Feature((leaf,), points[:, k], np.broadcast_to(units[k], points.shape))
+            Feature(
+                (leaf,),
+                points[:, k],
+                np.broadcast_to(frame[..., k], (len(points), frame.shape[-2])),
+            )
             for k, leaf in enumerate(self.alphabet.variables)
         ]
 

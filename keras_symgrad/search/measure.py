@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from deap import gp
 
-from keras_symgrad.directions import unit
+from keras_symgrad.directions import nearest, unit
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.features import FeatureMaker
 
@@ -34,8 +34,8 @@ class TreeMeasure:
 
     def __init__(self, maker: FeatureMaker, field: GradientField, *, signed: bool = False):
         self.maker, self.signed = maker, signed
-        self._variables = maker.variables(field.points, field.scales)
-        self._target = field.directions
+        self._variables = maker.variables(field.points, field.frame)
+        self._directions = field.directions
         weights = np.ones(field.rows) if field.weights is None else field.weights
         self._rows = weights / weights.sum()
 
@@ -45,7 +45,8 @@ class TreeMeasure:
         if not feature.is_usable:
             return np.inf
         candidate = unit(feature.gradients)
+        target = nearest(self._directions, candidate)
         apart, opposite = (
-            self._rows @ ((candidate - sign * self._target) ** 2).mean(axis=1) for sign in (1, -1)
+            self._rows @ ((candidate - sign * target) ** 2).mean(axis=1) for sign in (1, -1)
         )
         return float(apart if self.signed else min(apart, opposite))

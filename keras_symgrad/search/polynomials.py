@@ -34,7 +34,7 @@ class PolynomialSearch:
 
     Args:
         maker: makes the words.
-        directions: unit gradients, `(rows, variables)`.
+        directions: unit gradients, `(rows, axes)`, or spans, `(rows, k, axes)`.
         rows: weights of the rows, of sum 1.
     """
 

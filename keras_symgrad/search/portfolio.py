@@ -136,7 +136,7 @@ class PortfolioSearch:
                 field.points,
                 field.directions,
                 field.weights,
-                scales=field.scales,
+                frame=field.frame,
                 signed=self.signed,
                 workers=self.workers,
             ) as engine,

@@ -22,7 +22,7 @@ from itertools import combinations
 
 import numpy as np
 
-from keras_symgrad.directions import unit
+from keras_symgrad.directions import as_span, split
 from keras_symgrad.search.features import Feature
 from keras_symgrad.search.spectral_fit import smallest_eigenvector
 
@@ -60,14 +60,15 @@ class QuotientFit:
 
     Args:
         words: features; the constant 1 is added to them.
-        directions: unit gradients, `(rows, variables)`.
+        directions: unit gradients, `(rows, axes)`, or spans, `(rows, k, axes)`.
         rows: weights of the rows, of sum 1.
     """
 
     def __init__(self, words: Sequence[Feature], directions: np.ndarray, rows: np.ndarray):
-        self.target, self.rows = unit(directions), rows
+        self.target, self.rows = as_span(directions), rows
         values = np.stack([np.ones(len(rows)), *(word.values for word in words)])
-        gradients = np.stack([np.zeros(directions.shape), *(word.gradients for word in words)])
+        slopes = [word.gradients for word in words]
+        gradients = np.stack([np.zeros_like(slopes[0]), *slopes])
         # Words of one typical size: weights and what they carry then compare.
         self.scale = np.exp(np.log(np.abs(values) + 1e-12) @ rows)
         self.values = values / self.scale[:, None]
@@ -133,17 +134,16 @@ class QuotientFit:
         gradients = (
             self.gradients[chosen] * value[:, None] - self.values[chosen][:, :, None] * slope
         )
-        along = np.einsum("krv,rv->kr", gradients, self.target)
-        across = gradients - along[:, :, None] * self.target
+        along, across = split(gradients, self.target)
         rows = self.rows / ((gradients**2).sum(axis=(0, 2)) + 1e-300)
         weights = np.zeros(len(chosen))
         # On rows of one size each, words have other sizes than on the whole: exp(x)**2 hides 1.
         size = np.sqrt(np.einsum("krv,r->k", gradients**2, rows)) + 1e-300
-        along, across = along / size[:, None], across / size[:, None, None]
-        gradients = gradients / size[:, None, None]
+        along, across, gradients = (g / size[:, None, None] for g in (along, across, gradients))
         for _ in range(reweighted):
-            flat = (across * np.sqrt(rows)[:, None]).reshape(len(chosen), -1)
-            a, p = flat @ flat.T, (along * rows) @ along.T
+            root = np.sqrt(rows)[:, None]
+            missed, met = ((g * root).reshape(len(chosen), -1) for g in (across, along))
+            a, p = missed @ missed.T, met @ met.T
             if not 1e-200 < np.trace(a + p) < np.inf:
                 return found, np.inf
             weights = smallest_eigenvector(a, a + p)

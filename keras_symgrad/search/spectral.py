@@ -75,7 +75,7 @@ class SpectralSearch:
         self.beam, self.terms, self.size = beam, terms, dictionary
         self.found: list[Candidate] = []
         self.maker = FeatureMaker(alphabet)
-        self.variables = self.maker.variables(field.points, field.scales)
+        self.variables = self.maker.variables(field.points, field.frame)
         self.measure = measure or TreeMeasure(self.maker, field, signed=signed)
         self.signed = signed
         weights = np.ones(field.rows) if field.weights is None else field.weights
@@ -191,6 +191,6 @@ class SpectralSearch:
 
     def _relevant(self) -> list[int]:
         """The variables that turn the gradient most; the small dictionary has room for few."""
-        strength = self.rows @ self.field.directions**2
+        strength = self.field.strength(self.rows)
         order = np.argsort(-strength, kind="stable")[:6]
         return sorted(int(k) for k in order if strength[k] > 0)

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_symgrad.directions import unit
+from keras_symgrad.directions import as_span, nearest, split, unit
 from keras_symgrad.search.combination import Combination
 from keras_symgrad.search.features import Feature
 
@@ -38,7 +38,7 @@ class SpectralFit:
 
     Args:
         features: the dictionary.
-        directions: unit gradients, `(rows, variables)`.
+        directions: unit gradients, `(rows, axes)`, or spans, `(rows, k, axes)`.
         rows: weights of the rows, `(rows,)`, of sum 1.
         columns: the variables to look at; the others may do what they want. Rows then count by
             the share of the gradient that these variables have, for the noise is the same in all,
@@ -57,24 +57,26 @@ class SpectralFit:
             directions = directions[:, columns]
             rows = rows * (directions**2).sum(axis=1)
             rows = rows / (rows.sum() + 1e-300)
-        self.features, self.target, self.rows = features, unit(directions), rows
+            directions = unit(directions)
+        self.features, self.target, self.rows = features, directions, rows
         gradients = np.stack(
             [f.gradients if columns is None else f.gradients[:, columns] for f in features]
         )
         # Features differ by orders of magnitude; the eigenproblem wants them alike.
         self.scale = np.sqrt(np.einsum("r,krv->k", rows, gradients**2)) + 1e-300
         self.gradients = gradients / self.scale[:, None, None]
-        self.along = np.einsum("krv,rv->kr", self.gradients, self.target)
-        self.across = self.gradients - self.along[:, :, None] * self.target
+        self.along, self.across = split(self.gradients, as_span(directions))
         self.square = (self.gradients**2).sum(axis=2)
         self.is_logarithm = np.array([feature.is_logarithm for feature in features])
         # Features that may turn around from row to row.
-        self.turning = self.is_logarithm | (columns is not None)
+        self.turning = self.is_logarithm | (columns is not None or directions.ndim == 3)
 
     def singles(self, count: int) -> list[tuple[int, ...]]:
         """The best features alone."""
-        cosines = self.along / np.sqrt(self.square + 1e-300)
-        cosines[self.turning] = np.abs(cosines[self.turning])
+        cosines = self.along[:, :, 0] / np.sqrt(self.square + 1e-300)
+        if self.turning.any():
+            lengths = np.linalg.norm(self.along[self.turning], axis=2)
+            cosines[self.turning] = lengths / np.sqrt(self.square[self.turning] + 1e-300)
         losses = 1 - np.abs(cosines @ self.rows)
         return [(int(k),) for k in np.argsort(losses, kind="stable")[:count]]
 
@@ -125,8 +127,9 @@ class SpectralFit:
         """The error of all features together, 1 - cos^2 with rows reweighted once."""
         chosen = range(len(self.features))
         rows = self._reweighted(self._weights(chosen, self.rows), chosen)
-        gradients = self._sum(self._weights(chosen, rows), chosen)
-        return 1 - float(self.rows @ (unit(gradients) * self.target).sum(axis=1) ** 2)
+        candidate = unit(self._sum(self._weights(chosen, rows), chosen))
+        target = nearest(self.target, candidate)
+        return 1 - float(self.rows @ (candidate * target).sum(axis=1) ** 2)
 
     def pruned(self, most: int) -> list[tuple[int, ...]]:
         """Nested sets: all features, and one less at a time, always the one that is missed least.
@@ -189,12 +192,13 @@ class SpectralFit:
 
     def _loss(self, weights: np.ndarray, chosen: list[int]) -> float:
         candidate = unit(self._sum(weights * self.scale[chosen], chosen))
-        cosines = (candidate * self.target).sum(axis=1)
+        target = nearest(self.target, candidate)
+        cosines = (candidate * target).sum(axis=1)
         if self.turning[chosen].any():
             cosines = np.abs(cosines)
         cosine = self.rows @ cosines
-        lengths = self.rows @ ((self.target**2).sum(axis=1) + (candidate**2).sum(axis=1))
-        return float(max(lengths - 2 * abs(cosine), 0.0)) / self.target.shape[1]
+        lengths = self.rows @ ((target**2).sum(axis=1) + (candidate**2).sum(axis=1))
+        return float(max(lengths - 2 * abs(cosine), 0.0)) / target.shape[1]
 
     def _sum(self, weights: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
         return np.einsum("k,krv->rv", weights, self.gradients[list(chosen)])
@@ -203,16 +207,16 @@ class SpectralFit:
         return smallest_eigenvector(*self._pencil(chosen, rows))
 
     def _pencil(self, chosen: Sequence[int], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        across = self.across[list(chosen)] * np.sqrt(rows)[None, :, None]
-        across = across.reshape(len(chosen), -1)
-        along = self.along[list(chosen)]
-        a, p = across @ across.T, (along * rows) @ along.T
+        root = np.sqrt(rows)[None, :, None]
+        across = (self.across[list(chosen)] * root).reshape(len(chosen), -1)
+        along = (self.along[list(chosen)] * root).reshape(len(chosen), -1)
+        a, p = across @ across.T, along @ along.T
         return a, a + p
 
     def _reweighted(self, weights: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
         gradients = self._sum(weights, chosen)
         square = (gradients**2).sum(axis=1)
-        across = square - (gradients * self.target).sum(axis=1) ** 2
+        across = square - (gradients * nearest(self.target, gradients)).sum(axis=1) ** 2
         error = np.maximum(across, 0) / (square + 1e-300)
         robust = 1 / (1 + error / (OUTLIER * np.median(error) + 1e-9))
         rows = self.rows * robust / (square + 1e-3 * square.mean() + 1e-300)
@@ -224,7 +228,7 @@ class SpectralFit:
         even = np.flatnonzero(weighted.max(axis=1) * len(rows) < 50 * total)
         scale = np.sqrt(rows)[:, None] / np.sqrt(total[even] + 1e-300)[:, None, None]
         across = (self.across[even] * scale).reshape(len(even), -1)
-        along = self.along[even] * scale[:, :, 0]
+        along = (self.along[even] * scale).reshape(len(even), -1)
         a = across @ across.T
         b = a + along @ along.T
         i, j = np.triu_indices(len(even), 1)
@@ -233,11 +237,11 @@ class SpectralFit:
 
     def _blocks(self, members: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Products of members with all features, the own products of all in the last row."""
-        across = self.across * np.sqrt(rows)[None, :, None]
-        flat = across.reshape(len(across), -1)
-        a = flat[members] @ flat.T
-        p = (self.along[members] * rows) @ self.along.T
-        own = np.einsum("kr,kr->k", flat, flat), (self.along**2) @ rows
+        root = np.sqrt(rows)[None, :, None]
+        across = (self.across * root).reshape(len(self.across), -1)
+        along = (self.along * root).reshape(len(self.along), -1)
+        a, p = across[members] @ across.T, along[members] @ along.T
+        own = (across**2).sum(axis=1), (along**2).sum(axis=1)
         return np.vstack([a, own[0]]), np.vstack([p, own[1]])
 
 

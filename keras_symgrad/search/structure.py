@@ -142,19 +142,20 @@ class _Reader:
         variables: Sequence[Feature],
         rows: np.ndarray,
     ):
-        self.maker, self.directions, self.variables = maker, field.directions, variables
+        self.maker, self.field, self.variables = maker, field, variables
         self.rows = rows
         self._known: dict[frozenset, Unit | None] = {}
 
     def read(self) -> tuple[tuple, tuple]:
         variables = self.variables
-        strength = self.rows @ self.directions**2
+        strength = self.field.strength(self.rows)
         order = np.argsort(-strength, kind="stable")[:MOST_VARIABLES]
         relevant = sorted(int(k) for k in order if strength[k] >= WEAKEST * strength.max())
         ignored = tuple(k for k in range(len(strength)) if k not in relevant)
         level = tuple(Unit(frozenset([k]), variables[k], 0.0) for k in relevant)
         levels = [level]
-        while len(level) > 2:
+        # Off the coordinates of the variables, their partial derivatives are not known apart.
+        while len(level) > 2 and self.field.keeps_variables_apart:
             joined = self._joined(level)
             if joined is None:
                 break
@@ -189,7 +190,7 @@ class _Reader:
         """The function that a group enters through, if there is one."""
         columns = sorted(frozenset().union(*(unit.columns for unit in members)))
         features = self.maker.dictionary([unit.feature for unit in members], _DICTIONARY)
-        fit = SpectralFit(features, self.directions, self.rows, columns)
+        fit = SpectralFit(features, self.field.directions, self.rows, columns)
         if not fit.rows.any():
             return None
         best, least = None, np.inf

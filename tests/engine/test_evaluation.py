@@ -114,7 +114,7 @@ def test_scales_multiply_the_gradients_before_they_are_normalized(
     scales = np.array([0.5, 20.0])
     gradients = exact_engine.gradients(constant_trees) * scales
     field = (alphabet.operators, positive_points, directions)
-    with Engine(*field, scales=scales, dtype="float64", workers=1) as engine:
+    with Engine(*field, frame=np.diag(scales), dtype="float64", workers=1) as engine:
         losses = engine.losses(constant_trees)
         tapes = engine.constant_tapes(constant_trees)
         equations = engine.normal_equations(tapes, len(constant_trees))
@@ -126,12 +126,14 @@ def test_scales_multiply_the_gradients_before_they_are_normalized(
     for tree, loss in zip(constant_trees[:10], losses):
         expression = to_sympy(tree, alphabet.operators)
         field = (alphabet.names, positive_points, directions)
-        assert loss == pytest.approx(reference.loss(expression, *field, scales=scales), rel=1e-9)
+        assert loss == pytest.approx(
+            reference.loss(expression, *field, frame=np.diag(scales)), rel=1e-9
+        )
 
 
 def test_a_column_of_scale_zero_plays_no_part(alphabet, positive_points, directions):
     field = (alphabet.operators, positive_points, directions * [1, 0])
-    with Engine(*field, scales=np.array([1.0, 0.0]), workers=1) as engine:
+    with Engine(*field, frame=np.diag([1.0, 0.0]), workers=1) as engine:
         first, second = engine.losses([alphabet.tree(["mul", 0, 1]), alphabet.tree(["exp", 1])])
     assert np.isfinite(first) and second == np.inf
 

@@ -1,0 +1,215 @@
+"""The rows that a field is read at, chosen and weighted, in coordinates that fit the data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from keras_symgrad.directions import in_frame, unit
+from keras_symgrad.domain import Domain
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.pullback import PullBack, explained
+from keras_symgrad.quantities import Quantities
+from keras_symgrad.sampling import Rows, Sampler, data_rows, slab_rows
+from keras_symgrad.tables import Columns, check_names, check_weights, finite_rows, read_points
+from keras_symgrad.tangent import Tangent, can_be_drawn, orthonormal, tangent_frame
+
+
+@dataclass(frozen=True, eq=False)
+class FieldRows:
+    """Points in random order, with what a neuron says there.
+
+    Attributes:
+        inputs: points of the model's input, `(rows, inputs)`.
+        values: the neuron's values, `(rows,)`.
+        gradients: with respect to the input, `(rows, inputs)`.
+        input_frame: takes gradients with respect to the input to the coordinates in which they
+            are compared, `(axes, inputs)` or `(rows, axes, inputs)`.
+        names: of the variables that formulas are written in.
+        points: their values, `(rows, variables)`; the inputs, unless quantities were given.
+        frame: takes gradients with respect to them to the same coordinates.
+        weights: `(rows,)`, or `None`.
+        origin: number of rows by where they come from.
+        dropped: data rows left out because a number is not finite.
+        explained: mean share of the gradients that functions of the variables can have.
+    """
+
+    inputs: np.ndarray
+    values: np.ndarray
+    gradients: np.ndarray
+    input_frame: np.ndarray | None
+    names: tuple[str, ...]
+    points: np.ndarray
+    frame: np.ndarray | None
+    weights: np.ndarray | None
+    origin: dict[str, int]
+    dropped: int
+    explained: float = 1.0
+
+    def directions_of(self, gradients: np.ndarray) -> np.ndarray:
+        """Gradients with respect to the input as directions that are compared."""
+        return unit(in_frame(gradients, self.input_frame))
+
+
+def choose_rows(
+    neuron: Neuron,
+    x: Any,
+    *,
+    names: Sequence[str] | None = None,
+    columns: Columns | None = None,
+    delta: float | None = 1e-2,
+    rows: int | None = 2000,
+    sampler: Sampler | None = None,
+    draw: bool = True,
+    move: bool = True,
+    tangent: Tangent = "auto",
+    in_terms_of: Quantities | None = None,
+    weights: np.ndarray | None = None,
+    seed: int = 0,
+    batch_size: int = 4096,
+) -> FieldRows:
+    """The rows where a neuron's gradients are worth reading; see `GradientField.from_neuron`."""
+    _check_options(delta, rows)
+    x, found = read_points(x, columns)
+    if neuron.inputs is not None and x.shape[1] != neuron.inputs:
+        raise ValueError(
+            f"The model of '{neuron.name}' takes {neuron.inputs} columns, but the data have "
+            f"{x.shape[1]}: {', '.join(found)}. Choose the model's own with `columns=`, in "
+            "its order."
+        )
+    names = found if names is None else check_names(names, x.shape[1])
+    weights = check_weights(weights, len(x))
+    finite = finite_rows(x)
+    x, weights = x[finite], None if weights is None else weights[finite]
+    neuron = neuron.settle(x)
+    rng = np.random.default_rng(seed)
+
+    if neuron.is_classifier and delta is not None:
+        # Off the surface that data lie on nobody taught the network anything.
+        drawable = can_be_drawn(tangent)
+        chosen = slab_rows(
+            neuron,
+            x,
+            delta=delta,
+            rows=rows,
+            rng=rng,
+            sampler=sampler,
+            draw=draw and (drawable or sampler is not None),
+            move=move and drawable and Domain(x).plane is None,
+            batch_size=batch_size,
+        )
+        _warn_if_few(chosen, rows, draw)
+    else:
+        chosen = data_rows(neuron, x, rows=rows, rng=rng, batch_size=batch_size)
+    order = rng.permutation(len(chosen.points))
+    weights = _weights_of(chosen, weights)
+    inputs = chosen.points[order]
+    frame = _frame(inputs, x, tangent)
+    result = FieldRows(
+        inputs,
+        chosen.values[order],
+        chosen.gradients[order],
+        frame,
+        names,
+        inputs,
+        frame,
+        None if weights is None else weights[order],
+        {"data": len(chosen.data_index), "drawn": chosen.drawn, "moved": chosen.moved},
+        int(np.sum(~finite)) + chosen.dropped,
+    )
+    return result if in_terms_of is None else _in_terms_of(in_terms_of, result, batch_size)
+
+
+def _in_terms_of(quantities: Quantities, rows: FieldRows, batch_size: int) -> FieldRows:
+    """The same rows, for formulas in quantities that are functions of the input."""
+    values, jacobians = quantities.values_and_jacobians(rows.inputs, batch_size)
+    frame = np.eye(rows.inputs.shape[1]) if rows.input_frame is None else rows.input_frame
+    # Steps along the frame's vectors, which are what the input's coordinates are steps of.
+    jacobians = np.einsum("...qi,...ai->...qa", jacobians, frame)
+    through = PullBack.through(jacobians)
+    gradients = in_frame(rows.gradients, rows.input_frame)
+    widths, of_inputs = _widths(values), through.of_inputs
+    if through.of_quantities is None and (widths != 1).any():
+        of_inputs = of_inputs * widths[:, None]
+    return replace(
+        rows,
+        input_frame=of_inputs @ frame,
+        names=quantities.names,
+        points=values,
+        frame=through.of_quantities if through.of_quantities is not None else _diagonal(widths),
+        explained=float(np.mean(explained(jacobians, gradients))),
+    )
+
+
+def _frame(points: np.ndarray, x: np.ndarray, tangent: Tangent) -> np.ndarray | None:
+    """Coordinates along the data, in which variables of very different sizes count alike."""
+    widths = _widths(x)
+    varies = widths > 0
+    units = np.where(varies, widths, 1.0)
+    frame = None
+    if not isinstance(tangent, str):
+        frame = tangent_frame(points, x, tangent)
+        # In variables that are measured in their widths, steps have other lengths.
+        frame = None if frame is None else orthonormal(frame / units)
+    else:
+        # A column that never changes is left out as such, and makes no surface.
+        some = tangent_frame(
+            points[:, varies] / units[varies], x[:, varies] / units[varies], tangent
+        )
+        if some is not None:
+            frame = np.zeros((*some.shape[:-1], len(units)))
+            frame[..., varies] = some
+    if frame is not None:
+        return frame * units
+    return _diagonal(widths)
+
+
+def _diagonal(widths: np.ndarray) -> np.ndarray | None:
+    return None if (widths == 1).all() else np.diag(widths)
+
+
+def _widths(x: np.ndarray) -> np.ndarray:
+    """What to measure variables of very different sizes in, to make them count alike.
+
+    A gradient with respect to metres is a thousand times one with respect to millimetres: where
+    one column is ten times as wide as another, each is measured in its own width. A column that
+    never changes says nothing of the gradient along it and gets the width 0.
+    """
+    widths = np.ptp(x, axis=0)
+    varies = widths > 0
+    if not varies.any():
+        return np.ones(x.shape[1])
+    if widths[varies].max() < 10 * widths[varies].min():
+        return varies.astype(float)
+    return widths / widths.max()
+
+
+def _check_options(delta: float | None, rows: int | None) -> None:
+    if delta is not None and not 0 < delta < 0.5:
+        raise ValueError(
+            "`delta` is the smallest probability of a row that is kept, between 0 and 0.5, or None "
+            f"to keep all. Received: delta={delta}"
+        )
+    if rows is not None and (not isinstance(rows, (int, np.integer)) or rows < 1):
+        raise ValueError(f"`rows` is a positive integer or None. Received: rows={rows!r}")
+
+
+def _weights_of(chosen: Rows, weights: np.ndarray | None) -> np.ndarray | None:
+    if weights is None:
+        return None
+    own = weights[chosen.data_index]
+    others = chosen.drawn + chosen.moved
+    return np.concatenate([own, np.full(others, weights.mean())])
+
+
+def _warn_if_few(chosen: Rows, rows: int | None, draw: bool) -> None:
+    if rows is not None and draw and len(chosen.points) < rows:
+        warnings.warn(
+            f"Only {len(chosen.points)} of {rows} rows were found near the decision boundary. "
+            "More data, a `sampler` or a smaller `delta` would give more.",
+            stacklevel=4,
+        )

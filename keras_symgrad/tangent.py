@@ -1,0 +1,179 @@
+"""Tangent spaces of data that do not fill their space.
+
+Matrices of fixed trace, antisymmetric ones, states of one energy: a network that never saw a step
+off the surface that its data lie on was never told how to answer one, and the part of its gradient
+across the surface is noise. So both gradients, the network's and a candidate's, are projected on
+the tangent space of the data, and only then normalized and compared. Formulas that agree on the
+surface are then one concept, as they should be: nothing that the network has learned tells them
+apart.
+
+A tangent space is written as a frame: its orthonormal vectors, one a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+# A direction of less than this share of the widest one's scatter was never shown: float32 keeps
+# seven digits of the numbers that it is computed from.
+FLAT = 1e-5
+# Neighbours that a local tangent space is read from, for each coefficient that is fitted.
+NEIGHBOURS_PER_COEFFICIENT = 4
+# A drop of the scatter of neighbours by so much separates directions along a surface from others.
+LOCAL_DROP = 4.0
+
+Tangent = str | np.ndarray | Callable[[np.ndarray], np.ndarray] | None
+
+
+def tangent_frame(
+    points: np.ndarray, x: np.ndarray, tangent: Tangent = "auto"
+) -> np.ndarray | None:
+    """The tangent space of data at points.
+
+    Args:
+        points: where it is wanted, `(rows, variables)`.
+        x: the data, `(samples, variables)`.
+        tangent: `"auto"` finds the linear subspace that the data lie in, if there is one;
+            `"local"` reads a tangent space at each point off the nearest data; an array holds the
+            vectors of a linear subspace, one a row; a function takes points `(rows, variables)` to
+            vectors `(rows, axes, variables)`; `None` leaves gradients as they are.
+
+    Returns:
+        Orthonormal vectors `(axes, variables)`, or `(rows, axes, variables)` where they change
+        from point to point; `None` where the data fill their space.
+
+    Raises:
+        ValueError: `tangent` is none of these, or its vectors do not fit the data.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).uniform(size=(100, 2))
+    >>> np.abs(tangent_frame(x, np.stack([x[:, 0], 1 - x[:, 0]], axis=1))).round(3)
+    array([[0.707, 0.707]])
+    """
+    if tangent is None:
+        return None
+    if isinstance(tangent, str):
+        if tangent == "auto":
+            return _linear(x)
+        if tangent == "local":
+            return _local(points, x)
+        raise ValueError(
+            '`tangent` is "auto", "local", vectors of the tangent space, a function that returns '
+            f"them, or None. Received: tangent={tangent!r}"
+        )
+    given = callable(tangent)
+    vectors = np.asarray(tangent(points) if given else tangent, dtype=np.float64)
+    shape = (len(points), -1, points.shape[1]) if given else (-1, points.shape[1])
+    fits = vectors.ndim == len(shape) and all(n in (-1, m) for n, m in zip(shape, vectors.shape))
+    if not fits or not np.isfinite(vectors).all() or not vectors.size:
+        wanted = "(rows, axes, variables)" if given else "(axes, variables)"
+        raise ValueError(
+            f"`tangent` must be finite vectors of shape {wanted} for points of shape "
+            f"{points.shape}. Received: shape {vectors.shape}"
+        )
+    return orthonormal(vectors)
+
+
+def can_be_drawn(tangent: Tangent) -> bool:
+    """Whether points may be added to data: not on a surface that only the data tell of."""
+    return tangent is None or (isinstance(tangent, str) and tangent == "auto")
+
+
+def orthonormal(vectors: np.ndarray) -> np.ndarray:
+    """Orthonormal vectors of the same span; zero where vectors depend on each other.
+
+    Args:
+        vectors: `(..., vectors, variables)`.
+
+    Returns:
+        `(..., min(vectors, variables), variables)`, those of the widest directions first.
+    """
+    _, sizes, directions = np.linalg.svd(vectors, full_matrices=False)
+    counts = sizes > FLAT * sizes[..., :1]
+    return directions * counts[..., None]
+
+
+def never_shown(frame: np.ndarray) -> list[np.ndarray]:
+    """The directions that are missing in a linear frame, each scaled to a largest entry of 1.
+
+    Args:
+        frame: orthonormal vectors, `(axes, variables)`.
+
+    Returns:
+        Vectors of shape `(variables,)`, as few entries in each as there can be.
+
+    Example:
+
+    >>> never_shown(np.array([[0.6, -0.8, 0.0], [0.0, 0.0, 1.0]]))[0].round(2)
+    array([1.  , 0.75, 0.  ])
+    """
+    from scipy.linalg import null_space, qr
+
+    missing = null_space(frame).T
+    if not len(missing):
+        return []
+    # Row reduction on the columns that tell the vectors apart best leaves the most zeros.
+    _, _, order = qr(missing, pivoting=True)
+    reduced = np.linalg.solve(missing[:, order[: len(missing)]], missing)
+    reduced[np.abs(reduced) < 1e-6] = 0
+    return [row / row[np.argmax(np.abs(row))] for row in reduced]
+
+
+def _linear(x: np.ndarray) -> np.ndarray | None:
+    """The linear subspace that data lie in; `None` if they fill their space."""
+    spread = x - x.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(spread, full_matrices=False)
+    shown = sizes > FLAT * sizes[0]
+    if shown.all() or not shown.any():
+        return None
+    return directions[shown]
+
+
+def _local(points: np.ndarray, x: np.ndarray) -> np.ndarray | None:
+    """A tangent space at each point, of one dimension for all; `None` if it is the whole space.
+
+    The main axes of the nearest data are tilted by the curvature of the surface. With t along them
+    and n across, seen from the point, the surface is n = B t + C t t, and B says by how much.
+    """
+    axes = _dimension(x)
+    variables = x.shape[1]
+    if axes == variables:
+        return None
+    coefficients = axes + axes * (axes + 1) // 2
+    directions = _main_axes(points, x, NEIGHBOURS_PER_COEFFICIENT * coefficients)
+    along, across = directions[0][:, :axes], directions[0][:, axes:]
+    steps = directions[1] - points[:, None]
+    t = np.einsum("rkv,rav->rka", steps, along)
+    n = np.einsum("rkv,rav->rka", steps, across)
+    i, j = np.triu_indices(axes)
+    fit = np.linalg.pinv(np.concatenate([t, t[:, :, i] * t[:, :, j]], axis=2)) @ n
+    return orthonormal(along + fit[:, :axes] @ across)
+
+
+def _dimension(x: np.ndarray) -> int:
+    """Of the surface that data lie on, from the scatter of neighbours.
+
+    Across the surface it is of the order of its curvature, along it of their distance.
+    """
+    some = x[:: max(1, len(x) // 500)]
+    variables = x.shape[1]
+    _, near = _main_axes(some, x, NEIGHBOURS_PER_COEFFICIENT * variables)
+    sizes = np.linalg.svd(near - near.mean(axis=1, keepdims=True), compute_uv=False)
+    typical = np.median(sizes, axis=0)
+    drops = typical[:-1] / (typical[1:] + FLAT * typical[0])
+    if not len(drops) or drops.max() < LOCAL_DROP:
+        return variables
+    return int(np.argmax(drops)) + 1
+
+
+def _main_axes(points: np.ndarray, x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Main axes of the nearest data around points, `(rows, variables, variables)`, and the data."""
+    from scipy.spatial import cKDTree
+
+    _, index = cKDTree(x).query(points, k=min(len(x), max(count, x.shape[1] + 1)))
+    near = x[index]
+    spread = near - near.mean(axis=1, keepdims=True)
+    return np.linalg.svd(np.einsum("rkv,rkw->rvw", spread, spread))[2], near
