@@ -11,6 +11,8 @@ from keras_symgrad import __version__
 
 PROGRAM = "keras-symgrad"
 RESULT_FILE = "interpretation.json"
+# Those of `search.portfolio`, whose import takes seconds.
+METHODS = ("dictionary", "features", "trees")
 
 EXAMPLES = """\
 examples:
@@ -20,6 +22,8 @@ examples:
       the formula of one unit of a hidden layer
   keras-symgrad interpret model.keras --data table.csv --columns age,income,debt
       the model's inputs among other columns, in the model's order
+  keras-symgrad interpret model.keras --data points.csv --report report.html
+      a page with the formulas and pictures, to open in a browser, to print or to send
   keras-symgrad interpret model.h5 --data points.npz --operators arithmetic,exp --out result
       a smaller alphabet for formulas; writes result/interpretation.json
 """
@@ -159,6 +163,14 @@ def _add_search(command: argparse.ArgumentParser) -> None:
         "constants (default: %(default)s)",
     )
     search.add_argument(
+        "--methods",
+        metavar="NAMES",
+        type=_methods,
+        default=METHODS,
+        help="ways to search, with commas between: dictionary (sums of short features), features "
+        "(evolved ones) and trees (evolved formulas); all by default",
+    )
+    search.add_argument(
         "--time-limit",
         metavar="S",
         type=_above_zero,
@@ -176,6 +188,12 @@ def _add_output(command: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--out", metavar="DIR", type=Path, help=f"folder that {RESULT_FILE} is written into"
     )
+    output.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help="page with formulas and pictures, one .html file that needs no network",
+    )
     output.add_argument("--quiet", action="store_true", help="print one line: the rule")
     output.add_argument(
         "--traceback", action="store_true", help="on a failure, show where in the code it was"
@@ -189,6 +207,15 @@ def _names(text: str) -> list[str]:
     if not names or not all(names):
         raise argparse.ArgumentTypeError(f"expected names with commas between them, not {text!r}")
     return names
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    methods = tuple(_names(text))
+    if not set(methods) <= set(METHODS):
+        raise argparse.ArgumentTypeError(
+            f"expected names among {', '.join(METHODS)}, with commas between, not {text!r}"
+        )
+    return methods
 
 
 def _delta(text: str) -> float | None:

@@ -15,10 +15,12 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_symgrad.arguments import PROGRAM, RESULT_FILE, parser
+from keras_symgrad.writing import check_writable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,6 +78,8 @@ def _interpret(options: argparse.Namespace) -> int:
     x, names = read_points(options.data, options.columns)
     if options.out is not None:
         _check_writable(options.out)
+    if options.report is not None:
+        check_writable(options.report, "The report")
 
     if sys.stderr.isatty() and not options.quiet:
         print("loading TensorFlow and the model ...", file=sys.stderr)
@@ -96,12 +100,20 @@ def _interpret(options: argparse.Namespace) -> int:
         move=not options.data_only,
         operators=options.operators,
         max_complexity=options.max_complexity,
+        methods=options.methods,
         time_limit=options.time_limit,
         seed=options.seed,
         verbose=not options.quiet,
     )
+    # The points came from a file, and a result is repeated with its name.
+    source = {"x": str(options.data), "columns": options.columns, "names": None}
+    concept = replace(concept, settings=concept.settings | source)
     # Written before it is printed: a pipe that closes early must not cost the result.
-    written = None if options.out is None else concept.save(options.out / RESULT_FILE)
+    written = []
+    if options.out is not None:
+        written.append(concept.save(options.out / RESULT_FILE))
+    if options.report is not None:
+        written.append(concept.report(options.report))
     if options.quiet:
         simple = concept.rule is not None and concept.matches != "nothing"
         print(concept.rule.text if simple else concept.headline)
@@ -113,7 +125,7 @@ def _interpret(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(concept: Interpretation, written: Path | None) -> None:
+def _show(concept: Interpretation, written: Sequence[Path]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -144,7 +156,7 @@ def _show(concept: Interpretation, written: Path | None) -> None:
     console.print(summary)
 
 
-def _summary(concept: Interpretation, written: Path | None) -> Iterator[tuple[str, str]]:
+def _summary(concept: Interpretation, written: Sequence[Path]) -> Iterator[tuple[str, str]]:
     rule = concept.rule
     if rule is None or concept.matches == "nothing":
         yield "formula", concept.headline
@@ -159,8 +171,8 @@ def _summary(concept: Interpretation, written: Path | None) -> Iterator[tuple[st
         f"{concept.timings['search']:.0f} s, {concept.evaluations:,} formulas, "
         f"{ENDINGS.get(concept.stopped, concept.stopped)}, seed {concept.seed}",
     )
-    if written is not None:
-        yield "written", str(written)
+    if written:
+        yield "written", ", ".join(map(str, written))
 
 
 def _console() -> Console:

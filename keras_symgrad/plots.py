@@ -196,6 +196,7 @@ def boundary(
         ValueError: there is no network or no phi, a name is unknown, or there is one variable only.
     """
     plane = Plane.of(concept, variables)
+    plane.check()
     if axes is None:
         from matplotlib import pyplot
 

@@ -79,6 +79,14 @@ class Plane:
             if k not in self.columns and name in inside
         }
 
+    def check(self) -> None:
+        """Raises `ValueError` where there is no network or no phi to draw."""
+        if self.concept.network is None or self.concept.phi is None:
+            raise ValueError(
+                "A boundary is drawn from the network and phi, but this interpretation was made "
+                "from a gradient field alone. Pass the model and points to `interpret`."
+            )
+
     @cached_property
     def values(self) -> tuple[np.ndarray, np.ndarray]:
         """The neuron's values and phi(formula) on the plane, positive where they say yes.
@@ -89,12 +97,8 @@ class Plane:
         Raises:
             ValueError: there is no network, or no phi.
         """
+        self.check()
         concept = self.concept
-        if concept.network is None or concept.phi is None:
-            raise ValueError(
-                "A boundary is drawn from the network and phi, but this interpretation was made "
-                "from a gradient field alone. Pass the model and points to `interpret`."
-            )
         points, shape = self.points, (POINTS, POINTS)
         network = np.asarray(concept.network(points), dtype=float).reshape(shape)
         with np.errstate(all="ignore"):

@@ -1,0 +1,61 @@
+"""Interpretations that several tests look at, each searched for once in a process."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.interpreting import interpret
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.search.stopping import Stopping
+
+MODELS = Path(__file__).parent.parent / "examples" / "models"
+# Names that would be markup in HTML, XML, Markdown or LaTeX.
+NAMES = ("<script>alert('x')</script>", '$b$ | & "c" --> ]]> ` _')
+QUICK = {
+    "operators": "polynomial",
+    "methods": "dictionary",
+    "stopping": Stopping(None, generations=1),
+    "verbose": False,
+}
+
+
+@cache
+def network() -> keras.Model:
+    """A network that was trained on x1**2 + 2*x2**2 > 1."""
+    return keras.models.load_model(MODELS / "A1.keras")
+
+
+@cache
+def points() -> np.ndarray:
+    return np.loadtxt(MODELS / "A1.csv", delimiter=",", skiprows=1)
+
+
+@cache
+def classifier() -> Interpretation:
+    """The ellipse's network, its columns under hostile names."""
+    return interpret(network(), pd.DataFrame(points(), columns=NAMES), **QUICK)
+
+
+@cache
+def regressor() -> Interpretation:
+    """A neuron of four variables that decides nothing, falls with its formula and ignores one."""
+    neuron = Neuron(
+        "energy", lambda x: -tf.tanh(x[:, 0] ** 2 + x[:, 1] * x[:, 2]), inputs=4, dtype="float64"
+    )
+    x = np.random.default_rng(0).uniform(0.1, 1, size=(800, 4))
+    return interpret(neuron, x, names=["p", "q", "r", "s"], rows=400, **QUICK)
+
+
+@cache
+def without_values() -> Interpretation:
+    """Gradients that came without a network and without values."""
+    field = GradientField.from_gradients(points()[:400], points()[:400] * [2, 6], names=["a", "b"])
+    return interpret(field, **QUICK)
