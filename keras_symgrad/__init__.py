@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from keras_symgrad.class_interpretation import ClassInterpretation
+    from keras_symgrad.classes import interpret_classes
     from keras_symgrad.engine.evaluation import Engine
     from keras_symgrad.expressions.complexity import Complexity
     from keras_symgrad.formula import Formula, ParetoFront
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClassInterpretation",
     "Complexity",
     "Engine",
     "Formula",
@@ -50,9 +53,11 @@ __all__ = [
     "SymbolicLayer",
     "__version__",
     "interpret",
+    "interpret_classes",
 ]
 
 _ROOMS = {
+    "ClassInterpretation": "class_interpretation",
     "Complexity": "expressions.complexity",
     "Engine": "engine.evaluation",
     "Formula": "formula",
@@ -72,6 +77,7 @@ _ROOMS = {
     "Stopping": "search.stopping",
     "SymbolicLayer": "layers",
     "interpret": "interpreting",
+    "interpret_classes": "classes",
 }
 
 

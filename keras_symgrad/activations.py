@@ -6,6 +6,7 @@ All of them give the same numbers for the same numbers, and that is how they are
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -158,7 +159,10 @@ def _tried(function: Callable, x: np.ndarray) -> np.ndarray | None:
     if getattr(function, "weights", None):
         return None
     try:
-        return np.asarray(function(tf.constant(x, tf.float32)), dtype=np.float64)
+        with warnings.catch_warnings():
+            # Keras warns of a softmax over one number, which is only a trial here.
+            warnings.simplefilter("ignore")
+            return np.asarray(function(tf.constant(x, tf.float32)), dtype=np.float64)
     except Exception:  # noqa: BLE001 - a user's function may raise anything: it is then no activation
         return None
 

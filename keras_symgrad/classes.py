@@ -1,0 +1,187 @@
+"""Classifiers of several classes, pair by pair: `interpret_classes`.
+
+Between classes k and j a softmax decides by the difference of their scores, z_k - z_j, which is the
+logit of a classifier of two. It means something where these two are the two likeliest: elsewhere
+both are wrong, and no label ever taught the network which of two wrong answers is better. So each
+pair is read near its own boundary, at points where it is the two likeliest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_symgrad.class_interpretation import ClassInterpretation, Pair, margins
+from keras_symgrad.domain import Domain
+from keras_symgrad.interpreting import interpret
+from keras_symgrad.reading import decisions, split
+from keras_symgrad.scores import Scores
+from keras_symgrad.tables import check_names, finite_rows, read_points
+
+# Fewer points where two classes are the likeliest are no boundary to read.
+FEWEST_ROWS = 20
+# Draws for each point wanted where two classes are the likeliest.
+DRAWS_PER_POINT = 200
+
+
+def interpret_classes(
+    model: keras.Model | str | os.PathLike,
+    x: Any,
+    *,
+    layer: str | None = None,
+    classes: Sequence[str] | None = None,
+    pairs: Sequence[Pair] | None = None,
+    names: Sequence[str] | None = None,
+    columns: Sequence[str | int] | None = None,
+    draw: bool = True,
+    sampler: Callable[[int, np.random.Generator], np.ndarray] | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> ClassInterpretation:
+    """Finds a formula for each pair of a classifier's classes, and the classifier they make.
+
+    For one class against all others, use `interpret(model, x, unit=k, kind="probability")`.
+
+    Args:
+        model: a built Keras model of several classes, with a softmax or without, or its path.
+        x: points of shape `(rows, inputs)` from where the model was trained, as in `interpret`.
+        layer: of the scores, where the model has several outputs.
+        classes: their names, in the order of the model's output; numbers by default.
+        pairs: which pairs of classes to read, as numbers; by default all that meet.
+        names: of the variables.
+        columns: names or numbers of the columns of `x` that the model takes.
+        draw: whether unlabelled points may be added to the data.
+        sampler: `(n, rng) -> (n, inputs)`, draws unlabelled points.
+        seed: of all random choices.
+        **options: of `interpret`, for each pair: `time_limit`, `operators`, `delta`, `rows`...
+
+    Returns:
+        A `ClassInterpretation`: `.pairs`, `.agreement`, `.predict(x)`.
+
+    Raises:
+        ValueError: something about the model, the data or an option is wrong, with what to do.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> x = keras.Input((2,))
+    >>> radius = keras.ops.sum(x**2, axis=1, keepdims=True)
+    >>> scores = [3 * radius, keras.ops.ones_like(radius) * 3, 0 * radius - 9]
+    >>> model = keras.Model(x, keras.ops.softmax(keras.ops.concatenate(scores, axis=1)))
+    >>> points = np.random.default_rng(0).uniform(-2, 2, (3000, 2))
+    >>> found = interpret_classes(model, points, operators="polynomial", verbose=False)
+    >>> found.pairs[1, 0].best.expression, list(found.unread)
+    (x1**2 + x2**2, [(2, 0), (2, 1)])
+    """
+    scores = Scores.of(model, layer)
+    classes = _class_names(classes, scores.classes)
+    chosen = _check_pairs(pairs, scores.classes)
+    points, found = read_points(x, columns)
+    names = found if names is None else check_names(names, points.shape[1])
+    if points.shape[1] != scores.inputs:
+        raise ValueError(
+            f"'{scores.name}' takes {scores.inputs} columns, but the data have {points.shape[1]}: "
+            f"{', '.join(found)}. Choose the model's own with `columns=`, in its order."
+        )
+    shown, kept = split(points[finite_rows(points)], seed)
+    likeliest = _two_likeliest(scores(shown))
+
+    read, unread = {}, {}
+    for pair in chosen:
+        here = np.all(likeliest == pair, axis=1)
+        if here.sum() < FEWEST_ROWS:
+            unread[pair] = f"they are the two likeliest at {here.sum()} of {len(shown):,} points"
+            continue
+        try:
+            read[pair] = interpret(
+                scores.pair(*pair),
+                shown[here],
+                names=names,
+                draw=draw,
+                sampler=_sampler(scores, pair, shown, sampler) if draw else None,
+                seed=seed,
+                **options,
+            )
+        except ValueError as error:
+            if pairs is not None or "No row has a probability" not in str(error):
+                raise
+            unread[pair] = "the model is never undecided between them"
+    # Points that nothing was fitted on: those kept, and others of the domain beside them.
+    fresh, _ = decisions(scores.pair(1, 0), kept, shown, sampler, draw, seed)
+    decided = np.argmax(scores(fresh), axis=1)
+    same = np.argmax(margins(fresh, scores.classes, read), axis=1) == decided
+    recall = [
+        float(same[decided == k].mean()) if np.any(decided == k) else np.nan
+        for k in range(scores.classes)
+    ]
+    return ClassInterpretation(
+        scores.name,
+        classes,
+        tuple(names),
+        read,
+        unread,
+        float(same.mean()),
+        tuple(recall),
+        len(fresh),
+    )
+
+
+def _two_likeliest(scores: np.ndarray) -> np.ndarray:
+    """The two classes of the largest scores, the later class first, `(rows, 2)`."""
+    return -np.sort(-np.argsort(scores, axis=1)[:, -2:], axis=1)
+
+
+def _sampler(
+    scores: Scores, pair: Pair, x: np.ndarray, given: Callable | None
+) -> Callable[[int, np.random.Generator], np.ndarray]:
+    """Draws points of the data's domain where a pair is the two likeliest."""
+    domain = Domain(x)
+
+    def draw(rows: int, rng: np.random.Generator) -> np.ndarray:
+        found, left = [], rows * DRAWS_PER_POINT
+        wanted = rows
+        while wanted > 0 and left > 0:
+            size = min(max(1000, 4 * wanted), left)
+            left -= size
+            if given is None:
+                points = domain.draw(size, rng)
+                points = points[domain.holds(points)]
+            else:
+                points = np.asarray(given(size, rng), np.float64)
+            points = points[np.all(_two_likeliest(scores(points)) == pair, axis=1)]
+            found.append(points[:wanted])
+            wanted -= len(found[-1])
+        return np.concatenate(found)
+
+    return draw
+
+
+def _class_names(classes: Sequence[str] | None, number: int) -> tuple[str, ...]:
+    if classes is None:
+        return tuple(f"class {k}" for k in range(number))
+    classes = tuple(map(str, classes))
+    if len(classes) != number or len(set(classes)) != number:
+        raise ValueError(
+            f"`classes` has one name for each of the model's {number} classes, all different. "
+            f"Received: {', '.join(classes)}"
+        )
+    return classes
+
+
+def _check_pairs(pairs: Sequence[Pair] | None, number: int) -> list[Pair]:
+    if pairs is None:
+        return [(k, j) for j, k in combinations(range(number), 2)]
+    checked = []
+    for pair in pairs:
+        whole = len(pair) == 2 and all(isinstance(k, (int, np.integer)) for k in pair)
+        if not whole or pair[0] == pair[1] or not all(0 <= k < number for k in pair):
+            raise ValueError(
+                f"`pairs` holds pairs of different classes from 0 to {number - 1}. Received: {pair}"
+            )
+        checked.append((int(max(pair)), int(min(pair))))
+    return checked
