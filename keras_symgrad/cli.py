@@ -28,12 +28,6 @@ if TYPE_CHECKING:
     from keras_symgrad.interpretation import Interpretation
 
 INTERRUPTED = 130
-ENDINGS = {
-    "time_limit": "until the time limit",
-    "patience": "until nothing better turned up for long",
-    "target_loss": "until a perfect match",
-    "interrupted": "until Ctrl-C",
-}
 # Options that errors of the library name as arguments of a function, such as `columns=`.
 SHARED_NAMES = frozenset(
     ("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed")
@@ -169,7 +163,7 @@ def _summary(concept: Interpretation, written: Sequence[Path]) -> Iterator[tuple
     yield (
         "search",
         f"{concept.timings['search']:.0f} s, {concept.evaluations:,} formulas, "
-        f"{ENDINGS.get(concept.stopped, concept.stopped)}, seed {concept.seed}",
+        f"{concept.ending}, seed {concept.seed}",
     )
     if written:
         yield "written", ", ".join(map(str, written))

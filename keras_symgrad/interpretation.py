@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 EXPLAINED = 0.99
 # How much longer than the best formula another one may be to be shown beside it.
 READABLE = 1.5
+ENDINGS = {
+    "time_limit": "until the time limit",
+    "patience": "until nothing better turned up for long",
+    "target_loss": "until a perfect match",
+    "exhausted": "until everything had been tried",
+    "interrupted": "until Ctrl-C",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +126,11 @@ class Interpretation:
         if self.matches == "nothing":
             return f"nothing simple fits; the best of a bad lot is {self.best.to_pretty()}"
         return self.best.to_pretty()
+
+    @property
+    def ending(self) -> str:
+        """How long the search went on, for people."""
+        return ENDINGS.get(self.stopped, f"until the limit of {self.stopped}")
 
     @property
     def remarks(self) -> Iterator[tuple[str, str]]:

@@ -53,12 +53,6 @@ VERDICT_OF_VALUES = (
     "The formula is what the neuron computes, up to an invertible function: their gradients are "
     "parallel over all the data."
 )
-ENDINGS = {
-    "time_limit": "at its time limit",
-    "patience": "when nothing better had turned up for long",
-    "target_loss": "with a perfect match",
-    "interrupted": "when it was interrupted",
-}
 ORIGINS = {
     "data": "rows of the data",
     "drawn": "drawn from the data's domain",
@@ -89,9 +83,8 @@ def page(concept: Interpretation) -> str:
     return texts.get_template("report.html").render(
         concept=concept,
         median_angle=np.median(plots.held_out_angles(concept)),
-        ending=ENDINGS.get(concept.stopped, f"by its limit {concept.stopped}"),
         verdict=_verdict(concept),
-        reason=dict(concept.remarks)["matches"].removeprefix(concept.matches).strip(" ()"),
+        reason=_reason(concept),
         front=_image(panels.front(concept)),
         values=[_image(panel) for panel in panels.values(concept)],
         gradients=[_image(panel) for panel in panels.gradients(concept)],
@@ -173,6 +166,13 @@ def _verdict(concept: Interpretation) -> str:
     if concept.matches == "concept" and concept.boundary_error is None:
         return VERDICT_OF_VALUES
     return VERDICTS[concept.matches]
+
+
+def _reason(concept: Interpretation) -> str:
+    """Why the verdict is what it is, if it does not say so itself."""
+    if _verdict(concept) == VERDICT_OF_VALUES:
+        return ""
+    return dict(concept.remarks)["matches"].removeprefix(f"{concept.matches} (").removesuffix(")")
 
 
 def _image(panel: Panel) -> dict[str, str]:

@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 
 import keras_symgrad
-from keras_symgrad import cli
+from keras_symgrad import arguments, cli
 from keras_symgrad.arguments import parser
 from keras_symgrad.expressions.text import from_text
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
 from keras_symgrad.operators import PRESETS
+from keras_symgrad.search.portfolio import METHODS
 from keras_symgrad.systems import SYSTEMS
 
 layers = keras.layers
@@ -119,6 +120,13 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_search(capsys, file
         assert "interpretation.json cannot be written into the folder" in line
 
 
+def test_a_report_that_cannot_be_written_is_found_before_the_search(capsys, files, tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in ("missing/report.html", "file/report.html", "."):
+        words = ["ellipse", "--data", "x.npz", "--report", str(tmp_path / place)]
+        assert "The report cannot be written to" in fails(capsys, files, *words)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_permission_is_found_before_the_search(capsys, files, tmp_path):
     tmp_path.chmod(0o500)
@@ -140,6 +148,7 @@ def test_a_folder_without_permission_is_found_before_the_search(capsys, files, t
         (["interpret", "m", "--data", "d", "--seed", "-1"], "at least 0"),
         (["interpret", "m", "--data", "d", "--time-limit", "0"], "above 0"),
         (["interpret", "m", "--data", "d", "--time-limit", "inf"], "above 0"),
+        (["interpret", "m", "--data", "d", "--methods", "trees,guess"], "dictionary, features, tr"),
         (["interpret", "m", "--data", "d", "--max-complexity", "none"], "a number, not 'none'"),
         (["interpret", "m", "--data", "d", "--unit", "1,2,3"], "'K,J'"),
         (["interpret", "m", "--data", "d", "--columns", "a,,b"], "names with commas"),
@@ -170,8 +179,12 @@ def test_defaults_are_those_of_interpret():
         for name, parameter in inspect.signature(interpret).parameters.items()
         if name in options and parameter.default is not inspect.Parameter.empty
     }
-    assert len(defaults) == 11
+    assert len(defaults) == 12
     assert {name: options[name] for name in defaults} == defaults
+
+
+def test_methods_are_those_of_the_search():
+    assert arguments.METHODS == METHODS
 
 
 def test_help_needs_no_tensorflow_and_names_every_preset():
@@ -223,8 +236,9 @@ def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path
     assert judge(expression, ellipse).kind == "concept"
 
 
-def test_quiet_prints_the_rule_alone_and_gaps_in_the_data_are_said_once(capsys, files):
+def test_quiet_prints_the_rule_alone_and_gaps_in_the_data_are_said_once(capsys, files, tmp_path):
     words = ["--data", str(files["gaps.csv"]), "--operators", "polynomial", "--time-limit", "2"]
+    words += ["--methods", "dictionary", "--report", str(tmp_path / "report.html")]
     assert cli.main(["interpret", str(files["ellipse"]), *words, "--quiet"]) == 0
     printed = capsys.readouterr()
     (rule,) = printed.out.splitlines()
@@ -232,6 +246,11 @@ def test_quiet_prints_the_rule_alone_and_gaps_in_the_data_are_said_once(capsys, 
     for line in printed.err.splitlines():
         assert line.startswith("keras-symgrad: warning: ")
     assert printed.err.count("hold NaN or infinity and are left out") <= 1
+    page = (tmp_path / "report.html").read_text()
+    assert rule.split(" > ")[0] in page
+    # What repeats it, and with which files.
+    assert f"{files['gaps.csv']}&#34;" in page
+    assert "methods=[&#39;dictionary&#39;]" in page
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -1,0 +1,57 @@
+"""What Jupyter shows of formulas, fronts and interpretations."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.formatters import DisplayFormatter
+from small_concepts import NAMES, classifier, regressor, without_values
+
+KINDS = {"classifier": classifier, "regressor": regressor, "without_values": without_values}
+
+
+def shown(found) -> dict[str, str]:
+    """What a cell that ends in it would show, by kind."""
+    return DisplayFormatter().format(found)[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_result_has_the_kinds_that_suit_it(kind):
+    concept = KINDS[kind]()
+    for found, suits in (
+        (concept, {"text/html", "text/markdown"}),
+        (concept.front, {"text/html", "text/markdown"}),
+        (concept.best, {"text/latex"}),
+        (concept.rule, {"text/latex"} if concept.rule else set()),
+    ):
+        assert set(shown(found)) == suits | {"text/plain"}
+
+
+def test_names_are_text_in_html():
+    for found in (classifier(), classifier().front):
+        html = shown(found)["text/html"]
+        assert "<script" not in html
+        assert "&lt;script&gt;alert" in html
+        assert html.count("<math") > len(classifier().front)
+
+
+def test_the_chosen_row_is_marked_once():
+    concept = classifier()
+    assert shown(concept.front)["text/html"].count(">chosen<") == 1
+    lines = shown(concept.front)["text/markdown"].splitlines()
+    assert len(lines) == len(concept.front) + 2
+    (marked,) = [line for line in lines if "**chosen**" in line]
+    assert concept.front.best.to_latex().replace("|", r"\vert ") in marked
+
+
+def test_a_bar_in_a_formula_does_not_end_the_cell_of_a_table():
+    assert "|" in NAMES[1]
+    for line in shown(classifier().front)["text/markdown"].splitlines():
+        assert line.count("|") == 5
+
+
+def test_the_rule_stands_first():
+    concept = classifier()
+    assert concept.rule.to_mathml() in shown(concept)["text/html"]
+    assert f"$$ {concept.rule.latex} $$" in shown(concept)["text/markdown"]
+    assert f"{100 * concept.rule.agreement:.1f} %" in shown(concept)["text/html"]
+    assert "is an invertible function of" in shown(regressor())["text/html"]
