@@ -3,8 +3,8 @@
 Two functions carry the same concept when their gradients are parallel. The judge therefore
 compares directions of gradients, in float64 and with derivatives from SymPy, on fresh points: over
 the whole box, and on the true decision boundary alone, where a formula may match without being the
-concept. Of two concepts that no label tells apart there is no truth to compare with; there the
-network itself is asked.
+concept. Data on a surface tell nothing across it, and are judged along it. Of two concepts that no
+label tells apart there is no truth to compare with; there the network itself is asked.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.directions import direction_error, unit
+from keras_symgrad.latent_systems import LatentSystem
 from keras_symgrad.systems import (
     JointSystem,
     System,
@@ -35,13 +36,13 @@ class Verdict:
     Args:
         kind: `"concept"`, `"boundary"` or `"missed"`.
         concept_error: mean of 1 - |cos| over the box.
-        boundary_error: the same on the true decision boundary.
+        boundary_error: the same on the true decision boundary, if there is one.
         short_enough: the complexity is at most 1.5 times the truth's, or was not given.
     """
 
     kind: str
     concept_error: float
-    boundary_error: float
+    boundary_error: float | None
     short_enough: bool
 
 
@@ -141,17 +142,80 @@ def judge(
 
     concept = error(system.sample(rows, seed=seed))
     boundary = error(boundary_points(system, rows, seed=seed))
-    short = (
-        complexity is None
-        or truth_complexity is None
-        or complexity <= COMPLEXITY_RATIO * truth_complexity
-    )
+    short = _short_enough(complexity, truth_complexity)
     kind = "missed"
     if short and concept < TOLERANCE:
         kind = "concept"
     elif short and boundary < TOLERANCE:
         kind = "boundary"
     return Verdict(kind, concept, boundary, short)
+
+
+def judge_latent(
+    expression: sympy.Expr,
+    system: LatentSystem,
+    *,
+    complexity: float | None = None,
+    truth_complexity: float | None = None,
+    rows: int = 10_000,
+    seed: int = 1_000_003,
+) -> Verdict:
+    """Judges a formula against the invariant of a latent system.
+
+    *Concept*: mean(1 - |cos|) below 2e-3 on fresh anchors, along the surface that they lie on, with
+    a complexity of at most 1.5 times the truth's. Otherwise *missed*.
+
+    Args:
+        expression: the formula; its symbols are matched with the system's by name.
+        system: the true invariant.
+        complexity: of the formula. `None` leaves length out of the verdict.
+        truth_complexity: of the truth, in the same measure.
+        rows: number of fresh anchors.
+        seed: of the fresh anchors.
+
+    Returns:
+        A `Verdict` without a boundary.
+
+    Raises:
+        ValueError: the formula holds a symbol that the system has not.
+
+    Example:
+
+    >>> from keras_symgrad.latent_systems import LATENT_SYSTEMS
+    >>> x1, x2, x3, x4 = LATENT_SYSTEMS["002"].variables
+    >>> judge_latent((x1 * x4 - x2 * x3) / (x1 + x4), LATENT_SYSTEMS["002"]).kind
+    'concept'
+    """
+    x = system.points(rows, seed)
+    error = tangent_error(
+        _gradients_of(expression, system.names)(x), system.gradients(x), system.tangent
+    )
+    short = _short_enough(complexity, truth_complexity)
+    return Verdict("concept" if short and error < TOLERANCE else "missed", error, None, short)
+
+
+def tangent_error(
+    candidate: np.ndarray, truth: np.ndarray, tangent: np.ndarray | None = None
+) -> float:
+    """Mean of 1 - |cos| between two gradient fields along a linear space.
+
+    Args:
+        candidate: gradients of shape `(rows, variables)`.
+        truth: gradients of the same shape.
+        tangent: orthonormal basis of the space, of shape `(directions, variables)`; `None` for all.
+
+    Returns:
+        A number in [0, 1].
+
+    Example:
+
+    >>> candidate, truth = np.array([[3.0, 4.0, 9.0]]), np.array([[3.0, 4.0, 0.0]])
+    >>> tangent_error(candidate, truth, np.eye(3)[:2])
+    0.0
+    """
+    if tangent is not None:
+        candidate, truth = candidate @ tangent.T, truth @ tangent.T
+    return direction_error(candidate, truth)
 
 
 def times_better(
@@ -190,6 +254,14 @@ def times_better(
         for gradients in (formula, *(concept.gradients for concept in system.concepts))
     )
     return min(alone) / found
+
+
+def _short_enough(complexity: float | None, truth_complexity: float | None) -> bool:
+    return (
+        complexity is None
+        or truth_complexity is None
+        or complexity <= COMPLEXITY_RATIO * truth_complexity
+    )
 
 
 def _gradients_of(
