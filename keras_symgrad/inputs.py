@@ -6,6 +6,7 @@ shapes back from the columns: they lie side by side in the order in which the mo
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -196,16 +197,20 @@ def _structure(model: keras.Layer) -> Any:
         if structure is None:
             structure = tensors[0] if len(tensors) == 1 else tensors
         return structure
-    # A subclassed model knows the shapes that it was built for.
-    config = model.get_build_config() or {}
-    shapes = config.get("shapes_dict", {})
-    if len(shapes) > 1:
+    arguments = [
+        name
+        for name, parameter in inspect.signature(model.call).parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+    if len(arguments) > 1:
         raise ValueError(
-            f"'{model.name}' takes several arguments ({', '.join(shapes)}) in its `call`. Put it "
-            "into a functional model of several inputs: "
-            "`keras.Model([a, b], model(a, b))` with `a = keras.Input(...)`."
+            f"'{model.name}' takes several arguments ({', '.join(arguments)}) in its `call`. Put "
+            "it into a functional model of several inputs: `keras.Model([a, b], model(a, b))` with "
+            "`a = keras.Input(...)`."
         )
-    return config.get("input_shape") or next(iter(shapes.values()), None)
+    # A subclassed model knows the shapes that it was built for.
+    return (model.get_build_config() or {}).get("input_shape")
 
 
 def _flattened(structure: Any) -> tuple[list[tuple[str | None, Any]], Callable]:
