@@ -167,7 +167,7 @@ def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
         return chosen(**inputs)
 
     return SavedFunction(
-        path.name if name in (DEFAULT_SIGNATURE, names[0]) else f"{path.name}/{name}",
+        path.name if name == DEFAULT_SIGNATURE or len(names) == 1 else f"{path.name}/{name}",
         function,
         dict(chosen.structured_input_signature[1]),
         tuple(chosen.structured_outputs),

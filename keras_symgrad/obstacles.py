@@ -53,7 +53,8 @@ def check(
             f"The neuron '{name}' is made with an operation that TensorFlow cannot differentiate "
             f"(quantized, or Python code). Interpret the model before it was converted. {error}"
         ) from error
-    if gradient is None:
+    # Inside a SavedModel a missing gradient comes back as zeros.
+    if gradient is None or (not np.any(gradient) and np.ptp(value) > 0):
         raise ValueError(
             f"No gradient leads from the neuron '{name}' to the input{_lost(steps, rows)}: what "
             "rounds, counts, looks up or is NumPy code has none, and a constant neither. Read from "
