@@ -191,7 +191,7 @@ class Interpretation:
         # Rows where a gradient grows without bound say little: the middle row is compared.
         apart = f"with {rival.error_ratio:#.2g} times the error"
         if rival.longer > 0:
-            apart += f" in {rival.longer} more words"
+            apart += f" in {rival.longer} more word{'s' if rival.longer > 1 else ''}"
         if self.matches == "concept":
             return f"the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
         return f"{rival.formula.to_pretty()} has the same boundary and fits {apart}"

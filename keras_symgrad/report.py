@@ -82,7 +82,8 @@ def page(concept: Interpretation) -> str:
     style, script = (source(name) for name in ("report.css", "report.js"))
     return texts.get_template("report.html").render(
         concept=concept,
-        median_angle=np.median(plots.held_out_angles(concept)),
+        heading=f"What {concept.neuron} computes" if concept.network else "What gradients encode",
+        median_angle=_degrees(np.median(plots.held_out_angles(concept))),
         verdict=_verdict(concept),
         reason=_reason(concept),
         front=_image(panels.front(concept)),
@@ -143,6 +144,11 @@ def scientific(number: float) -> str:
         return f"{number:.2g}"
     power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"{mantissa} × 10{power}"
+
+
+def _degrees(angle: float) -> str:
+    # Below it are rounding errors.
+    return "below 0.001°" if angle < 1e-3 else f"{angle:.2g}°"
 
 
 def _described(value: Any) -> str:

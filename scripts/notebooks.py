@@ -113,9 +113,13 @@ def executed(notebook: NotebookNode, folder: Path) -> None:
     Raises:
         CellExecutionError: a cell failed; the notebook holds what was shown until then.
     """
-    where = {"metadata": {"path": str(folder)}}
     client = NotebookClient(
-        notebook, timeout=SECONDS_A_CELL, kernel_name="python3", resources=where
+        notebook,
+        # Its warnings are about networks; this kernel is reached on this machine alone.
+        extra_arguments=["--IPKernelApp.log_level=40"],
+        kernel_name="python3",
+        timeout=SECONDS_A_CELL,
+        resources={"metadata": {"path": str(folder)}},
     )
     try:
         client.execute()

@@ -38,13 +38,18 @@ def to_mathml(expression: sympy.Expr, digits: int = 3, relation: str = "", numbe
     if relation:
         value = sympy.Float(number) if "e" in number else number
         written = (
-            _markup(_Printer(digits)._print(value))
+            next(_Printer(digits).terms(value))
             if "e" in number
             else f"<mn>{number.replace('-', '−')}</mn>"
         )
         parts.append(f'<mo form="infix">{html.escape(relation)}</mo>{written}')
     # Fractions of full size, as in a line of their own.
     return " ".join(f'<math displaystyle="true">{part}</math>' for part in parts)
+
+
+# What parentheses grow with, and how SymPy writes a product.
+TALL = ("mfrac", "msqrt", "mroot", "mtable")
+TIMES = "&InvisibleTimes;"
 
 
 class _Printer(MathMLPresentationPrinter):
@@ -57,6 +62,7 @@ class _Printer(MathMLPresentationPrinter):
     def terms(self, expression: sympy.Expr) -> Iterator[str]:
         """Markup of the terms of a sum, each with the sign before it."""
         row = self._print(expression)
+        _set_well(self._element("mrow", row))
         if not expression.is_Add:
             yield _markup(row)
             return
@@ -84,14 +90,6 @@ class _Printer(MathMLPresentationPrinter):
         power = self._element("msup", self._element("mn", "10"), self._print(int(exponent)))
         return self._element("mrow", self._element("mn", mantissa), self._element("mo", "·"), power)
 
-    def _print_Pow(self, power: sympy.Pow) -> Any:
-        printed = super()._print_Pow(power)
-        base = printed.firstChild
-        if printed.tagName == "msup" and base.tagName == "msub":
-            # Index and exponent one above the other.
-            return self._element("msubsup", *base.childNodes, printed.lastChild)
-        return printed
-
     def _print_Exp1(self, _: sympy.Expr) -> Any:
         return self._element("mi", "e")
 
@@ -116,3 +114,26 @@ class _Printer(MathMLPresentationPrinter):
 def _markup(node: Any) -> str:
     # SymPy writes a hyphen; a minus is longer.
     return re.sub(r"(<m[no][^>]*>)-", r"\1−", node.toxml())
+
+
+def _set_well(whole: Any) -> None:
+    """What a compositor would change: indices, parentheses and the space before functions."""
+    for part in whole.getElementsByTagName("msup"):
+        base, exponent = part.childNodes
+        if base.tagName == "msub":
+            # Index and exponent one above the other.
+            part.tagName = part.nodeName = "msubsup"
+            part.childNodes[:] = [*base.childNodes, exponent]
+    for sign in whole.getElementsByTagName("mo"):
+        written = sign.firstChild.data
+        if written in ("(", ")") and not any(map(sign.parentNode.getElementsByTagName, TALL)):
+            sign.setAttribute("stretchy", "false")
+        if written == TIMES and _begins_with_a_word(sign.nextSibling):
+            sign.setAttribute("rspace", "0.17em")
+
+
+def _begins_with_a_word(node: Any) -> bool:
+    while node.firstChild.firstChild:
+        node = node.firstChild
+    text = node.firstChild.data
+    return node.tagName == "mtext" or (node.tagName == "mi" and len(text) > 1 and text.isalpha())
