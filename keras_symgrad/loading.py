@@ -169,8 +169,9 @@ def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
     return SavedFunction(
         path.name if name == DEFAULT_SIGNATURE or len(names) == 1 else f"{path.name}/{name}",
         function,
-        dict(chosen.structured_input_signature[1]),
-        tuple(chosen.structured_outputs),
+        # A file has them in no order.
+        dict(sorted(chosen.structured_input_signature[1].items())),
+        tuple(sorted(chosen.structured_outputs)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Points with names, from wherever they are: arrays, DataFrames, CSV and NumPy files.
+"""Points with names, from wherever they are: arrays, dicts of them, DataFrames, files.
 
 Every other room receives what this one returns: a float64 array of shape `(rows, columns)` and one
 name for each column.
@@ -9,11 +9,19 @@ from __future__ import annotations
 import csv
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from keras_symgrad.columns import (
+    as_numbers,
+    check_names,
+    column_names,
+    is_list_of_inputs,
+    side_by_side,
+)
 
 Columns = Sequence[str] | Sequence[int]
 # How spreadsheets and pandas write a number that is not there.
@@ -24,14 +32,16 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
     """Reads points and the names of their columns.
 
     Args:
-        source: an array of shape `(rows, columns)`, a DataFrame, or the path of a `.csv` file (with
-            or without a header), an `.npz` file (key `x`, and `names` if it has them) or an `.npy`
+        source: an array of shape `(rows, columns)` or of images, a DataFrame, a dict or list of
+            arrays (the inputs of a model, side by side), or the path of a `.csv` file (with or
+            without a header), an `.npz` file (key `x`, and `names` if it has them) or an `.npy`
             file.
         columns: names or numbers of the columns to take, in this order; all of them if `None`.
 
     Returns:
         float64 points of shape `(rows, columns)`, missing numbers as NaN, and the names; `x1`, `x2`
-        and so on where the source has none.
+        and so on where the source has none, `x_0_3` for a pixel. An input named `pos` of two
+        columns gives `pos_1` and `pos_2`.
 
     Raises:
         FileNotFoundError: nothing is at the path.
@@ -43,13 +53,23 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
     >>> read_points([[1, 2], [3, 4]], columns=["x2"])
     (array([[2.],
            [4.]]), ('x2',))
+    >>> read_points({"age": np.array([30, 40]), "pos": np.zeros((2, 2))})[1]
+    ('age', 'pos_1', 'pos_2')
     """
     if isinstance(source, (str, os.PathLike)):
         x, names, origin = _read_file(Path(source))
     elif hasattr(source, "columns") and hasattr(source, "to_numpy"):
         x, names, origin = (_read_frame(source), [str(c) for c in source.columns], "the DataFrame")
+    elif isinstance(source, Mapping):
+        x, names, origin = *side_by_side(source), "the dict"
+    elif is_list_of_inputs(source):
+        inputs = dict(enumerate(source))
+        x, names, origin = side_by_side(inputs)[0], None, "the list of arrays"
     else:
-        x, names, origin = _as_numbers(source, "the array"), None, "the array"
+        x, names, origin = as_numbers(source, "the array"), None, "the array"
+    if x.ndim > 2 and x.size:
+        # Images: a name for each pixel.
+        x, names = x.reshape(len(x), -1), column_names("x", x.shape[1:])
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(
             "Expected points of shape (rows, columns). "
@@ -63,43 +83,6 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
     if len(x) == 0:
         raise ValueError(f"Expected at least one row of points. Received none from {origin}.")
     return np.ascontiguousarray(x), names
-
-
-def check_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
-    """The names of the variables, checked; `x1`, `x2` and so on if there are none.
-
-    Args:
-        names: one name a column. Any text will do: `"petal length (cm)"` stays as it is.
-        columns: number of columns.
-
-    Returns:
-        The names as a tuple.
-
-    Raises:
-        ValueError: there are too many or too few, two are equal, or one is no text.
-
-    Example:
-
-    >>> check_names(None, 3)
-    ('x1', 'x2', 'x3')
-    """
-    if names is None:
-        return tuple(f"x{k + 1}" for k in range(columns))
-    if isinstance(names, str) or not all(isinstance(n, str) and n.strip() for n in names):
-        raise ValueError(
-            f"`names` is a list of texts, one for each of {columns} columns, none of them empty. "
-            f"Received: names={names!r}"
-        )
-    names = tuple(str(name) for name in names)
-    if len(names) != columns:
-        raise ValueError(
-            f"Expected one name for each of {columns} columns. "
-            f"Received {len(names)}: {', '.join(names)}"
-        )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"Every name may occur once. Received twice: {', '.join(twice)}")
-    return names
 
 
 def check_weights(weights: np.ndarray | None, rows: int) -> np.ndarray | None:
@@ -164,12 +147,12 @@ def _read_file(path: Path) -> tuple[np.ndarray, list[str] | None, str]:
         # Pickled objects would run code.
         content = np.load(path, allow_pickle=False)
         if ending == ".npy":
-            return _as_numbers(content, str(path)), None, str(path)
+            return as_numbers(content, str(path)), None, str(path)
         with content as archive:
             if "x" not in archive:
                 raise KeyError
             names = [str(n) for n in archive["names"]] if "names" in archive else None
-            return _as_numbers(archive["x"], str(path)), names, str(path)
+            return as_numbers(archive["x"], str(path)), names, str(path)
     except KeyError:
         raise ValueError(
             f"Expected points under the key `x`, as `np.savez(path, x=points)` writes. {path} has "
@@ -229,21 +212,6 @@ def _read_frame(frame: Any) -> np.ndarray:
                 f"{error}. Leave it out with `columns=`."
             ) from error
     return np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
-
-
-def _as_numbers(array: Any, origin: str) -> np.ndarray:
-    try:
-        array = np.asarray(array)
-    except ValueError as error:
-        raise ValueError(
-            f"Expected rows of equal length. Received from {origin}: {error}"
-        ) from error
-    if array.dtype.kind not in "fiub":
-        raise ValueError(
-            "Expected real numbers (a float or integer dtype). "
-            f"Received from {origin}: dtype {array.dtype}"
-        )
-    return array.astype(np.float64)
 
 
 def _position(column: str | int, names: tuple[str, ...], origin: str) -> int:

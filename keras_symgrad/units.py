@@ -141,30 +141,6 @@ def only_tensor(output: Any, where: str) -> tf.Tensor:
     return tensors[0]
 
 
-def column_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
-    """Names for the columns of an input: `age`, `pos_1` and `pos_2`, `image_0_3` for a pixel.
-
-    Args:
-        name: of the input.
-        shape: of one row. The numbers of a vector are counted from 1, as in `x1`; a place in an
-            image is its index, without axes of length 1.
-
-    Returns:
-        As many names as a row has numbers.
-
-    Example:
-
-    >>> column_names("pos", (2,)), column_names("age", (1,))
-    (('pos_1', 'pos_2'), ('age',))
-    >>> column_names("image", (1, 2, 1))
-    ('image_1', 'image_2')
-    """
-    shape = tuple(size for size in shape if size != 1)
-    if len(shape) == 1:
-        return tuple(f"{name}_{k + 1}" for k in range(shape[0]))
-    return tuple("_".join(map(str, (name, *place))) for place in np.ndindex(shape))
-
-
 def position(unit: int | tuple[int, ...], shape: tuple[int | None, ...], where: str) -> int:
     """The place of a unit in a flattened row of an output.
 

@@ -1,0 +1,170 @@
+"""Columns: their names, their order, and several arrays as the columns of one table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def check_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
+    """The names of the variables, checked; `x1`, `x2` and so on if there are none.
+
+    Args:
+        names: one name a column. Any text will do: `"petal length (cm)"` stays as it is.
+        columns: number of columns.
+
+    Returns:
+        The names as a tuple.
+
+    Raises:
+        ValueError: there are too many or too few, two are equal, or one is no text.
+
+    Example:
+
+    >>> check_names(None, 3)
+    ('x1', 'x2', 'x3')
+    """
+    if names is None:
+        return tuple(f"x{k + 1}" for k in range(columns))
+    if isinstance(names, str) or not all(isinstance(n, str) and n.strip() for n in names):
+        raise ValueError(
+            f"`names` is a list of texts, one for each of {columns} columns, none of them empty. "
+            f"Received: names={names!r}"
+        )
+    names = tuple(str(name) for name in names)
+    if len(names) != columns:
+        raise ValueError(
+            f"Expected one name for each of {columns} columns. "
+            f"Received {len(names)}: {', '.join(names)}"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"Every name may occur once. Received twice: {', '.join(twice)}")
+    return names
+
+
+def arranged(
+    x: np.ndarray, found: tuple[str, ...], wanted: tuple[str, ...] | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Columns in the order in which a model of several inputs takes them.
+
+    Args:
+        x: points of shape `(rows, columns)`.
+        found: names of their columns.
+        wanted: names of the columns that the model takes, or `None` if they have none.
+
+    Returns:
+        The wanted columns by their names, if all of them are there; else all columns as they are,
+        under the model's names if they have none of their own.
+
+    Raises:
+        ValueError: some of the wanted names are there and others are not.
+
+    Example:
+
+    >>> arranged(np.array([[1.0, 2.0, 3.0]]), ("b", "z", "a"), ("a", "b"))
+    (array([[3., 1.]]), ('a', 'b'))
+    """
+    if wanted is None or found == wanted:
+        return x, found
+    missing = [name for name in wanted if name not in found]
+    if not missing:
+        return x[:, [found.index(name) for name in wanted]], wanted
+    if len(missing) < len(wanted):
+        raise ValueError(
+            f"The model takes the columns {', '.join(wanted)}. The data have no "
+            f"{', '.join(missing)}, but: {', '.join(found)}"
+        )
+    unnamed = found == check_names(None, len(found)) and len(found) == len(wanted)
+    return x, wanted if unnamed else found
+
+
+def column_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Names for the columns of an input: `age`, `pos_1` and `pos_2`, `image_0_3` for a pixel.
+
+    Args:
+        name: of the input.
+        shape: of one row. The numbers of a vector are counted from 1, as in `x1`; a place in an
+            image is its index, without axes of length 1.
+
+    Returns:
+        As many names as a row has numbers.
+
+    Example:
+
+    >>> column_names("pos", (2,)), column_names("age", (1,))
+    (('pos_1', 'pos_2'), ('age',))
+    >>> column_names("image", (1, 2, 1))
+    ('image_1', 'image_2')
+    """
+    shape = tuple(size for size in shape if size != 1)
+    if len(shape) == 1:
+        return tuple(f"{name}_{k + 1}" for k in range(shape[0]))
+    return tuple("_".join(map(str, (name, *place))) for place in np.ndindex(shape))
+
+
+def is_list_of_inputs(source: Any) -> bool:
+    """Whether points are a list of a model's inputs, of several axes each, and not of rows.
+
+    Args:
+        source: what the user gave.
+    """
+    return isinstance(source, (list, tuple)) and any(
+        getattr(member, "ndim", 0) >= 2 for member in source
+    )
+
+
+def side_by_side(inputs: Mapping[Any, Any]) -> tuple[np.ndarray, list[str]]:
+    """The inputs of a model as one table.
+
+    Args:
+        inputs: arrays by name, each of shape `(rows, ...)`.
+
+    Returns:
+        float64 points of shape `(rows, columns)`, and the names of the columns.
+
+    Raises:
+        ValueError: an input holds no numbers, or they have different numbers of rows.
+    """
+    parts, names = [], []
+    for key, array in inputs.items():
+        part = as_numbers(array, f"input '{key}'")
+        if part.ndim == 0:
+            raise ValueError(f"Expected one row or more. Input '{key}' is a single number.")
+        names.extend(column_names(str(key), part.shape[1:]))
+        parts.append(part.reshape(len(part), math.prod(part.shape[1:])))
+    rows = {key: len(part) for key, part in zip(inputs, parts)}
+    if len(set(rows.values())) != 1:
+        listed = ", ".join(f"'{key}' has {count}" for key, count in rows.items())
+        raise ValueError(f"Expected inputs of equally many rows. Received: {listed or 'none'}")
+    return np.concatenate(parts, axis=1), names
+
+
+def as_numbers(array: Any, origin: str) -> np.ndarray:
+    """Anything like an array as float64.
+
+    Args:
+        array: of real numbers.
+        origin: where it comes from, for the error.
+
+    Returns:
+        The array.
+
+    Raises:
+        ValueError: it holds no real numbers, or rows of different lengths.
+    """
+    try:
+        array = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(
+            f"Expected rows of equal length. Received from {origin}: {error}"
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            "Expected real numbers (a float or integer dtype). "
+            f"Received from {origin}: dtype {array.dtype}"
+        )
+    return array.astype(np.float64)
