@@ -82,7 +82,10 @@ def _code(name: str, value: Any) -> str:
         return f"ks.Stopping({', '.join(f'{limit}={number!r}' for limit, number in value.items())})"
     if name == "complexity" or IN_MEMORY in str(value):
         return name
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    # Where a sequence is asked for a tuple will do, and a pair of units must be one.
+    return repr(tuple(value) if isinstance(value, list) else value)
 
 
 def box_of(points: np.ndarray) -> np.ndarray:

@@ -16,7 +16,8 @@ WIDTHS = {1280: 800, 400: 800}
 def main() -> int:
     """Opens the page at each width; the exit status is 1 if something is wrong with it."""
     words = sys.argv[1:]
-    folder = Path(words[1]) if len(words) > 1 else ROOT / "examples" / "pictures"
+    folder = Path(words[1]) if len(words) > 1 else ROOT / "build" / "report"
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made, sync_playwright() as playwright:
         report = Path(words[0]) if words else shipped(Path(made))
         browser = playwright.chromium.launch(

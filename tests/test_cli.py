@@ -250,7 +250,7 @@ def test_quiet_prints_the_rule_alone_and_gaps_in_the_data_are_said_once(capsys, 
     assert rule.split(" > ")[0] in page
     # What repeats it, and with which files.
     assert f"{files['gaps.csv']}&#34;" in page
-    assert "methods=[&#39;dictionary&#39;]" in page
+    assert "methods=(&#39;dictionary&#39;,)" in page
 
 
 @pytest.mark.parametrize("quiet", [False, True])
