@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.interpretation import Interpretation
     from keras_symgrad.interpreting import interpret
+    from keras_symgrad.jointly import JointInterpretation, interpret_jointly
     from keras_symgrad.layers import SymbolicLayer
     from keras_symgrad.neurons import Neuron
     from keras_symgrad.operators import Operator, OperatorSet
@@ -40,6 +41,7 @@ __all__ = [
     "GeneticSettings",
     "GradientField",
     "Interpretation",
+    "JointInterpretation",
     "MonotoneFit",
     "Neuron",
     "Operator",
@@ -54,6 +56,7 @@ __all__ = [
     "__version__",
     "interpret",
     "interpret_classes",
+    "interpret_jointly",
 ]
 
 _ROOMS = {
@@ -65,6 +68,7 @@ _ROOMS = {
     "GeneticSettings": "search.genetic",
     "GradientField": "gradients",
     "Interpretation": "interpretation",
+    "JointInterpretation": "jointly",
     "MonotoneFit": "phi",
     "Neuron": "neurons",
     "Operator": "operators",
@@ -77,6 +81,7 @@ _ROOMS = {
     "Stopping": "search.stopping",
     "SymbolicLayer": "layers",
     "interpret": "interpreting",
+    "interpret_jointly": "jointly",
     "interpret_classes": "classes",
 }
 

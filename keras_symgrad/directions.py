@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+# Singular values below this share of the largest are none: float32 has seven digits.
+RANK = 1e-5
+
 
 def unit(gradients: np.ndarray) -> np.ndarray:
     """Gradients scaled to length 1, zero where they are zero or not finite.
@@ -71,6 +74,27 @@ def is_diagonal(matrix: np.ndarray) -> bool:
 def as_span(directions: np.ndarray) -> np.ndarray:
     """Directions `(rows, axes)` as spans of one, `(rows, 1, axes)`; spans as they are."""
     return directions[:, None] if directions.ndim == 2 else directions
+
+
+def principal(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal directions of a span, those that most vectors have in common first.
+
+    Args:
+        vectors: `(rows, k, axes)`.
+
+    Returns:
+        Singular values `(rows, min(k, axes))` and directions `(rows, min(k, axes), axes)`, zero
+        where the singular value is.
+
+    Example:
+
+    >>> sizes, directions = principal(np.array([[[3.0, 0.0], [4.0, 0.0]]]))
+    >>> sizes.round(3).tolist(), np.abs(directions).round(3).tolist()
+    ([[5.0, 0.0]], [[[1.0, 0.0], [0.0, 0.0]]])
+    """
+    _, sizes, directions = np.linalg.svd(vectors, full_matrices=False)
+    present = sizes > RANK * sizes.max(axis=1, keepdims=True)
+    return sizes, directions * present[:, :, None]
 
 
 def split(gradients: np.ndarray, span: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,7 @@ def write(field: GradientField, path: str | os.PathLike) -> Path:
         "origin": field.origin,
         "noise": field.noise,
         "explained": field.explained,
+        "spectrum": field.spectrum,
     }
     content = {
         "x": field.points,
@@ -67,6 +68,7 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
             "origin": dict(about["origin"]),
             "noise": None if noise is None else float(noise),
             "explained": float(about.get("explained", 1.0)),
+            "spectrum": tuple(map(float, about.get("spectrum", [1.0]))),
             **{name: content[name] for name in OPTIONAL if name in content},
         }
     except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:

@@ -160,7 +160,7 @@ class Interpretation:
         gradients = self.gradients
         if gradients.explained < EXPLAINED:
             yield "explained", f"{gradients.explained:.1%} of the gradient is due to these"
-        if gradients.keeps_variables_apart:
+        if gradients.frame is None or gradients.keeps_variables_apart:
             return
         variables, axes = len(self.names), gradients.axes
         yield (
@@ -183,6 +183,8 @@ class Interpretation:
         if self.matches == "nothing":
             degrees = np.degrees(np.arccos(1 - min(self.cosine_error, 1)))
             return f"its gradients are {degrees:.0f} degrees off"
+        if self.gradients.directions.ndim == 3:
+            return "its gradient lies in the span of the neurons' over all the data"
         if self.boundary_error is None:
             return "gradients are parallel over all the data"
         if not self.rivals:

@@ -265,7 +265,7 @@ class Engine:
             content["scales"] = tf.constant(scales, dtype=self.dtype.name)
         else:
             frame = np.broadcast_to(self.frame, (self.rows, *self.frame.shape[-2:]))
-            content["directions"] = tile(as_span(directions)[index].transpose(1, 2, 0))
+            content["directions"] = tile(np.moveaxis(directions[index], 0, -1))
             content["frame"] = tile(frame[index].transpose(2, 1, 0))
         return content
 

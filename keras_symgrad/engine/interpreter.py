@@ -292,12 +292,12 @@ def _collect_losses(
         zeros = tf.zeros([layout.width, count], dtype)
         if "frame" in rows:
             add = add_coordinates
-            axes = rows["directions"].shape[1]
+            axes = rows["directions"].shape[-2]
             start = tf.zeros([layout.width, axes, count], dtype)
             *_, coordinates = _loop(0, tape["steps"][group], each_leaf, zeros, start)
             square = tf.reduce_sum(coordinates**2, axis=1)
-            dots = tf.einsum("war,kar->kwr", coordinates, rows["directions"])
-            dot = _length_along(dots)
+            direction = _nearest(rows["directions"], coordinates)
+            dot = tf.reduce_sum(direction * coordinates, axis=1)
         else:
             add = add_partial
             *_, dot, square = _loop(0, tape["steps"][group], each_leaf, zeros, zeros, zeros)
@@ -354,9 +354,9 @@ def _collect_normal_equations(
         stop = tf.reduce_sum(tf.cast(tape["leaf_state"][group, :, place] > 0, tf.int32))
         if "frame" in rows:
             add = add_coordinates
-            vectors = tf.zeros([rows["directions"].shape[1], 1 + lanes, count], dtype)
+            vectors = tf.zeros([rows["directions"].shape[-2], 1 + lanes, count], dtype)
             *_, vectors = _loop(0, stop, each_leaf, column, vectors)
-            direction = _nearest(rows["directions"], vectors[:, 0])
+            direction = _nearest(rows["directions"], vectors[None, :, 0])[0]
             vectors = tf.concat([direction[:, None], vectors], axis=1)
             products = tf.einsum("air,ajr->ijr", vectors, vectors)
         else:
@@ -384,21 +384,16 @@ def _collect_normal_equations(
     return _loop(0, layout.trees, each_tree, result)[-1]
 
 
-def _length_along(dots: tf.Tensor) -> tf.Tensor:
-    """The part of gradients in spans, from their products `(k, ..., rows)` with the directions.
+def _nearest(directions: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+    """The directions `(axes, rows)`, or those in spans `(k, axes, rows)` nearest to gradients.
 
-    A single direction keeps the sign.
+    Gradients have the shape `(trees, axes, rows)`, and so have the directions of spans.
     """
-    return dots[0] if dots.shape[0] == 1 else tf.sqrt(tf.reduce_sum(dots**2, axis=0))
-
-
-def _nearest(directions: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """The directions, or those in the spans `(k, axes, rows)` that are nearest to gradients."""
-    if directions.shape[0] == 1:
-        return directions[0]
-    dots = tf.reduce_sum(directions * gradient[None], axis=1)
-    inverse = _inverse_length(tf.reduce_sum(dots**2, axis=0))
-    return tf.reduce_sum(directions * (dots * inverse)[:, None], axis=0)
+    if directions.shape.rank == 2:
+        return directions[None]
+    dots = tf.einsum("tar,kar->tkr", gradients, directions)
+    inverse = _inverse_length(tf.reduce_sum(dots**2, axis=1, keepdims=True))
+    return tf.einsum("tkr,kar->tar", dots * inverse, directions)
 
 
 def _inverse_length(square: tf.Tensor) -> tf.Tensor:

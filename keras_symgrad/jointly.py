@@ -1,0 +1,195 @@
+"""Several neurons at once: the concepts that can be read from them together.
+
+k neurons of a bottleneck may carry two concepts in mixed coordinates, so that none of them alone
+encodes anything simple. Together they determine the span of their gradients, and a scalar concept
+g = G(f_1, ..., f_k) can be read from them exactly where its gradient lies in that span. After one
+concept is found, the next one is looked for along its level sets, where it is constant: what is
+found there is independent of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_symgrad import loading
+from keras_symgrad.comparison import errors
+from keras_symgrad.engine.reference import gradient
+from keras_symgrad.formula import Formula
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.interpreting import interpret
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.quantities import Quantities
+from keras_symgrad.tables import read_points
+from keras_symgrad.tangent import Tangent
+from keras_symgrad.writing import write_text
+
+
+@dataclass(frozen=True, eq=False)
+class JointInterpretation:
+    """What several neurons encode together.
+
+    Attributes:
+        neurons: their names.
+        concepts: one interpretation for each concept that was found, the simplest first. Each
+            later one is a concept along the level sets of those before it: any function of it and
+            them does as well.
+        independent: how many independent concepts the neurons carry, or were said to.
+        spectrum: that shows it: medians of the singular values of the neurons' unit gradients,
+            divided by the largest.
+        errors: of each concept, mean of 1 - |cos| between its gradient and the span of the
+            neurons' gradients, all of it.
+    """
+
+    neurons: tuple[str, ...]
+    concepts: tuple[Interpretation, ...]
+    independent: int
+    spectrum: tuple[float, ...]
+    errors: tuple[float, ...]
+
+    @property
+    def best(self) -> tuple[Formula, ...]:
+        """The formulas of the concepts."""
+        return tuple(concept.best for concept in self.concepts)
+
+    def __str__(self) -> str:
+        count = f"{self.independent} independent concept{'s' if self.independent != 1 else ''}"
+        spectrum = ", ".join(f"{size:.2g}" for size in self.spectrum)
+        lines = [
+            f"{len(self.neurons)} neurons carry {count}: {', '.join(self.neurons)}",
+            f"singular values of their gradients: {spectrum}",
+        ]
+        for concept, error in zip(self.concepts, self.errors):
+            lines.append(f"{concept.headline}   (1 - |cos| = {error:.1e} to the span)")
+        missing = self.independent - len(self.concepts)
+        if missing:
+            lines.append(f"{missing} more, for which nothing simple fits")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict:
+        """The result as plain data."""
+        return {
+            "neurons": list(self.neurons),
+            "independent": self.independent,
+            "spectrum": list(self.spectrum),
+            "errors": list(self.errors),
+            "concepts": [concept.to_dict() for concept in self.concepts],
+        }
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Writes the result as JSON.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: nothing can be written there; nothing half-written is left behind.
+        """
+        text = json.dumps(self.to_dict(), indent=2) + "\n"
+        return write_text(path, text, "joint interpretation")
+
+
+def interpret_jointly(
+    model: keras.Model | str | os.PathLike | Sequence[Neuron],
+    x: Any,
+    layer: str | None = None,
+    units: Sequence[int] | None = None,
+    *,
+    activation: bool = False,
+    names: Sequence[str] | None = None,
+    columns: Sequence[str | int] | None = None,
+    concepts: int | None = None,
+    rows: int = 2000,
+    tangent: Tangent = "auto",
+    in_terms_of: str | Quantities | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> JointInterpretation:
+    """Finds the concepts that several neurons encode together, one after the other.
+
+    A concept g can be read from neurons f_1 to f_k where its gradient lies in the span of theirs:
+
+        |(I - P) grad g| = 0,    P the projector on span(grad f_1, ..., grad f_k)
+
+    Args:
+        model: a built Keras model, the path of one, or `Neuron`s.
+        x: points of shape `(rows, inputs)`, as for `interpret`.
+        layer: the layer of the neurons; the output by default.
+        units: which of its units; all by default.
+        activation: whether to read them after the layer's activation.
+        names: of the variables.
+        columns: of `x` that the model takes.
+        concepts: how many to look for; by default as many as are independent by the singular
+            values of the neurons' unit gradients, those of at least a fifth of the largest.
+        rows: how many rows to read.
+        tangent: the surface that the data lie on, as for `interpret`.
+        in_terms_of: the layer or `Quantities` that formulas are to be written in.
+        seed: of all random choices.
+        **options: of `interpret`, for the search.
+
+    Returns:
+        A `JointInterpretation`.
+
+    Raises:
+        ValueError: as for `interpret`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> total = Neuron("total", lambda x: tf.exp(x[:, 0] * x[:, 1] + x[:, 2]), inputs=3)
+    >>> mixed = Neuron("mixed", lambda x: x[:, 0] * x[:, 1] - x[:, 2] ** 3, inputs=3)
+    >>> x = np.random.default_rng(0).uniform(1, 2, (2000, 3))
+    >>> found = interpret_jointly([total, mixed], x, operators="polynomial", verbose=False)
+    >>> [str(formula.expression) for formula in found.best]
+    ['x3', 'x1*x2']
+    """
+    x, own = read_points(x, columns)
+    names = own if names is None else names
+    if isinstance(model, (list, tuple)):
+        neurons = list(model)
+    else:
+        if units is None:
+            units = range(_units(model, layer, x.shape[1]))
+        neurons = [Neuron.of(model, layer, k, activation, inputs=x.shape[1]) for k in units]
+    if isinstance(in_terms_of, str):
+        in_terms_of = Quantities.of(model, in_terms_of, inputs=x.shape[1])
+    span = GradientField.from_units(
+        neurons, x, names=names, rows=rows, tangent=tangent, in_terms_of=in_terms_of, seed=seed
+    )
+    found, error, rest = [], [], span
+    count = min(concepts or span.independent, span.span)
+    for left in range(count - 1, -1, -1):
+        concept = interpret(rest, seed=seed, **options)
+        if concept.matches == "nothing":
+            break
+        found.append(concept)
+        expression = concept.best.expression
+        error.append(float(errors(expression, span).mean()))
+        if left:
+            rest = rest.on_level_sets(gradient(expression, rest.names, rest.points))
+    return JointInterpretation(
+        tuple(neuron.name for neuron in neurons),
+        tuple(found),
+        count,
+        span.spectrum,
+        tuple(error),
+    )
+
+
+def _units(model: keras.Model | str | os.PathLike, layer: str | None, inputs: int) -> int:
+    """How many units the layer has, or the output."""
+    if layer is not None:
+        return len(Quantities.of(model, layer, inputs=inputs))
+    opened, _ = loading.opened(model)
+    return int(opened(tf.zeros((1, inputs))).shape[-1])

@@ -1,0 +1,109 @@
+"""Several neurons at once, on a bottleneck that carries two concepts in mixed coordinates."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_symgrad.directions import principal, unit
+from keras_symgrad.engine.reference import gradient
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.jointly import interpret_jointly
+from keras_symgrad.neurons import Neuron
+
+NAMES = ("x", "y", "vx", "vy")
+
+
+@pytest.fixture(scope="module")
+def model(project):
+    return keras.models.load_model(project / "examples" / "models" / "oscillator.keras")
+
+
+@pytest.fixture(scope="module")
+def found(model, project):
+    x = project / "examples" / "models" / "oscillator.csv"
+    return interpret_jointly(model, x, "bottleneck", operators="polynomial", verbose=False)
+
+
+def true_span(x):
+    """Unit gradients of energy and angular momentum, made orthonormal."""
+    momentum = np.stack([x[:, 3], -x[:, 2], -x[:, 1], x[:, 0]], axis=1)
+    return principal(np.stack([unit(x), unit(momentum)], axis=1))[1]
+
+
+def test_the_concepts_are_functions_of_energy_and_angular_momentum(found):
+    x = np.random.default_rng(1).uniform(-1.5, 1.5, (5000, 4))
+    assert found.independent == len(found.concepts) == 2
+    directions = [unit(gradient(f.expression, NAMES, x)) for f in found.best]
+    for direction in directions:
+        inside = np.linalg.norm(np.einsum("rka,ra->rk", true_span(x), direction), axis=1)
+        assert np.mean(1 - inside) < 2e-3
+    # And not of the same function of them.
+    assert np.mean(np.abs(np.sum(directions[0] * directions[1], axis=1))) < 0.9
+
+
+def test_no_unit_alone_passes_for_either(model):
+    x = np.random.default_rng(1).uniform(-1.5, 1.5, (2000, 4))
+    momentum = np.stack([x[:, 3], -x[:, 2], -x[:, 1], x[:, 0]], axis=1)
+    for k in range(3):
+        direction = unit(Neuron.of(model, "bottleneck", k).values_and_gradients(x)[1])
+        for concept in (x, momentum):
+            assert np.mean(1 - np.abs((direction * unit(concept)).sum(axis=1))) > 2e-3
+
+
+def test_the_spectrum_tells_two_directions_of_weight(found):
+    assert found.spectrum[0] == 1
+    assert found.spectrum[1] > 0.4 > 0.2 > found.spectrum[2]
+    assert "3 neurons carry 2 independent concepts" in str(found)
+
+
+def test_the_result_is_plain_data(found, tmp_path):
+    saved = json.loads(found.save(tmp_path / "both.json").read_text())
+    assert saved["independent"] == 2
+    assert len(saved["concepts"]) == 2
+    assert max(saved["errors"]) < 2e-3
+
+
+def test_one_concept_in_two_units_is_one():
+    pair = [
+        Neuron("cube", lambda x: (x[:, 0] * x[:, 1]) ** 3, inputs=2),
+        Neuron("negative", lambda x: 5 - 2 * x[:, 0] * x[:, 1], inputs=2),
+    ]
+    x = np.random.default_rng(0).uniform(1, 2, (500, 2))
+    found = interpret_jointly(pair, x, operators="polynomial", verbose=False)
+    assert found.independent == 1
+    assert [str(formula.expression) for formula in found.best] == ["x1*x2"]
+
+
+def test_a_span_is_saved_and_loaded(tmp_path):
+    pair = [Neuron(f"x{k}", lambda x, k=k: x[:, k] ** 3, inputs=3) for k in (0, 1)]
+    field = GradientField.from_units(pair, np.random.default_rng(0).uniform(1, 2, (50, 3)))
+    again = GradientField.load(field.save(tmp_path / "span.npz"))
+    np.testing.assert_array_equal(again.directions, field.directions)
+    assert again.spectrum == field.spectrum
+    assert field.span == 2
+
+
+def test_along_level_sets_a_function_of_what_was_found_says_nothing():
+    triple = [Neuron(f"x{k}", lambda x, k=k: x[:, k], inputs=3) for k in (0, 1, 2)]
+    x = np.random.default_rng(0).uniform(1, 2, (50, 3))
+    field = GradientField.from_units(triple[:2], x)
+    ones = np.ones_like(x)
+    rest = field.on_level_sets(ones * [1, 1, 0])
+    assert rest.axes == 2 and rest.span == 1
+    # Along x1 + x2 = c, x1 and x2 are one concept, and x3 is none of the neurons'.
+    own, other = (rest.directions_of(ones * v)[:, None] for v in ([1, 0, 0], [0, 1, 0]))
+    np.testing.assert_allclose(np.abs((own * rest.directions).sum(axis=2)), 1)
+    np.testing.assert_allclose(np.abs((other * rest.directions).sum(axis=2)), 1)
+    apart = rest.directions_of(ones * [0, 0, 1])[:, None]
+    np.testing.assert_allclose((apart * rest.directions).sum(axis=2), 0, atol=1e-12)
+    with pytest.raises(ValueError, match="span of one direction"):
+        rest.on_level_sets(ones)
+
+
+def test_no_neuron_is_refused():
+    with pytest.raises(ValueError, match="one neuron at least"):
+        interpret_jointly([], np.ones((5, 2)))
