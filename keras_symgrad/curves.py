@@ -1,0 +1,255 @@
+"""Closed forms of a curve f = phi(g), by a dictionary of forms and by search where none fits.
+
+Most networks wrap their concept in something plain: a factor, an exponential, a root. So forms of
+one variable with a few constants are fitted first; each takes milliseconds. Only if they leave what
+any monotone function would explain, trees are bred on the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from keras_symgrad.constants import UNNOTICED, simple_numbers
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.shortening import weight, with_whole_numbers
+from keras_symgrad.expressions.trees import Alphabet, to_sympy
+from keras_symgrad.operators import OperatorSet
+from keras_symgrad.search.baselines import TargetEngine, search_for
+from keras_symgrad.search.stopping import Stopping
+
+G = sympy.Symbol("g", real=True)
+_A, _B, _C, _D, _P = PARAMETERS = sympy.symbols("a b c d p", real=True)
+# In this order constants are made simple: what may vanish first.
+_ORDER = (_C, _D, _P, _B, _A)
+# Around each of these stands a factor a and an added constant d. A pole or a branch point lies
+# outside of the data on either side; b scales what has a size of its own.
+_EDGED = tuple(
+    form
+    for u in (G + _C, -(G + _C))
+    for form in (sympy.sqrt(u), 1 / sympy.sqrt(u), sympy.log(u), u**_P)
+) + ((G + _C) ** 2, (G + _C) ** 3, 1 / (G + _C), (G + _C) ** -2, sympy.sqrt(G**2 + _C))
+_SCALED = tuple(
+    function(_B * G + _C) for function in (sympy.tanh, sympy.sinh, sympy.atan, sympy.asin)
+) + (1 / (1 + sympy.exp(_B * G + _C)), sympy.log(1 + sympy.exp(_B * G + _C)))
+_PLAIN = (sympy.exp(_B * G), sympy.exp(_B * (G + _C) ** 2))
+FORMS = (G, *_EDGED, *_SCALED, *_PLAIN)
+
+OPERATORS = OperatorSet("full")
+_SEARCHED = OperatorSet("add, sub, mul, div, square, cube, sqrt, exp, log, tanh, sin")
+# A fit whose unexplained variance is this small is exact, whatever the data say.
+EXACT = 1e-9
+# A form that leaves so many times more than a monotone fit is worth a search.
+POOR = 3.0
+# Of the fits, those that are read, and of the starts of a fit those that are followed. A loss so
+# many times the least is not made good by brevity.
+READ, FOLLOWED, HOPELESS = 6, 3, 300.0
+SEARCH_ROWS, SEARCH_GENERATIONS, SEARCH_SECONDS = 512, 40, 10.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A closed form through points.
+
+    Attributes:
+        expression: in the symbol `g`.
+        complexity: of the expression.
+        loss: share of the variance of f that it leaves, 1 - R^2.
+    """
+
+    expression: sympy.Expr
+    complexity: float
+    loss: float
+
+
+def curves(g: np.ndarray, f: np.ndarray, floor: float = 0.0, seed: int = 0) -> list[Curve]:
+    """Strictly monotone closed forms of f against g.
+
+    Args:
+        g: values of the concept, `(rows,)`, finite and not all the same.
+        f: values of the neuron, `(rows,)`, finite and not all the same.
+        floor: the loss that the best monotone function has.
+        seed: of the search, if one is needed.
+
+    Returns:
+        Curves in any order; constants are simple numbers where the loss does not notice.
+
+    Example:
+
+    >>> g = np.linspace(0.5, 3, 200)
+    >>> best = min(curves(g, 2 * np.log(g) + 1), key=lambda curve: curve.loss)
+    >>> best.expression, best.complexity
+    (2*log(g) + 1, 7)
+    """
+    points = _Points(g, f)
+    fits = [fit for form in FORMS if (fit := _fitted(points, form, _starts(points, form)))]
+    least = min((fit.loss(constants) for fit, constants in fits), default=1.0)
+    if least > POOR * floor + 1e3 * EXACT:
+        fits += _searched(points, seed)
+    # Making constants simple takes longer than fitting them, and a poor fit is not chosen.
+    fits = [pair for pair in fits if pair[0].loss(pair[1]) < HOPELESS * max(least, floor, EXACT)]
+    fits.sort(key=lambda pair: pair[0].loss(pair[1]))
+    found = [_curve(points, fit.simplified(constants)) for fit, constants in fits[:READ]]
+    line, constants = _fitted(points, G, [{}])
+    return [*found, _curve(points, line.simplified(constants))]
+
+
+@dataclass(frozen=True)
+class _Points:
+    """A curve's points."""
+
+    g: np.ndarray
+    f: np.ndarray
+
+    @property
+    def low(self) -> float:
+        return float(self.g.min())
+
+    @property
+    def high(self) -> float:
+        return float(self.g.max())
+
+
+class _Fit:
+    """The constants of a form as least-squares parameters.
+
+    Args:
+        points: to go through.
+        expression: in `g` and parameters.
+    """
+
+    def __init__(self, points: _Points, expression: sympy.Expr):
+        self.points, self.expression = points, expression
+        free = expression.free_symbols - {G}
+        self.parameters = sorted(free, key=lambda s: (s not in _ORDER, s.name))
+        self._code = numpy_function([expression], [G, *self.parameters])
+        self._scale = 1 / (np.std(points.f) * np.sqrt(len(points.f)))
+
+    def values(self, constants: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:
+        g = self.points.g if g is None else g
+        rows = np.broadcast_to(constants, (len(g), len(constants)))
+        return self._code(np.column_stack([g, rows]))[:, 0]
+
+    def residual(self, constants: np.ndarray) -> np.ndarray:
+        return self._scale * (self.values(constants) - self.points.f)
+
+    def loss(self, constants: np.ndarray) -> float:
+        loss = float((self.residual(constants) ** 2).sum())
+        return loss if np.isfinite(loss) else np.inf
+
+    def refined(self, constants: np.ndarray, moved: np.ndarray | None = None) -> np.ndarray:
+        """Constants at the nearest minimum of the loss, those that are not `moved` as they are."""
+        from scipy.optimize import least_squares
+
+        moved = np.ones(len(constants), bool) if moved is None else moved
+        if not moved.any() or not np.isfinite(self.loss(constants)):
+            return constants
+        result = constants.astype(float).copy()
+
+        def residual(values: np.ndarray) -> np.ndarray:
+            result[moved] = values
+            # A step over a pole is a bad step, not an error.
+            return np.nan_to_num(self.residual(result), nan=1e3, posinf=1e3, neginf=-1e3)
+
+        fit = least_squares(residual, constants[moved], x_scale="jac", xtol=1e-12, max_nfev=60)
+        result[moved] = fit.x
+        return result if self.loss(result) <= self.loss(constants) else constants
+
+    def is_monotone(self, constants: np.ndarray) -> bool:
+        """Whether it is finite and rises, or falls, over the whole range of the points."""
+        grid = np.linspace(self.points.low, self.points.high, 257)
+        steps = np.diff(self.values(constants, grid))
+        return bool(np.isfinite(steps).all() and (np.all(steps > 0) or np.all(steps < 0)))
+
+    def simplified(self, constants: np.ndarray) -> sympy.Expr:
+        """The expression with these constants, each a simple number where the loss allows it."""
+        values, free = constants.copy(), np.ones(len(constants), bool)
+        exact: dict[sympy.Symbol, sympy.Expr] = {}
+        limit = (1 + UNNOTICED) * self.loss(values) + EXACT
+        order = [s for s in _ORDER if s in self.parameters]
+        for name in order + [s for s in self.parameters if s not in order]:
+            k = self.parameters.index(name)
+            zero = [sympy.Integer(0)] if name in (_C, _D) else []
+            for simple in zero + simple_numbers(values[k]):
+                trial, others = values.copy(), free.copy()
+                trial[k], others[k] = float(simple), False
+                trial = self.refined(trial, others)
+                if self.loss(trial) <= limit and self.is_monotone(trial):
+                    values, free, exact[name] = trial, others, simple
+                    break
+        numbers = {s: sympy.Float(float(v), 17) for s, v in zip(self.parameters, values)}
+        return self.expression.xreplace({**numbers, **exact})
+
+
+def _fitted(
+    points: _Points, form: sympy.Expr, starts: Iterable[dict[sympy.Symbol, float]]
+) -> tuple[_Fit, np.ndarray] | None:
+    """a h(g) + d through the points, h the form; `None` if it is monotone from no start."""
+    fit, inner = _Fit(points, _A * form + _D), _Fit(points, form)
+    tried = []
+    for start in starts:
+        h = inner.values(np.array([start[s] for s in inner.parameters]))
+        if not np.isfinite(h).all() or np.ptp(h) <= 1e-12 * np.abs(h).max():
+            continue
+        slope = np.mean((h - h.mean()) * (points.f - points.f.mean())) / np.var(h)
+        start = {**start, _A: slope, _D: points.f.mean() - slope * h.mean()}
+        tried.append(np.array([start[s] for s in fit.parameters]))
+    best, least = None, np.inf
+    for start in sorted(tried, key=fit.loss)[:FOLLOWED]:
+        constants = fit.refined(start)
+        if fit.loss(constants) < least and fit.is_monotone(constants):
+            best, least = constants, fit.loss(constants)
+        if least < EXACT:
+            break
+    return None if best is None else (fit, best)
+
+
+def _starts(points: _Points, form: sympy.Expr) -> Iterator[dict[sympy.Symbol, float]]:
+    low, high = points.low, points.high
+    width = high - low
+    if form in _SCALED:
+        for b in (1 / width, 4 / width, -4 / width):
+            for middle in np.quantile(points.g, (0.05, 0.5, 0.95)):
+                yield {_B: b, _C: -b * middle}
+    elif form in _EDGED:
+        for p in (0.5, 2.0, -1.0) if form.has(_P) else (1.0,):
+            yield {_C: 0.0, _P: p}
+            for margin in (0.03, 0.3, 3.0):
+                yield {_C: margin * width - low, _P: p}
+                yield {_C: -margin * width - high, _P: p}
+            yield {_C: -(low + high) / 2, _P: p}
+    elif form in _PLAIN:
+        for b in (1 / width, -1 / width, 5 / width, -5 / width):
+            for edge in (0.0, -low, -high):
+                yield {_B: b / (width if form.has(_C) else 1), _C: edge}
+    else:
+        yield {}
+
+
+def _searched(points: _Points, seed: int) -> Iterator[tuple[_Fit, np.ndarray]]:
+    """Forms that the genetic search finds in the values; a factor and a constant are free."""
+    chosen = np.random.default_rng(seed).permutation(len(points.g))[:SEARCH_ROWS]
+    alphabet = Alphabet(_SEARCHED, ["g"])
+    with TargetEngine(_SEARCHED, points.g[chosen, None], points.f[chosen]) as engine:
+        archive = search_for(engine, alphabet, seed=seed).run(
+            Stopping(SEARCH_SECONDS, generations=SEARCH_GENERATIONS)
+        )
+    for individual in archive.front():
+        expression = with_whole_numbers(to_sympy(individual.tree, _SEARCHED))
+        floats = sorted(expression.atoms(sympy.Float), key=float)
+        named = {number: sympy.Symbol(f"k{k}", real=True) for k, number in enumerate(floats)}
+        form = expression.xreplace(named)
+        if G in form.free_symbols and not form.has(sympy.nan, sympy.zoo, sympy.I):
+            fit = _fitted(points, form, [{s: float(number) for number, s in named.items()}])
+            if fit is not None:
+                yield fit
+
+
+def _curve(points: _Points, expression: sympy.Expr) -> Curve:
+    complexity = weight(expression, Alphabet(OPERATORS, ["g"]), Complexity().over(OPERATORS))
+    fit = _Fit(points, expression)
+    return Curve(expression, complexity, fit.loss(np.zeros(0)))

@@ -1,0 +1,181 @@
+"""`PhiFormula`: the function by which a neuron wraps its concept, and with it the whole neuron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from keras_symgrad.curves import OPERATORS, Curve, G, curves
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.shortening import weight
+from keras_symgrad.expressions.simplification import simplify
+from keras_symgrad.expressions.text import to_latex, to_pretty, to_text
+from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.formula import Formula
+from keras_symgrad.operators import OperatorSet
+from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.search.selection import choose
+
+# More rows fix the constants no better, and take longer.
+FITTED_ROWS = 1000
+SIMPLIFYING_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class PhiFormula:
+    """phi in closed form: the value of a neuron is phi(g), g its concept.
+
+    Made with `PhiFormula.of`.
+
+    Attributes:
+        expression: phi as a SymPy expression in the symbol `g`.
+        complexity: of the expression.
+        r2: share of the variance of the neuron's value that phi(g) explains, on held-out rows.
+        rows: number of these rows.
+        value: phi(g(x)), the neuron's value as a formula in the model's variables.
+
+    Example:
+
+    >>> a, b = sympy.symbols("a b", real=True)
+    >>> concept = Formula(a * b, 3, 0.0, ("a", "b"))
+    >>> x = np.random.default_rng(0).uniform(1, 2, size=(400, 2))
+    >>> values = 5 * np.exp(-x[:, 0] * x[:, 1] / 2)
+    >>> phi = PhiFormula.of(concept, x[:300], values[:300], x[300:], values[300:])
+    >>> print(phi)
+    5*exp(-g/2)
+    >>> print(phi.value)
+    5*exp(-a*b/2)
+    >>> f"{phi.r2:.6f}", phi(np.array([0.0, 2.0])).round(3).tolist()
+    ('1.000000', [5.0, 1.839])
+    """
+
+    expression: sympy.Expr
+    complexity: float
+    r2: float
+    rows: int
+    value: Formula = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        concept: Formula,
+        x: np.ndarray,
+        values: np.ndarray,
+        held_out: np.ndarray,
+        held_out_values: np.ndarray,
+        *,
+        seed: int = 0,
+    ) -> PhiFormula:
+        """The strictly monotone closed form of the values against the concept.
+
+        Forms with a few constants are fitted (`curves.FORMS`), and trees are searched for if none
+        fits nearly as well as any monotone function does. Among all, the one after the last steep
+        drop of the loss is taken, as for concepts.
+
+        Args:
+            concept: the formula g.
+            x: points that phi is fitted on, `(rows, variables)`.
+            values: the neuron's values there, `(rows,)`.
+            held_out: points that only `r2` is measured on.
+            held_out_values: the neuron's values there.
+            seed: of the choice of rows, if there are many, and of the search.
+
+        Returns:
+            A `PhiFormula`.
+
+        Raises:
+            ValueError: fewer than ten rows have a finite value of concept and neuron, or either is
+                the same in all of them.
+        """
+        g, f = _finite(concept(x), values)
+        if len(g) < 10 or np.ptp(g) == 0 or np.ptp(f) == 0:
+            raise ValueError(
+                "phi in closed form needs at least ten rows in which the formula and the neuron "
+                f"have finite values that are not all the same. Received: {len(g)} finite rows, "
+                f"{len(np.unique(g))} values of the formula and {len(np.unique(f))} of the neuron"
+            )
+        chosen = np.random.default_rng(seed).permutation(len(g))[:FITTED_ROWS]
+        g, f = g[chosen], f[chosen]
+        # What no monotone function of the concept explains, no formula has to.
+        floor = max(1 - MonotoneFit.through(g, f).r2, 0.0)
+        best = _choice(curves(g, f, floor, seed), floor)
+        value = _composed(best, concept)
+        found, wanted = _finite(value(held_out), held_out_values)
+        r2 = 1 - np.mean((found - wanted) ** 2) / np.var(wanted) if np.ptp(wanted) > 0 else 1.0
+        return cls(best.expression, best.complexity, float(r2), len(wanted), value)
+
+    @cached_property
+    def _code(self):
+        return numpy_function([self.expression], [G])
+
+    def __call__(self, g: np.ndarray) -> np.ndarray:
+        """phi at values of the concept, `(rows,)`; NaN where it is undefined."""
+        return self._code(np.asarray(g, dtype=float)[:, None])[:, 0]
+
+    def __str__(self) -> str:
+        return self.to_pretty()
+
+    def to_text(self) -> str:
+        """phi in Python and SymPy syntax, all digits."""
+        return to_text(self.expression, names=["g"])
+
+    def to_pretty(self, digits: int = 3) -> str:
+        """phi as text for people, constants rounded."""
+        return to_pretty(self.expression, digits)
+
+    def to_latex(self, digits: int = 3) -> str:
+        """phi as LaTeX, constants rounded."""
+        return to_latex(self.expression, digits)
+
+    def to_dict(self) -> dict:
+        """phi, the neuron's value and how well they hold, as plain data."""
+        return {
+            "expression": self.to_text(),
+            "complexity": self.complexity,
+            "r2": self.r2,
+            "rows": self.rows,
+            "value": self.value.to_text(),
+        }
+
+    def _repr_latex_(self) -> str:
+        return f"${self.to_latex()}$"
+
+
+def _choice(found: list[Curve], floor: float) -> Curve:
+    found = [curve for curve in found if np.isfinite(curve.complexity)]
+    losses = [curve.loss for curve in found]
+    # A monotone fit follows the noise of its own rows: the best formula may be as good as can be.
+    floor = max(floor, min(losses))
+    return found[choose([curve.complexity for curve in found], losses, floor)]
+
+
+def _composed(phi: Curve, concept: Formula) -> Formula:
+    """phi(g(x)) in the shortest of a few ways to write it."""
+    plain = phi.expression.xreplace({G: concept.expression})
+    # exp(-(u - 2 log x)/2) becomes x exp(-u/2) once its argument is multiplied out.
+    opened = plain.replace(sympy.exp, lambda argument: sympy.exp(sympy.expand(argument)))
+    ways = (plain, opened, simplify(opened, SIMPLIFYING_SECONDS))
+    own = concept.operators or OPERATORS
+    operators = OperatorSet([*OPERATORS, *(o for o in own if o.name not in OPERATORS)])
+    alphabet, complexity = Alphabet(operators, concept.names), Complexity().over(operators)
+    weights = [weight(way, alphabet, complexity) for way in ways]
+    least = int(np.argmin(weights))
+    otherwise = phi.complexity + concept.complexity
+    return Formula(
+        ways[least],
+        weights[least] if np.isfinite(weights[least]) else otherwise,
+        # The gradients of phi(g) have the directions of those of g.
+        concept.loss,
+        concept.names,
+        operators,
+    )
+
+
+def _finite(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first, second = (np.asarray(a, dtype=float).reshape(-1) for a in (first, second))
+    both = np.isfinite(first) & np.isfinite(second)
+    return first[both], second[both]

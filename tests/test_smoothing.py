@@ -1,0 +1,195 @@
+"""Averaging over a neighbourhood: what it is, what it leaves alone, and what it gains."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_symgrad.directions import unit
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.smoothing import (
+    WIDTHS,
+    choose_width,
+    directions,
+    is_piecewise_constant,
+    smoothed,
+    spread,
+    weights_of,
+)
+from keras_symgrad.systems import SYSTEMS
+from keras_symgrad.tables import read_points
+
+SYSTEM = SYSTEMS["B"]
+
+
+@pytest.fixture(scope="module")
+def points(models):
+    return read_points(models / "B.csv")[0]
+
+
+@pytest.fixture(scope="module")
+def relu(models):
+    return Neuron.of(models / "B-relu.keras")
+
+
+@pytest.fixture(scope="module")
+def field(relu, points):
+    return GradientField.from_neuron(relu, points, rows=500)
+
+
+def truth_loss(field: GradientField, gradients: np.ndarray) -> float:
+    """Mean squared difference between directions and those of the concept that made the labels."""
+    truth, found = unit(SYSTEM.gradients(field.points)), field.directions_of(gradients)
+    return min(np.mean((found - sign * truth) ** 2) for sign in (1, -1))
+
+
+def test_the_value_is_the_mean_over_the_neighbourhood_and_the_gradient_is_its_own(relu, points):
+    smooth = smoothed(relu, points, width=0.2)
+    here = points[:20]
+    value, gradient = smooth.values_and_gradients(here)
+
+    # Any square root of the covariance gives shifts of the same distribution.
+    root = np.linalg.cholesky(np.cov(points, rowvar=False))
+    shifts = 0.2 * np.random.default_rng(0).normal(size=(2000, 1, 3)) @ root.T
+    around = relu.values_and_gradients((here + shifts).reshape(-1, 3))[0].reshape(2000, 20)
+    change = np.abs(around.mean(axis=0) - relu(here))
+    assert np.abs(around.mean(axis=0) - value).mean() < 0.4 * change.mean()
+
+    # Its values change as its gradient says, but for the kinks that are left.
+    step = 2e-3
+    differences = np.stack(
+        [
+            np.subtract(*(smooth.values_and_gradients(here + s)[0] for s in (e, -e))) / (2 * step)
+            for e in step * np.eye(3)
+        ],
+        axis=1,
+    )
+    assert np.median(np.abs(differences - gradient)) < 2e-2 * np.abs(gradient).mean()
+
+
+def test_it_is_a_neuron_like_the_one_that_it_averages(relu, points):
+    smooth = smoothed(relu, points, width=0.2, samples=4)
+    assert (smooth.inputs, smooth.is_classifier, smooth.dtype) == (3, True, "float32")
+    assert smooth.name == "system_B/logit, width 0.2"
+    with tf.GradientTape() as tape:
+        x = tf.constant(points[:5], "float32")
+        tape.watch(x)
+        value = smooth(x)
+    np.testing.assert_allclose(
+        tape.gradient(value, x), smooth.values_and_gradients(points[:5])[1], rtol=1e-4
+    )
+
+
+def test_the_average_of_a_linear_field_is_exact():
+    square = Neuron("square", lambda x: x[:, 0] ** 2 + x[:, 0] * x[:, 1], 2, False, "float64")
+    x = np.random.default_rng(0).normal(size=(300, 2)) * [1, 5]
+    gradients = smoothed(square, x, width=0.5).values_and_gradients(x)[1]
+    np.testing.assert_allclose(gradients, square.values_and_gradients(x)[1], atol=1e-9)
+
+
+def test_data_on_a_line_and_columns_of_categories_are_left_where_they_are():
+    rng = np.random.default_rng(0)
+    along = rng.normal(size=(400, 1))
+    x = np.hstack([along, -2 * along, rng.integers(0, 2, size=(400, 1))])
+    seen = []
+
+    def function(x: tf.Tensor) -> tf.Tensor:
+        seen.append(x.numpy())
+        return x[:, 0]
+
+    smoothed(Neuron("spy", function, 3, False, "float64"), x, width=0.3, samples=8)(x)
+    moved = np.concatenate(seen)
+    np.testing.assert_allclose(moved[:, 1], -2 * moved[:, 0], atol=1e-9)
+    assert set(moved[:, 2]) == {0.0, 1.0}
+    assert np.abs(moved[: len(x), 0] - x[:, 0]).max() > 0.05
+
+
+def test_a_few_far_rows_do_not_widen_the_neighbourhood():
+    x = np.random.default_rng(0).normal(size=(1000, 2))
+    far = np.concatenate([x, [[1e4, 1e4]]])
+    kinked = Neuron("kinked", lambda x: tf.abs(x[:, 0]) + x[:, 1], inputs=2)
+    here = np.linspace(-1, 1, 41)[:, None] * [1, 0]
+    with_far, without = (
+        smoothed(kinked, data, width=0.2).values_and_gradients(here)[0] for data in (far, x)
+    )
+    np.testing.assert_allclose(with_far, without, atol=1e-2)
+
+
+def test_averaging_brings_the_gradients_of_a_relu_network_nearer_to_the_truth(relu, points, field):
+    raw = truth_loss(field, relu.values_and_gradients(field.points)[1])
+    width = choose_width(relu, points)
+    gradients = smoothed(relu, points, width).values_and_gradients(field.points)[1]
+    assert width in WIDTHS
+    assert truth_loss(field, gradients) < 0.6 * raw
+
+
+def test_rows_whose_raw_gradients_scatter_weigh_less_and_are_worse(relu, points, field):
+    scatter = spread(relu, field.points, points, width=0.05)
+    assert scatter.shape == (field.rows,)
+    assert np.all((scatter >= 0) & (scatter <= 1))
+    weights = weights_of(scatter)
+    assert weights.mean() == pytest.approx(1)
+    assert np.all(np.diff(weights[np.argsort(scatter)]) <= 1e-12)
+    errors = np.sum((unit(SYSTEM.gradients(field.points)) + field.directions) ** 2, axis=1)
+    if errors.mean() > 2:
+        errors = 4 - errors
+    assert np.average(errors, weights=weights) < 0.95 * errors.mean()
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "hard_sigmoid", "relu6"])
+def test_a_network_that_is_linear_in_pieces_is_told(activation):
+    model = network(activation)
+    assert is_piecewise_constant(Neuron.of(model), data())
+
+
+@pytest.mark.parametrize("activation", ["elu", "tanh", "softplus", "linear"])
+def test_a_network_that_is_smooth_or_linear_is_not_told(activation):
+    model = network(activation)
+    assert not is_piecewise_constant(Neuron.of(model), data())
+
+
+def test_maxima_and_a_bent_output_do_not_hide_the_pieces():
+    inputs = keras.Input((3,))
+    pieces = keras.layers.Dense(6)(inputs)
+    largest = keras.layers.GlobalMaxPooling1D()(keras.layers.Reshape((6, 1))(pieces))
+    model = keras.Model(inputs, keras.layers.Activation("tanh")(largest))
+    assert is_piecewise_constant(Neuron.of(model), data())
+
+
+def test_shipped_networks_are_told_apart(relu, models, points):
+    assert is_piecewise_constant(relu, points)
+    assert not is_piecewise_constant(Neuron.of(models / "B.keras"), points)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 7])
+def test_an_odd_number_of_directions_is_refused(relu, points, samples):
+    with pytest.raises(ValueError, match="an even number"):
+        smoothed(relu, points, width=0.1, samples=samples)
+
+
+@pytest.mark.parametrize("width", [0, -0.1])
+def test_a_width_that_is_not_positive_is_refused(relu, points, width):
+    with pytest.raises(ValueError, match="`width` is a positive number"):
+        smoothed(relu, points, width=width)
+
+
+def test_directions_have_no_mean_unit_variance_and_are_the_same_every_time():
+    e = directions(4, 256)
+    np.testing.assert_allclose(e.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(e.std(axis=0), 1, atol=0.1)
+    np.testing.assert_array_equal(e, directions(4, 256))
+
+
+def network(activation: str) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    # Weights so large that a hard sigmoid meets its kinks.
+    wide = keras.initializers.RandomNormal(stddev=2.0)
+    hidden = [keras.layers.Dense(16, activation, kernel_initializer=wide) for _ in range(2)]
+    return keras.Sequential([keras.Input((3,)), *hidden, keras.layers.Dense(1)])
+
+
+def data() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(500, 3))
