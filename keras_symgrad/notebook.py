@@ -64,10 +64,12 @@ def interpretation_markdown(concept: Interpretation) -> str:
     Returns:
         Lines of Markdown.
     """
-    formula = concept.rule.latex if concept.rule else concept.best.to_latex()
+    # Where nothing simple fits no rule is named.
+    rule = concept.rule if concept.matches != "nothing" else None
+    formula = rule.latex if rule else concept.best.to_latex()
     lines = [f"**What {_code(concept.neuron)} computes**", "", f"$$ {formula} $$", ""]
-    if concept.rule:
-        share = f"{100 * concept.rule.agreement:.1f} % of {concept.rule.points:,} points"
+    if rule:
+        share = f"{100 * rule.agreement:.1f} % of {rule.points:,} points"
         lines.append(f"- **agreement**: {share}, with the network")
     lines += [f"- **{name}**: {_code(text)}" for name, text in concept.remarks]
     return "\n".join([*lines, "", front_markdown(concept.front)])

@@ -21,6 +21,7 @@ import numpy as np
 from keras_symgrad import panels, plots
 from keras_symgrad.panels import Panel
 from keras_symgrad.provenance import IN_MEMORY, call
+from keras_symgrad.search.selection import SMALLEST_LOSS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,6 +54,8 @@ VERDICT_OF_VALUES = (
     "The formula is what the neuron computes, up to an invertible function: their gradients are "
     "parallel over all the data."
 )
+# Remarks that have a section or a table of their own.
+SHOWN = ("matches", "constants", "ignored", "enter only as", "also fits")
 ORIGINS = {
     "data": "rows of the data",
     "drawn": "drawn from the data's domain",
@@ -84,6 +87,10 @@ def page(concept: Interpretation) -> str:
         concept=concept,
         heading=f"What {concept.neuron} computes" if concept.network else "What gradients encode",
         median_angle=_degrees(np.median(plots.held_out_angles(concept))),
+        # Where nothing simple fits no rule is named.
+        rule=concept.rule if concept.matches != "nothing" else None,
+        remarks=[(name, text) for name, text in concept.remarks if name not in SHOWN],
+        floor=scientific(concept.noise_floor) if concept.noise_floor > SMALLEST_LOSS else "",
         verdict=_verdict(concept),
         reason=_reason(concept),
         front=_image(panels.front(concept)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from small_concepts import NAMES, classifier, regressor, without_values
@@ -55,3 +57,10 @@ def test_the_rule_stands_first():
     assert f"$$ {concept.rule.latex} $$" in shown(concept)["text/markdown"]
     assert f"{100 * concept.rule.agreement:.1f} %" in shown(concept)["text/html"]
     assert "is an invertible function of" in shown(regressor())["text/html"]
+
+
+def test_where_nothing_simple_fits_no_rule_is_named():
+    concept = replace(classifier(), matches="nothing")
+    for text in (shown(concept)["text/html"], shown(concept)["text/markdown"]):
+        assert "agreement" not in text
+    assert "nothing simple fits; the best of a bad lot is" in shown(concept)["text/html"]

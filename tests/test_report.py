@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -153,7 +154,7 @@ def test_the_code_in_it_repeats_the_search(monkeypatch):
     given = {}
     monkeypatch.setattr("keras_symgrad.interpret", lambda *args, **options: given.update(options))
     exec(code.replace("&#34;", '"').replace("&#39;", "'"), {"model": None, "x": None})
-    assert given["names"] == ["p", "q", "r", "s"]
+    assert given["names"] == ("p", "q", "r", "s")
     assert given["rows"] == 400
     assert given["stopping"].generations == 1
     assert "seed" not in given
@@ -189,3 +190,13 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path):
 )
 def test_small_numbers_are_written_for_people(number, text):
     assert scientific(number) == text
+
+
+def test_where_nothing_simple_fits_no_rule_is_named():
+    concept = replace(classifier(), matches="nothing")
+    seen = Page(page(concept))
+    text = " ".join(seen.text.split())
+    assert "Nothing simple fits. The best of a bad lot:" in text
+    assert "should not be used" in text
+    assert "agrees with the network" not in text and concept.rule.text not in text
+    assert concept.best.to_text() in text
