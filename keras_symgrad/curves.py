@@ -72,7 +72,7 @@ def curves(g: np.ndarray, f: np.ndarray, floor: float = 0.0, seed: int = 0) -> l
     Args:
         g: values of the concept, `(rows,)`, finite and not all the same.
         f: values of the neuron, `(rows,)`, finite and not all the same.
-        floor: the loss that the best monotone function has.
+        floor: the loss that is as good as that of any monotone function.
         seed: of the search, if one is needed.
 
     Returns:

@@ -100,9 +100,7 @@ class PhiFormula:
             )
         chosen = np.random.default_rng(seed).permutation(len(g))[:FITTED_ROWS]
         g, f = g[chosen], f[chosen]
-        # What no monotone function of the concept explains, no formula has to.
-        floor = max(1 - MonotoneFit.through(g, f).r2, 0.0)
-        best = _choice(curves(g, f, floor, seed), floor)
+        best = _choice(curves(g, f, _floor(g, f), seed))
         value = _composed(best, concept)
         found, wanted = _finite(value(held_out), held_out_values)
         r2 = 1 - np.mean((found - wanted) ** 2) / np.var(wanted) if np.ptp(wanted) > 0 else 1.0
@@ -145,12 +143,15 @@ class PhiFormula:
         return f"${self.to_latex()}$"
 
 
-def _choice(found: list[Curve], floor: float) -> Curve:
+def _floor(g: np.ndarray, f: np.ndarray) -> float:
+    """What a monotone fit through half of the points leaves of the others."""
+    fit = MonotoneFit.through(g[::2], f[::2])
+    return float(np.mean((fit(g[1::2]) - f[1::2]) ** 2) / np.var(f))
+
+
+def _choice(found: list[Curve]) -> Curve:
     found = [curve for curve in found if np.isfinite(curve.complexity)]
-    losses = [curve.loss for curve in found]
-    # A monotone fit follows the noise of its own rows: the best formula may be as good as can be.
-    floor = max(floor, min(losses))
-    return found[choose([curve.complexity for curve in found], losses, floor)]
+    return found[choose([curve.complexity for curve in found], [curve.loss for curve in found])]
 
 
 def _composed(phi: Curve, concept: Formula) -> Formula:
