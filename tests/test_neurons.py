@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -497,3 +498,12 @@ def test_points_of_another_width_are_refused(ellipse):
 def test_inner_layers_of_a_saved_model_are_out_of_reach(files):
     with pytest.raises(ValueError, match="it holds a function, not layers"):
         Neuron.of(files["saved_model"], layer="hidden_1", unit=0)
+
+
+def test_a_softmax_is_recognised_without_a_warning(points):
+    model = small(layers.Dense(3), layers.Softmax())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Neuron.of(model, unit=(1, 0)).values_and_gradients(points)
+    # Keras warns of a softmax over one number.
+    assert not [one for one in caught if "softmax" in str(one.message)]
