@@ -1,0 +1,109 @@
+"""Whether the gradient of a network jumps, and how much it does around each point."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_symgrad.directions import unit
+from keras_symgrad.neighbourhood import SAMPLES, directions, shape_of, telling_rows
+from keras_symgrad.neurons import Neuron
+
+# How far rows are moved, in standard deviations, to see whether their gradient moves, and the share
+# of a smooth field's turn that counts as none. So short a step meets no kink from most rows, be the
+# network ever so wide.
+TESTED_ROWS, STEP, NO_TURN = 256, 1e-3, 0.05
+
+
+def is_piecewise_constant(neuron: Neuron, x: np.ndarray) -> bool:
+    """Whether a neuron's gradient differs from row to row and yet stands still around each.
+
+    It does so for ReLU, LeakyReLU, hard sigmoid, max pooling and what else is linear in pieces. A
+    linear neuron has one gradient only, and a smooth one turns its gradient within any step.
+
+    Args:
+        neuron: any neuron.
+        x: points of shape `(rows, inputs)`.
+
+    Returns:
+        True if directions of gradients jump.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> x = np.random.default_rng(0).normal(size=(500, 2))
+    >>> kinked = Neuron("kinked", lambda x: tf.abs(x[:, 0]) + x[:, 1], inputs=2)
+    >>> is_piecewise_constant(kinked, x)
+    True
+    >>> is_piecewise_constant(Neuron("smooth", lambda x: x[:, 0] ** 2 + x[:, 1], inputs=2), x)
+    False
+    """
+    neuron, shape = neuron.settle(x), shape_of(x)
+    rows = telling_rows(neuron, x, TESTED_ROWS)
+    step = STEP * directions(x.shape[1], 2)[:1] @ shape
+    here, there = (
+        unit(neuron.values_and_gradients(points)[1] @ shape) for points in (rows, rows + step)
+    )
+    steep = here.any(axis=1) & there.any(axis=1)
+    if not steep.any():
+        return False
+    turned = np.linalg.norm(there - here, axis=1)[steep]
+    differ = np.linalg.norm(here[steep] - np.roll(here[steep], 1, axis=0), axis=1)
+    # Where rows a standard deviation apart differ by d, a smooth field turns by d STEP on the way.
+    return bool(np.median(turned) < NO_TURN * STEP * np.mean(differ))
+
+
+def spread(
+    neuron: Neuron, points: np.ndarray, x: np.ndarray, width: float, samples: int = SAMPLES
+) -> np.ndarray:
+    """How much the directions of the raw gradients scatter around each point.
+
+        v = 1 - |mean_i u(x + w S e_i)|^2
+
+    It is 0 where all are parallel, and the error that one of them would have if the mean were
+    right. Of `weights_of` it makes weights of rows.
+
+    Args:
+        neuron: the raw one.
+        points: `(points, inputs)` to look around.
+        x: points of shape `(rows, inputs)` that give the neighbourhood its shape.
+        width: of the neighbourhood, in standard deviations.
+        samples: directions that are looked in, even.
+
+    Returns:
+        Numbers in [0, 1], one for each point.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> kinked = Neuron("kinked", lambda x: tf.abs(x[:, 0]) + x[:, 1], inputs=2)
+    >>> x = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2))
+    >>> spread(kinked, np.array([[0.0, 0.5], [0.6, 0.5]]), x, width=0.2).round(3).tolist()
+    [0.5, 0.0]
+    """
+    shifts = width * directions(x.shape[1], samples) @ shape_of(x)
+    mean = sum(unit(neuron.values_and_gradients(points + shift)[1]) for shift in shifts) / samples
+    return np.maximum(1 - np.sum(mean**2, axis=1), 0.0)
+
+
+def weights_of(spread: np.ndarray) -> np.ndarray:
+    """Weights of rows by their spread, with the mean 1.
+
+    The error of a row has a part that all rows have alike and one in proportion to its spread v. If
+    both are equal on average, the inverse of the variance is
+
+        w = 1 / (1 + v / mean(v))
+
+    Args:
+        spread: of the rows, at least 0.
+
+    Returns:
+        Weights of the same shape.
+
+    Example:
+
+    >>> weights_of(np.array([0.0, 0.2])).tolist()
+    [1.5, 0.5]
+    """
+    typical = spread.mean()
+    weights = 1 / (1 + spread / typical) if typical > 0 else np.ones(len(spread))
+    return weights / weights.mean()
