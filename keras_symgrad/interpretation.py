@@ -80,7 +80,8 @@ class Interpretation:
         settings: the arguments of `interpret`, as plain data.
         box: lowest and highest value of each variable in the data, `(2, variables)`.
         gradients: the field that was explained.
-        network: the neuron as a function; `None` for a gradient field that came from elsewhere.
+        network: the neuron as a function of the variables; `None` if it is none, as that of
+            gradients from elsewhere or of a formula in terms of quantities.
     """
 
     neuron: str

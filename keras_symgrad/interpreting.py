@@ -242,11 +242,14 @@ def interpret(
             phi = MonotoneFit.through(best(whole.points), whole.values)
         error = float(errors(best.expression, held_out).mean())
         rule = rule_of(best, phi, points, yes) if is_classifier else None
+        # Quantities are known at the rows alone, and the network is no function of them.
+        of_inputs = shown is not None and in_terms_of is None
+        domain = shown if of_inputs else whole.points
         evidence = Evidence(
             best,
             finisher,
             whole,
-            domain=whole.points if shown is None or in_terms_of is not None else shown,
+            domain=domain,
             threshold=threshold(neuron, whole, phi),
             r2=phi.r2 if phi else 0.0,
         )
@@ -255,7 +258,7 @@ def interpret(
         alternatives = evidence.alternatives(row for row in front if row is not front.best)
 
     return Interpretation(
-        neuron="gradient field" if neuron is None else neuron.name,
+        neuron="a gradient field" if neuron is None else neuron.name,
         names=names,
         front=front,
         best=best,
@@ -284,9 +287,9 @@ def interpret(
         versions=_versions(),
         timings=clock.seconds,
         settings=recorded(given),
-        box=box_of(whole.points if shown is None else shown),
+        box=box_of(domain),
         gradients=whole,
-        network=neuron,
+        network=neuron if of_inputs else None,
     )
 
 

@@ -82,8 +82,9 @@ def gradients(concept: Interpretation) -> list[Panel]:
 
 
 def has_planes(concept: Interpretation) -> bool:
-    """Whether network and formula can be drawn in planes: both known, of two variables or more."""
-    return bool(concept.network and concept.phi) and len(strongest(concept)) > 1
+    """Whether network and formula can be drawn in planes, which data on a surface do not fill."""
+    known = concept.network and concept.phi and concept.gradients.keeps_variables_apart
+    return bool(known) and len(strongest(concept)) > 1
 
 
 def planes(concept: Interpretation) -> Iterator[Plane]:

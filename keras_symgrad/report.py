@@ -54,6 +54,8 @@ VERDICT_OF_VALUES = (
     "The formula is what the neuron computes, up to an invertible function: their gradients are "
     "parallel over all the data."
 )
+# Variables whose ranges are all told.
+MOST_RANGES = 12
 # Remarks that have a section or a table of their own.
 SHOWN = ("matches", "constants", "ignored", "enter only as", "also fits")
 ORIGINS = {
@@ -85,7 +87,7 @@ def page(concept: Interpretation) -> str:
     style, script = (source(name) for name in ("report.css", "report.js"))
     return texts.get_template("report.html").render(
         concept=concept,
-        heading=f"What {concept.neuron} computes" if concept.network else "What gradients encode",
+        heading=f"What {concept.neuron} computes",
         median_angle=_degrees(np.median(plots.held_out_angles(concept))),
         # Where nothing simple fits no rule is named.
         rule=concept.rule if concept.matches != "nothing" else None,
@@ -100,6 +102,7 @@ def page(concept: Interpretation) -> str:
         rows=[
             (concept.rows[name], text) for name, text in ORIGINS.items() if concept.rows.get(name)
         ],
+        ranges=_ranges(concept),
         call=call(concept.settings, interpret),
         style=style,
         script=script,
@@ -186,6 +189,17 @@ def _reason(concept: Interpretation) -> str:
     if _verdict(concept) == VERDICT_OF_VALUES:
         return ""
     return dict(concept.remarks)["matches"].removeprefix(f"{concept.matches} (").removesuffix(")")
+
+
+def _ranges(concept: Interpretation) -> list[tuple[str, float, float]]:
+    """Names and ranges of the variables; of many, those of the formula."""
+    inside = {symbol.name for symbol in concept.best.expression.free_symbols}
+    few = len(concept.names) <= MOST_RANGES
+    return [
+        (name, low, high)
+        for name, low, high in zip(concept.names, *concept.box)
+        if few or name in inside
+    ]
 
 
 def _image(panel: Panel) -> dict[str, str]:

@@ -83,8 +83,9 @@ class Plane:
         """Raises `ValueError` where there is no network or no phi to draw."""
         if self.concept.network is None or self.concept.phi is None:
             raise ValueError(
-                "A boundary is drawn from the network and phi, but this interpretation was made "
-                "from a gradient field alone. Pass the model and points to `interpret`."
+                "A boundary is drawn from the network as a function of the variables and from phi, "
+                "but this interpretation was made from a gradient field alone or in terms of "
+                "quantities. Pass the model and points to `interpret`."
             )
 
     @cached_property
