@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_symgrad.columns import arranged
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.tables import read_points
 from keras_symgrad.writing import write_text
@@ -93,7 +94,7 @@ class ClassInterpretation:
             "",
             *self.rules(),
             *(
-                f"{self.classes[k]} against {self.classes[j]}: not read, {reason}"
+                f"{self.classes[k]} against {self.classes[j]}: not read, {reason.split('. ')[0]}"
                 for (k, j), reason in self.unread.items()
             ),
         ]
@@ -135,9 +136,7 @@ class ClassInterpretation:
 
 
 def _points(x: Any, names: tuple[str, ...]) -> np.ndarray:
-    points, found = read_points(x)
-    if set(names) <= set(found):
-        points, found = read_points(x, names)
+    points, found = arranged(*read_points(x), names)
     if points.shape[1] != len(names):
         raise ValueError(
             f"Expected points of {len(names)} columns: {', '.join(names)}. Received "

@@ -17,11 +17,12 @@ import keras
 import numpy as np
 
 from keras_symgrad.class_interpretation import ClassInterpretation, Pair, margins
+from keras_symgrad.columns import arranged, check_names
 from keras_symgrad.domain import Domain
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.reading import decisions, split
 from keras_symgrad.scores import Scores
-from keras_symgrad.tables import check_names, finite_rows, read_points
+from keras_symgrad.tables import finite_rows, read_points
 
 # Fewer points where two classes are the likeliest are no boundary to read.
 FEWEST_ROWS = 20
@@ -81,7 +82,7 @@ def interpret_classes(
     scores = Scores.of(model, layer)
     classes = _class_names(classes, scores.classes)
     chosen = _check_pairs(pairs, scores.classes)
-    points, found = read_points(x, columns)
+    points, found = arranged(*read_points(x, columns), scores.names)
     names = found if names is None else check_names(names, points.shape[1])
     if points.shape[1] != scores.inputs:
         raise ValueError(
@@ -91,7 +92,7 @@ def interpret_classes(
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))
 
-    read, unread = {}, {}
+    read, unread, failure = {}, {}, None
     for pair in chosen:
         here = np.all(likeliest == pair, axis=1)
         if here.sum() < FEWEST_ROWS:
@@ -108,9 +109,13 @@ def interpret_classes(
                 **options,
             )
         except ValueError as error:
-            if pairs is not None or "No row has a probability" not in str(error):
-                raise
-            unread[pair] = "the model is never undecided between them"
+            # What is wrong with one pair alone must not lose the others.
+            unread[pair], failure = str(error), error
+    if not read:
+        reasons = " ".join(f"Of {pair}: {reason}." for pair, reason in list(unread.items())[:3])
+        raise ValueError(f"No pair of classes of '{scores.name}' could be read. {reasons}") from (
+            failure
+        )
     # Points that nothing was fitted on: those kept, and others of the domain beside them.
     fresh, _ = decisions(scores.pair(1, 0), kept, shown, sampler, draw, seed)
     decided = np.argmax(scores(fresh), axis=1)

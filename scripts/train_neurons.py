@@ -4,9 +4,9 @@
     scripts/train_neurons.py [--network regions ...] [--epochs N]
 
 `regions` is a classifier of three classes, `barrier` a model of two named inputs with
-`Normalization` layers, `pendulum` a regressor with a bottleneck of one unit. Beside each network
-2,000 of its training points are written, in a `.csv` with a header. At the end stands how
-well each has learned its task on fresh points.
+`Normalization` layers, `pendulum` a regressor with a bottleneck of one unit, `speckle` a
+convolutional network. Beside each network but the last 2,000 of its training points are written, in
+a `.csv` with a header. At the end stands how well each has learned its task on fresh points.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Task:
     """A network to train.
 
     Args:
-        names: of the columns.
+        names: of the columns; none for pictures, whose points are not kept.
         sample: `(rows, rng)` to points `(rows, columns)`.
         target: of the points, one number or class a row.
         network: the untrained network, from points that its preprocessing may look at.
@@ -123,6 +123,32 @@ def pendulum_network(_: np.ndarray) -> keras.Model:
     )
 
 
+def speckles(rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Pictures of 8 by 8 pixels, each with a brightness and a contrast of its own, flattened."""
+    brightness = rng.uniform(0.4, 1.0, size=(rows, 1))
+    contrast = rng.uniform(0.1, 0.6, size=(rows, 1))
+    return brightness * (1 + contrast * rng.normal(size=(rows, 64)))
+
+
+def is_coarse(x: np.ndarray) -> np.ndarray:
+    """Whether the contrast of a picture, its deviation by its mean, is above 0.35."""
+    return (x.std(axis=1) > 0.35 * x.mean(axis=1)).astype(float)
+
+
+def speckle_network(_: np.ndarray) -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1), name="picture"),
+            layers.Conv2D(16, 2, strides=2, activation="swish", name="patches"),
+            layers.Conv2D(16, 1, activation="swish", name="conv"),
+            layers.GlobalAveragePooling2D(name="pooled"),
+            layers.Dense(24, activation="swish", name="dense"),
+            layers.Dense(1, activation="sigmoid", name="coarse"),
+        ],
+        name="speckle",
+    )
+
+
 TASKS = {
     "regions": Task(
         ("x1", "x2", "x3", "x4"),
@@ -144,6 +170,16 @@ TASKS = {
     ),
     "pendulum": Task(
         ("angle", "speed"), swings, period, pendulum_network, lambda x: x, "mse", "mae", epochs=200
+    ),
+    "speckle": Task(
+        (),
+        speckles,
+        is_coarse,
+        speckle_network,
+        lambda x: x.reshape(-1, 8, 8, 1),
+        "binary_crossentropy",
+        "accuracy",
+        epochs=100,
     ),
 }
 
@@ -180,14 +216,15 @@ def main() -> int:
         task = TASKS[name]
         model, x, score = train(task, options.epochs or task.epochs)
         model.save(options.out / f"{name}.keras")
-        np.savetxt(
-            options.out / f"{name}.csv",
-            x[:KEPT_ROWS],
-            fmt="%.6g",
-            delimiter=",",
-            header=",".join(task.names),
-            comments="",
-        )
+        if task.names:
+            np.savetxt(
+                options.out / f"{name}.csv",
+                x[:KEPT_ROWS],
+                fmt="%.6g",
+                delimiter=",",
+                header=",".join(task.names),
+                comments="",
+            )
         print(f"{name:10} {task.metric} {score:.4f}", flush=True)
     return 0
 

@@ -102,6 +102,39 @@ def test_classes_that_never_meet_are_not_read():
     assert found.agreement > 0.97
 
 
+def test_a_model_of_named_inputs_takes_them_in_any_order(models):
+    a, b = keras.Input((1,), name="a"), keras.Input((2,), name="b")
+    square = keras.ops.sum(b**2, axis=1, keepdims=True)
+    scores = layers.Concatenate()([4 * a, 4 * square, 0 * a - 4])
+    model = keras.Model({"a": a, "b": b}, keras.ops.softmax(scores), name="named")
+    rng = np.random.default_rng(0)
+    points = {"b": rng.uniform(-1, 1, (1500, 2)), "a": rng.uniform(0, 2, 1500)}
+    found = interpret_classes(model, points, operators="polynomial", **QUICK)
+
+    assert found.names == ("a", "b_1", "b_2")
+    truth = points["a"] < np.sum(points["b"] ** 2, axis=1)
+    assert np.mean(found.predict(points) == truth) > 0.98
+    assert "two likeliest at 0 of" in found.unread[2, 0]
+
+
+def test_one_pair_that_cannot_be_read_does_not_lose_the_others():
+    x = keras.Input((2,))
+    u = x[:, :1]
+    # Far out the last class is the second, but never near to the first.
+    scores = layers.Concatenate()([9 * u, -9 * u, 9 * keras.ops.abs(u) - 20])
+    model = keras.Model(x, scores, name="apart")
+    points = np.random.default_rng(0).uniform(-2, 2, (800, 2))
+    found = interpret_classes(model, points, operators="polynomial", **QUICK)
+    assert list(found.pairs) == [(1, 0)]
+    assert "No row has a probability" in found.unread[2, 0]
+    assert "class 2 against class 1: not read, No row has" in str(found)
+
+
+def test_if_no_pair_can_be_read_the_reasons_are_told(models):
+    with pytest.raises(ValueError, match="No pair of classes of .* could be read.*made-up"):
+        interpret_classes(models / "regions.keras", models / "regions.csv", operators="made-up")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

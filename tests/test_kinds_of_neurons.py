@@ -68,3 +68,42 @@ def test_a_model_reads_the_same_from_memory_as_from_its_file(models):
     assert memory.names == file.names == ("mass", "velocity_1", "velocity_2")
     for one, other in zip(memory.values_and_gradients(x), file.values_and_gradients(x)):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_convolutional_network_is_read_in_the_units_of_an_earlier_layer():
+    picture = keras.Input((6, 6, 1), name="picture")
+    seen = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="seen")(picture)
+    squares = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="squares")(seen**2)
+    both = [keras.layers.GlobalAveragePooling2D()(part) for part in (seen, squares)]
+    pooled = keras.layers.Concatenate(name="pooled")(both)
+    model = keras.Model(picture, pooled[:, 1:] * pooled[:, :1] ** 3, name="net")
+    rng = np.random.default_rng(0)
+    pictures = rng.uniform(0.2, 1, (800, 1, 1, 1)) * rng.uniform(0.5, 1.5, size=(800, 6, 6, 1))
+
+    concept = ks.interpret(model, pictures, in_terms_of="pooled", **QUICK)
+    assert concept.names == ("pooled_0", "pooled_1")
+    a, b = rng.uniform(0.3, 1, (2, 500))
+    truth = np.stack([3 * b * a**2, a**3], axis=1)
+    assert error_of(concept, np.stack([a, b], axis=1), truth) < 1e-4
+
+
+def test_a_trained_convolutional_network_is_read_in_features_that_the_user_names(models):
+    import tensorflow as tf
+
+    named = ks.Quantities(
+        lambda x: tf.stack(tf.nn.moments(x, axes=[1, 2, 3]), axis=1),
+        names=["mean", "variance"],
+        shape=(8, 8, 1),
+    )
+    rng = np.random.default_rng(1)
+    contrast = rng.uniform(0.1, 0.6, (1500, 1, 1, 1))
+    pictures = rng.uniform(0.4, 1, (1500, 1, 1, 1)) * (
+        1 + contrast * rng.normal(size=(1500, 8, 8, 1))
+    )
+    concept = ks.interpret(models / "speckle.keras", pictures, in_terms_of=named, **QUICK)
+    mean, deviation = rng.uniform(0.4, 1, 500), 0.35
+    x = np.stack([mean, (deviation * mean) ** 2], axis=1)
+    # On the boundary, where the deviation is 0.35 of the mean: variance / mean^2 is constant.
+    truth = np.stack([-2 * x[:, 1] / x[:, 0], np.ones(500)], axis=1)
+    assert error_of(concept, x, truth) < 5e-3
+    assert concept.rule.agreement > 0.95
