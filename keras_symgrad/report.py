@@ -12,7 +12,7 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,8 @@ VERDICT_OF_VALUES = (
     "The formula is what the neuron computes, up to an invertible function: their gradients are "
     "parallel over all the data."
 )
-# Variables whose ranges are all told.
-MOST_RANGES = 12
+# Variables that are all named, with their ranges.
+MOST_NAMES = 12
 # Remarks that have a section or a table of their own.
 SHOWN = ("matches", "constants", "ignored", "enter only as", "also fits")
 ORIGINS = {
@@ -107,6 +107,7 @@ def page(concept: Interpretation) -> str:
         style=style,
         script=script,
         described=_described,
+        listed=_listed,
         percent=panels.percent,
         scientific=scientific,
         infinity=np.inf,
@@ -156,6 +157,11 @@ def scientific(number: float) -> str:
     return f"{mantissa} × 10{power}"
 
 
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
 def _degrees(angle: float) -> str:
     # Below it are rounding errors.
     return "below 0.001°" if angle < 1e-3 else f"{angle:.2g}°"
@@ -194,7 +200,7 @@ def _reason(concept: Interpretation) -> str:
 def _ranges(concept: Interpretation) -> list[tuple[str, float, float]]:
     """Names and ranges of the variables; of many, those of the formula."""
     inside = {symbol.name for symbol in concept.best.expression.free_symbols}
-    few = len(concept.names) <= MOST_RANGES
+    few = len(concept.names) <= MOST_NAMES
     return [
         (name, low, high)
         for name, low, high in zip(concept.names, *concept.box)
