@@ -20,8 +20,6 @@ from nbformat import NotebookNode, v4
 
 # A cell of an example may train a network.
 SECONDS_A_CELL = 900
-# A notebook lies beside its example and runs there, but has no file of its own to ask.
-OF_SCRIPTS, OF_NOTEBOOKS = "Path(__file__).parent", "Path()"
 # What TensorFlow says when it starts.
 START_UP = re.compile(
     r"^(WARNING: All log messages before absl|[IWE]0000 |To enable the following)"
@@ -33,7 +31,7 @@ def main() -> int:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     failed = 0
     for path in map(Path, sys.argv[1:]):
-        notebook = from_script(path.read_text(encoding="utf-8"))
+        notebook = from_script(path.read_text(encoding="utf-8"), path.name)
         try:
             executed(notebook, path.parent)
             said = "written"
@@ -46,11 +44,12 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def from_script(text: str) -> NotebookNode:
+def from_script(text: str, name: str) -> NotebookNode:
     """The notebook of a script, not executed.
 
     Args:
         text: of the script.
+        name: of its file. A notebook lies and runs beside it, but has no `__file__` to ask.
 
     Returns:
         A notebook of text and code by turns.
@@ -61,7 +60,7 @@ def from_script(text: str) -> NotebookNode:
         "display_name": "Python 3",
         "language": "python",
     }
-    for number, (kind, source) in enumerate(cells(text)):
+    for number, (kind, source) in enumerate(cells(text.replace("__file__", f'"{name}"'))):
         new = v4.new_markdown_cell if kind == "text" else v4.new_code_cell
         # Numbers in the place of random names: the same script gives the same notebook.
         notebook.cells.append(new(source, id=f"cell-{number}"))
@@ -95,7 +94,7 @@ def is_text(statement: ast.stmt) -> bool:
 
 def code_of(lines: list[str]) -> str:
     """Lines of code for a notebook."""
-    return "\n".join(lines).strip("\n").replace(OF_SCRIPTS, OF_NOTEBOOKS)
+    return "\n".join(lines).strip("\n")
 
 
 def heading(words: str) -> str:

@@ -51,12 +51,12 @@ def notebooks(project, monkeypatch):
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_a_notebook_holds_all_of_its_example(path, notebooks):
-    notebook = notebooks.from_script(path.read_text())
+    notebook = notebooks.from_script(path.read_text(), path.name)
     nbformat.validate(notebook)
     assert notebook.cells[0].source.startswith("# ")
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert "__file__" not in code
-    example = path.read_text().replace(notebooks.OF_SCRIPTS, notebooks.OF_NOTEBOOKS)
+    example = path.read_text().replace("__file__", f'"{path.name}"')
     statements = [s for s in ast.parse(example).body if not notebooks.is_text(s)]
     assert ast.dump(ast.parse(code)) == ast.dump(ast.Module(statements, type_ignores=[]))
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
