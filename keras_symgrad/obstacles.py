@@ -50,17 +50,12 @@ def check(
         gradient = tape.gradient(value, rows)
     except LookupError as error:
         raise ValueError(
-            f"The neuron '{name}' is made with an operation that TensorFlow cannot differentiate "
-            f"(quantized, or Python code). Interpret the model before it was converted. {error}"
+            f"The neuron '{name}' is made with an operation that TensorFlow cannot differentiate. "
+            "Read from a layer after it, or make the model with another operation in its place. "
+            f"{error}"
         ) from error
-    # Inside a SavedModel a missing gradient comes back as zeros.
-    if gradient is None or (not np.any(gradient) and np.ptp(value) > 0):
-        raise ValueError(
-            f"No gradient leads from the neuron '{name}' to the input{_lost(steps, rows)}: what "
-            "rounds, counts, looks up or is NumPy code has none, and a constant neither. Read from "
-            "a layer after it, `keras.Model(model.get_layer(name).output, model.output)`, with "
-            "that layer's values as points."
-        )
+    if gradient is None:
+        raise ValueError(_no_gradient(name, steps, rows))
     if not _same(function(rows), value):
         raise ValueError(
             f"The neuron '{name}' gives other numbers when it is asked again{_moody(steps, rows)}. "
@@ -73,6 +68,18 @@ def check(
             "other (batch statistics with `training=True`, or a mean over rows). Make a model "
             "that treats each row by itself."
         )
+    # Inside a SavedModel a missing gradient comes back as zeros.
+    if not np.any(tf.convert_to_tensor(gradient)) and np.ptp(value) > 0:
+        raise ValueError(_no_gradient(name, steps, rows))
+
+
+def _no_gradient(name: str, steps: Callable, rows: tf.Tensor) -> str:
+    return (
+        f"No gradient leads from the neuron '{name}' to the input{_lost(steps, rows)}: what "
+        "rounds, counts, looks up or is NumPy code has none, and a constant neither. Read from "
+        "a layer after it, `keras.Model(model.get_layer(name).output, model.output)`, with "
+        "that layer's values as points."
+    )
 
 
 def _same(again: tf.Tensor, value: tf.Tensor) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_symgrad.neurons import Neuron
 
@@ -24,6 +25,11 @@ class ArgMax(layers.Layer):
 class Rounded(layers.Layer):
     def call(self, x):
         return keras.ops.round(x)
+
+
+class OtherHue(layers.Layer):
+    def call(self, x):
+        return tf.image.adjust_hue(x, 0.1)
 
 
 class AlwaysNoisy(layers.Layer):
@@ -96,6 +102,13 @@ OBSTACLES = {
         lambda: ending(layers.Dense(1), Rounded(name="rounded")),
         {"layer": "rounded"},
         ["No gradient leads", "lost in 'rounded' (Rounded)", "Read from a layer after it"],
+    ),
+    "operation without a derivative": (
+        lambda: keras.Sequential(
+            [keras.Input((2, 2, 3)), OtherHue(), layers.Flatten(), layers.Dense(1)], name="net"
+        ),
+        {},
+        ["operation that TensorFlow cannot differentiate", "AdjustHue", "layer after it"],
     ),
     "lookup of a float": (looked_up, {}, ["No gradient leads", "lost in 'lookup'"]),
     "whole numbers": (
