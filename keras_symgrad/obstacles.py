@@ -6,6 +6,7 @@ and rows must not see each other, because their gradients are read all at one ti
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -36,6 +37,9 @@ def check(
 
     Raises:
         ValueError: it has no gradient, is random, or mixes rows; with what can be done.
+
+    Warns:
+        UserWarning: it depends on a column by steps alone.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(rows)
@@ -71,6 +75,39 @@ def check(
     # Inside a SavedModel a missing gradient comes back as zeros.
     if not np.any(tf.convert_to_tensor(gradient)) and np.ptp(value) > 0:
         raise ValueError(_no_gradient(name, steps, rows))
+    _warn_of_steps(name, function, rows, gradient)
+
+
+def _warn_of_steps(name: str, function: Callable, rows: tf.Tensor, gradient: tf.Tensor) -> None:
+    """Warns of columns that the neuron depends on, but by steps that no gradient shows."""
+    flat = np.flatnonzero(~np.any(tf.convert_to_tensor(gradient), axis=0))
+
+    def changes(columns: Sequence[int]) -> bool:
+        # 0 and 1 are entries of any table that has two.
+        low, high = (
+            function(tf.constant(points, rows.dtype))
+            for points in (_filled(rows, columns, 0.0), _filled(rows, columns, 1.0))
+        )
+        return not _same(low, high)
+
+    try:
+        stepped = [k for k in flat if changes([k])] if len(flat) and changes(flat) else []
+    except tf.errors.OpError:
+        return
+    if stepped:
+        warnings.warn(
+            f"The neuron '{name}' depends on column {', '.join(map(str, stepped[:5]))} (from 0) by "
+            "steps: a lookup, a one-hot code or rounding. No gradient shows it, so no formula can "
+            "hold it and it will look ignored. Keep to rows of one value there, or read from the "
+            "layer after it.",
+            stacklevel=5,
+        )
+
+
+def _filled(rows: tf.Tensor, columns: Sequence[int], value: float) -> np.ndarray:
+    points = np.array(rows)
+    points[:, columns] = value
+    return points
 
 
 def _no_gradient(name: str, steps: Callable, rows: tf.Tensor) -> str:
