@@ -26,13 +26,14 @@ import numpy as np
 ## The model
 
 The encoder maps each of the three points to a number z. The triplet loss asks that anchor and
-positive are closer than anchor and negative, as a ratio of mean squares over a batch:
+positive are closer than anchor and negative, counted in decades:
 
-    log mean (z_a - z_p)^2 - log mean (z_a - z_n)^2
+    - mean log(1 + (z_a - z_n)^2 / mean (z_a - z_p)^2)
 
-Only the ratio counts, so z may have any scale and there is no margin to choose. A margin is met one
-day, and then nothing is learned any more; the logarithm rewards every halving of the difference
-alike, and gradients of the encoder are read best where z is most exact.
+Only ratios count, so z may have any scale and there is no margin to choose. A margin is met one
+day, and then nothing is learned any more; here every halving of the difference between anchor and
+positive is worth the same, and an encoder's gradients are read best where z is most exact. The
+logarithm of each triplet also keeps a few that lie far apart from ruling the others.
 """
 
 
@@ -48,9 +49,8 @@ class Siamese(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         anchor, positive, negative = (y_pred[:, k] for k in range(3))
-        near = keras.ops.mean(keras.ops.square(anchor - positive))
-        far = keras.ops.mean(keras.ops.square(anchor - negative))
-        return keras.ops.log(near + 1e-12) - keras.ops.log(far + 1e-12)
+        near = keras.ops.mean(keras.ops.square(anchor - positive)) + 1e-12
+        return -keras.ops.mean(keras.ops.log1p(keras.ops.square(anchor - negative) / near))
 
 
 def encoder_for(x: np.ndarray, width: int = 64, activation: str = "swish") -> keras.Sequential:
@@ -74,7 +74,7 @@ def train(encoder: keras.Model, triplets: np.ndarray, epochs: int) -> None:
     steps = len(triplets) // batch
     rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * steps)
     siamese = Siamese(encoder)
-    # A hundred steps between returns to Python take half the time of a hundred returns.
+    # Steps between returns to Python: training takes half as long, and the weights are the same.
     siamese.compile(keras.optimizers.Adam(rate), jit_compile=True, steps_per_execution=32)
     siamese.fit(triplets[: steps * batch], batch_size=batch, epochs=epochs, verbose=0)
 
