@@ -130,18 +130,18 @@ def _in_terms_of(quantities: Quantities, rows: FieldRows, batch_size: int) -> Fi
     frame = np.eye(rows.inputs.shape[1]) if rows.input_frame is None else rows.input_frame
     # Steps along the frame's vectors, which are what the input's coordinates are steps of.
     jacobians = np.einsum("...qi,...ai->...qa", jacobians, frame)
-    through = PullBack.through(jacobians)
-    gradients = in_frame(rows.gradients, rows.input_frame)
-    widths, of_inputs = _widths(values), through.of_inputs
-    if through.of_quantities is None and (widths != 1).any():
-        of_inputs = of_inputs * widths[:, None]
+    share = explained(jacobians, in_frame(rows.gradients, rows.input_frame))
+    widths = _widths(values)
+    units = np.where(widths > 0, widths, 1.0)
+    through = PullBack.through(jacobians / units[:, None])
+    mixed = through.of_quantities
     return replace(
         rows,
-        input_frame=of_inputs @ frame,
+        input_frame=through.of_inputs @ frame,
         names=quantities.names,
         points=values,
-        frame=through.of_quantities if through.of_quantities is not None else _diagonal(widths),
-        explained=float(np.mean(explained(jacobians, gradients))),
+        frame=_diagonal(widths) if mixed is None else mixed * units,
+        explained=float(np.mean(share)),
     )
 
 

@@ -164,6 +164,8 @@ class Interpretation:
         if gradients.frame is None or gradients.keeps_variables_apart:
             return
         variables, axes = len(self.names), gradients.axes
+        if axes == variables:
+            return
         yield (
             "surface",
             f"the data have {axes} directions in {variables} variables; formulas that agree along "

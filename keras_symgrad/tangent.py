@@ -21,6 +21,9 @@ import numpy as np
 FLAT = 1e-5
 # Neighbours that a local tangent space is read from, for each coefficient that is fitted.
 NEIGHBOURS_PER_COEFFICIENT = 4
+# Neighbours that a dimension is read from, at most: a surface of more dimensions takes too much
+# data to be seen at all.
+MOST_NEIGHBOURS = 64
 # A drop of the scatter of neighbours by so much separates directions along a surface from others.
 LOCAL_DROP = 4.0
 
@@ -143,14 +146,15 @@ def _local(points: np.ndarray, x: np.ndarray) -> np.ndarray | None:
     if axes == variables:
         return None
     coefficients = axes + axes * (axes + 1) // 2
-    directions = _main_axes(points, x, NEIGHBOURS_PER_COEFFICIENT * coefficients)
-    along, across = directions[0][:, :axes], directions[0][:, axes:]
-    steps = directions[1] - points[:, None]
+    near = _neighbours(points, x, NEIGHBOURS_PER_COEFFICIENT * coefficients)
+    spread = near - near.mean(axis=1, keepdims=True)
+    along = np.linalg.svd(spread, full_matrices=False)[2][:, :axes]
+    steps = near - points[:, None]
     t = np.einsum("rkv,rav->rka", steps, along)
-    n = np.einsum("rkv,rav->rka", steps, across)
+    n = steps - t @ along
     i, j = np.triu_indices(axes)
     fit = np.linalg.pinv(np.concatenate([t, t[:, :, i] * t[:, :, j]], axis=2)) @ n
-    return orthonormal(along + fit[:, :axes] @ across)
+    return orthonormal(along + fit[:, :axes])
 
 
 def _dimension(x: np.ndarray) -> int:
@@ -160,20 +164,19 @@ def _dimension(x: np.ndarray) -> int:
     """
     some = x[:: max(1, len(x) // 500)]
     variables = x.shape[1]
-    _, near = _main_axes(some, x, NEIGHBOURS_PER_COEFFICIENT * variables)
+    near = _neighbours(some, x, min(NEIGHBOURS_PER_COEFFICIENT * variables, MOST_NEIGHBOURS))
     sizes = np.linalg.svd(near - near.mean(axis=1, keepdims=True), compute_uv=False)
-    typical = np.median(sizes, axis=0)
+    # Fewer neighbours than variables have no scatter in the others.
+    typical = np.pad(np.median(sizes, axis=0), (0, max(0, variables - sizes.shape[1])))
     drops = typical[:-1] / (typical[1:] + FLAT * typical[0])
     if not len(drops) or drops.max() < LOCAL_DROP:
         return variables
     return int(np.argmax(drops)) + 1
 
 
-def _main_axes(points: np.ndarray, x: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Main axes of the nearest data around points, `(rows, variables, variables)`, and the data."""
+def _neighbours(points: np.ndarray, x: np.ndarray, count: int) -> np.ndarray:
+    """The nearest data of each point, `(rows, count, variables)`."""
     from scipy.spatial import cKDTree
 
-    _, index = cKDTree(x).query(points, k=min(len(x), max(count, x.shape[1] + 1)))
-    near = x[index]
-    spread = near - near.mean(axis=1, keepdims=True)
-    return np.linalg.svd(np.einsum("rkv,rkw->rvw", spread, spread))[2], near
+    _, index = cKDTree(x).query(points, k=min(len(x), max(count, 3)))
+    return x[index]

@@ -139,7 +139,8 @@ def test_a_rough_network_cannot_decide_between_a_quotient_and_a_difference(point
 
 def test_where_labels_fix_a_boundary_no_more_is_claimed(models):
     # The labels are those of a quotient, and just as well of a difference.
-    result = interpret(models / "E.keras", models / "E.csv", methods=("dictionary",), verbose=False)
+    model, points = models / "E.keras", models / "E.csv"
+    result = interpret(model, points, methods=("dictionary",), time_limit=None, verbose=False)
     assert judge(result.best.expression, SYSTEMS["E"]).kind == result.matches == "boundary"
     assert result.rule.agreement > 0.99
     assert result.rivals
