@@ -1,10 +1,11 @@
-"""The benchmark of systems: what its rows hold, and that one failure does not cost the others."""
+"""The benchmarks of systems: what their rows hold, and that a failure does not cost the others."""
 
 from __future__ import annotations
 
 import json
 import sys
 from importlib import import_module
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -87,3 +88,85 @@ def test_agreement_is_that_of_the_best_threshold_in_the_better_direction(quick):
     assert agreement(-3 * line + 1) == pytest.approx(1, abs=1e-3)
     yes = quick.logit(task, system.data(10_000, quick.FRESH + 1)[0]) > 0
     assert agreement(x1**2) >= max(np.mean(yes), np.mean(~yes))
+
+
+LATENT_COLUMNS = {
+    *("system", "seed", "activation", "projected", "recovered", "cosine_error", "complexity"),
+    *("seconds", "expression", "network", "loss", "truth_complexity"),
+}
+
+
+@pytest.fixture
+def latent(project, monkeypatch):
+    """The benchmark of latent systems, with untrained encoders."""
+    monkeypatch.syspath_prepend(str(project / "scripts"))
+    module = import_module("benchmark_latent")
+
+    def untrained(system, activation, *, seed):
+        return sys.modules["siamese"].encoder_for(system.points(50, seed), 4, activation)
+
+    monkeypatch.setattr(sys.modules["train_latent"], "train", untrained)
+    yield module
+    for name in ("benchmark_latent", "train_latent", "siamese", "benchmark_systems", "training"):
+        sys.modules.pop(name)
+
+
+def test_latent_systems_are_read_with_and_without_the_tangent_space(
+    latent, tmp_path, monkeypatch, capsys
+):
+    tangents = []
+
+    def interpret(encoder, x, *, names, tangent, **settings):
+        tangents.append(tangent)
+        if tangent is None:
+            raise RuntimeError("lost across the data")
+        x1, x2, x3, x4 = latent.LATENT_SYSTEMS["002"].variables
+        best = latent.keras_symgrad.Formula(x1 * x4 - x2 * x3, 7.0, 1e-5, names)
+        return SimpleNamespace(best=best)
+
+    monkeypatch.setattr(latent.keras_symgrad, "interpret", interpret)
+    path, networks = tmp_path / "rows.json", tmp_path / "networks"
+    arguments = "benchmark_latent --systems 002 --seeds 2 --seed 7 --projected on off"
+    monkeypatch.setattr(
+        sys, "argv", [*arguments.split(), "--json", str(path), "--networks", str(networks)]
+    )
+    assert latent.main() == 0
+
+    rows = json.loads(path.read_text())["rows"]
+    assert [(r["seed"], r["projected"], r["recovered"]) for r in rows] == [
+        *((7, "on", "concept"), (7, "off", "missed"), (8, "on", "concept"), (8, "off", "missed"))
+    ]
+    assert tangents == ["auto", None] * 2
+    assert all(set(row) >= LATENT_COLUMNS for row in rows)
+    assert rows[0]["cosine_error"] < 1e-12 and rows[0]["network"] > 0.01
+    assert rows[1]["expression"] == "RuntimeError: lost across the data"
+    assert sorted(p.name for p in networks.iterdir()) == ["002-swish-7.keras", "002-swish-8.keras"]
+    printed = capsys.readouterr().out
+    assert "2 of 2" in printed and "0 of 2" in printed and "6.9e-02" in printed
+
+
+def test_a_triplet_with_a_point_thrown_far_out_is_drawn_again(latent):
+    training, system = sys.modules["train_latent"], latent.LATENT_SYSTEMS["005"]
+    triplets = training.triplets_of(system, 500, seed=1)
+    anchors = system.points(500, seed=1)
+
+    assert triplets.shape == (500, 3, 16) and triplets.dtype == np.float32
+    assert np.abs(np.concatenate(system.triplets(500, seed=1))).max() > 20
+    assert np.abs(triplets - anchors.mean(axis=0)).max() < 1.01 * training.REACH * anchors.std()
+    np.testing.assert_allclose(
+        *(system.values(triplets[:, k].astype(float)) for k in (0, 1)), atol=1e-5
+    )
+
+
+def test_the_siamese_loss_asks_for_less_difference_to_positives_than_to_negatives(latent):
+    model = sys.modules["siamese"].Siamese(keras.Sequential([keras.Input((1,))]))
+    rng = np.random.default_rng(0)
+    anchors, steps, others = (rng.normal(size=(100, 1)) for _ in range(3))
+
+    def loss(near, scale=1.0):
+        z = scale * np.hstack([anchors, anchors + near * steps, others])
+        return float(model.compute_loss(y_pred=keras.ops.convert_to_tensor(z)))
+
+    # A tenth of the difference is worth log(100), in any unit.
+    assert loss(1e-2) - loss(1e-3) == pytest.approx(np.log(100), abs=0.1)
+    assert loss(1e-2, scale=1e3) == pytest.approx(loss(1e-2), abs=1e-3)
