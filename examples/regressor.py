@@ -23,13 +23,9 @@ from pathlib import Path
 import numpy as np
 
 import keras_symgrad as ks
-from keras_symgrad.phi_formula import PhiFormula
-from keras_symgrad.tables import read_points
 
 models = Path(__file__).parent / "models"
-model = ks.Neuron.of(models / "air_pressure.keras")
-points, names = read_points(models / "air_pressure.csv")
-known, fresh = points[:2400], points[2400:]
+model, points = models / "air_pressure.keras", models / "air_pressure.csv"
 
 """
 ## The concept
@@ -38,7 +34,7 @@ Directions of gradients do not see what is wrapped around a concept. They show w
 the inputs counts.
 """
 
-concept = ks.interpret(model, known, names=names, time_limit=20, verbose=False)
+concept = ks.interpret(model, points, time_limit=20, verbose=False)
 print(concept)
 
 """
@@ -49,7 +45,7 @@ values show which. Its constant is physics too: 9.81 m/s^2 over 8.314 J/(mol K),
 gravity over the gas constant, is 1.180. `r2` is measured on rows that nothing was fitted on.
 """
 
-phi = PhiFormula.of(concept.best, known, model(known), fresh, model(fresh))
+phi = concept.value
 print(f"\nphi(g) = {phi}")
 print(f"the network computes {phi.value.to_pretty()}")
 print(f"which explains {phi.r2:.4%} of its variance on {phi.rows} fresh rows")
@@ -61,5 +57,6 @@ The formula is a layer. It can stand in the network's place, and train further.
 """
 
 layer = phi.value.to_layer()
-apart = np.abs(np.asarray(layer(fresh))[:, 0] - np.asarray(model(fresh)))
+rows = concept.gradients.points
+apart = np.abs(np.asarray(layer(rows))[:, 0] - np.asarray(ks.Neuron.of(model)(rows)))
 print(f"layer and network are at most {apart.max():.1e} apart")

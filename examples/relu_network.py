@@ -22,23 +22,9 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 from pathlib import Path
 
 import keras_symgrad as ks
-from keras_symgrad.kinks import is_piecewise_constant
-from keras_symgrad.smoothing import averaged, choose_width
-from keras_symgrad.tables import read_points
 
 models = Path(__file__).parent / "models"
-points, names = read_points(models / "B.csv")
-
-"""
-## Does the gradient jump?
-
-Rows are moved a thousandth of the data's width. The gradient of the ELU network turns a little,
-that of the ReLU network not at all.
-"""
-
-elu, relu = (ks.Neuron.of(models / file) for file in ("B.keras", "B-relu.keras"))
-for name, neuron in (("ELU", elu), ("ReLU", relu)):
-    print(f"{name}: the gradient jumps: {is_piecewise_constant(neuron, points)}")
+relu, points = models / "B-relu.keras", models / "B.csv"
 
 """
 ## The network as it is
@@ -47,18 +33,17 @@ The concept may be found all the same, if it is simple: a search that looks at m
 by itself. But formulas with the same decision boundary fit the rough gradients nearly as well.
 """
 
-raw = ks.interpret(relu, points, names=names, time_limit=20, verbose=False)
+raw = ks.interpret(relu, points, smoothing=None, time_limit=20, verbose=False)
 print(f"\nas it is\n{raw}")
 
 """
 ## The network, averaged
 
-`averaged` takes the directions of the network's mean over a neighbourhood of each row. Its width,
-in standard deviations of the data, is one from which on widening averages little more away.
+By default a gradient that jumps is averaged over a neighbourhood of each row. Its width, in
+standard deviations of the data, is one from which on widening averages little more away; a number
+given as `smoothing=` is taken instead.
 """
 
-width = choose_width(relu, points)
-field = ks.GradientField.from_neuron(relu, points, names=names)
-concept = ks.interpret(averaged(field, relu, points, width), time_limit=20, verbose=False)
-print(f"\naveraged over a width of {width:g}\n{concept}")
+concept = ks.interpret(relu, points, time_limit=20, verbose=False)
+print(f"\naveraged\n{concept}")
 print(f"\nloss: {raw.best.loss:.1e} as it is, {concept.best.loss:.1e} averaged")

@@ -56,6 +56,7 @@ def mean_neuron(neurons: Sequence[Neuron], x: np.ndarray) -> Neuron:
         first.inputs,
         first.is_classifier,
         first.dtype,
+        first.names,
     )
 
 

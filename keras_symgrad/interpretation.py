@@ -18,6 +18,7 @@ from keras_symgrad.expressions.text import to_pretty
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.structure import Group
 from keras_symgrad.tangent import never_shown
@@ -54,6 +55,8 @@ class Interpretation:
         best: the front's best row, with simple constants where the loss does not notice.
         phi: the monotone function that wraps it, value = phi(best); `None` for a gradient field
             without values.
+        value: the neuron's value as a formula, phi in closed form, with its R2 on rows that nothing
+            was fitted on; `None` for a classifier, whose values mean little.
         rule: the decision rule; `None` for a neuron that decides nothing.
         cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
             held-out rows.
@@ -89,6 +92,7 @@ class Interpretation:
     front: ParetoFront
     best: Formula
     phi: MonotoneFit | None
+    value: PhiFormula | None
     rule: Rule | None
     cosine_error: float
     boundary_error: float | None
@@ -139,6 +143,8 @@ class Interpretation:
         yield "matches", f"{self.matches} ({self._reason})"
         if self.constants and self.matches != "nothing":
             yield "constants", ", ".join(map(str, self.constants))
+        if self.value is not None and self.matches != "nothing":
+            yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
         if self.ignored:
             yield "ignored", ", ".join(self.ignored)
         yield from self._surface
@@ -215,6 +221,7 @@ class Interpretation:
                 "values": self.phi.values.tolist(),
                 "r2": self.phi.r2,
             },
+            "value": self.value.to_dict() if self.value else None,
             "cosine_error": self.cosine_error,
             "boundary_error": self.boundary_error,
             "matches": self.matches,

@@ -13,11 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_symgrad.columns import arranged, check_names
 from keras_symgrad.comparison import errors
 from keras_symgrad.directions import as_span
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import ParetoFront
 from keras_symgrad.gradients import GradientField
@@ -27,15 +28,25 @@ from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.provenance import box_of, recorded
 from keras_symgrad.quantities import Quantities
-from keras_symgrad.reading import decisions, faithful, read, rule_of, split, threshold
+from keras_symgrad.reading import (
+    check_smoothing,
+    decisions,
+    faithful,
+    read,
+    rule_of,
+    split,
+    threshold,
+    value_of,
+)
 from keras_symgrad.search.genetic import GeneticSettings
 from keras_symgrad.search.portfolio import METHODS, PortfolioSearch, check_methods
 from keras_symgrad.search.progress import progress_bar
 from keras_symgrad.search.selection import FINEST_OF_LABELS
 from keras_symgrad.search.stopping import Stopping
-from keras_symgrad.tables import check_names, read_points
+from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.uncertainty import constants
+from keras_symgrad.units import Unit
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 SEARCH_ROWS = 512
@@ -46,7 +57,7 @@ def interpret(
     x: Any = None,
     *,
     layer: str | None = None,
-    unit: int | tuple[int, int] | None = None,
+    unit: Unit = None,
     activation: bool = False,
     kind: str | None = None,
     names: Sequence[str] | None = None,
@@ -58,6 +69,7 @@ def interpret(
     move: bool = True,
     tangent: Tangent = "auto",
     in_terms_of: str | Quantities | None = None,
+    smoothing: str | float | None = "auto",
     operators: str | OperatorSet | Sequence = "default",
     complexity: Complexity | Mapping[str, float] | None = None,
     max_complexity: float = 30,
@@ -87,7 +99,8 @@ def interpret(
             DataFrame, or the path of a `.csv` or `.npz` file. No labels are needed. Left out with
             a `GradientField`.
         layer: name of a hidden layer; the output by default.
-        unit: which unit of a layer of several; `(k, j)` for the difference of two.
+        unit: which unit of a layer of several; `(k, j)` for the difference of two, or the position
+            in an output of several axes, such as `(row, column, channel)`.
         activation: whether to read a hidden unit after its activation.
         kind: what the model's output is: "logit", "probability" or "value". Found out if `None`.
         names: of the variables; by default those of the data, or `x1`, `x2`...
@@ -104,6 +117,9 @@ def interpret(
             for across it the network was never taught.
         in_terms_of: the layer whose units the formula is to be written in, or `Quantities` of
             your own, instead of the inputs.
+        smoothing: width of the neighbourhood that gradients are averaged over, in standard
+            deviations of the data. "auto" averages those of ReLU networks and others whose
+            gradients jump, over a width that it chooses; `None` averages none.
         operators: preset, names or `Operator`s that formulas are made of.
         complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
         max_complexity: of formulas.
@@ -135,6 +151,7 @@ def interpret(
     """
     given = dict(locals())
     _check_numbers(rows, max_complexity, seed, workers)
+    check_smoothing(smoothing)
     if isinstance(model, GradientField) != (x is None):
         raise ValueError(
             "`interpret` takes a model or a `Neuron` with points `x`, or a `GradientField` alone: "
@@ -184,10 +201,12 @@ def interpret(
             ]
             if isinstance(in_terms_of, str):
                 in_terms_of = Quantities.of(models[0], in_terms_of, inputs=points.shape[1])
+            points, names = arranged(points, names, neurons[0].names)
             shown, kept = split(points, seed)
             neuron, whole = read(
                 neurons,
                 shown,
+                smoothing=smoothing,
                 names=names,
                 delta=delta,
                 rows=rows,
@@ -237,9 +256,11 @@ def interpret(
             floor = max(front.floor, 2 * FINEST_OF_LABELS / len(names))
             front = ParetoFront(front, floor, faithful(front, whole, points, yes))
         best = finisher.with_simple_constants(front.best)
-        phi = None
+        phi = value = None
         if whole.values is not None:
             phi = MonotoneFit.through(best(whole.points), whole.values)
+            if neuron is not None and not is_classifier:
+                value = value_of(best, whole, neuron, kept, in_terms_of, seed)
         error = float(errors(best.expression, held_out).mean())
         rule = rule_of(best, phi, points, yes) if is_classifier else None
         # Quantities are known at the rows alone, and the network is no function of them.
@@ -253,6 +274,7 @@ def interpret(
             threshold=threshold(neuron, whole, phi),
             r2=phi.r2 if phi else 0.0,
         )
+        used = best.expression.free_symbols
         fitted = constants(best.expression, train, signed=signed, seed=seed)
         matches, rivals = evidence.matches, evidence.rivals
         alternatives = evidence.alternatives(row for row in front if row is not front.best)
@@ -263,6 +285,7 @@ def interpret(
         front=front,
         best=best,
         phi=phi,
+        value=value,
         rule=rule,
         cosine_error=error,
         boundary_error=evidence.boundary_error,
@@ -271,7 +294,7 @@ def interpret(
         alternatives=alternatives,
         noise_floor=front.floor,
         constants=fitted,
-        ignored=tuple(names[k] for k in search.structure.ignored),
+        ignored=tuple(names[k] for k in search.structure.ignored if symbol(names[k]) not in used),
         groups=search.structure.groups(alphabet),
         rows={
             "search": sample.rows,

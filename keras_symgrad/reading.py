@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,9 +11,13 @@ from keras_symgrad.domain import Domain
 from keras_symgrad.ensemble import mean_neuron
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.kinks import is_piecewise_constant
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.phi_formula import PhiFormula
+from keras_symgrad.quantities import Quantities
 from keras_symgrad.rule import Rule
+from keras_symgrad.smoothing import averaged, choose_width, smoothed
 from keras_symgrad.tables import finite_rows
 
 # Points that the agreement of the rule with the network is counted on.
@@ -21,23 +26,90 @@ AGREEMENT_POINTS = 10_000
 UNFAITHFUL = 0.02
 
 
-def read(neurons: Sequence[Neuron], x: np.ndarray, **options) -> tuple[Neuron, GradientField]:
+def check_smoothing(smoothing: str | float | None) -> None:
+    """Raises unless it is "auto", `None` or a positive width."""
+    is_width = isinstance(smoothing, (int, float)) and smoothing > 0
+    if not (smoothing is None or smoothing == "auto" or is_width):
+        raise ValueError(
+            '`smoothing` is "auto", a positive width in standard deviations of the data, or None. '
+            f"Received: smoothing={smoothing!r}"
+        )
+
+
+def read(
+    neurons: Sequence[Neuron], x: np.ndarray, *, smoothing: str | float | None = None, **options
+) -> tuple[Neuron, GradientField]:
     """The neuron that decides and the field that is explained, of one network or of several.
 
     Args:
         neurons: of networks that were trained apart for the same task, or one.
         x: points of shape `(rows, inputs)`.
+        smoothing: width that gradients are averaged over; "auto" averages those that jump.
         **options: of `GradientField.from_neuron`.
 
     Returns:
-        The neuron, or the mean of all, and the field.
+        The neuron, or the mean of all, and the field. It is the field alone that is averaged.
     """
-    if len(neurons) == 1:
-        field = GradientField.from_neuron(neurons[0], x, **options)
-        return neurons[0].settle(x[finite_rows(x)]), field
-    field = GradientField.from_neurons(neurons, x, **options)
     finite = x[finite_rows(x)]
-    return mean_neuron([neuron.settle(finite) for neuron in neurons], finite), field
+    neurons = [neuron.settle(finite) for neuron in neurons]
+    width = _width(neurons[0], finite, smoothing)
+    if len(neurons) == 1:
+        neuron = neurons[0]
+        if width is None or options.get("in_terms_of") is not None:
+            smooth = neuron if width is None else smoothed(neuron, finite, width)
+            return neuron, GradientField.from_neuron(smooth, x, **options)
+        # The rows are chosen by the raw neuron, so that only they need to be averaged at.
+        return neuron, averaged(
+            GradientField.from_neuron(neuron, x, **options), neuron, finite, width
+        )
+    smooth = neurons if width is None else [smoothed(n, finite, width) for n in neurons]
+    return mean_neuron(neurons, finite), GradientField.from_neurons(smooth, x, **options)
+
+
+def _width(neuron: Neuron, x: np.ndarray, smoothing: str | float | None) -> float | None:
+    """The width to average over; warns where it is none and gradients jump."""
+    if smoothing not in (None, "auto"):
+        return float(smoothing)
+    if not is_piecewise_constant(neuron, x):
+        return None
+    if smoothing == "auto":
+        return choose_width(neuron, x)
+    warnings.warn(
+        f"The gradient of '{neuron.name}' jumps from piece to piece, as that of ReLU networks "
+        'does. `smoothing="auto"` averages it over a small neighbourhood.',
+        stacklevel=4,
+    )
+    return None
+
+
+def value_of(
+    formula: Formula,
+    field: GradientField,
+    neuron: Neuron,
+    kept: np.ndarray,
+    in_terms_of: Quantities | None,
+    seed: int,
+) -> PhiFormula | None:
+    """The neuron's value in closed form, phi of its concept.
+
+    Args:
+        formula: the concept.
+        field: rows that phi is fitted on.
+        neuron: the neuron.
+        kept: points that it is measured on, `(points, inputs)`.
+        in_terms_of: quantities that the concept is written in.
+        seed: of the search for phi.
+
+    Returns:
+        phi with its R2 on the kept points; `None` where there is nothing to fit.
+    """
+    kept = kept[np.isfinite(kept).all(axis=1)]
+    values = neuron.values_and_gradients(kept)[0]
+    points = kept if in_terms_of is None else in_terms_of.values(kept)
+    try:
+        return PhiFormula.of(formula, field.points, field.values, points, values, seed=seed)
+    except ValueError:
+        return None
 
 
 def threshold(neuron: Neuron | None, field: GradientField, phi: MonotoneFit | None) -> float | None:

@@ -19,6 +19,8 @@ import numpy as np
 # A direction of less than this share of the widest one's scatter was never shown: float32 keeps
 # seven digits of the numbers that it is computed from.
 FLAT = 1e-5
+# Any few points lie in a plane: so many for each variable are asked for.
+FEWEST_ROWS = 3
 # Neighbours that a local tangent space is read from, for each coefficient that is fitted.
 NEIGHBOURS_PER_COEFFICIENT = 4
 # Neighbours that a dimension is read from, at most: a surface of more dimensions takes too much
@@ -126,7 +128,9 @@ def never_shown(frame: np.ndarray) -> list[np.ndarray]:
 
 
 def _linear(x: np.ndarray) -> np.ndarray | None:
-    """The linear subspace that data lie in; `None` if they fill their space."""
+    """The linear subspace that data lie in; `None` if they fill their space or are too few."""
+    if len(x) <= FEWEST_ROWS * x.shape[1]:
+        return None
     spread = x - x.mean(axis=0)
     _, sizes, directions = np.linalg.svd(spread, full_matrices=False)
     shown = sizes > FLAT * sizes[0]

@@ -152,7 +152,7 @@ def test_a_field_of_gradients_is_searched_without_a_model(points):
         read(field, points)
     with pytest.raises(ValueError, match="was read from one: leave them out"):
         read(field, None, layer="hidden_1")
-    with pytest.raises(ValueError, match="Leave out `names` and `columns`"):
+    with pytest.raises(ValueError, match="Leave out `names`, `columns` and `in_terms_of`"):
         read(field, None, names=["x", "y"])
 
 
