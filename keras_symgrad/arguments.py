@@ -119,6 +119,22 @@ def _add_data(command: argparse.ArgumentParser) -> None:
         default=2000,
         help="points to read gradients at (default: %(default)s)",
     )
+    data.add_argument(
+        "--tangent",
+        choices=("auto", "local", "none"),
+        default="auto",
+        help="the surface that the data lie on, along which gradients are compared: a linear one, "
+        "if there is one; any, read off neighbouring points; or none (default: %(default)s)",
+    )
+    data.add_argument(
+        "--smoothing",
+        metavar="W",
+        type=_smoothing,
+        default="auto",
+        help="average gradients over a neighbourhood of W standard deviations of the data; 'auto' "
+        "averages those that jump, as in ReLU networks, and 'none' does not "
+        "(default: %(default)s)",
+    )
 
 
 def _add_neuron(command: argparse.ArgumentParser) -> None:
@@ -130,12 +146,18 @@ def _add_neuron(command: argparse.ArgumentParser) -> None:
         "--unit",
         metavar="K",
         type=_unit,
-        help="which unit of a layer of several, from 0; 'K,J' for unit K minus unit J",
+        help="which unit of a layer of several, from 0; 'K,J' for unit K minus unit J; in an "
+        "output of several axes its position, such as 'ROW,COLUMN,CHANNEL'",
     )
     neuron.add_argument(
         "--activation",
         action="store_true",
         help="read the unit after its activation (default: before)",
+    )
+    neuron.add_argument(
+        "--in-terms-of",
+        metavar="LAYER",
+        help="an earlier layer, whose units the formula is written in instead of the inputs",
     )
     neuron.add_argument(
         "--kind",
@@ -227,11 +249,17 @@ def _delta(text: str) -> float | None:
     return delta
 
 
-def _unit(text: str) -> int | tuple[int, int]:
+def _smoothing(text: str) -> str | float | None:
+    if text.lower() in ("auto", "none"):
+        return None if text.lower() == "none" else "auto"
+    return _above_zero(text)
+
+
+def _unit(text: str) -> int | tuple[int, ...]:
     units = [_number(int, part) for part in text.split(",")]
-    if len(units) > 2 or min(units) < 0:
-        raise argparse.ArgumentTypeError(f"expected a number such as 0, or 'K,J', not {text!r}")
-    return units[0] if len(units) == 1 else (units[0], units[1])
+    if min(units) < 0:
+        raise argparse.ArgumentTypeError(f"expected numbers from 0 on, such as 'K,J', not {text!r}")
+    return units[0] if len(units) == 1 else tuple(units)
 
 
 def _above_zero(text: str) -> float:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 # Options that errors of the library name as arguments of a function, such as `columns=`.
 SHARED_NAMES = frozenset(
-    ("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed")
+    (
+        *("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed"),
+        *("in_terms_of", "tangent", "smoothing"),
+    )
 )
 
 
@@ -92,6 +95,9 @@ def _interpret(options: argparse.Namespace) -> int:
         rows=options.rows,
         draw=not options.data_only,
         move=not options.data_only,
+        tangent=None if options.tangent == "none" else options.tangent,
+        in_terms_of=options.in_terms_of,
+        smoothing=options.smoothing,
         operators=options.operators,
         max_complexity=options.max_complexity,
         methods=options.methods,

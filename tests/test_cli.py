@@ -150,7 +150,8 @@ def test_a_folder_without_permission_is_found_before_the_search(capsys, files, t
         (["interpret", "m", "--data", "d", "--time-limit", "inf"], "above 0"),
         (["interpret", "m", "--data", "d", "--methods", "trees,guess"], "dictionary, features, tr"),
         (["interpret", "m", "--data", "d", "--max-complexity", "none"], "a number, not 'none'"),
-        (["interpret", "m", "--data", "d", "--unit", "1,2,3"], "'K,J'"),
+        (["interpret", "m", "--data", "d", "--unit", "1,-2"], "'K,J'"),
+        (["interpret", "m", "--data", "d", "--smoothing", "0"], "a number above 0"),
         (["interpret", "m", "--data", "d", "--columns", "a,,b"], "names with commas"),
         (["interpret", "m", "--data", "d", "--tim", "3"], "unrecognized arguments: --tim"),
     ],
@@ -170,6 +171,11 @@ def test_options_become_what_interpret_takes():
     assert options.unit == (2, 0)
     assert options.delta is None
     assert options.rows == 50
+    words = ["interpret", "m", "--data", "d", "--unit", "3,5,0", "--smoothing", "none"]
+    options = parser(print).parse_args([*words, "--in-terms-of", "bottleneck"])
+    assert options.unit == (3, 5, 0)
+    assert options.smoothing is None
+    assert options.in_terms_of == "bottleneck"
 
 
 def test_defaults_are_those_of_interpret():
