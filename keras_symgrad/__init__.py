@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from keras_symgrad.interpreting import interpret
     from keras_symgrad.jointly import JointInterpretation, interpret_jointly
     from keras_symgrad.layers import SymbolicLayer
+    from keras_symgrad.measuring import ModelComparison, compare_models
+    from keras_symgrad.monotone import MonotoneLayer
     from keras_symgrad.neurons import Neuron
     from keras_symgrad.operators import Operator, OperatorSet
     from keras_symgrad.phi import MonotoneFit
     from keras_symgrad.quantities import Quantities
+    from keras_symgrad.replacing import replace
     from keras_symgrad.rule import Rule
     from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
     from keras_symgrad.search.portfolio import PortfolioSearch
@@ -42,7 +45,9 @@ __all__ = [
     "GradientField",
     "Interpretation",
     "JointInterpretation",
+    "ModelComparison",
     "MonotoneFit",
+    "MonotoneLayer",
     "Neuron",
     "Operator",
     "OperatorSet",
@@ -54,9 +59,11 @@ __all__ = [
     "Stopping",
     "SymbolicLayer",
     "__version__",
+    "compare_models",
     "interpret",
     "interpret_classes",
     "interpret_jointly",
+    "replace",
 ]
 
 _ROOMS = {
@@ -70,6 +77,8 @@ _ROOMS = {
     "Interpretation": "interpretation",
     "JointInterpretation": "jointly",
     "MonotoneFit": "phi",
+    "ModelComparison": "measuring",
+    "MonotoneLayer": "monotone",
     "Neuron": "neurons",
     "Operator": "operators",
     "OperatorSet": "operators",
@@ -83,6 +92,8 @@ _ROOMS = {
     "interpret": "interpreting",
     "interpret_jointly": "jointly",
     "interpret_classes": "classes",
+    "compare_models": "measuring",
+    "replace": "replacing",
 }
 
 

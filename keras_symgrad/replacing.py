@@ -1,0 +1,276 @@
+"""The formula back in the network: `replace`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as changed
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_symgrad.activations import is_softmax
+from keras_symgrad.columns import arranged
+from keras_symgrad.formula import Formula
+from keras_symgrad.grafting import as_functional, grafted, output_of, place_of
+from keras_symgrad.inputs import Inputs
+from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.monotone import SEGMENTS
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.phi_formula import PhiFormula
+from keras_symgrad.quantities import Quantities
+from keras_symgrad.rule import Rule
+from keras_symgrad.tables import read_points
+from keras_symgrad.units import Unit
+from keras_symgrad.wrapping import Readings, in_units, steps_of, through
+
+PHI = ("auto", "formula", "monotone")
+# A formula that explains less of a unit is not that unit's.
+DOUBTFUL = 0.5
+
+Source = Interpretation | Formula | PhiFormula | Rule
+
+
+def replace(
+    model: keras.Model,
+    layer: str | None,
+    formula: Source | Mapping[int, Source] | Sequence[Source],
+    x: Any = None,
+    *,
+    unit: Unit = None,
+    activation: bool | None = None,
+    phi: str | keras.Layer = "auto",
+    segments: int = SEGMENTS,
+    name: str | None = None,
+) -> keras.Model:
+    """A new model in which a formula stands in place of a layer and all that led to it.
+
+    A unit f is a function of its concept, f = phi(g). The new model computes the formula g with a
+    `SymbolicLayer`, phi behind it, and the layer's activation; what follows the layer is copied
+    and gets what it got before. What was only there to compute the layer is gone. The constants of
+    g and of phi are weights: compile the new model and `fit` it, as any other. The model that was
+    given is left as it is.
+
+    Args:
+        model: a functional or Sequential model.
+        layer: name of the layer that is replaced; `None` for the model's output.
+        formula: what stands in its place: an interpretation, or its `best`, `rule` or `value`. Of a
+            layer of several units: one for each, in their order, or `{unit: formula}` for some, the
+            others of which stay as they are.
+        x: points that phi is fitted on, as for `interpret`. By default those that the
+            interpretation was read at.
+        unit: which unit of the layer a single formula is for; by default that of the
+            interpretation. `(1, 0)` and `(0, 1)` are the difference of a softmax of two classes.
+        activation: whether the formula is of the unit after its activation; by default as the
+            interpretation was made, else `False`.
+        phi: "formula" is the closed form that `interpretation.value` holds; "monotone" a
+            `MonotoneLayer`, fitted to the model's values; "auto" the closed form where it fits as
+            well. Or a layer of your own from `(batch, formulas)` to `(batch, units)`, which is left
+            for `fit`; its formulas may be of any number.
+        segments: of the `MonotoneLayer`.
+        name: of the new model; by default that of the old one and `_replaced`.
+
+    Returns:
+        A functional model that is not compiled. The layer's name now names what it was replaced by.
+
+    Raises:
+        TypeError: the model is none, or what should be a formula is none.
+        ValueError: the model's graph is not known (a subclassed model), the layer or a unit does
+            not exist, the formula has other variables than the model, there are no points to fit
+            phi on, or phi is unknown.
+
+    Example:
+
+    >>> keras.utils.set_random_seed(0)
+    >>> model = keras.Sequential([
+    ...     keras.Input((2,)),
+    ...     keras.layers.Dense(1, activation="tanh", name="sum"),
+    ...     keras.layers.Dense(3, name="rest"),
+    ... ])
+    >>> model.get_layer("sum").set_weights([np.array([[1.0], [2.0]]), np.zeros(1)])
+    >>> import sympy
+    >>> a, b = sympy.symbols("a b", real=True)
+    >>> x = np.random.default_rng(0).normal(size=(500, 2))
+    >>> new = replace(model, "sum", Formula(a + 2 * b, 5, 0.0, ("a", "b")), x)
+    >>> [layer.name for layer in new.layers][1:]
+    ['sum_formula', 'sum_phi', 'sum', 'rest']
+    >>> bool(np.allclose(new(x), model(x), atol=1e-4))
+    True
+
+    Reference: Wetzel, arXiv 2401.04978, section 2, on phi.
+    """
+    if not (isinstance(phi, keras.Layer) or phi in PHI):
+        raise ValueError(f"`phi` is one of {PHI} or a Keras layer. Received: phi={phi!r}")
+    graph = as_functional(model)
+    place = place_of(graph, layer)
+    parts = _parts(formula, layer, unit, activation)
+    _check_variables(graph, parts)
+    output = output_of(graph, place)
+    base = layer.partition("/")[0] if layer else place.name
+    if isinstance(phi, keras.Layer):
+        graft = through([part.concept for part in parts], phi, base)
+    else:
+        units = int(np.prod(output.shape[1:]))
+        parts = _placed(parts, units, layer, is_softmax(getattr(place, "activation", place)))
+        points = _points(model, parts, x)
+        chains = {}
+        for part in parts:
+            readings = _readings(model, layer, part, points)
+            chains[part.unit], left = steps_of(
+                part.concept, part.closed, readings, place, phi, segments
+            )
+            if left > 1 - DOUBTFUL:
+                warnings.warn(
+                    f"A function of the formula explains only {max(1 - left, 0):.0%} of what it "
+                    f"is to replace: {part.concept}. Is it the formula of this unit?",
+                    stacklevel=2,
+                )
+        graft = in_units(chains, units, base)
+    new = grafted(graph, layer, parts[0].source, graft)
+    return keras.Model(new.input, new.output, name=name or f"{model.name}_replaced")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One formula and the unit that it stands for.
+
+    Args:
+        concept: the formula g.
+        unit: of the layer, or a pair of them.
+        closed: the unit's value in closed form, if it is known.
+        activation: whether the formula is of the unit after its activation.
+        source: layer whose units are the variables; `None` for the model's inputs.
+        interpretation: that it comes from.
+    """
+
+    concept: Formula
+    unit: Unit
+    closed: Formula | None = None
+    activation: bool = False
+    source: str | None = None
+    interpretation: Interpretation | None = None
+
+
+def _parts(formula: Any, layer: str | None, unit: Unit, activation: bool | None) -> list[_Part]:
+    if isinstance(formula, (Mapping, Sequence)):
+        if unit is not None:
+            raise ValueError(
+                f"`unit` is for a single formula; several are given with theirs. Received: {unit=}"
+            )
+        items = formula.items() if isinstance(formula, Mapping) else enumerate(formula)
+        parts = [_part(each, layer, k, activation) for k, each in items]
+    else:
+        parts = [_part(formula, layer, unit, activation)]
+    if not parts or len({part.source for part in parts}) > 1:
+        raise ValueError(
+            "Formulas that replace one layer are at least one, and all in the same variables. "
+            f"Received: {formula!r}"
+        )
+    return parts
+
+
+def _part(formula: Any, layer: str | None, unit: Unit, activation: bool | None) -> _Part:
+    if isinstance(formula, Interpretation):
+        settings = formula.settings
+        same = settings.get("layer") == layer
+        own_unit = settings.get("unit") if same else None
+        own_unit = tuple(own_unit) if isinstance(own_unit, list) else own_unit
+        if activation is None:
+            activation = bool(same and settings.get("activation"))
+        source = settings.get("in_terms_of")
+        if not isinstance(source, (str, type(None))):
+            raise ValueError(
+                "The formula is in terms of quantities that are code of your own, which no model "
+                "holds. Interpret in terms of the inputs or of a layer (`in_terms_of='name'`). "
+                f"Received: the interpretation of '{formula.neuron}'"
+            )
+        return _Part(
+            formula.best,
+            own_unit if unit is None else unit,
+            formula.value.value if formula.value else None,
+            activation,
+            source,
+            formula,
+        )
+    kinds: dict[type, Callable] = {
+        Formula: lambda: (formula, None),
+        Rule: lambda: (formula.formula, None),
+        PhiFormula: lambda: (formula.value, formula.value),
+    }
+    if type(formula) not in kinds:
+        raise TypeError(
+            "Expected an interpretation, or its `best`, `rule` or `value`. "
+            f"Received: {formula!r} (of type {type(formula).__name__})"
+        )
+    concept, closed = kinds[type(formula)]()
+    return _Part(concept, unit, closed, bool(activation))
+
+
+def _check_variables(graph: keras.Model, parts: list[_Part]) -> None:
+    source = parts[0].source
+    if source is None:
+        columns, where = Inputs.of(graph).columns, f"'{graph.name}' has inputs"
+    else:
+        tensor = output_of(graph, place_of(graph, source))
+        columns, where = int(np.prod(tensor.shape[1:])), f"layer '{source}' has units"
+    for part in parts:
+        if len(part.concept.names) != columns:
+            raise ValueError(
+                f"The formula is of {len(part.concept.names)} variables "
+                f"({', '.join(part.concept.names)}), but {where}: {columns}. "
+                f"Received: {part.concept}"
+            )
+
+
+def _placed(parts: list[_Part], units: int, layer: str | None, softmax: bool) -> list[_Part]:
+    """The parts with units that exist, each once."""
+    where = "The model's output" if layer is None else f"Layer '{layer}'"
+    if len(parts) == 1 and parts[0].unit is None and units == 1:
+        parts = [changed(parts[0], unit=0)]
+    if softmax:
+        if units == 2 and len(parts) == 1 and parts[0].unit in ((0, 1), (1, 0)):
+            return parts
+        raise ValueError(
+            f"{where} is a softmax of {units} units, which depend on each other. Of two classes "
+            "their difference can be replaced, `unit=(1, 0)`; of more, replace a layer before it. "
+            f"Received: unit={parts[0].unit!r}"
+        )
+    chosen = [part.unit for part in parts]
+    whole = all(isinstance(k, (int, np.integer)) and 0 <= k < units for k in chosen)
+    if not whole or len(set(chosen)) < len(chosen):
+        raise ValueError(
+            f"{where} has {units} unit{'s' if units > 1 else ''}, numbered from 0. Say which one "
+            "the formula is for with `unit=`, or give a list of one formula for each, or "
+            f"{{unit: formula}}. Received: unit{'s' if len(chosen) > 1 else ''} "
+            f"{', '.join(map(str, chosen))}"
+        )
+    return parts
+
+
+def _points(model: keras.Model, parts: list[_Part], x: Any) -> np.ndarray:
+    if x is not None:
+        points, names = read_points(x)
+        return arranged(points, names, Inputs.of(model).names)[0]
+    interpretation = parts[0].interpretation
+    if interpretation is None or parts[0].source is not None:
+        raise ValueError(
+            "phi is fitted to what the model computes at points of its data. Pass them as `x`. "
+            "Received: x=None"
+        )
+    return interpretation.gradients.points
+
+
+def _readings(model: keras.Model, layer: str | None, part: _Part, points: np.ndarray) -> Readings:
+    neuron = Neuron.of(model, layer, part.unit, part.activation).settle(points)
+    before = neuron.values_and_gradients(points)[0].astype(float)
+    if isinstance(part.unit, tuple):
+        after = 1 / (1 + np.exp(-before))
+    else:
+        whole = Neuron.of(model, layer, part.unit, True)
+        after = whole.values_and_gradients(points)[0].astype(float)
+    x = points
+    if part.source is not None:
+        x = Quantities.of(model, part.source, inputs=points.shape[1]).values(points)
+    return Readings(x, before, after, bool(neuron.is_classifier) or isinstance(part.unit, tuple))

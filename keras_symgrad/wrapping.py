@@ -1,0 +1,193 @@
+"""What stands around a formula in a model: phi, the activation, the other units of its layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_symgrad.formula import Formula
+from keras_symgrad.grafting import Graft
+from keras_symgrad.monotone import SEGMENTS, MonotoneLayer
+
+# The closed form of phi is taken where it leaves this share of the variance, or twice as much as
+# a piecewise linear one.
+LITTLE_LEFT = 1e-3
+# A step of a chain: how its layer's name ends, and what makes the layer of that name.
+Step = tuple[str, Callable[..., keras.Layer]]
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What a unit is at points, before and after its activation.
+
+    Args:
+        x: the formula's variables, `(points, variables)`.
+        before: the unit before its activation, `(points,)`.
+        after: what its layer returns, `(points,)`.
+        is_logit: whether `before` is the logit of a decision.
+    """
+
+    x: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    is_logit: bool
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Of the points: of a logit its probability counts, which far out hardly moves."""
+        if not self.is_logit:
+            return np.ones(len(self.before))
+        p = 1 / (1 + np.exp(-np.clip(self.before, -30, 30)))
+        return p * (1 - p) + 1e-3
+
+
+def steps_of(
+    concept: Formula,
+    closed: Formula | None,
+    readings: Readings,
+    place: keras.Operation,
+    phi: str,
+    segments: int = SEGMENTS,
+) -> tuple[list[Step], float]:
+    """The layers from a formula's variables to the unit that it stands for.
+
+    Args:
+        concept: the formula g.
+        closed: phi(g) in closed form, if it is known.
+        readings: what phi is fitted to.
+        place: the layer or operation that the unit belongs to.
+        phi: "formula", "monotone" or "auto".
+        segments: of a `MonotoneLayer`.
+
+    Returns:
+        The steps, and the share of the unit's variance that the formula leaves unexplained.
+
+    Raises:
+        ValueError: there is no closed form to use.
+    """
+    if phi == "formula" and closed is None:
+        raise ValueError(
+            "There is no closed form of phi: the interpretation of a classifier has none. Use "
+            "`phi='monotone'`, or give `PhiFormula.of(...)` as the formula. Received: phi='formula'"
+        )
+    ending = _activation(readings, place)
+    values = readings.after if ending is None else readings.before
+    weights = readings.weights
+    g = concept(readings.x)
+    layer = MonotoneLayer.through(g, values, segments, weights)
+    left = _left(np.asarray(layer(g[:, None]))[:, 0], values, weights)
+    left_by_closed = np.inf if closed is None else _left(closed(readings.x), values, weights)
+    steps: list[Step] = [("formula", concept.to_layer)]
+    if phi == "formula" or (phi == "auto" and left_by_closed <= max(LITTLE_LEFT, 2 * left)):
+        steps, left = [("formula", closed.to_layer)], left_by_closed
+    else:
+        config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
+        steps.append(("phi", lambda **given: MonotoneLayer(**{**config, **given})))
+    return steps + (ending or []), left
+
+
+def in_units(chains: Mapping[int | tuple, Sequence[Step]], units: int, base: str) -> Graft:
+    """A graft of one chain for each unit, the other units as they are.
+
+    Args:
+        chains: by unit; of the difference of two classes, by the pair of them.
+        units: how many the layer has.
+        base: its name, which the new output takes over if none of the old one is left.
+
+    Returns:
+        A graft.
+    """
+    whole = len(chains) == units or any(isinstance(unit, tuple) for unit in chains)
+    last = base if whole else f"{base}_replaced"
+
+    def graft(columns: keras.KerasTensor, output: keras.KerasTensor) -> keras.KerasTensor:
+        alone = whole and len(chains) == 1 and units == 1 and len(output.shape) == 2
+        kind = {"dtype": keras.backend.standardize_dtype(output.dtype)}
+        found = {}
+        for unit, steps in chains.items():
+            tensor = columns
+            suffix = "" if len(chains) == 1 else f"_{unit}"
+            for ending, make in steps:
+                ends = alone and ending == steps[-1][0]
+                tensor = make(name=base if ends else f"{base}_{ending}{suffix}", **kind)(tensor)
+            found[unit] = tensor
+        if alone:
+            return tensor
+        if isinstance(unit, tuple):
+            other = keras.layers.Rescaling(-1.0, 1.0, name=f"{base}_other", **kind)(tensor)
+            parts = [tensor, other] if unit[0] == 0 else [other, tensor]
+        else:
+            old = None if whole else keras.layers.Reshape((units,))(output)
+            parts = [found[k] if k in found else old[:, k : k + 1] for k in range(units)]
+        return _shaped(parts, output, last)
+
+    return graft
+
+
+def through(concepts: Sequence[Formula], phi: keras.Layer, base: str) -> Graft:
+    """A graft of formulas side by side and one layer of the user's behind them.
+
+    Args:
+        concepts: the formulas.
+        phi: from `(batch, formulas)` to `(batch, units)`.
+        base: name of the layer that is replaced, which the new output takes over.
+
+    Returns:
+        A graft; it raises a ValueError if phi has another number of outputs than the layer.
+    """
+
+    def graft(columns: keras.KerasTensor, output: keras.KerasTensor) -> keras.KerasTensor:
+        kind = {"dtype": keras.backend.standardize_dtype(output.dtype)}
+        ends = [""] if len(concepts) == 1 else [f"_{k}" for k in range(len(concepts))]
+        found = [
+            concept.to_layer(name=f"{base}_formula{end}", **kind)(columns)
+            for concept, end in zip(concepts, ends)
+        ]
+        joined = found[0] if len(found) == 1 else keras.layers.Concatenate()(found)
+        made, units = phi(joined), int(np.prod(output.shape[1:]))
+        if tuple(made.shape) != (made.shape[0], units):
+            raise ValueError(
+                f"`phi` must return {units} column{'s' if units > 1 else ''}, as what it is to "
+                f"replace, '{base}'. Received: a layer that returns {made.shape}"
+            )
+        return _shaped([made], output, base)
+
+    return graft
+
+
+def _shaped(
+    parts: Sequence[keras.KerasTensor], output: keras.KerasTensor, name: str
+) -> keras.KerasTensor:
+    joined = parts[0]
+    if len(parts) > 1:
+        flat = len(output.shape) == 2
+        joined = keras.layers.Concatenate(name=name if flat else None)(parts)
+        if flat:
+            return joined
+    return keras.layers.Reshape(tuple(output.shape[1:]), name=name)(joined)
+
+
+def _activation(readings: Readings, place: keras.Operation) -> list[Step] | None:
+    """The step that leads from before to after, none if they are alike; `None` if it is unknown."""
+    own = getattr(place, "activation", None)
+    if np.allclose(readings.before, readings.after, rtol=1e-5, atol=1e-6):
+        return []
+    for activation in (keras.activations.sigmoid, own):
+        if activation is not None:
+            value = np.asarray(activation(keras.ops.convert_to_tensor(readings.before)))
+            if np.allclose(value, readings.after, rtol=1e-4, atol=1e-5):
+                return [("activation", lambda a=activation, **k: keras.layers.Activation(a, **k))]
+    return None
+
+
+def _left(found: np.ndarray, wanted: np.ndarray, weights: np.ndarray) -> float:
+    """Share of the variance that is left, where both are finite; infinite if that is nowhere."""
+    good = np.isfinite(found) & np.isfinite(wanted)
+    if not good.any():
+        return np.inf
+    found, wanted, weights = found[good], wanted[good], weights[good]
+    spread = np.average((wanted - np.average(wanted, weights=weights)) ** 2, weights=weights)
+    return float(np.average((found - wanted) ** 2, weights=weights) / max(spread, 1e-300))
