@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +19,8 @@ from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.selection import POOR_FIT, choose
 
 if TYPE_CHECKING:
+    import keras
+
     from keras_symgrad.layers import SymbolicLayer
 
 
@@ -88,6 +92,44 @@ class Formula:
         return SymbolicLayer(
             self.expression, self.names, operators=self.operators, trainable=trainable, **kwargs
         )
+
+    def to_model(self) -> keras.Model:
+        """The expression as a Keras model from `(batch, variables)` to `(batch, 1)`."""
+        from keras_symgrad.exporting import to_model
+
+        return to_model(self)
+
+    def to_python(self, name: str = "formula") -> str:
+        """The source of a Python function that needs NumPy alone; see `python_code.to_python`."""
+        from keras_symgrad.python_code import to_python
+
+        return to_python(self, name)
+
+    def to_json(self) -> str:
+        """JSON that `Formula.from_json` reads back."""
+        from keras_symgrad.exporting import to_json
+
+        return to_json(self)
+
+    @staticmethod
+    def from_json(text: str) -> Formula:
+        """The formula in a text of `to_json`, which is read and never run."""
+        from keras_symgrad.exporting import from_json
+
+        return from_json(text)
+
+    def export(self, path: str | os.PathLike) -> Path:
+        """Writes `.py`, `.json`, `.tex`, `.keras`, `.onnx`, `.tflite` or a SavedModel folder.
+
+        Args:
+            path: whose ending says which; see `exporting.export`.
+
+        Returns:
+            The path.
+        """
+        from keras_symgrad.exporting import export
+
+        return export(self, path)
 
     def to_dict(self) -> dict:
         """Expression, complexity and loss as plain data."""

@@ -1,0 +1,212 @@
+"""A formula in files: source code, JSON, LaTeX, and what converters make of its model."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sympy
+
+from keras_symgrad.expressions.text import from_text
+from keras_symgrad.python_code import to_python
+from keras_symgrad.writing import check_writable, write_text
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_symgrad.formula import Formula
+
+JSON_FORMAT, JSON_VERSION = "keras_symgrad.formula", 1
+# What TFLite has no operation for, in terms of what it has.
+_WITHOUT: dict[type, Callable[[sympy.Expr], sympy.Expr]] = {
+    sympy.tan: lambda u: sympy.sin(u) / sympy.cos(u),
+    sympy.sinh: lambda u: (sympy.exp(u) - sympy.exp(-u)) / 2,
+    sympy.cosh: lambda u: (sympy.exp(u) + sympy.exp(-u)) / 2,
+}
+
+
+def to_json(formula: Formula) -> str:
+    """A formula as JSON that `from_json` reads back.
+
+    Args:
+        formula: any.
+
+    Returns:
+        The text, with a format and a version in it.
+    """
+    content = {
+        "format": JSON_FORMAT,
+        "version": JSON_VERSION,
+        "names": list(formula.names),
+        "expression": formula.to_text(),
+        "latex": formula.to_latex(),
+        "complexity": formula.complexity,
+        "loss": formula.loss if math.isfinite(formula.loss) else None,
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> Formula:
+    """The formula in a text that `to_json` wrote; nothing in it is run.
+
+    Args:
+        text: JSON.
+
+    Returns:
+        The formula.
+
+    Raises:
+        ValueError: it is no such text, of a newer version, or its formula cannot be read.
+
+    Example:
+
+    >>> from keras_symgrad.formula import Formula
+    >>> x = sympy.Symbol("x", real=True)
+    >>> print(from_json(to_json(Formula(0.1 * x**2, 5, 1e-3, ("x",)))))
+    0.1*x**2
+    """
+    from keras_symgrad.formula import Formula
+
+    try:
+        content = json.loads(text)
+        if content["format"] != JSON_FORMAT:
+            raise KeyError("format")
+        version, names = content["version"], content["names"]
+        expression, complexity, loss = (content[k] for k in ("expression", "complexity", "loss"))
+        is_ours = isinstance(expression, str) and all(isinstance(name, str) for name in names)
+        complexity, loss = float(complexity), math.nan if loss is None else float(loss)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"Expected a formula as JSON, as `formula.to_json()` writes it. Received: "
+            f"{text[:80]!r} ({type(error).__name__}: {error})"
+        ) from None
+    if version != JSON_VERSION or not is_ours:
+        raise ValueError(
+            f"This version of keras-symgrad reads formulas of version {JSON_VERSION}. "
+            f"Received: version {version!r}"
+        )
+    return Formula(from_text(expression, names), complexity, loss, tuple(names))
+
+
+def export(formula: Formula, path: str | os.PathLike) -> Path:
+    """Writes a formula to a file; the path's ending says as what.
+
+    | ending | content |
+    | --- | --- |
+    | `.py` | a Python function that needs NumPy alone |
+    | `.json` | for `Formula.from_json` |
+    | `.tex` | LaTeX, constants rounded |
+    | `.keras` | a Keras model of one `SymbolicLayer` |
+    | `.onnx` | ONNX; needs the package `tf2onnx` |
+    | `.tflite` | TFLite, of its built-in operations |
+    | none | a folder, a TensorFlow SavedModel |
+
+    Models take rows of shape `(batch, variables)` in float32 and return `(batch, 1)`.
+
+    Args:
+        formula: with its variables.
+        path: of the file or folder.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImportError: a converter is not installed.
+        ValueError: the ending is unknown, nothing can be written there, or a format has no
+            operation for the formula.
+    """
+    path = Path(path)
+    if path.suffix in _TEXTS:
+        return write_text(path, _TEXTS[path.suffix](formula), "The formula")
+    if path.suffix not in _MODELS:
+        raise ValueError(
+            f"The path must end with one of {', '.join([*_TEXTS, *filter(None, _MODELS)])}, or "
+            f"with nothing for a SavedModel folder. Received: {path}"
+        )
+    if path.suffix:
+        check_writable(path, "The formula")
+    with tempfile.TemporaryDirectory() as folder:
+        # A converter that fails leaves nothing half-written behind.
+        made = Path(folder) / f"formula{path.suffix}"
+        _MODELS[path.suffix](formula, made)
+        if path.suffix:
+            shutil.move(made, path)
+        else:
+            shutil.copytree(made, path, dirs_exist_ok=True)
+    return path
+
+
+def to_model(formula: Formula) -> keras.Model:
+    """A formula as a Keras model from `(batch, variables)` to `(batch, 1)`.
+
+    Args:
+        formula: with its variables.
+
+    Returns:
+        A built Sequential model of one `SymbolicLayer`.
+    """
+    import keras
+
+    inputs = keras.Input((len(formula.names),), name="x")
+    model = keras.Sequential([inputs, formula.to_layer(name="formula")])
+    # Keras's exporters want a model that was called.
+    model(np.ones((1, len(formula.names)), np.float32))
+    return model
+
+
+def _to_saved_model(formula: Formula, path: Path) -> None:
+    to_model(formula).export(path, verbose=False)
+
+
+def _to_onnx(formula: Formula, path: Path) -> None:
+    try:
+        import tf2onnx  # noqa: F401
+    except ImportError:
+        raise ImportError(
+            "ONNX is written by the package tf2onnx, which is not installed: "
+            "`pip install keras-symgrad[onnx]`, or `pip install tf2onnx`."
+        ) from None
+    to_model(formula).export(path, format="onnx", verbose=False)
+
+
+def _to_tflite(formula: Formula, path: Path) -> None:
+    import tensorflow as tf
+
+    expression = formula.expression
+    for function, instead in _WITHOUT.items():
+        expression = expression.replace(function, instead)
+    builtin = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    model = to_model(replace(formula, expression=expression))
+    try:
+        model.export(path, format="litert", verbose=False, target_spec=builtin)
+    except Exception as error:
+        # The converter's own class of error is not public.
+        if type(error).__name__ != "ConverterError":
+            raise
+        raise ValueError(
+            "TFLite has no built-in operation for a part of the formula, such as asin, acos, atan, "
+            "erf or asinh. `model.export(path, format='litert')` of a model with the formula's "
+            "layer writes a file for runtimes with TensorFlow's own operations (Flex). "
+            f"Received: {formula}"
+        ) from None
+
+
+_TEXTS: dict[str, Callable[[Formula], str]] = {
+    ".py": to_python,
+    ".json": to_json,
+    ".tex": lambda formula: formula.to_latex() + "\n",
+}
+_MODELS: dict[str, Callable[[Formula, Path], None]] = {
+    ".keras": lambda formula, path: to_model(formula).save(path),
+    ".onnx": _to_onnx,
+    ".tflite": _to_tflite,
+    "": _to_saved_model,
+}
