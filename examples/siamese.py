@@ -72,7 +72,7 @@ def train(encoder: keras.Model, triplets: np.ndarray, epochs: int) -> None:
     """Trains an encoder with Adam and a cosine decay, compiled with XLA."""
     batch = 256
     steps = len(triplets) // batch
-    rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * steps)
+    rate = keras.optimizers.schedules.CosineDecay(1e-2, epochs * steps)
     siamese = Siamese(encoder)
     # Steps between returns to Python: training takes half as long, and the weights are the same.
     siamese.compile(keras.optimizers.Adam(rate), jit_compile=True, steps_per_execution=32)

@@ -8,7 +8,7 @@ anchors, with a header). The table at the end says how good each encoder is: how
 are from the true invariant's on fresh anchors, in full space and on the data's tangent space.
 
 One recipe for all systems, that of `examples/siamese.py`: three swish layers of 64, 40,960
-triplets, batches of 256, 20 epochs, Adam with a cosine decay from 2e-3, and a loss that counts in
+triplets, batches of 256, 20 epochs, Adam with a cosine decay from 1e-2, and a loss that counts in
 decades. A triplet that reaches farther than 5 standard deviations from the anchors is
 drawn again: conjugation with a nearly singular matrix and boosts near the speed of light throw
 points a thousand times as far, and a handful of these would make up all of a mean square.
