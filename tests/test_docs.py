@@ -1,0 +1,96 @@
+"""Every block of code in the documentation runs, and its pages name what is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import code_blocks
+import pytest
+
+import keras_symgrad
+from keras_symgrad import plots
+from keras_symgrad.arguments import parser
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md")) + [ROOT / "CONTRIBUTING.md"]
+# A page without Python has nothing to run.
+WITH_PYTHON = [page for page in PAGES if code_blocks.blocks(page.read_text("utf-8"), "python")]
+LANGUAGES = {"python", "sh", "text", ""}
+
+
+def name_of(page: Path) -> str:
+    return page.name
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code_blocks.hurry(monkeypatch, methods=("dictionary",))
+    names = {}
+    for code in code_blocks.blocks(text_of(page), "python"):
+        code_blocks.run(code, names, page.name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_a_page_types_into_a_shell_can_be_typed(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for line in filter(None, "\n".join(code_blocks.blocks(text_of(page), "sh")).splitlines()):
+        program, *words = shlex.split(line)
+        if program == "keras-symgrad":
+            options = parser(print).parse_args(words)
+            assert Path(options.model).exists(), line
+            assert Path(options.data).exists(), line
+        else:
+            paths = [program, *words]
+            assert all((ROOT / path).is_file() for path in paths), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_holds_no_code_that_no_test_runs(page):
+    assert {language for language, _ in code_blocks.FENCED.findall(text_of(page))} <= LANGUAGES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_file_that_a_page_names_is_there(page):
+    text = text_of(page)
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (page.parent / link).exists(), link
+    for path in re.findall(
+        r"`((?:\./)?(?:docs|examples|keras_symgrad|scripts|tests)/[^`\s]*)`", text
+    ):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_map_of_the_package_names_modules_that_exist():
+    page = ROOT / "docs" / "contributing.md"
+    walk = text_of(page).split("## How data walks")[1].split("## How it is written")[0]
+    found = {path.stem for path in (ROOT / "keras_symgrad").rglob("*.py")}
+    classes = set(keras_symgrad.__all__)
+    for name in re.findall(r"`([A-Za-z_.]+)`", walk):
+        assert {*name.split(".")} <= found | classes, name
+
+
+def test_every_public_name_is_in_the_reference():
+    reference = (ROOT / "docs" / "reference.rst").read_text(encoding="utf-8")
+    documented = re.findall(r"^\.\. (?:py|auto)\S+:: keras_symgrad\.(\w+)", reference, re.MULTILINE)
+    assert set(keras_symgrad.__all__) <= set(documented)
+    assert plots.__name__.split(".")[1] in documented
+
+
+def test_every_picture_of_the_method_is_made_by_its_script():
+    script = ast.parse((ROOT / "docs" / "make_pictures.py").read_text(encoding="utf-8"))
+    drawn = next(
+        node.value
+        for node in ast.walk(script)
+        if isinstance(node, ast.AnnAssign) and node.target.id == "DRAWN"
+    )
+    made = {key.value for key in drawn.keys}
+    shown = set(re.findall(r"pictures/(\w+\.png)", text_of(ROOT / "docs" / "method.md")))
+    assert shown == made == {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
