@@ -45,6 +45,8 @@ _SEARCHED = OperatorSet("add, sub, mul, div, square, cube, sqrt, exp, log, tanh,
 EXACT = 1e-9
 # A form that leaves so many times more than a monotone fit is worth a search.
 POOR = 3.0
+# The residual of a step that leaves the numbers, in units of the values' scatter.
+WORST = 1e6
 # Of the fits, those that are read, and of the starts of a fit those that are followed. A loss so
 # many times the least is not made good by brevity.
 READ, FOLLOWED, HOPELESS = 6, 3, 300.0
@@ -152,8 +154,8 @@ class _Fit:
 
         def residual(values: np.ndarray) -> np.ndarray:
             result[moved] = values
-            # A step over a pole is a bad step, not an error.
-            return np.nan_to_num(self.residual(result), nan=1e3, posinf=1e3, neginf=-1e3)
+            # A step over a pole, or far up an exponential, is a bad step, not an error.
+            return np.clip(np.nan_to_num(self.residual(result), nan=WORST), -WORST, WORST)
 
         fit = least_squares(residual, constants[moved], x_scale="jac", xtol=1e-12, max_nfev=60)
         result[moved] = fit.x

@@ -37,6 +37,8 @@ def is_piecewise_constant(neuron: Neuron, x: np.ndarray) -> bool:
     >>> is_piecewise_constant(Neuron("smooth", lambda x: x[:, 0] ** 2 + x[:, 1], inputs=2), x)
     False
     """
+    if len(x) < 2:
+        return False
     neuron, shape = neuron.settle(x), shape_of(x)
     rows = telling_rows(neuron, x, TESTED_ROWS)
     step = STEP * directions(x.shape[1], 2)[:1] @ shape

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_symgrad as ks
+from keras_symgrad import classes, jointly
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,9 +21,9 @@ def names(monkeypatch):
     """What the README's reader has at hand: models and points of their own."""
     monkeypatch.chdir(ROOT)
     short = ks.Stopping(time_limit=None, generations=2)
-    monkeypatch.setattr(
-        ks, "interpret", functools.partial(ks.interpret, stopping=short, verbose=False)
-    )
+    quick = functools.partial(ks.interpret, stopping=short, verbose=False)
+    for room in (ks, jointly, classes):
+        monkeypatch.setattr(room, "interpret", quick)
     keras.utils.set_random_seed(0)
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(8, activation="tanh", name="hidden_1")(inputs)
@@ -33,6 +34,10 @@ def names(monkeypatch):
         "ten_classes": keras.layers.Dense(10, activation="softmax")(hidden),
     }
     models = {name: keras.Model(inputs, head) for name, head in heads.items()}
+    three = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(3, activation="softmax", name="classes")]
+    )
+    models["three_classes"] = three
     return {**models, "x": np.random.default_rng(0).uniform(-1, 1, (500, 3)), "ks": ks}
 
 

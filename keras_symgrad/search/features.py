@@ -191,9 +191,9 @@ class FeatureMaker:
         product_: Feature | None = None
         for k in sorted(set(group)):
             power, count = atoms[k], group.count(k)
-            if count == 2 and "square" in operators:
-                power, count = self.apply(operators["square"], [power]), 1
-            elif count == 3 and "cube" in operators:
+            while count % 2 == 0 and "square" in operators:
+                power, count = self.apply(operators["square"], [power]), count // 2
+            if count == 3 and "cube" in operators:
                 power, count = self.apply(operators["cube"], [power]), 1
             for _ in range(count):
                 product_ = (

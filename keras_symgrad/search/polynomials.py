@@ -21,6 +21,8 @@ from keras_symgrad.search.spectral_fit import SpectralFit
 
 # As many coordinates are bent all at once; of more, one at a time.
 MOST_BENT = 3
+# Of polynomials in so many coordinates; 2 in more.
+DEGREES = {1: 4, 2: 4, 3: 3}
 # Of more coordinates than these not even quadratic forms are made: the words would be too many.
 MOST_COORDINATES = 6
 # Bendings whose terms are dropped one by one.
@@ -48,7 +50,7 @@ class PolynomialSearch:
             atoms: the coordinates.
             terms: largest number of terms in a sum.
         """
-        degree = 3 if len(atoms) <= MOST_BENT else 2
+        degree = DEGREES.get(len(atoms), 2)
         fits = [self._fit(bent, degree) for bent in self._bendings(atoms)]
         fits = sorted(filter(None, fits), key=lambda fit: fit.promise())
         for fit in fits[:FOLLOWED]:
