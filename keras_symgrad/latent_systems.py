@@ -166,7 +166,11 @@ def _published() -> dict[str, LatentSystem]:
         ("011", "angular momentum", x1 * v2 - x2 * v1, planar, orbits, 1.1e-2),
         ("012", "interval", t**2 - x**2 - y**2 - z**2, event, events, 1.0e-3),
     ]
-    # Both have a second invariant. What a negative differs in decides which of the two is learned.
+    # Where several quantities are shared, negatives decide which is learned. A field's negatives are
+    # weaker, so E . B tells them from anchors and E^2 - B^2, zero on average for both, does not. An
+    # orbit has its energy and its axis too; with starts as negatives encoders learned the angular
+    # momentum (3 of 3), which is smooth, while energy is a small difference of large numbers near
+    # the centre. With other orbits as negatives they learned mostly the energy.
     negatives = {"006": cube(0.0, 1.0, 6), "011": cube(0.0, 1.0, 4)}
     unit = np.eye(9)
     tangents = {
