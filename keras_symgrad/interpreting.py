@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -26,7 +22,7 @@ from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.provenance import box_of, recorded
+from keras_symgrad.provenance import Clock, box_of, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import (
     check_smoothing,
@@ -184,7 +180,7 @@ def interpret(
     if not isinstance(complexity, Complexity):
         complexity = Complexity(operators=complexity)
     complexity = complexity.over(operators)
-    clock = _Clock()
+    clock = Clock()
 
     neuron = shown = kept = None
     with clock.timed("gradients"):
@@ -307,26 +303,13 @@ def interpret(
         evaluations=search.evaluations,
         stopped=search.stopped,
         seed=seed,
-        versions=_versions(),
+        versions=versions(),
         timings=clock.seconds,
         settings=recorded(given),
         box=box_of(domain),
         gradients=whole,
         network=neuron if of_inputs else None,
     )
-
-
-class _Clock:
-    """Seconds spent in named parts."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def timed(self, part: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[part] = round(time.perf_counter() - start, 3)
 
 
 def _check_numbers(rows: int, max_complexity: float, seed: int, workers: int) -> None:
@@ -341,9 +324,3 @@ def _check_numbers(rows: int, max_complexity: float, seed: int, workers: int) ->
             "`max_complexity` must be a number of at least 1, which is what a variable costs. "
             f"Received: max_complexity={max_complexity!r}"
         )
-
-
-def _versions() -> dict[str, str]:
-    packages = ("keras_symgrad", "tensorflow", "keras", "sympy", "deap", "numpy", "scipy")
-    versions = {name: import_module(name).__version__ for name in packages}
-    return {"python": platform.python_version(), **versions}

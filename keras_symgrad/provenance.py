@@ -1,12 +1,16 @@
-"""What an interpretation was made from: settings as plain data, and where the data lay."""
+"""What an interpretation was made from and with: settings, data, versions and seconds."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import os
-from collections.abc import Callable, Mapping
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from importlib import import_module
 from typing import Any
 
 import keras
@@ -140,3 +144,33 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
     (Neuron, lambda neuron: {IN_MEMORY: f"Neuron {neuron.name!r}"}),
     (GradientField, lambda field: {IN_MEMORY: repr(field)}),
 )
+
+
+class Clock:
+    """Seconds spent in named parts of a work.
+
+    Example:
+
+    >>> clock = Clock()
+    >>> with clock.timed("search"):
+    ...     pass
+    >>> list(clock.seconds)
+    ['search']
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Counts what its block takes to the part."""
+        start = time.perf_counter()
+        yield
+        self.seconds[part] = round(time.perf_counter() - start, 3)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on."""
+    packages = ("keras_symgrad", "tensorflow", "keras", "sympy", "deap", "numpy", "scipy")
+    found = {name: import_module(name).__version__ for name in packages}
+    return {"python": platform.python_version(), **found}
