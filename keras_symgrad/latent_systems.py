@@ -166,7 +166,7 @@ def _published() -> dict[str, LatentSystem]:
         ("011", "angular momentum", x1 * v2 - x2 * v1, planar, orbits, 1.1e-2),
         ("012", "interval", t**2 - x**2 - y**2 - z**2, event, events, 1.0e-3),
     ]
-    # Where several quantities are shared, negatives decide which is learned. A field's negatives are
+    # Where several quantities are shared, negatives decide which is learned. Those of a field are
     # weaker, so E . B tells them from anchors and E^2 - B^2, zero on average for both, does not. An
     # orbit has its energy and its axis too; with starts as negatives encoders learned the angular
     # momentum (3 of 3), which is smooth, while energy is a small difference of large numbers near
