@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,6 +92,17 @@ class Formula:
         return SymbolicLayer(
             self.expression, self.names, operators=self.operators, trainable=trainable, **kwargs
         )
+
+    def freed(self) -> Formula:
+        """The same formula with a float for every coefficient, so that its layer trains them all.
+
+        >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+        >>> print(Formula(x1**2 - 2 * x2, 9, 1e-4, ("x1", "x2")).freed())
+        1.0*x1**2 - 2.0*x2
+        """
+        from keras_symgrad.expressions.freeing import freed
+
+        return replace(self, expression=freed(self.expression))
 
     def to_model(self) -> keras.Model:
         """The expression as a Keras model from `(batch, variables)` to `(batch, 1)`."""

@@ -56,8 +56,26 @@ def as_functional(model: keras.Model) -> keras.Model:
 
 
 def copied(model: keras.Model) -> keras.Model:
-    """A functional model with layers and weights of its own."""
-    copy = keras.models.clone_model(model)
+    """A functional model with layers and weights of its own.
+
+    Args:
+        model: a functional model.
+
+    Returns:
+        Its copy.
+
+    Raises:
+        ValueError: a layer cannot be made anew from its configuration.
+    """
+    try:
+        copy = keras.models.clone_model(model)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        reason = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise ValueError(
+            f"'{model.name}' cannot be copied: one of its layers cannot be made anew from its "
+            "configuration, such as a `Lambda` of a Python lambda or a layer without `get_config`. "
+            f"{reason[:200]}"
+        ) from error
     with tempfile.TemporaryDirectory() as folder:
         # `set_weights` would leave out what layers such as `Normalization` derive from theirs.
         path = Path(folder) / "copy.weights.h5"

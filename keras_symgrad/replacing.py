@@ -108,6 +108,11 @@ def replace(
     parts = _parts(formula, layer, unit, activation)
     _check_variables(graph, parts)
     output = output_of(graph, place)
+    if None in output.shape[1:]:
+        raise ValueError(
+            f"'{place.name}' returns {output.shape}, of no fixed number of units. Replace a layer "
+            f"after it. Received: layer={layer!r}"
+        )
     base = layer.partition("/")[0] if layer else place.name
     if isinstance(phi, keras.Layer):
         graft = through([part.concept for part in parts], phi, base)
@@ -154,7 +159,7 @@ class _Part:
 
 
 def _parts(formula: Any, layer: str | None, unit: Unit, activation: bool | None) -> list[_Part]:
-    if isinstance(formula, (Mapping, Sequence)):
+    if isinstance(formula, (Mapping, list, tuple)):
         if unit is not None:
             raise ValueError(
                 f"`unit` is for a single formula; several are given with theirs. Received: {unit=}"

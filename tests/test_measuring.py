@@ -65,7 +65,7 @@ def test_rows_without_a_value_do_not_agree():
             keras.Input((2,)),
             logarithm,
             keras.layers.Rescaling(0.0, 1.0),
-            first.layers[-1].__class__(1),
+            keras.layers.Dense(1),
         ]
     )
     found = ks.compare_models(first, second, X, repeats=3)
