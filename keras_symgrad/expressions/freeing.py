@@ -37,7 +37,8 @@ def freed(expression: sympy.Expr) -> sympy.Expr:
         )
     if isinstance(expression, sympy.Pow):
         return freed(expression.base) ** expression.exp
-    if isinstance(expression, sympy.Function) and not isinstance(expression, sympy.Piecewise):
+    is_function = isinstance(expression, (sympy.Function, sympy.Max, sympy.Min))
+    if is_function and not isinstance(expression, sympy.Piecewise):
         return expression.func(*map(freed, expression.args))
     return expression
 
