@@ -167,11 +167,8 @@ def _published() -> dict[str, LatentSystem]:
         ("012", "interval", t**2 - x**2 - y**2 - z**2, event, events, 1.0e-3),
     ]
     # Where several quantities are shared, negatives decide which is learned. Those of a field are
-    # weaker, so E . B tells them from anchors and E^2 - B^2, zero on average for both, does not. An
-    # orbit has its energy and its axis too; with starts as negatives encoders learned the angular
-    # momentum (3 of 3), which is smooth, while energy is a small difference of large numbers near
-    # the centre. With other orbits as negatives they learned mostly the energy.
-    negatives = {"006": cube(0.0, 1.0, 6), "011": cube(0.0, 1.0, 4)}
+    # weaker, so E . B tells them from anchors and E^2 - B^2, zero on average for both, does not.
+    negatives = {"006": cube(0.0, 1.0, 6)}
     unit = np.eye(9)
     tangents = {
         "002": np.array([[1, 0, 0, -1], [0, 2**0.5, 0, 0], [0, 0, 2**0.5, 0]]) / 2**0.5,

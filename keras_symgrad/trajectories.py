@@ -13,6 +13,8 @@ from keras_symgrad.transformations import Pairs
 LATEST = 3.0
 # Nearer to the centre speeds grow beyond all bounds.
 NEAREST = 0.1
+# Of potentials -k/r.
+DEPTHS = (0.5, 2.0)
 
 
 def oscillator(force: Callable[[np.ndarray], np.ndarray]) -> Pairs:
@@ -67,13 +69,15 @@ def moved(
 
 
 def orbits(rows: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Planar states (x1, x2, v1, v2) in the potential -1/r, started in U[0,1]^4.
+    """Planar states (x1, x2, v1, v2) in potentials -k/r, both started at one point of U[0,1]^4.
 
-    Each orbit is seen at two random times before 3; one that is caught nearer to the centre than
-    0.1 is drawn again.
+    Each is seen at a random time before 3, in a potential of a random depth k of its own. In one
+    and the same potential a pair would share its energy and its axis too, and a Siamese network
+    learns some function of all that is shared; with k unknown it is the angular momentum alone. A
+    pair that is caught nearer to the centre than 0.1 is drawn again.
 
     Args:
-        rows: number of orbits.
+        rows: number of pairs.
         rng: source of the random numbers.
 
     Returns:
@@ -82,12 +86,19 @@ def orbits(rows: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     found: list[np.ndarray] = []
     while sum(map(len, found)) < rows:
         start = rng.uniform(size=(rows, 4))
+        # Time and speed in units of the depth make it 1.
+        speeds = np.sqrt(rng.uniform(*DEPTHS, size=(2, rows)))
         times = rng.uniform(0.0, LATEST, size=(2, rows))
-        pair = np.stack([kepler(start, t) for t in times], axis=1)
+        pair = np.stack([_scaled(start, t, s[:, None]) for t, s in zip(times, speeds)], axis=1)
         far = np.linalg.norm(pair[:, :, :2], axis=2) > NEAREST
         found.append(pair[far.all(axis=1)])
     pairs = np.concatenate(found)[:rows]
     return pairs[:, 0], pairs[:, 1]
+
+
+def _scaled(start: np.ndarray, times: np.ndarray, speeds: np.ndarray) -> np.ndarray:
+    units = np.concatenate([np.ones_like(speeds), np.ones_like(speeds), speeds, speeds], axis=1)
+    return units * kepler(start / units, times * speeds[:, 0])
 
 
 def kepler(start: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -87,4 +87,11 @@ def test_orbits_too_near_to_the_centre_are_drawn_again(rng):
 
     assert pair.shape == (5000, 2, 4)
     assert np.linalg.norm(pair[:, :, :2], axis=2).min() > NEAREST
-    np.testing.assert_allclose(conserved(pair[:, 0]), conserved(pair[:, 1]), atol=1e-9)
+
+
+def test_in_potentials_of_unknown_depth_the_angular_momentum_alone_is_shared(rng):
+    one, other = (conserved(states) for states in orbits(2000, rng))
+    np.testing.assert_allclose(one[:, 1], other[:, 1], atol=1e-9)
+    # Energy and axis, of the potential of depth 1, are others in other potentials.
+    for kept in (0, 2):
+        assert np.mean(np.abs(one[:, kept] - other[:, kept]) > 0.01) > 0.6
