@@ -1,29 +1,25 @@
 """Every block of Python in the README runs, and its links lead somewhere."""
 
-import functools
 import re
 from pathlib import Path
 
+import code_blocks
 import keras
 import numpy as np
 import pytest
 
 import keras_symgrad as ks
-from keras_symgrad import classes, jointly
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+BLOCKS = code_blocks.blocks(README, "python")
 
 
 @pytest.fixture
 def names(monkeypatch):
     """What the README's reader has at hand: models and points of their own."""
     monkeypatch.chdir(ROOT)
-    short = ks.Stopping(time_limit=None, generations=2)
-    quick = functools.partial(ks.interpret, stopping=short, verbose=False)
-    for room in (ks, jointly, classes):
-        monkeypatch.setattr(room, "interpret", quick)
+    code_blocks.hurry(monkeypatch, stopping=ks.Stopping(time_limit=None, generations=2))
     keras.utils.set_random_seed(0)
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(8, activation="tanh", name="hidden_1")(inputs)
@@ -43,11 +39,11 @@ def names(monkeypatch):
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_the_readme_block_runs(block, names):
-    exec(compile(block, "README.md", "exec"), names)
+    code_blocks.run(block, names, "README.md")
 
 
 def test_the_first_block_says_what_the_model_says(names, capsys):
-    exec(compile(BLOCKS[0], "README.md", "exec"), names)
+    code_blocks.run(BLOCKS[0], names, "README.md")
     assert "x1**2 + 2*x2**2 > 1.00" in capsys.readouterr().out
 
 
