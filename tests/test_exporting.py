@@ -116,3 +116,28 @@ def test_a_missing_converter_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(ImportError, match="pip install tf2onnx"):
         CONCEPT.export(tmp_path / "concept.onnx")
+
+
+def test_a_model_with_a_formula_inside_is_exported_like_any_other(models, tmp_path):
+    model = keras.models.load_model(models / "pendulum.keras")
+    concept = ks.Formula(from_text("speed**2/2 - cos(angle)", NAMES), 7.0, 0.0, NAMES)
+    new = ks.replace(model, "bottleneck", concept, X)
+    new(X)
+    expected = np.asarray(new(X))
+    new.export(tmp_path / "new", verbose=False)
+    saved = tf.saved_model.load(tmp_path / "new")
+    np.testing.assert_allclose(saved.serve(X), expected, rtol=1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        new.export(tmp_path / "new.tflite", format="litert", verbose=False)
+        run = tf.lite.Interpreter(str(tmp_path / "new.tflite")).get_signature_runner()
+    (values,) = run(state=X).values()
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        new.export(tmp_path / "new.onnx", format="onnx", verbose=False)
+    session = runtime.InferenceSession(tmp_path / "new.onnx")
+    (values,) = session.run(None, {session.get_inputs()[0].name: X})
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
