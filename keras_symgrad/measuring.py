@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_symgrad.columns import arranged
 from keras_symgrad.inputs import Inputs
 from keras_symgrad.loading import kind_by_loss
+from keras_symgrad.neurons import Neuron
 from keras_symgrad.tables import read_points
 
 # Calls before the clock starts: the first ones trace and allocate.
@@ -138,7 +139,7 @@ def compare_models(
             f"Received: {outputs[0].shape[1:]} and {outputs[1].shape[1:]}"
         )
     finite = np.isfinite(outputs[1]).all(axis=1)
-    decide = _decisions(model, outputs[0])
+    decide = _decisions(model, points, outputs[0])
     target = None if y is None else _labels(y, outputs[0], decide is not None)
     calls = [_compiled(each, points, batch_size, jit_compile) for each in (model, replaced)]
     measured = [
@@ -189,14 +190,15 @@ def _outputs(model: keras.Model, points: np.ndarray, batch: int = 4096) -> np.nd
     return np.concatenate(parts)
 
 
-def _decisions(model: keras.Model, output: np.ndarray) -> Callable | None:
+def _decisions(model: keras.Model, points: np.ndarray, output: np.ndarray) -> Callable | None:
     """What decides of an output, or `None` if it is a number."""
     if output.shape[1] == 1:
-        kind = kind_by_loss(getattr(model, "loss", None))
-        if kind == "logit":
-            return lambda values: values[:, 0] > 0
-        is_probability = bool(np.all((output >= 0) & (output <= 1)))
-        return (lambda values: values[:, 0] > 0.5) if is_probability else None
+        # As `interpret` reads it: a share of something is no probability.
+        if not Neuron.of(model, inputs=points.shape[1]).settle(points).is_classifier:
+            return None
+        is_logit = kind_by_loss(getattr(model, "loss", None)) == "logit"
+        threshold = 0.0 if is_logit or np.any((output < 0) | (output > 1)) else 0.5
+        return lambda values: values[:, 0] > threshold
     of_classes = np.all(output >= 0) and np.allclose(output.sum(axis=1), 1, atol=1e-4)
     return (lambda values: values.argmax(axis=1)) if of_classes else None
 

@@ -57,6 +57,14 @@ def test_numbers_agree_by_the_share_of_variance_that_is_explained():
     assert found.before.parameters == 3
 
 
+def test_a_share_between_0_and_1_is_no_decision():
+    share = dense([0.01, 0], [0.5])
+    assert np.all((np.asarray(share(X)) > 0) & (np.asarray(share(X)) < 1))
+    found = ks.compare_models(share, dense([0.01, 0], [0.6]), X, repeats=3)
+    assert not found.decides
+    assert found.agreement < 0
+
+
 def test_rows_without_a_value_do_not_agree():
     first = dense([1, 0], [0], "sigmoid")
     logarithm = ks.SymbolicLayer("log(x1)", names=["x1", "x2"])
