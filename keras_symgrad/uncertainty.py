@@ -156,7 +156,8 @@ def _errors(fit: ConstantFit, best: np.ndarray, field: GradientField, seed: int)
     bread = np.linalg.inv(hessian)
     covariance = bread @ (pulls.T @ pulls) @ bread * regions / (regions - count)
     quantile = t.ppf((1 + CONFIDENCE) / 2, regions - count)
-    return quantile * np.sqrt(np.diag(covariance)) / size
+    # A constant that is known nearly exactly may have a variance of -0 by rounding.
+    return quantile * np.sqrt(np.maximum(np.diag(covariance), 0)) / size
 
 
 def _regions(field: GradientField, regions: int, seed: int) -> np.ndarray:
