@@ -173,6 +173,11 @@ def interpret(
             "`in_terms_of` names a layer of the model, but a `Neuron` does not know its model. "
             f"Pass `Quantities.of(model, {in_terms_of!r})`. Received: {in_terms_of=}"
         )
+    if signed and isinstance(model, GradientField) and model.directions.ndim == 3:
+        raise ValueError(
+            "Several neurons together have a span of gradients and no sign to agree with. "
+            "Leave out `signed`. Received: signed=True"
+        )
     stopping = stopping or Stopping(time_limit=time_limit)
     methods = check_methods(methods)
     settings = GeneticSettings(max_complexity=max_complexity)

@@ -97,7 +97,7 @@ class JointInterpretation:
             ValueError: nothing can be written there; nothing half-written is left behind.
         """
         text = json.dumps(self.to_dict(), indent=2) + "\n"
-        return write_text(path, text, "joint interpretation")
+        return write_text(path, text, "The joint interpretation")
 
 
 def interpret_jointly(

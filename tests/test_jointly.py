@@ -11,6 +11,7 @@ import pytest
 from keras_symgrad.directions import principal, unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons import Neuron
 
@@ -102,6 +103,13 @@ def test_along_level_sets_a_function_of_what_was_found_says_nothing():
     np.testing.assert_allclose((apart * rest.directions).sum(axis=2), 0, atol=1e-12)
     with pytest.raises(ValueError, match="span of one direction"):
         rest.on_level_sets(ones)
+
+
+def test_a_span_has_no_sign():
+    pair = [Neuron(f"x{k}", lambda x, k=k: x[:, k], inputs=3) for k in (0, 1)]
+    field = GradientField.from_units(pair, np.random.default_rng(0).normal(size=(50, 3)))
+    with pytest.raises(ValueError, match="no sign to agree with"):
+        interpret(field, signed=True)
 
 
 def test_no_neuron_is_refused():
