@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from keras_symgrad.columns import arranged
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.tables import read_points
-from keras_symgrad.writing import write_text
+from keras_symgrad.writing import write_json
 
 Pair = tuple[int, int]
 
@@ -131,8 +130,7 @@ class ClassInterpretation:
         Raises:
             ValueError: nothing can be written there; nothing half-written is left behind.
         """
-        text = json.dumps(self.to_dict(), indent=2) + "\n"
-        return write_text(path, text, "The interpretation")
+        return write_json(path, self.to_dict(), "The interpretation")
 
 
 def _points(x: Any, names: tuple[str, ...]) -> np.ndarray:

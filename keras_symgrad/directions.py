@@ -80,10 +80,10 @@ def principal(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Orthonormal directions of a span, those that most vectors have in common first.
 
     Args:
-        vectors: `(rows, k, axes)`.
+        vectors: `(..., k, axes)`.
 
     Returns:
-        Singular values `(rows, min(k, axes))` and directions `(rows, min(k, axes), axes)`, zero
+        Singular values `(..., min(k, axes))` and directions `(..., min(k, axes), axes)`, zero
         where the singular value is.
 
     Example:
@@ -93,8 +93,8 @@ def principal(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ([[5.0, 0.0]], [[[1.0, 0.0], [0.0, 0.0]]])
     """
     _, sizes, directions = np.linalg.svd(vectors, full_matrices=False)
-    present = sizes > RANK * sizes.max(axis=1, keepdims=True)
-    return sizes, directions * present[:, :, None]
+    present = sizes > RANK * sizes[..., :1]
+    return sizes, directions * present[..., None]
 
 
 def split(gradients: np.ndarray, span: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

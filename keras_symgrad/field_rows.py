@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad.directions import in_frame, unit
-from keras_symgrad.domain import Domain
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.pullback import PullBack, explained
 from keras_symgrad.quantities import Quantities
@@ -99,7 +98,7 @@ def choose_rows(
             rng=rng,
             sampler=sampler,
             draw=draw and (drawable or sampler is not None),
-            move=move and drawable and Domain(x).plane is None,
+            move=move and drawable,
             batch_size=batch_size,
         )
         _warn_if_few(chosen, rows, draw)

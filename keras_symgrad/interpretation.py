@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from keras_symgrad.rule import Rule
 from keras_symgrad.search.structure import Group
 from keras_symgrad.tangent import never_shown
 from keras_symgrad.uncertainty import Constant
-from keras_symgrad.writing import check_writable, write_text
+from keras_symgrad.writing import check_writable, write_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -253,8 +252,7 @@ class Interpretation:
         Raises:
             ValueError: nothing can be written there; nothing half-written is left behind.
         """
-        text = json.dumps(self.to_dict(), indent=2) + "\n"
-        return write_text(path, text, "The interpretation")
+        return write_json(path, self.to_dict(), "The interpretation")
 
     def plot(self) -> Figure:
         """Pictures of the result in one figure: the front, phi, angles, the decision boundary.

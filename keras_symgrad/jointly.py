@@ -9,7 +9,6 @@ found there is independent of it.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent
-from keras_symgrad.writing import write_text
+from keras_symgrad.writing import write_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +95,7 @@ class JointInterpretation:
         Raises:
             ValueError: nothing can be written there; nothing half-written is left behind.
         """
-        text = json.dumps(self.to_dict(), indent=2) + "\n"
-        return write_text(path, text, "The joint interpretation")
+        return write_json(path, self.to_dict(), "The joint interpretation")
 
 
 def interpret_jointly(

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Singular values below this share of the largest are none: float32 has seven digits.
-RANK = 1e-5
+from keras_symgrad.directions import RANK
+
 # Quantities this independent have gradients of their own, known without amplifying much noise.
 WELL_CONDITIONED = 30.0
 

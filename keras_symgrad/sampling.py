@@ -102,6 +102,8 @@ def slab_rows(
 
     wanted = 0 if rows is None else rows - len(index)
     domain, draw_points = Domain(x), None
+    # The gradient leads off a plane that the data lie in.
+    move = move and domain.plane is None
     if wanted and sampler is not None:
         draw_points = _checked(sampler, x.shape[1])
         domain = Domain(np.concatenate([x, draw_points(REFERENCE_ROWS, rng)]))

@@ -16,6 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_symgrad.directions import principal
+
 # A direction of less than this share of the widest one's scatter was never shown: float32 keeps
 # seven digits of the numbers that it is computed from.
 FLAT = 1e-5
@@ -96,9 +98,7 @@ def orthonormal(vectors: np.ndarray) -> np.ndarray:
     Returns:
         `(..., min(vectors, variables), variables)`, those of the widest directions first.
     """
-    _, sizes, directions = np.linalg.svd(vectors, full_matrices=False)
-    counts = sizes > FLAT * sizes[..., :1]
-    return directions * counts[..., None]
+    return principal(vectors)[1]
 
 
 def never_shown(frame: np.ndarray) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tempfile
 from contextlib import suppress
@@ -37,6 +38,23 @@ def write_text(path: str | os.PathLike, text: str, what: str) -> Path:
     except OSError as error:
         raise _unwritable(path, what, error) from error
     return path
+
+
+def write_json(path: str | os.PathLike, content: dict, what: str) -> Path:
+    """Writes plain data as JSON, as `write_text` does.
+
+    Args:
+        path: of the file.
+        content: plain data.
+        what: it is, for the error message.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: nothing can be written there; nothing half-written is left behind.
+    """
+    return write_text(path, json.dumps(content, indent=2) + "\n", what)
 
 
 def check_writable(path: str | os.PathLike, what: str) -> None:
