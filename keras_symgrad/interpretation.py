@@ -84,6 +84,7 @@ class Interpretation:
         gradients: the field that was explained.
         network: the neuron as a function of the variables; `None` if it is none, as that of
             gradients from elsewhere or of a formula in terms of quantities.
+        given: formulas found before, along whose level sets this one was looked for.
     """
 
     neuron: str
@@ -112,6 +113,7 @@ class Interpretation:
     box: np.ndarray = field(repr=False)
     gradients: GradientField = field(repr=False)
     network: Neuron | None = field(repr=False)
+    given: tuple[Formula, ...] = ()
 
     def __str__(self) -> str:
         lines = [
@@ -168,7 +170,15 @@ class Interpretation:
             yield "explained", f"{gradients.explained:.1%} of the gradient is due to these"
         if gradients.frame is None or gradients.keeps_variables_apart:
             return
-        variables, axes = len(self.names), gradients.axes
+        if self.given:
+            found = " and ".join(formula.to_pretty() for formula in self.given)
+            verb, them = ("is", "it") if len(self.given) == 1 else ("are", "them")
+            yield (
+                "looked for",
+                f"where {found} {verb} constant; any function of this and {them} does as well",
+            )
+        # Each of those takes one direction away, and the data the others.
+        variables, axes = len(self.names), gradients.axes + len(self.given)
         if axes == variables:
             return
         yield (
@@ -238,6 +248,7 @@ class Interpretation:
             "timings": self.timings,
             "settings": self.settings,
             "box": self.box.tolist(),
+            "given": [formula.to_dict() for formula in self.given],
         }
 
     def save(self, path: str | os.PathLike) -> Path:

@@ -9,26 +9,34 @@ found there is independent of it.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
 
-from keras_symgrad import loading
+from keras_symgrad import loading, tracing
+from keras_symgrad.columns import arranged, check_names
 from keras_symgrad.comparison import errors
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.formula import Formula
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.inputs import Inputs
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
+from keras_symgrad.kinks import is_piecewise_constant
 from keras_symgrad.neurons import Neuron
+from keras_symgrad.provenance import recorded
 from keras_symgrad.quantities import Quantities
-from keras_symgrad.tables import read_points
+from keras_symgrad.reading import check_smoothing, smoothing_width
+from keras_symgrad.smoothing import smoothed
+from keras_symgrad.tables import finite_rows, read_points
 from keras_symgrad.tangent import Tangent
+from keras_symgrad.units import only_tensor
 from keras_symgrad.writing import write_json
 
 
@@ -46,6 +54,7 @@ class JointInterpretation:
             divided by the largest.
         errors: of each concept, mean of 1 - |cos| between its gradient and the span of the
             neurons' gradients, all of it.
+        settings: the arguments of `interpret_jointly`, as plain data.
     """
 
     neurons: tuple[str, ...]
@@ -53,6 +62,7 @@ class JointInterpretation:
     independent: int
     spectrum: tuple[float, ...]
     errors: tuple[float, ...]
+    settings: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def best(self) -> tuple[Formula, ...]:
@@ -81,6 +91,7 @@ class JointInterpretation:
             "spectrum": list(self.spectrum),
             "errors": list(self.errors),
             "concepts": [concept.to_dict() for concept in self.concepts],
+            "settings": self.settings,
         }
 
     def save(self, path: str | os.PathLike) -> Path:
@@ -105,12 +116,14 @@ def interpret_jointly(
     units: Sequence[int] | None = None,
     *,
     activation: bool = False,
+    signature: str | None = None,
     names: Sequence[str] | None = None,
     columns: Sequence[str | int] | None = None,
     concepts: int | None = None,
     rows: int = 2000,
     tangent: Tangent = "auto",
     in_terms_of: str | Quantities | None = None,
+    smoothing: str | float | None = "auto",
     seed: int = 0,
     **options: Any,
 ) -> JointInterpretation:
@@ -126,6 +139,7 @@ def interpret_jointly(
         layer: the layer of the neurons; the output by default.
         units: which of its units; all by default.
         activation: whether to read them after the layer's activation.
+        signature: of a SavedModel that has several; `serving_default` by default.
         names: of the variables.
         columns: of `x` that the model takes.
         concepts: how many to look for; by default as many as are independent by the singular
@@ -133,6 +147,8 @@ def interpret_jointly(
         rows: how many rows to read.
         tangent: the surface that the data lie on, as for `interpret`.
         in_terms_of: the layer or `Quantities` that formulas are to be written in.
+        smoothing: width that gradients are averaged over, as for `interpret`: "auto" averages
+            those of networks whose gradients jump.
         seed: of all random choices.
         **options: of `interpret`, for the search.
 
@@ -144,7 +160,7 @@ def interpret_jointly(
 
     Example:
 
-    >>> import numpy as np
+    >>> import tensorflow as tf
     >>> total = Neuron("total", lambda x: tf.exp(x[:, 0] * x[:, 1] + x[:, 2]), inputs=3)
     >>> mixed = Neuron("mixed", lambda x: x[:, 0] * x[:, 1] - x[:, 2] ** 3, inputs=3)
     >>> x = np.random.default_rng(0).uniform(1, 2, (2000, 3))
@@ -152,18 +168,38 @@ def interpret_jointly(
     >>> [str(formula.expression) for formula in found.best]
     ['x3', 'x1*x2']
     """
-    x, own = read_points(x, columns)
-    names = own if names is None else names
+    given = {name: value for name, value in locals().items() if name != "options"} | options
+    check_smoothing(smoothing)
+    points, own = read_points(x, columns)
+    names = own if names is None else check_names(names, points.shape[1])
     if isinstance(model, (list, tuple)):
+        _check_alone(layer, units, activation, signature, in_terms_of)
         neurons = list(model)
     else:
+        opened, _ = loading.opened(model, signature)
+        if isinstance(opened, keras.Layer):
+            # A file is read once and not for each unit.
+            model = opened
+        inputs = points.shape[1]
         if units is None:
-            units = range(_units(model, layer, x.shape[1]))
-        neurons = [Neuron.of(model, layer, k, activation, inputs=x.shape[1]) for k in units]
-    if isinstance(in_terms_of, str):
-        in_terms_of = Quantities.of(model, in_terms_of, inputs=x.shape[1])
+            units = range(_units(opened, layer, inputs))
+        neurons = [
+            Neuron.of(model, layer, unit, activation, inputs=inputs, signature=signature)
+            for unit in units
+        ]
+        if isinstance(in_terms_of, str):
+            in_terms_of = Quantities.of(model, in_terms_of, inputs=inputs)
+    if not neurons:
+        raise ValueError("`interpret_jointly` reads one neuron at least. Received: none")
+    points, names = arranged(points, names, neurons[0].names)
     span = GradientField.from_units(
-        neurons, x, names=names, rows=rows, tangent=tangent, in_terms_of=in_terms_of, seed=seed
+        _averaged(neurons, points, smoothing),
+        points,
+        names=names,
+        rows=rows,
+        tangent=tangent,
+        in_terms_of=in_terms_of,
+        seed=seed,
     )
     found, error, rest = [], [], span
     count = min(concepts or span.independent, span.span)
@@ -171,9 +207,9 @@ def interpret_jointly(
         concept = interpret(rest, seed=seed, **options)
         if concept.matches == "nothing":
             break
-        found.append(concept)
         expression = concept.best.expression
         error.append(float(errors(expression, span).mean()))
+        found.append(replace(concept, given=tuple(before.best for before in found)))
         if left:
             rest = rest.on_level_sets(gradient(expression, rest.names, rest.points))
     return JointInterpretation(
@@ -182,12 +218,50 @@ def interpret_jointly(
         count,
         span.spectrum,
         tuple(error),
+        recorded(given),
     )
 
 
-def _units(model: keras.Model | str | os.PathLike, layer: str | None, inputs: int) -> int:
+def _averaged(
+    neurons: Sequence[Neuron], x: np.ndarray, smoothing: str | float | None
+) -> Sequence[Neuron]:
+    """The neurons with averaged gradients where they jump: all of them, over one width."""
+    finite = x[finite_rows(x)]
+    jumps = (neuron for neuron in neurons if is_piecewise_constant(neuron, finite))
+    width = smoothing_width(next(jumps, neurons[0]), finite, smoothing)
+    return neurons if width is None else [smoothed(neuron, finite, width) for neuron in neurons]
+
+
+def _units(model: keras.Layer | loading.SavedFunction, layer: str | None, inputs: int) -> int:
     """How many units the layer has, or the output."""
-    if layer is not None:
-        return len(Quantities.of(model, layer, inputs=inputs))
-    opened, _ = loading.opened(model)
-    return int(opened(tf.zeros((1, inputs))).shape[-1])
+    if isinstance(model, loading.SavedFunction):
+        taken, output = model.inputs(inputs), model.output(layer)
+        _, value = taken.tried(lambda rows: model.function(taken(rows))[output], model.dtype)
+    else:
+        taken = Inputs.of(model, inputs)
+        _, target = taken.tried(
+            lambda rows: tracing.find(model, taken(rows), layer), model.variable_dtype
+        )
+        value = only_tensor(target.call.output, f"'{target.path}'")
+    return math.prod(value.shape[1:])
+
+
+def _check_alone(
+    layer: str | None,
+    units: Sequence[int] | None,
+    activation: bool,
+    signature: str | None,
+    in_terms_of: str | Quantities | None,
+) -> None:
+    """Raises where neurons come with what chooses neurons of a model."""
+    if (layer, units, activation, signature) != (None, None, False, None):
+        raise ValueError(
+            "`layer`, `units`, `activation` and `signature` choose neurons of a model. `Neuron`s "
+            "are some already: leave them out, or pass the model. "
+            f"Received: {layer=}, {units=}, {activation=}, {signature=}"
+        )
+    if isinstance(in_terms_of, str):
+        raise ValueError(
+            "`in_terms_of` names a layer of the model, but a `Neuron` does not know its model. "
+            f"Pass `Quantities.of(model, {in_terms_of!r})`. Received: {in_terms_of=}"
+        )

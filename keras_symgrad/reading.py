@@ -52,7 +52,7 @@ def read(
     """
     finite = x[finite_rows(x)]
     neurons = [neuron.settle(finite) for neuron in neurons]
-    width = _width(neurons[0], finite, smoothing)
+    width = smoothing_width(neurons[0], finite, smoothing)
     if len(neurons) == 1:
         neuron = neurons[0]
         if width is None or options.get("in_terms_of") is not None:
@@ -66,8 +66,17 @@ def read(
     return mean_neuron(neurons, finite), GradientField.from_neurons(smooth, x, **options)
 
 
-def _width(neuron: Neuron, x: np.ndarray, smoothing: str | float | None) -> float | None:
-    """The width to average over; warns where it is none and gradients jump."""
+def smoothing_width(neuron: Neuron, x: np.ndarray, smoothing: str | float | None) -> float | None:
+    """The width to average a neuron's gradients over.
+
+    Args:
+        neuron: whose gradients may jump.
+        x: points of shape `(rows, inputs)`.
+        smoothing: a width; "auto" chooses one for gradients that jump, `None` warns of them.
+
+    Returns:
+        The width in standard deviations of the data, or `None` for gradients as they are.
+    """
     if smoothing not in (None, "auto"):
         return float(smoothing)
     if not is_piecewise_constant(neuron, x):

@@ -7,6 +7,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_symgrad.directions import principal, unit
 from keras_symgrad.engine.reference import gradient
@@ -14,8 +15,15 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons import Neuron
+from keras_symgrad.search.stopping import Stopping
 
 NAMES = ("x", "y", "vx", "vy")
+QUICK = {
+    "operators": "polynomial",
+    "methods": "dictionary",
+    "stopping": Stopping(None, generations=1),
+    "verbose": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +120,73 @@ def test_a_span_has_no_sign():
         interpret(field, signed=True)
 
 
-def test_no_neuron_is_refused():
-    with pytest.raises(ValueError, match="one neuron at least"):
-        interpret_jointly([], np.ones((5, 2)))
+def test_a_later_concept_speaks_of_those_before_it_and_not_of_the_data(found):
+    first, second = (dict(concept.remarks) for concept in found.concepts)
+    assert "looked for" not in first
+    assert second["looked for"].startswith(f"where {found.best[0].to_pretty()} is constant")
+    # The data fill their space, whatever the gradients are compared along.
+    assert "surface" not in first and "surface" not in second
+    assert found.concepts[1].given == found.best[:1]
+
+
+def test_a_surface_of_the_data_is_told_beside_the_concepts_before():
+    pair = [
+        Neuron("mixed", lambda x: x[:, 0] ** 2 + x[:, 1], inputs=4, dtype="float64"),
+        Neuron("other", lambda x: x[:, 0] ** 2 - x[:, 1], inputs=4, dtype="float64"),
+    ]
+    x = np.random.default_rng(0).uniform(1, 2, (500, 4))
+    x[:, 3] = 4 - x[:, 2]
+    first, second = interpret_jointly(pair, x, **QUICK).concepts
+    for concept in (first, second):
+        assert "3 directions in 4 variables" in dict(concept.remarks)["surface"]
+    assert "looked for" in dict(second.remarks)
+
+
+def bent(x: tf.Tensor) -> tf.Tensor:
+    """x^2 between -2 and 2, linear in pieces as a ReLU network makes it."""
+    knots = tf.linspace(tf.constant(-2, x.dtype), 2, 9)
+    return -4.5 * x + tf.reduce_sum(tf.nn.relu(x[:, None] - knots), axis=1)
+
+
+@pytest.fixture(scope="module")
+def kinked():
+    return [
+        Neuron("sum", lambda x: bent(x[:, 0]) + bent(x[:, 1]) + x[:, 2], 3, False, "float64"),
+        Neuron(
+            "difference", lambda x: bent(x[:, 0]) + bent(x[:, 1]) - x[:, 2], 3, False, "float64"
+        ),
+    ]
+
+
+def test_gradients_that_jump_are_averaged(kinked):
+    x = np.random.default_rng(0).uniform(-1.5, 1.5, (1500, 3))
+    averaged = interpret_jointly(kinked, x, **QUICK)
+    with pytest.warns(UserWarning, match="gradient of 'sum' jumps"):
+        raw = interpret_jointly(kinked, x, smoothing=None, **QUICK)
+    assert max(averaged.errors) < 0.3 * max(raw.errors)
+    assert {str(f.expression) for f in averaged.best} == {"x3", "x1**2 + x2**2"}
+
+
+def test_columns_are_matched_by_name():
+    a, b = keras.Input((1,), name="a"), keras.Input((2,), name="b")
+    features = keras.layers.Concatenate()([a + b[:, :1] * b[:, 1:], a - b[:, :1] * b[:, 1:]])
+    model = keras.Model({"a": a, "b": b}, features)
+    rng = np.random.default_rng(0)
+    points = {"b": rng.uniform(1, 2, (600, 2)), "a": rng.uniform(1, 2, 600)}
+    found = interpret_jointly(model, points, **QUICK)
+    assert {str(formula.expression) for formula in found.best} == {"a", "b_1*b_2"}
+
+
+@pytest.mark.parametrize(
+    ("neurons", "arguments", "message"),
+    [
+        ([], {}, "one neuron at least"),
+        ([None], {"layer": "hidden"}, "`Neuron`s are some already"),
+        ([None], {"in_terms_of": "hidden"}, "does not know its model"),
+        ([None], {"smoothing": -1}, "a positive width"),
+        ([None], {"names": ["a", "a"]}, "Every name may occur once"),
+    ],
+)
+def test_a_wrong_question_is_answered_before_anything_is_read(neurons, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        interpret_jointly(neurons, np.ones((5, 2)), **arguments)
