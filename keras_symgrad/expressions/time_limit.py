@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 Result = TypeVar("Result")
+
+# How much longer than by a processor's time work may take by the clock.
+BUSIEST = 10
 
 
 class _Stopped(BaseException):
@@ -20,6 +24,9 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     The work is done in a thread of its own. A signal could stop it in the main thread only, and
     a process would import SymPy anew for half a second. SymPy is Python all through, so an
     exception raised in its thread from outside ends it at its next step.
+
+    The seconds are those that a processor worked on it, where the system tells them (Linux does),
+    so that a busy machine does not change what is done in time.
 
     Args:
         seconds: time limit, above 0.
@@ -39,11 +46,14 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     """
     gate = threading.Lock()
     state = {"finished": False, "stopped": False}
+    clock: list[int] = []
     outcome: dict[str, Result | Exception] = {}
 
     def run() -> None:
         try:
             try:
+                if hasattr(time, "pthread_getcpuclockid"):
+                    clock.append(time.pthread_getcpuclockid(threading.get_ident()))
                 outcome["result"] = work()
             except Exception as error:
                 outcome["error"] = error
@@ -57,7 +67,7 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     thread = threading.Thread(target=run, name="time limit", daemon=True)
     thread.start()
     try:
-        thread.join(seconds)
+        _wait(thread, clock, seconds)
     finally:
         with gate:
             if not state["finished"]:
@@ -70,3 +80,16 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     if "error" in outcome:
         raise outcome["error"]
     return outcome["result"]
+
+
+def _wait(thread: threading.Thread, clock: list[int], seconds: float) -> None:
+    """Returns when the thread has ended or has worked for that long."""
+    left, end = seconds, time.monotonic() + BUSIEST * seconds
+    while left > 0 and time.monotonic() < end:
+        thread.join(left)
+        if not thread.is_alive() or not clock:
+            return
+        try:
+            left = seconds - time.clock_gettime(clock[0])
+        except OSError:  # it has just ended
+            return

@@ -1,0 +1,98 @@
+"""A canary: notices what runs, writes, connects or is imported while a file is only being read.
+
+Python tells a hook of every such act (PEP 578), from whatever thread and through whatever library.
+A hook cannot be taken off again, so it sleeps while nothing is read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# By the beginning of the event's name, see Python's "Audit events table".
+FORBIDDEN = (
+    *("exec", "marshal.", "pickle.", "code.__new__", "ctypes.dlopen"),
+    *("os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork", "pty.", "subprocess."),
+    *("socket.", "urllib.", "http.", "ftplib.", "smtplib.", "imaplib.", "webbrowser.", "winreg."),
+    *("os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.chown"),
+    *("os.truncate", "os.putenv", "os.unsetenv", "os.kill", "shutil."),
+)
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# What a library reads of itself and of the machine.
+PYTHON = tuple(
+    str(Path(place).resolve())
+    for place in {*sysconfig.get_paths().values(), *sys.path, sys.base_prefix, "/proc", "/sys"}
+    if place
+)
+
+
+class Canary:
+    """Notes every forbidden act while it is awake.
+
+    Args:
+        folder: where files may be read; nothing may be written there either.
+        scratch: where files may be written and removed, if anywhere.
+    """
+
+    def __init__(self, folder: Path, scratch: Path | None = None):
+        self._readable = (*PYTHON, str(folder.resolve()))
+        self._writable = str(scratch.resolve()) if scratch else None
+        self._awake = False
+        self.acts: list[str] = []
+        sys.addaudithook(self._heard)
+
+    @contextmanager
+    def watching(self) -> Iterator[list[str]]:
+        """The acts that its block does."""
+        self.acts = []
+        self._awake = True
+        try:
+            yield self.acts
+        finally:
+            self._awake = False
+
+    def _heard(self, event: str, details: tuple) -> None:
+        if not self._awake:
+            return
+        if event == "import":
+            name = str(details[0])
+            # A package that is there already may load what it has put off.
+            if name.partition(".")[0] not in sys.modules:
+                self.acts.append(f"import {name}")
+        elif event == "open":
+            self._opened(*details[:3])
+        elif event == "exec" and _is_of_a_library(details[0]):
+            return
+        elif event.startswith(FORBIDDEN) and not self._own(event, details):
+            self.acts.append(f"{event} {str(details)[:200]}")
+
+    def _opened(self, path: object, mode: str | None, flags: int) -> None:
+        if isinstance(path, int):
+            return
+        place = os.path.realpath(os.fsdecode(path))
+        if self._writable and place.startswith(self._writable):
+            return
+        if set(mode or "") & set("wax+") or flags & WRITING:
+            self.acts.append(f"open for writing {place}")
+        elif not place.startswith(self._readable):
+            self.acts.append(f"open {place}")
+
+    def _own(self, event: str, details: tuple) -> bool:
+        """Whether it is the scratch folder that is tidied up."""
+        if self._writable is None or not event.startswith(("os.r", "shutil.")):
+            return False
+        return os.path.realpath(os.fsdecode(details[0])).startswith(self._writable)
+
+
+def _is_of_a_library(code: object) -> bool:
+    """Whether code is a module's that is imported, or what SymPy writes to multiply monomials.
+
+    That depends on the number of their variables alone.
+    """
+    file = getattr(code, "co_filename", "<string>")
+    caller = sys._getframe(2).f_code.co_filename
+    return file.startswith(PYTHON) or caller.endswith("sympy/polys/monomials.py")
