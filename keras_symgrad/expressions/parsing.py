@@ -86,7 +86,7 @@ def from_text(
         )
     reader = _Reader(text, names, operators)
     try:
-        expression = within(LONGEST_READING, lambda: reader.read(_syntax(text)))
+        expression = within(LONGEST_READING, lambda: reader.formula(_syntax(text)))
     except SyntaxError as error:
         reason = error.msg.split(":")[0]
         raise ValueError(f"{reason} in column {error.offset or 1} of {reader.quoted}.") from None
@@ -101,8 +101,6 @@ def from_text(
     except Exception as error:
         reason = str(error).split("\n")[0]
         raise ValueError(f"{reader.quoted} is no formula: {reason}") from None
-    if not isinstance(expression, sympy.Expr):
-        raise ValueError(f"{reader.quoted} is a condition, not a formula.")
     return expression
 
 
@@ -123,6 +121,15 @@ class _Reader:
         self.variables: Mapping[str, sympy.Symbol] = {name: symbol(name) for name in names}
         self.operators = operators or ()
         self.depth = 0
+
+    def formula(self, node: ast.expr) -> sympy.Expr:
+        expression = self.read(node)
+        if not isinstance(expression, sympy.Expr):
+            raise _Refusal(f"{self.quoted} is a condition, not a formula.")
+        # A factor that SymPy has multiplied into a sum lies deeper than a node's own numbers.
+        if not all(_is_double(atom.evalf(15)) for atom in expression.atoms() if atom.is_number):
+            raise self.refusal("A number that is too large or not real", node)
+        return expression
 
     def read(self, node: ast.expr) -> sympy.Basic:
         reader = _READERS.get(type(node))

@@ -163,6 +163,7 @@ REFUSED = {
     "sqrt(-1)*x1": "too large or not real",
     "log(0)": "too large or not real",
     "x1/(2 - 2)": "A division by zero in column 5",
+    "1/1e-320*(x1 + x2)": "too large or not real",
     "1e999": "not a number that is allowed",
     "9**9**9**9": "An exponent beyond 10000",
     "x1**(10**9)": "An exponent beyond 10000",
