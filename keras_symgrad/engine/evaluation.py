@@ -14,6 +14,7 @@ from keras_symgrad.directions import as_span, is_diagonal
 from keras_symgrad.engine import interpreter
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
 from keras_symgrad.expressions.trees import Variable
+from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.operators import OperatorSet
 
 # Rows that are walked at once: a chunk's buffers then stay in the cache.
@@ -29,8 +30,9 @@ class NormalEquations:
 
     Attributes:
         losses: `(trees,)`.
-        projected: `(trees, lanes)`, J^T r of the residual r between the unit gradients.
-        curvature: `(trees, lanes, lanes)`, J^T J.
+        projected: `(trees, lanes)`, J^T W r of the residual r between the unit gradients, with W
+            the weights that the loss gives to rows.
+        curvature: `(trees, lanes, lanes)`, J^T W J.
     """
 
     losses: np.ndarray
@@ -41,9 +43,9 @@ class NormalEquations:
 class Engine:
     """Evaluates populations of trees against the unit gradients of a neuron.
 
-    The loss of a tree with unit gradients U is the mean over rows and columns of (u - U)^2,
-    over both signs of U unless `signed`. A tree that is not finite on every row, or has no
-    gradient on any, has infinite loss.
+    The loss of a tree with unit gradients U is the mean over rows and columns of (u - U)^2, or
+    what another loss makes of them, for the better sign of U unless `signed`. A tree that is not
+    finite on every row, or has no gradient on any, has infinite loss.
 
     Args:
         operators: the operator set of the trees.
@@ -54,6 +56,7 @@ class Engine:
         frame: takes gradients to the coordinates of the directions before they are normalized,
             `(axes, variables)` or `(rows, axes, variables)`; those of the variables by default.
         signed: whether the opposite direction counts as different.
+        loss: how much a difference of directions counts.
         lanes: constants of a tree that one pass can differentiate.
         dtype: "float32" or "float64".
         workers: threads that evaluate at once.
@@ -79,11 +82,12 @@ class Engine:
         *,
         frame: np.ndarray | None = None,
         signed: bool = False,
+        loss: Loss = SQUARED,
         lanes: int = 4,
         dtype: str = "float32",
         workers: int = 2,
     ):
-        self.operators, self.signed, self.lanes = operators, signed, lanes
+        self.operators, self.signed, self.loss, self.lanes = operators, signed, loss, lanes
         self.dtype = np.dtype(dtype)
         self.rows, self.variables = np.shape(points)
         weights = np.ones(self.rows) if weights is None else np.asarray(weights, float)
@@ -166,8 +170,13 @@ class Engine:
         sums = self._sums(tapes, self._deep, self.lanes, trees)
         losses = self._losses_of(sums)
         sign = np.ones(trees) if self.signed else np.where(sums[:, 0] > sums[:, 1], -1.0, 1.0)
-        projected = sums[:, 4 : 4 + self.lanes] * sign[:, None]
-        curvature = sums[:, 4 + self.lanes :].reshape(-1, self.lanes, self.lanes)
+        rest = sums[:, 4:]
+        if not self.loss.is_squared:
+            # The sums of both signs, each with the weights that rows have for it.
+            apart, opposite = np.split(rest, 2, axis=1)
+            rest = np.where(sign[:, None] > 0, apart, opposite)
+        projected = rest[:, : self.lanes] * sign[:, None]
+        curvature = rest[:, self.lanes :].reshape(-1, self.lanes, self.lanes)
         return NormalEquations(losses, projected, curvature)
 
     def values(self, trees: Sequence[gp.PrimitiveTree]) -> np.ndarray:
@@ -197,14 +206,16 @@ class Engine:
 
     def _losses_of(self, sums: np.ndarray) -> np.ndarray:
         apart = sums[:, 0] if self.signed else np.minimum(sums[:, 0], sums[:, 1])
-        # |u|^2 + |U|^2 - 2 u.U, where either may be zero on some rows.
-        losses = (2 * apart + self._target_norm - 1 - sums[:, 2]) / self.axes
+        if self.loss.is_squared:
+            # |u|^2 + |U|^2 - 2 u.U, where either may be zero on some rows.
+            apart = 2 * apart + self._target_norm - 1 - sums[:, 2]
+        losses = self.loss.distance(apart) / self.axes
         flat = sums[:, 2] > 1 - 1e-6
         # Rounding can push a perfect match a few units in the last place below zero.
         return np.where((sums[:, 3] == 0) & ~flat, np.maximum(losses, 0), np.inf)
 
     def _sums(self, tapes: Tapes, layout: Layout, lanes: int, trees: int) -> np.ndarray:
-        program = interpreter.compiled_sums(self.operators, layout, lanes, self._shape)
+        program = interpreter.compiled_sums(self.operators, layout, lanes, self._shape, self.loss)
         total = len(tapes.operator)
         # Calls of equal size, so that every thread has its share.
         calls = -(-total // layout.chunks)
@@ -258,7 +269,8 @@ class Engine:
             "points": tile(np.asarray(points, float)[index].T),
             "weights": tile(weights[index] * counts),
         }
-        if directions.ndim == 2 and self.frame.ndim == 2 and is_diagonal(self.frame):
+        aligned = directions.ndim == 2 and self.frame.ndim == 2 and is_diagonal(self.frame)
+        if aligned and self.loss.is_squared:
             # One coordinate for each variable, which costs the interpreter one product.
             scales = np.tile(np.diag(self.frame), (tiles, 1))
             content["directions"] = tile(directions[index].T)

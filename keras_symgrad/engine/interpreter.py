@@ -19,13 +19,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_symgrad.engine.tapes import Layout
+from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.operators import Operator, OperatorSet
 
 Tensors = dict[str, tf.Tensor]
 
 
 @lru_cache(maxsize=32)
-def compiled_sums(operators: OperatorSet, layout: Layout, lanes: int, shape: tuple) -> Callable:
+def compiled_sums(
+    operators: OperatorSet, layout: Layout, lanes: int, shape: tuple, loss: Loss = SQUARED
+) -> Callable:
     """The program that reduces every tree to sums over rows.
 
     Args:
@@ -34,6 +37,7 @@ def compiled_sums(operators: OperatorSet, layout: Layout, lanes: int, shape: tup
         lanes: tangent lanes for constants; 0 for losses only.
         shape: of the field's arrays, and their dtype. A function of its own for every shape is
             never traced twice, which TensorFlow would warn of.
+        loss: how much a difference of directions counts.
 
     Returns:
         A compiled function of (tape arrays, field arrays, number of chunks) that returns a
@@ -42,8 +46,12 @@ def compiled_sums(operators: OperatorSet, layout: Layout, lanes: int, shape: tup
         `w (1 - u.U)`, `w (1 + u.U)`, `w [U = 0]`, rows that are not finite, `w u.U_j` and
         `w U_j.U_k`. The first two are small numbers where the match is good, which keeps
         their sum exact to 1e-8 in float32, ten times better than that of u.U.
+
+        Of any other loss rho, the first two are `w rho(|u - U|^2)` and `w rho(|u + U|^2)`, and
+        there are `4 + 2 (lanes + lanes**2)` columns: the last sums weighted by rho'(|u - U|^2),
+        and the same by rho'(|u + U|^2), for which sign is the better one is only known at the end.
     """
-    columns = 4 + lanes + lanes**2
+    columns = 4 + (lanes + lanes**2) * (1 if loss.is_squared else 2)
     collect = _collect_losses if lanes == 0 else _collect_normal_equations
 
     def sums(tapes: Tensors, field: Tensors, chunks: tf.Tensor) -> tf.Tensor:
@@ -55,7 +63,7 @@ def compiled_sums(operators: OperatorSet, layout: Layout, lanes: int, shape: tup
             def each_tile(tile: tf.Tensor, buffers: tuple, total: tf.Tensor) -> tuple:
                 rows = {name: array[tile] for name, array in field.items()}
                 buffers = _walk(operators, layout, lanes, tape, rows, buffers)
-                return tile + 1, buffers, total + collect(layout, lanes, tape, rows, buffers)
+                return tile + 1, buffers, total + collect(layout, lanes, loss, tape, rows, buffers)
 
             tiles = field["points"].shape[0]
             total = tf.zeros([layout.trees, columns], dtype)
@@ -264,7 +272,7 @@ def _rows(code: object, like: tf.Tensor) -> tf.Tensor:
 
 
 def _collect_losses(
-    layout: Layout, lanes: int, tape: Tensors, rows: Tensors, buffers: tuple
+    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple
 ) -> tf.Tensor:
     """The four columns that losses need, shape `(trees, 4)`."""
     values, adjoints = map(_slots, buffers)
@@ -304,7 +312,13 @@ def _collect_losses(
         root = tf.reshape(tape["root"], [-1, layout.width])[group]
         finite = tf.math.is_finite(square) & tf.math.is_finite(tf.gather(values, root))
         inverse = _inverse_length(square)
-        sums = _loss_columns(rows["weights"], dot * inverse, inverse, finite)
+        if loss.is_squared:
+            cosine = dot * inverse
+            apart, opposite = 1 - cosine, 1 + cosine
+        else:
+            candidate = coordinates * inverse[:, None]
+            apart, opposite = (loss.code(d)[0] for d in _squared_distances(direction, candidate))
+        sums = _loss_columns(rows["weights"], apart, opposite, inverse, finite)
         return group + 1, _put(result, group, tf.stack(sums, axis=1))
 
     groups = layout.trees // layout.width
@@ -314,7 +328,7 @@ def _collect_losses(
 
 
 def _collect_normal_equations(
-    layout: Layout, lanes: int, tape: Tensors, rows: Tensors, buffers: tuple
+    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple
 ) -> tf.Tensor:
     """The same columns and, with G the unnormalized gradient, those of the constants.
 
@@ -373,14 +387,21 @@ def _collect_normal_equations(
         along = products[1, 2:] * inverse
         projected = (products[0, 2:] - cosine * along) * inverse
         curved = (products[2:, 2:] - along[:, None] * along[None]) * inverse**2
-        sums = [
-            tf.stack(_loss_columns(weights, cosine, inverse, finite)),
-            tf.reduce_sum(weights * projected, axis=1),
-            tf.reshape(tf.reduce_sum(weights * curved, axis=2), [-1]),
-        ]
+        if loss.is_squared:
+            apart, opposite, weightings = 1 - cosine, 1 + cosine, [weights]
+        else:
+            candidate = vectors[:, 1] * inverse
+            pairs = [loss.code(d) for d in _squared_distances(direction, candidate, axis=0)]
+            apart, opposite = (rho for rho, _ in pairs)
+            weightings = [weights * weight for _, weight in pairs]
+        sums = [tf.stack(_loss_columns(weights, apart, opposite, inverse, finite))]
+        for each in weightings:
+            sums.append(tf.reduce_sum(each * projected, axis=1))
+            sums.append(tf.reshape(tf.reduce_sum(each * curved, axis=2), [-1]))
         return index + 1, _put(result, index, tf.concat(sums, axis=0))
 
-    result = tf.zeros([layout.trees, 4 + lanes + lanes**2], dtype)
+    columns = 4 + (lanes + lanes**2) * (1 if loss.is_squared else 2)
+    result = tf.zeros([layout.trees, columns], dtype)
     return _loop(0, layout.trees, each_tree, result)[-1]
 
 
@@ -407,12 +428,26 @@ def _inverse_length(square: tf.Tensor) -> tf.Tensor:
     return tf.where(square >= limits.tiny / limits.eps, tf.math.rsqrt(square), 0)
 
 
+def _squared_distances(
+    direction: tf.Tensor, candidate: tf.Tensor, axis: int = 1
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """|u - U|^2 and |u + U|^2, by their components: 2 (1 - cos) has no digits for small angles."""
+    return (
+        tf.reduce_sum((direction - candidate) ** 2, axis=axis),
+        tf.reduce_sum((direction + candidate) ** 2, axis=axis),
+    )
+
+
 def _loss_columns(
-    weights: tf.Tensor, cosine: tf.Tensor, inverse: tf.Tensor, finite: tf.Tensor
+    weights: tf.Tensor,
+    apart: tf.Tensor,
+    opposite: tf.Tensor,
+    inverse: tf.Tensor,
+    finite: tf.Tensor,
 ) -> list[tf.Tensor]:
     of_rows = [
-        weights * (1 - cosine),
-        weights * (1 + cosine),
+        weights * apart,
+        weights * opposite,
         weights * tf.cast(inverse == 0, weights.dtype),
         tf.cast(~finite, weights.dtype),
     ]

@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_symgrad.derivatives import differentiate
 from keras_symgrad.directions import in_frame, nearest, unit
 from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.tensorflow_code import tensorflow_code
 
 
@@ -38,12 +39,15 @@ def evaluate(
     array([[1.        , 9.        ],
            [3.14159265, 3.14159265]])
     """
-    symbols = [sympy.Symbol(f"s{index}", real=True) for index in range(len(names))]
+    occurring = set().union(*(expression.free_symbols for expression in expressions))
+    # Of many variables few occur; one is always needed, for the code has an argument.
+    used = [k for k, name in enumerate(names) if symbol(name) in occurring] or [0]
+    symbols = [sympy.Symbol(f"s{index}", real=True) for index in used]
     # Names are data: the code that SymPy prints holds neutral symbols only.
-    rename = dict(zip(map(symbol, names), symbols))
+    rename = dict(zip((symbol(names[k]) for k in used), symbols))
     renamed = [expression.xreplace(rename) for expression in expressions]
     code = tensorflow_code(symbols, renamed, fast=False)
-    columns = [tf.constant(column) for column in np.ascontiguousarray(points.T)]
+    columns = [tf.constant(column) for column in np.ascontiguousarray(points.T[used])]
     # Entries that do not depend on the points come back as Python numbers.
     return np.stack([np.broadcast_to(np.asarray(entry), len(points)) for entry in code(*columns)])
 
@@ -78,8 +82,11 @@ def loss(
     *,
     frame: np.ndarray | None = None,
     signed: bool = False,
+    measure: Loss = SQUARED,
 ) -> float:
     """Mean squared difference of unit gradients, L = mean over rows and columns of (u - U)^2.
+
+    Other losses count differences otherwise, and are written on the same scale; see `losses`.
 
     Args:
         expression: a SymPy expression in the named variables.
@@ -90,6 +97,7 @@ def loss(
         frame: takes gradients to the coordinates of the directions, `(axes, variables)` or
             `(rows, axes, variables)`; those of the variables by default.
         signed: whether the opposite direction counts as different.
+        measure: how much a difference of directions counts.
 
     Returns:
         The loss, infinite for an expression that is not finite on every row or has no
@@ -104,7 +112,7 @@ def loss(
     candidate = unit(gradients)
     target = nearest(directions, candidate)
     losses = [
-        np.average(((target - sign * candidate) ** 2).mean(axis=1), weights=weights)
+        measure.average(((target - sign * candidate) ** 2).sum(axis=1), weights)
         for sign in ((1,) if signed else (1, -1))
     ]
-    return float(min(losses))
+    return min(losses) / candidate.shape[1]
