@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from keras_symgrad.columns import arranged
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.tables import read_points
-from keras_symgrad.writing import write_json
+from keras_symgrad.writing import check_writable, write_json, write_text
 
 Pair = tuple[int, int]
 
@@ -31,6 +31,8 @@ class ClassInterpretation:
         recall: the same among the points of each class, as the model sees them; NaN where there
             are none.
         points: number of points that they were counted on, where nothing was fitted.
+        settings: the arguments of `interpret_classes`, as plain data.
+        versions: of the packages.
     """
 
     name: str
@@ -41,6 +43,8 @@ class ClassInterpretation:
     agreement: float
     recall: tuple[float, ...]
     points: int
+    settings: dict[str, Any] = field(repr=False)
+    versions: dict[str, str] = field(repr=False)
 
     def margins(self, x: Any) -> np.ndarray:
         """How far each class is from being ruled out by another one.
@@ -116,6 +120,8 @@ class ClassInterpretation:
                 {"classes": [self.classes[k], self.classes[j]], "reason": reason}
                 for (k, j), reason in self.unread.items()
             ],
+            "settings": self.settings,
+            "versions": self.versions,
         }
 
     def save(self, path: str | os.PathLike) -> Path:
@@ -131,6 +137,33 @@ class ClassInterpretation:
             ValueError: nothing can be written there; nothing half-written is left behind.
         """
         return write_json(path, self.to_dict(), "The interpretation")
+
+    def report(self, path: str | os.PathLike) -> Path:
+        """Writes the result as one HTML page that needs no other file and no network.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: nothing can be written there; nothing half-written is left behind.
+        """
+        from keras_symgrad.report_of_several import page_of_classes
+
+        check_writable(path, "The report")
+        return write_text(path, page_of_classes(self), "The report")
+
+    def _repr_html_(self) -> str:
+        from keras_symgrad.notebook import classes_html
+
+        return classes_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from keras_symgrad.notebook import classes_markdown
+
+        return classes_markdown(self)
 
 
 def _points(x: Any, names: tuple[str, ...]) -> np.ndarray:

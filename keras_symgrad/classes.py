@@ -20,6 +20,7 @@ from keras_symgrad.class_interpretation import ClassInterpretation, Pair, margin
 from keras_symgrad.columns import arranged, check_names
 from keras_symgrad.domain import Domain
 from keras_symgrad.interpreting import interpret
+from keras_symgrad.provenance import recorded, versions
 from keras_symgrad.reading import decisions, split
 from keras_symgrad.scores import Scores
 from keras_symgrad.tables import finite_rows, read_points
@@ -35,6 +36,7 @@ def interpret_classes(
     x: Any,
     *,
     layer: str | None = None,
+    signature: str | None = None,
     classes: Sequence[str] | None = None,
     pairs: Sequence[Pair] | None = None,
     names: Sequence[str] | None = None,
@@ -52,6 +54,7 @@ def interpret_classes(
         model: a built Keras model of several classes, with a softmax or without, or its path.
         x: points of shape `(rows, inputs)` from where the model was trained, as in `interpret`.
         layer: of the scores, where the model has several outputs.
+        signature: of a SavedModel that has several; `serving_default` by default.
         classes: their names, in the order of the model's output; numbers by default.
         pairs: which pairs of classes to read, as numbers; by default all that meet.
         names: of the variables.
@@ -79,7 +82,8 @@ def interpret_classes(
     >>> found.pairs[1, 0].best.expression, list(found.unread)
     (x1**2 + x2**2, [(2, 0), (2, 1)])
     """
-    scores = Scores.of(model, layer)
+    given = {name: value for name, value in locals().items() if name != "options"} | options
+    scores = Scores.of(model, layer, signature)
     classes = _class_names(classes, scores.classes)
     chosen = _check_pairs(pairs, scores.classes)
     points, found = arranged(*read_points(x, columns), scores.names)
@@ -133,6 +137,8 @@ def interpret_classes(
         float(same.mean()),
         tuple(recall),
         len(fresh),
+        recorded(given),
+        versions(),
     )
 
 

@@ -30,14 +30,14 @@ from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.kinks import is_piecewise_constant
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.provenance import recorded
+from keras_symgrad.provenance import recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import check_smoothing, smoothing_width
 from keras_symgrad.smoothing import smoothed
 from keras_symgrad.tables import finite_rows, read_points
 from keras_symgrad.tangent import Tangent
 from keras_symgrad.units import only_tensor
-from keras_symgrad.writing import write_json
+from keras_symgrad.writing import check_writable, write_json, write_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,7 @@ class JointInterpretation:
         errors: of each concept, mean of 1 - |cos| between its gradient and the span of the
             neurons' gradients, all of it.
         settings: the arguments of `interpret_jointly`, as plain data.
+        versions: of the packages.
     """
 
     neurons: tuple[str, ...]
@@ -62,7 +63,8 @@ class JointInterpretation:
     independent: int
     spectrum: tuple[float, ...]
     errors: tuple[float, ...]
-    settings: dict[str, Any] = field(default_factory=dict, repr=False)
+    settings: dict[str, Any] = field(repr=False)
+    versions: dict[str, str] = field(repr=False)
 
     @property
     def best(self) -> tuple[Formula, ...]:
@@ -92,6 +94,7 @@ class JointInterpretation:
             "errors": list(self.errors),
             "concepts": [concept.to_dict() for concept in self.concepts],
             "settings": self.settings,
+            "versions": self.versions,
         }
 
     def save(self, path: str | os.PathLike) -> Path:
@@ -107,6 +110,33 @@ class JointInterpretation:
             ValueError: nothing can be written there; nothing half-written is left behind.
         """
         return write_json(path, self.to_dict(), "The joint interpretation")
+
+    def report(self, path: str | os.PathLike) -> Path:
+        """Writes the result as one HTML page that needs no other file and no network.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: nothing can be written there; nothing half-written is left behind.
+        """
+        from keras_symgrad.report_of_several import page_of_neurons
+
+        check_writable(path, "The report")
+        return write_text(path, page_of_neurons(self), "The report")
+
+    def _repr_html_(self) -> str:
+        from keras_symgrad.notebook import jointly_html
+
+        return jointly_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from keras_symgrad.notebook import jointly_markdown
+
+        return jointly_markdown(self)
 
 
 def interpret_jointly(
@@ -219,6 +249,7 @@ def interpret_jointly(
         span.spectrum,
         tuple(error),
         recorded(given),
+        versions(),
     )
 
 

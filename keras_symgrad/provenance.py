@@ -53,7 +53,7 @@ def call(given: Mapping[str, Any], function: Callable) -> str:
 
     Args:
         given: arguments by name, as `recorded` returns them.
-        function: that they were given to.
+        function: that they were given to, by its own parameters or as further options.
 
     Returns:
         Lines of code; what lives in memory alone goes by the argument's name.
@@ -68,7 +68,8 @@ def call(given: Mapping[str, Any], function: Callable) -> str:
     )
     """
     lines = []
-    for name, parameter in inspect.signature(function).parameters.items():
+    parameters = inspect.signature(function).parameters
+    for name, parameter in parameters.items():
         missing = parameter.default is inspect.Parameter.empty
         if name not in given or (not missing and given[name] == _plain(parameter.default)):
             continue
@@ -78,6 +79,9 @@ def call(given: Mapping[str, Any], function: Callable) -> str:
             if by_name
             else f"    {_code(name, given[name])},"
         )
+    # Options that are passed on to another function.
+    further = [name for name in given if name not in parameters]
+    lines += [f"    {name}={_code(name, given[name])}," for name in further]
     return "\n".join([f"{function.__name__}(", *lines, ")"])
 
 

@@ -54,6 +54,10 @@ VERDICT_OF_VALUES = (
     "The formula is what the neuron computes, up to an invertible function: their gradients are "
     "parallel over all the data."
 )
+VERDICT_OF_SPANS = (
+    "The formula can be read from the neurons together: its gradient lies in the span of theirs "
+    "over all the data."
+)
 # Variables that are all named, with their ranges.
 MOST_NAMES = 12
 # Remarks that have a section or a table of their own.
@@ -83,39 +87,81 @@ def page(concept: Interpretation) -> str:
     """
     from keras_symgrad.interpreting import interpret
 
-    texts = templates()
-    style, script = (source(name) for name in ("report.css", "report.js"))
-    return texts.get_template("report.html").render(
-        concept=concept,
+    return render(
+        "report.html",
+        kind="Interpretation of a neuron",
         heading=f"What {concept.neuron} computes",
-        median_angle=_degrees(np.median(plots.held_out_angles(concept))),
-        # Where nothing simple fits no rule is named.
-        rule=concept.rule if concept.matches != "nothing" else None,
-        remarks=[(name, text) for name, text in concept.remarks if name not in SHOWN],
-        floor=scientific(concept.noise_floor) if concept.noise_floor > SMALLEST_LOSS else "",
-        verdict=_verdict(concept),
-        reason=_reason(concept),
-        front=_image(panels.front(concept)),
+        versions=concept.versions,
+        concept=concept,
+        view=view(concept, "The network says yes where", "The neuron is an invertible function of"),
         values=[_image(panel) for panel in panels.values(concept)],
-        gradients=[_image(panel) for panel in panels.gradients(concept)],
-        planes=[_plane(plane) for plane in panels.planes(concept)],
+        planes=[side_by_side(plane) for plane in panels.planes(concept)],
         rows=[
             (concept.rows[name], text) for name, text in ORIGINS.items() if concept.rows.get(name)
         ],
         ranges=_ranges(concept),
         call=call(concept.settings, interpret),
-        style=style,
-        script=script,
-        described=_described,
-        listed=_listed,
-        percent=panels.percent,
-        scientific=scientific,
-        infinity=np.inf,
-        policy=(
-            f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
-            f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
-        ),
+        searched=searched([concept]),
     )
+
+
+def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, Any]:
+    """What pages show of one concept.
+
+    Args:
+        concept: what `interpret` returned.
+        says_yes: the words before a rule.
+        is_function: the words before the formula of a neuron that decides nothing.
+
+    Returns:
+        Values for the macros of `parts.html`.
+    """
+    simple = concept.matches != "nothing"
+    # Where nothing simple fits no rule is named.
+    rule = concept.rule if simple else None
+    label = says_yes if rule else is_function
+    floor = concept.noise_floor
+    return {
+        "concept": concept,
+        "rule": rule,
+        "label": label if simple else "Nothing simple fits. The best of a bad lot:",
+        "median_angle": _degrees(np.median(plots.held_out_angles(concept))),
+        "verdict": _verdict(concept),
+        "reason": _reason(concept),
+        "remarks": [(name, text) for name, text in concept.remarks if name not in SHOWN],
+        "floor": scientific(floor) if floor > SMALLEST_LOSS else "",
+        "front": _image(panels.front(concept)),
+        "gradients": [_image(panel) for panel in panels.gradients(concept)],
+    }
+
+
+def searched(concepts: Sequence[Interpretation]) -> str:
+    """How long the searches took, and what ended them, as a sentence."""
+    evaluations = sum(concept.evaluations for concept in concepts)
+    seconds = sum(concept.timings["search"] for concept in concepts)
+    endings = dict.fromkeys(concept.ending for concept in concepts)
+    return (
+        f"The search evaluated {evaluations:,} formulas in {seconds:.1f} s, {' or '.join(endings)}."
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """A page from one of the package's templates, with its style, its script and its policy.
+
+    Args:
+        template: name of the file.
+        **values: what it shows.
+
+    Returns:
+        The whole page as text.
+    """
+    style, script = (source(name) for name in ("report.css", "report.js"))
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
+        f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
+    )
+    page = templates().get_template(template)
+    return page.render(style=style, script=script, policy=policy, **values)
 
 
 @cache
@@ -133,6 +179,13 @@ def templates() -> Environment:
     )
     # MathML comes from SymPy's printer, in which names are escaped already.
     texts.filters["math"] = lambda formula: Markup(formula.to_mathml())
+    texts.globals |= {
+        "described": _described,
+        "listed": listed,
+        "percent": panels.percent,
+        "scientific": scientific,
+        "infinity": np.inf,
+    }
     return texts
 
 
@@ -157,7 +210,8 @@ def scientific(number: float) -> str:
     return f"{mantissa} × 10{power}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names for people, not too many of them."""
     more = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
@@ -186,13 +240,14 @@ def _digest(text: str) -> str:
 
 def _verdict(concept: Interpretation) -> str:
     if concept.matches == "concept" and concept.boundary_error is None:
-        return VERDICT_OF_VALUES
+        together = concept.gradients.directions.ndim == 3
+        return VERDICT_OF_SPANS if together else VERDICT_OF_VALUES
     return VERDICTS[concept.matches]
 
 
 def _reason(concept: Interpretation) -> str:
     """Why the verdict is what it is, if it does not say so itself."""
-    if _verdict(concept) == VERDICT_OF_VALUES:
+    if _verdict(concept) in (VERDICT_OF_SPANS, VERDICT_OF_VALUES):
         return ""
     return dict(concept.remarks)["matches"].removeprefix(f"{concept.matches} (").removesuffix(")")
 
@@ -212,7 +267,7 @@ def _image(panel: Panel) -> dict[str, str]:
     return {"title": panel.title, "text": panel.text, "source": svg(panel.draw)}
 
 
-def _plane(plane: Plane) -> dict[str, Any]:
+def side_by_side(plane: Plane) -> dict[str, Any]:
     """Both sides of a plane as two images, which stand one below the other on a phone."""
     return {
         "names": [plane.concept.names[column] for column in plane.columns],

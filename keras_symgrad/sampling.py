@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from keras_symgrad.domain import REFERENCE_ROWS, Domain
 from keras_symgrad.neurons import Neuron
@@ -256,7 +257,7 @@ def _nothing_on_the_slab(neuron: Neuron, delta: float, values: np.ndarray) -> st
     """Which probabilities were seen on the data, and which delta would have left some rows."""
     seen, advice = "no finite probability", ""
     if values.size:
-        low, high = 1 / (1 + np.exp(-np.clip([values.min(), values.max()], -700.0, 700.0)))
+        low, high = expit([values.min(), values.max()])
         seen = f"probabilities from {low:.3g} to {high:.3g}"
         nearest = float(np.min(np.abs(values)))
         leaves = np.exp(-nearest) / (1 + np.exp(-nearest))

@@ -55,13 +55,19 @@ class Scores:
     names: tuple[str, ...] | None = None
 
     @classmethod
-    def of(cls, model: keras.Layer | str | os.PathLike, layer: str | None = None) -> Scores:
+    def of(
+        cls,
+        model: keras.Layer | str | os.PathLike,
+        layer: str | None = None,
+        signature: str | None = None,
+    ) -> Scores:
         """The scores of a model, from before its softmax.
 
         Args:
             model: a Keras model or the path of one. Outputs that are probabilities, though no
                 layer makes them so, are taken by their logarithms.
             layer: of the scores, or the name of an output of several.
+            signature: of a SavedModel that has several.
 
         Returns:
             The `Scores`.
@@ -69,7 +75,7 @@ class Scores:
         Raises:
             ValueError: the output is not one score for each of two or more classes.
         """
-        model, _ = loading.opened(model)
+        model, _ = loading.opened(model, signature)
         if isinstance(model, loading.SavedFunction):
             taken, output = model.inputs(None), model.output(layer)
             dtype, name = model.dtype, f"{model.name}/{layer or 'output'}"

@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from keras_symgrad.class_interpretation import ClassInterpretation
+from keras_symgrad.classes import interpret_classes
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
+from keras_symgrad.jointly import JointInterpretation, interpret_jointly
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.search.stopping import Stopping
 
@@ -59,3 +62,25 @@ def without_values() -> Interpretation:
     """Gradients that came without a network and without values."""
     field = GradientField.from_gradients(points()[:400], points()[:400] * [2, 6], names=["a", "b"])
     return interpret(field, **QUICK)
+
+
+@cache
+def of_classes() -> ClassInterpretation:
+    """Three classes under hostile names, two of which never meet."""
+    x = keras.Input((2,))
+    u = x[:, :1] + x[:, :1] * x[:, 1:]
+    scores = keras.layers.Concatenate()([9 * u - 9, 0 * u, -9 * u - 9])
+    model = keras.Model(x, scores, name="between")
+    data = pd.DataFrame(np.random.default_rng(0).uniform(-2, 2, (800, 2)), columns=NAMES)
+    return interpret_classes(model, data, classes=[*NAMES, "last"], rows=400, **QUICK)
+
+
+@cache
+def joint() -> JointInterpretation:
+    """Two neurons that mix a product with a third variable."""
+    pair = [
+        Neuron("sum", lambda x: tf.exp(x[:, 0] * x[:, 1] + x[:, 2]), inputs=3),
+        Neuron("<i>difference</i>", lambda x: x[:, 0] * x[:, 1] - x[:, 2] ** 3, inputs=3),
+    ]
+    x = np.random.default_rng(0).uniform(1, 2, (800, 3))
+    return interpret_jointly(pair, x, names=[*NAMES, "c"], rows=400, **QUICK)

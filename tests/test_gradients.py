@@ -339,3 +339,10 @@ def test_uniform_data_accept_nearly_their_whole_box():
     correlated = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.99], [0.99, 1]], 2000)
     domain = Domain(correlated)
     assert domain.holds(domain.draw(1000, np.random.default_rng(1))).mean() < 0.3
+
+
+def test_logits_beyond_the_largest_float32_are_told_of_without_a_warning():
+    certain = Neuron("certain", lambda x: 1000 * x[:, 0], inputs=1, is_classifier=True)
+    x = np.linspace(-2, -1, 50)[:, None]
+    with pytest.raises(ValueError, match="'certain' gives probabilities from 0 to 0"):
+        GradientField.from_neuron(certain, x, draw=False, move=False)

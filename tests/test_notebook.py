@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from IPython.core.formatters import DisplayFormatter
-from small_concepts import NAMES, classifier, regressor, without_values
+from small_concepts import NAMES, classifier, joint, of_classes, regressor, without_values
 
 KINDS = {"classifier": classifier, "regressor": regressor, "without_values": without_values}
 
@@ -64,3 +64,23 @@ def test_where_nothing_simple_fits_no_rule_is_named():
     for text in (shown(concept)["text/html"], shown(concept)["text/markdown"]):
         assert "agreement" not in text
     assert "nothing simple fits; the best of a bad lot is" in shown(concept)["text/html"]
+
+
+@pytest.mark.parametrize("found", [of_classes, joint])
+def test_several_formulas_are_shown_with_names_as_text(found):
+    found = found()
+    seen = shown(found)
+    assert set(seen) == {"text/html", "text/markdown", "text/plain"}
+    html, markdown = seen["text/html"], seen["text/markdown"]
+    assert "<script" not in html and "<i>" not in html
+    assert "&lt;script&gt;alert" in html
+    concepts = list(found.pairs.values()) if hasattr(found, "pairs") else found.concepts
+    for concept in concepts:
+        shortest = concept.rule or concept.best
+        assert shortest.to_mathml() in html
+        assert (concept.rule.latex if concept.rule else concept.best.to_latex()) in markdown
+
+
+def test_classes_say_which_pairs_were_not_read():
+    for text in (shown(of_classes())["text/html"], shown(of_classes())["text/markdown"]):
+        assert "not read" in text and "two likeliest at" in text
