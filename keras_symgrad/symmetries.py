@@ -1,7 +1,8 @@
 """Known symmetries of a concept, used and checked.
 
 A symmetry maps points to others where the concept has the same value, or the opposite one. It says
-what gradients are at the images, and which part of a network's gradients is noise. With A an orthogonal matrix, s a sign and v the velocity of a continuous symmetry,
+what gradients are at the images, and which part of a network's gradients is noise. With A an
+orthogonal matrix, s a sign and v the velocity of a continuous symmetry,
 
     f(A x) = s f(x)    =>   grad f(A x) = s A grad f(x)
     v(x) . grad f = 0       for rotations, translations and others that start from nothing
