@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import keras
@@ -34,9 +35,13 @@ from keras_symgrad.reading import (
     threshold,
     value_of,
 )
+from keras_symgrad.search.callbacks import Callback, check_callbacks
+from keras_symgrad.search.checkpoint import KeptSearch
+from keras_symgrad.search.executors import check_executor
 from keras_symgrad.search.genetic import GeneticSettings
-from keras_symgrad.search.portfolio import METHODS, PortfolioSearch, check_methods
-from keras_symgrad.search.progress import progress_bar
+from keras_symgrad.search.portfolio import PortfolioSearch
+from keras_symgrad.search.problem import METHODS, check_methods
+from keras_symgrad.search.progress import ProgressBar
 from keras_symgrad.search.selection import FINEST_OF_LABELS
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.tables import read_points
@@ -46,6 +51,8 @@ from keras_symgrad.units import Unit
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 SEARCH_ROWS = 512
+# Lowest values of whole numbers.
+_LOWEST = {"rows": 2, "seed": 0, "workers": 1, "population": 16}
 
 
 def interpret(
@@ -73,8 +80,13 @@ def interpret(
     signed: bool = False,
     time_limit: float | None = 60.0,
     stopping: Stopping | None = None,
+    population: int = 1024,
+    callbacks: Sequence[Callback] = (),
+    resume: str | os.PathLike | None = None,
     seed: int = 0,
     workers: int = 2,
+    executor: Executor | str | None = None,
+    islands: int | None = None,
     verbose: bool = True,
 ) -> Interpretation:
     """Finds a closed-form expression for what a neuron of a trained model encodes.
@@ -124,8 +136,18 @@ def interpret(
         signed: whether a formula must grow where the neuron grows.
         time_limit: seconds of search, or `None`.
         stopping: all limits of the search; replaces `time_limit`.
+        population: trees that evolve at a time, on each island.
+        callbacks: of `keras_symgrad.callbacks`, told about every generation: `EarlyStopping`,
+            `CSVLogger`, `TensorBoard`, `Checkpoint`, or your own.
+        resume: file of a `Checkpoint`, to go on from there. Everything else must be as it was;
+            limits count what was done before.
         seed: of all random choices.
-        workers: threads that evaluate formulas.
+        workers: threads that evaluate formulas; with an `executor`, how many work on islands.
+        executor: who works on islands, populations that exchange their best: "processes" for
+            `workers` processes of this machine, or any `concurrent.futures.Executor`, such as
+            Dask's `client.get_executor()` or `mpi4py.futures.MPIPoolExecutor()`.
+        islands: how many there are; one without an executor, as many as `workers` with one. The
+            seed and the number of islands decide what is found, not who works on them.
         verbose: whether to show a progress bar on a terminal.
 
     Returns:
@@ -146,7 +168,7 @@ def interpret(
     Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
     """
     given = dict(locals())
-    _check_numbers(rows, max_complexity, seed, workers)
+    _check_numbers(max_complexity, rows=rows, seed=seed, workers=workers, population=population)
     check_smoothing(smoothing)
     if isinstance(model, GradientField) != (x is None):
         raise ValueError(
@@ -180,14 +202,17 @@ def interpret(
         )
     stopping = stopping or Stopping(time_limit=time_limit)
     methods = check_methods(methods)
-    settings = GeneticSettings(max_complexity=max_complexity)
+    check_executor(executor)
+    callbacks = check_callbacks(callbacks)
+    kept = None if resume is None else KeptSearch(resume)
+    settings = GeneticSettings.of_population(population, max_complexity=max_complexity)
     operators = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
     if not isinstance(complexity, Complexity):
         complexity = Complexity(operators=complexity)
     complexity = complexity.over(operators)
     clock = Clock()
 
-    neuron = shown = kept = None
+    neuron = shown = unseen = None
     with clock.timed("gradients"):
         if isinstance(model, GradientField):
             whole = model
@@ -203,7 +228,7 @@ def interpret(
             if isinstance(in_terms_of, str):
                 in_terms_of = Quantities.of(models[0], in_terms_of, inputs=points.shape[1])
             points, names = arranged(points, names, neurons[0].names)
-            shown, kept = split(points, seed)
+            shown, unseen = split(points, seed)
             neuron, whole = read(
                 neurons,
                 shown,
@@ -232,6 +257,8 @@ def interpret(
     names = whole.names
     alphabet = Alphabet(operators, names)
     sample = train.subset(SEARCH_ROWS, seed)
+    if kept is not None:
+        sample = kept.field(sample)
     search = PortfolioSearch(
         alphabet,
         sample,
@@ -241,9 +268,13 @@ def interpret(
         signed=signed,
         seed=seed,
         workers=workers,
+        executor=executor,
+        islands=islands,
     )
-    with clock.timed("search"), progress_bar(stopping, shown=verbose) as on_generation:
-        archive = search.run(stopping, on_generation)
+    if kept is not None:
+        kept.restore(search)
+    with clock.timed("search"):
+        archive = search.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
 
     with clock.timed("finishing"):
         finisher = Finisher(alphabet, complexity, train, held_out, signed=signed)
@@ -251,7 +282,7 @@ def interpret(
         is_classifier = neuron is not None and neuron.is_classifier
         if is_classifier:
             draw = draw and (can_be_drawn(tangent) or sampler is not None)
-            points, yes = decisions(neuron, kept, shown, sampler, draw, seed)
+            points, yes = decisions(neuron, unseen, shown, sampler, draw, seed)
             if in_terms_of is not None:
                 points = in_terms_of.values(points)
             floor = max(front.floor, 2 * FINEST_OF_LABELS / len(names))
@@ -261,7 +292,7 @@ def interpret(
         if whole.values is not None:
             phi = MonotoneFit.through(best(whole.points), whole.values)
             if neuron is not None and not is_classifier:
-                value = value_of(best, whole, neuron, kept, in_terms_of, seed)
+                value = value_of(best, whole, neuron, unseen, in_terms_of, seed)
         error = float(errors(best.expression, held_out).mean())
         rule = rule_of(best, phi, points, yes) if is_classifier else None
         # Quantities are known at the rows alone, and the network is no function of them.
@@ -317,9 +348,10 @@ def interpret(
     )
 
 
-def _check_numbers(rows: int, max_complexity: float, seed: int, workers: int) -> None:
+def _check_numbers(max_complexity: float, **whole: int) -> None:
     """Numbers that would fail in the middle of the work."""
-    for name, value, lowest in (("rows", rows, 2), ("seed", seed, 0), ("workers", workers, 1)):
+    for name, value in whole.items():
+        lowest = _LOWEST[name]
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < lowest:
             raise ValueError(
                 f"`{name}` must be a whole number of at least {lowest}. Received: {name}={value!r}"

@@ -45,7 +45,7 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     >>> recorded({"x": np.zeros((50, 2)), "rows": 2000, "operators": OperatorSet("add, mul")})
     {'x': {'in_memory': 'array of shape (50, 2)'}, 'rows': 2000, 'operators': ['add', 'mul']}
     """
-    return {name: _plain(value) for name, value in arguments.items() if name not in SHOWN_ONLY}
+    return {name: as_plain(value) for name, value in arguments.items() if name not in SHOWN_ONLY}
 
 
 def call(given: Mapping[str, Any], function: Callable) -> str:
@@ -71,7 +71,7 @@ def call(given: Mapping[str, Any], function: Callable) -> str:
     parameters = inspect.signature(function).parameters
     for name, parameter in parameters.items():
         missing = parameter.default is inspect.Parameter.empty
-        if name not in given or (not missing and given[name] == _plain(parameter.default)):
+        if name not in given or (not missing and given[name] == as_plain(parameter.default)):
             continue
         by_name = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         lines.append(
@@ -114,10 +114,23 @@ def box_of(points: np.ndarray) -> np.ndarray:
     return np.stack([finite.min(axis=0), finite.max(axis=0)])
 
 
-def _plain(value: Any) -> Any:
-    for kinds, plain in _PLAIN:
+def as_plain(value: Any) -> Any:
+    """A value as plain data, or a description of it.
+
+    Args:
+        value: anything.
+
+    Returns:
+        Numbers, text, lists and dictionaries; `{"in_memory": ...}` for what has no such form.
+
+    Example:
+
+    >>> as_plain([np.float64(0.5), np.zeros(3)])
+    [0.5, {'in_memory': 'array of shape (3,)'}]
+    """
+    for kinds, form in _PLAIN:
         if isinstance(value, kinds):
-            return plain(value)
+            return form(value)
     if getattr(value, "shape", None) is not None:
         return {IN_MEMORY: f"{type(value).__name__} of shape {tuple(value.shape)}"}
     return {IN_MEMORY: " ".join((type(value).__name__, getattr(value, "__name__", ""))).strip()}
@@ -130,7 +143,7 @@ def _of_operator(operator: Operator) -> str | dict[str, str]:
 
 def _of_complexity(complexity: Complexity) -> dict[str, Any]:
     names = ("constant", "variable", "integer", "operators", "function")
-    return {name: _plain(getattr(complexity, name)) for name in names}
+    return {name: as_plain(getattr(complexity, name)) for name in names}
 
 
 # The first row that holds says how.
@@ -142,8 +155,8 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
     (Operator, _of_operator),
     (Complexity, _of_complexity),
     (Stopping, asdict),
-    ((list, tuple, OperatorSet), lambda values: [_plain(value) for value in values]),
-    (Mapping, lambda values: {str(name): _plain(value) for name, value in values.items()}),
+    ((list, tuple, OperatorSet), lambda values: [as_plain(value) for value in values]),
+    (Mapping, lambda values: {str(name): as_plain(value) for name, value in values.items()}),
     (keras.Layer, lambda model: {IN_MEMORY: f"{type(model).__name__} {model.name!r}"}),
     (Neuron, lambda neuron: {IN_MEMORY: f"Neuron {neuron.name!r}"}),
     (GradientField, lambda field: {IN_MEMORY: repr(field)}),

@@ -23,7 +23,7 @@ from keras_symgrad.expressions.text import from_text
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
 from keras_symgrad.operators import PRESETS
-from keras_symgrad.search.portfolio import METHODS
+from keras_symgrad.search.problem import METHODS
 from keras_symgrad.systems import SYSTEMS
 
 layers = keras.layers

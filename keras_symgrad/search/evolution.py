@@ -7,7 +7,7 @@ spectral fit how they add up, and constant refinement what stands inside of them
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from deap import gp
@@ -16,8 +16,16 @@ from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import CONSTANT_CODE, Constant
-from keras_symgrad.search.combination import Candidate
+from keras_symgrad.search.combination import Candidate, Combination
 from keras_symgrad.search.features import Feature
+from keras_symgrad.search.plain import (
+    Plain,
+    number,
+    random_to_plain,
+    restore_random,
+    tree_from_plain,
+    tree_to_plain,
+)
 from keras_symgrad.search.spectral import SpectralSearch
 from keras_symgrad.search.spectral_fit import SpectralFit
 from keras_symgrad.search.variation import Variation
@@ -98,6 +106,16 @@ class FeatureEvolution:
         self.variation = Variation(spectral.alphabet, seed, MOST_NODES, blocks)
         self.random = self.variation.random
         self.sets: list[Member] = []
+        # Broods bred.
+        self.broods = 0
+        self._begun = False
+
+    def begin(self) -> None:
+        """Takes over what the dictionary search has found, once."""
+        if not self._begun:
+            self._begun = True
+            found = filter(None, map(self._rewritten, self.spectral.found))
+            self.sets = self._survivors(list(found))
 
     def step(self, engine: Engine | None = None) -> list[Candidate]:
         """Breeds one brood.
@@ -108,17 +126,46 @@ class FeatureEvolution:
         Returns:
             All new candidates.
         """
-        born: list[Member] = []
-        if self.sets:
-            broods = [self._child() for _ in range(self.offspring)]
-        else:
-            broods = [self._first() for _ in range(self.offspring)]
-            born += filter(None, map(self._member, self.spectral.found))
-        born += [one for features in broods if (one := self._evaluated(features)) is not None]
+        self.begin()
+        first = self.broods == 0
+        breed = self._first if first or not self.sets else self._child
+        broods = [breed() for _ in range(self.offspring)]
+        born = [one for features in broods if (one := self._evaluated(features)) is not None]
         if engine is not None:
-            born += self._refined(born, engine)
+            # Nothing that the dictionary has found was refined so far.
+            born += self._refined([*self.sets, *born] if first else born, engine)
+        self.broods += 1
         self.sets = self._survivors([*self.sets, *born])
         return [one.candidate for one in born]
+
+    def state(self) -> Plain:
+        """All that the next broods depend on, as plain data."""
+        self.begin()
+        return {
+            "broods": self.broods,
+            "random": random_to_plain(self.random),
+            "sets": [_member_to_plain(one) for one in self.sets],
+        }
+
+    def restore(self, state: Plain) -> None:
+        """Takes over a `state`: the next broods are those that would have followed it."""
+        self._begun = True
+        self.broods = number(state["broods"])
+        restore_random(self.random, state["random"])
+        self.sets = [self._member_from_plain(plain) for plain in state["sets"]]
+
+    def _member_from_plain(self, plain: Plain) -> Member:
+        alphabet = self.spectral.alphabet
+        features = []
+        for nodes, is_logarithm in plain["features"]:
+            feature = self._feature(tree_from_plain(nodes, alphabet))
+            features.append(feature.logarithm() if is_logarithm else feature)
+        weights = np.array([number(weight) for weight in plain["weights"]])
+        combination = Combination(tuple(features), weights, number(plain["loss"]))
+        tree, loss = tree_from_plain(plain["tree"], alphabet), number(plain["tree_loss"])
+        if not features or len(features) != len(weights):
+            raise ValueError("A set of features needs a weight for each of them.")
+        return Member(Candidate(combination, tree, loss), number(plain["complexity"]))
 
     def _first(self) -> list[Feature]:
         trees = [self.variation.random_tree(self.random.randint(1, 5)) for _ in range(2)]
@@ -218,6 +265,17 @@ class FeatureEvolution:
         complexity = self.complexity(candidate.tree)
         return Member(candidate, complexity) if complexity <= self.max_complexity else None
 
+    def _rewritten(self, candidate: Candidate) -> Member | None:
+        """The set of a candidate, its features evaluated as all others are.
+
+        Products of powers are made in another order there, and differ in the last digit.
+        """
+        if candidate.combination is None:
+            return None
+        features = tuple(self._like(old, old.nodes) for old in candidate.combination.features)
+        combination = replace(candidate.combination, features=features)
+        return self._member(replace(candidate, combination=combination))
+
     def _refined(self, born: Sequence[Member], engine: Engine) -> list[Member]:
         """New sets with constants inside of their features, these refined."""
         inner = [one for one in born if any(map(_holds_constant, one.features))]
@@ -266,9 +324,27 @@ def _same_place(tree: Sequence, other: Sequence, nodes: Sequence) -> Sequence:
     """
     size = len(nodes)
     for start in range(len(tree) - size + 1):
-        if all(a is b for a, b in zip(tree[start : start + size], nodes)):
+        if all(map(_are_alike, tree[start : start + size], nodes)):
             return other[start : start + size]
     return nodes
+
+
+def _are_alike(node: gp.Primitive | gp.Terminal, other: gp.Primitive | gp.Terminal) -> bool:
+    if node.code != CONSTANT_CODE:
+        return node.code == other.code
+    return other.code == CONSTANT_CODE and node.value == other.value
+
+
+def _member_to_plain(one: Member) -> Plain:
+    combination = one.candidate.combination
+    return {
+        "features": [[tree_to_plain(f.nodes), f.is_logarithm] for f in combination.features],
+        "weights": combination.weights.tolist(),
+        "loss": float(combination.loss),
+        "tree": tree_to_plain(one.candidate.tree),
+        "tree_loss": float(one.candidate.loss),
+        "complexity": one.complexity,
+    }
 
 
 # Growing a set by the best of many features finds most; it is drawn every other time.

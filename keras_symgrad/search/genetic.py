@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import islice
 
 import numpy as np
 from deap import gp
@@ -22,6 +23,21 @@ from keras_symgrad.expressions.complexity import Complexity, is_small_integer
 from keras_symgrad.expressions.fingerprint import Fingerprint
 from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet
 from keras_symgrad.search.archive import Archive, Individual
+from keras_symgrad.search.known import KnownForms
+from keras_symgrad.search.plain import (
+    Plain,
+    individual_from_plain,
+    individual_to_plain,
+    number,
+    number_from_plain,
+    number_to_plain,
+    numbers_to_plain,
+    random_to_plain,
+    restore_numbers,
+    restore_random,
+    tree_from_plain,
+    tree_to_plain,
+)
 from keras_symgrad.search.selection import scores
 from keras_symgrad.search.settling import Settling
 from keras_symgrad.search.stopping import Progress, Stopping
@@ -45,6 +61,7 @@ class GeneticSettings:
         patience: generations without a better choice after which a deme starts anew.
         known: largest number of known forms, as a share of the offspring, that are bred again and
             join the deme with the loss they are known to have.
+        memory: known forms that are remembered, the last ones.
         max_complexity: more complex trees are not bred.
         max_nodes: nor trees with more nodes.
         refined: largest share of evaluated offspring whose constants are refined.
@@ -61,10 +78,30 @@ class GeneticSettings:
     migration: int = 10
     patience: int = 30
     known: float = 0.5
+    memory: int = 100_000
     max_complexity: float = 30
     max_nodes: int = 40
     refined: float = 0.08
     rounds: int = 4
+
+    @classmethod
+    def of_population(cls, population: int, **others: float) -> GeneticSettings:
+        """Settings for so many individuals in all demes together.
+
+        Args:
+            population: how many, a few more where the demes do not divide them.
+            **others: further settings.
+
+        Returns:
+            The settings.
+
+        Example:
+
+        >>> GeneticSettings.of_population(4096).population
+        512
+        """
+        size = -(-population // cls.demes)
+        return cls(population=size, offspring=size, **others)
 
 
 class GeneticSearch:
@@ -115,29 +152,34 @@ class GeneticSearch:
         self._guesses = guesses
         self._variation = Variation(alphabet, seed, settings.max_nodes, blocks)
         self._numbers = np.random.default_rng(seed)
-        # Complexity and loss by fingerprint; the loss is infinite until it is evaluated.
-        self._known: dict[int, tuple[float, float]] = {}
+        # The loss of a form is infinite until it is evaluated.
+        self._known = KnownForms(settings.memory // 2)
         self._crowd: dict[float, float] = {}
         self._demes: list[list[Individual]] = [[] for _ in range(settings.demes)]
         # When each deme's choice last got better, and its score.
         self._records = [(0, np.inf)] * settings.demes
         self._settling = Settling()
+        self._pending: _Pending | None = None
+        # Generations done.
+        self.generation = 0
 
     def run(
         self,
         stopping: Stopping = Stopping(),
-        on_generation: Callable[[Progress], None] | None = None,
+        on_generation: Callable[[Progress], str | None] | None = None,
     ) -> Archive:
         """Searches until a limit is reached or Ctrl-C is pressed.
 
         Args:
             stopping: the limits.
-            on_generation: called with the progress after every generation.
+            on_generation: called with the progress after every generation; may return a reason
+                to end.
 
         Returns:
             The archive, whatever ended the search; `stopped` tells which limit it was.
         """
-        self.stopped = stopping.drive(self.generations(), on_generation)
+        with closing(self.generations()) as generations:
+            self.stopped = stopping.drive(generations, on_generation)
         return self.archive
 
     def generations(self) -> Generator[Progress, None, None]:
@@ -152,26 +194,67 @@ class GeneticSearch:
         start = time.perf_counter()
         halves = [range(0, self.settings.demes, 2), range(1, self.settings.demes, 2)]
         with ThreadPoolExecutor(1) as evaluator:
-            pending: list[tuple[Sequence[int], list, Future]] = []
             try:
-                for generation in count():
+                while True:
+                    generation = self.generation
                     for half in halves:
                         bred = [self._breed(deme) for deme in half]
-                        if pending:
-                            self._replace(*pending.pop(), generation)
+                        self._take_in(generation)
                         trees = [child for brood in bred for child in brood]
                         job = evaluator.submit(self._evaluate, trees, self._bounds(), generation)
-                        pending.append((half, bred, job))
+                        self._pending = _Pending(half, bred, job)
+                    self.generation += 1
                     seconds = time.perf_counter() - start
                     yield self._settling.progress(
-                        self.archive, generation + 1, self.evaluations, seconds
+                        self.archive, self.generation, self.evaluations, seconds
                     )
             except GeneratorExit:
-                self._replace(*pending.pop(), generation + 1)
+                self._take_in(self.generation)
 
-    def _breed(self, number: int) -> list[Individual]:
+    def state(self) -> Plain:
+        """All that the next generations depend on, as plain data, offspring just bred included."""
+        return {
+            "generation": self.generation,
+            "evaluations": self.evaluations,
+            "guesses": [tree_to_plain(tree) for tree in self._guesses],
+            "variation": random_to_plain(self._variation.random),
+            "numbers": numbers_to_plain(self._numbers),
+            "known": self._known.state(),
+            "crowd": [[complexity, n] for complexity, n in self._crowd.items()],
+            "demes": [[individual_to_plain(one) for one in deme] for deme in self._demes],
+            "records": [[since, number_to_plain(score)] for since, score in self._records],
+            "pending": self._pending and self._pending.state(),
+        }
+
+    def restore(self, state: Plain) -> None:
+        """Takes over a `state`: the next generations are those that would have followed it.
+
+        Args:
+            state: of a search with the same alphabet and settings.
+
+        Raises:
+            ValueError: a tree in it is none of this alphabet.
+        """
+        alphabet = self.alphabet
+        self.generation = number(state["generation"])
+        self.evaluations = number(state["evaluations"])
+        self._guesses = [tree_from_plain(tree, alphabet) for tree in state["guesses"]]
+        restore_random(self._variation.random, state["variation"])
+        restore_numbers(self._numbers, state["numbers"])
+        self._known.restore(state["known"])
+        self._crowd = {number(complexity): number(n) for complexity, n in state["crowd"]}
+        self._demes = [[individual_from_plain(i, alphabet) for i in d] for d in state["demes"]]
+        self._records = [(number(t), number_from_plain(score)) for t, score in state["records"]]
+        if not len(self._demes) == len(self._records) == self.settings.demes:
+            raise ValueError(
+                f"{self.settings.demes} demes were expected. Received: {len(self._demes)}"
+            )
+        pending = state["pending"]
+        self._pending = pending and _Pending.restored(pending, alphabet, self.settings.demes)
+
+    def _breed(self, index: int) -> list[Individual]:
         """New individuals, not yet evaluated; known ones join the deme at once."""
-        deme, settings = self._demes[number], self.settings
+        deme, settings = self._demes[index], self.settings
         if not deme:
             bred, _ = self._sorted(self._first_trees(), settings.population, 0)
             return bred
@@ -218,7 +301,7 @@ class GeneticSearch:
             key = self.fingerprint(tree)
             if key == 0:  # a constant
                 continue
-            least, loss = self._known.get(key, (np.inf, np.inf))
+            least, loss = self._known[key]
             if complexity < least:
                 self._known[key] = complexity, np.inf
                 bred.append(Individual(tree, complexity, key, np.inf))
@@ -261,17 +344,19 @@ class GeneticSearch:
             evaluated[k] = (tree, loss)
         return evaluated
 
-    def _replace(
-        self, half: Sequence[int], bred: list[list[Individual]], job: Future, generation: int
-    ) -> None:
+    def _take_in(self, generation: int) -> None:
         """Puts evaluated offspring in the place of the oldest members."""
+        if self._pending is None:
+            return
+        half, bred, job = self._pending.half, self._pending.bred, self._pending.job
+        self._pending = None
         evaluated = iter(job.result())
         self.evaluations += sum(map(len, bred))
-        for number, brood in zip(half, bred):
+        for index, brood in zip(half, bred):
             born = [self._born(individual, *next(evaluated)) for individual in brood]
             born = [child for child in born if child is not None]
-            deme = (self._demes[number] + born)[-self.settings.population :]
-            self._demes[number] = self._renewed(number, deme, generation)
+            deme = (self._demes[index] + born)[-self.settings.population :]
+            self._demes[index] = self._renewed(index, deme, generation)
             for child in born:
                 self._crowd[child.complexity] = self._crowd.get(child.complexity, 0) + 1
         if sum(self._crowd.values()) > 20 * self.settings.population:
@@ -284,7 +369,7 @@ class GeneticSearch:
         if not np.isfinite(loss):
             # Another tree of this form may be defined where this one was not: log(f) and f.
             if self._is_simplest(individual):
-                self._known.pop(individual.fingerprint, None)
+                self._known.forget(individual.fingerprint)
             return None
         child = replace(individual, loss=loss)
         if tree is not individual.tree:
@@ -297,19 +382,19 @@ class GeneticSearch:
 
     def _is_simplest(self, individual: Individual) -> bool:
         """Whether no simpler tree of the form has been bred while this one was evaluated."""
-        least, _ = self._known.get(individual.fingerprint, (np.inf, np.inf))
+        least, _ = self._known[individual.fingerprint]
         return individual.complexity <= least
 
-    def _renewed(self, number: int, deme: list[Individual], generation: int) -> list[Individual]:
+    def _renewed(self, index: int, deme: list[Individual], generation: int) -> list[Individual]:
         """The deme with migrants from the archive; an empty one, to start anew, if it is stuck."""
         if not deme:
             return deme
         best = float(scores([i.complexity for i in deme], [i.loss for i in deme]).min())
-        since, record = self._records[number]
+        since, record = self._records[index]
         if best < record - 0.05:
-            self._records[number] = generation, best
+            self._records[index] = generation, best
         elif generation - since >= self.settings.patience:
-            self._records[number] = generation, np.inf
+            self._records[index] = generation, np.inf
             return []
         if generation % self.settings.migration == 0:
             front, random = self.archive.front(), self._variation.random
@@ -323,6 +408,55 @@ class GeneticSearch:
         crowd = [self._crowd.get(individual.complexity, 0) for individual in deme]
         losses = np.array([individual.loss for individual in deme])
         return np.log(losses + 1e-12) + self.settings.parsimony / total * np.array(crowd)
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """Offspring that are being evaluated.
+
+    Attributes:
+        half: numbers of the demes that bred them.
+        bred: by each of these.
+        job: their trees and losses, all demes' in one list.
+    """
+
+    half: Sequence[int]
+    bred: list[list[Individual]]
+    job: Future
+
+    def state(self) -> Plain:
+        """The offspring as plain data, evaluated; trees only where refinement changed them."""
+        individuals = [individual for brood in self.bred for individual in brood]
+        return {
+            "half": list(self.half),
+            "bred": [[individual_to_plain(one) for one in brood] for brood in self.bred],
+            "evaluated": [
+                [None if tree is one.tree else tree_to_plain(tree), number_to_plain(loss)]
+                for one, (tree, loss) in zip(individuals, self.job.result())
+            ],
+        }
+
+    @classmethod
+    def restored(cls, state: Plain, alphabet: Alphabet, demes: int) -> _Pending:
+        """The offspring of a `state`."""
+        bred = [[individual_from_plain(i, alphabet) for i in brood] for brood in state["bred"]]
+        individuals = [individual for brood in bred for individual in brood]
+        half, evaluated = state["half"], state["evaluated"]
+        if len(half) != len(bred) or len(evaluated) != len(individuals):
+            raise ValueError("Offspring and their losses do not belong together.")
+        if not set(half) <= set(range(demes)):
+            raise ValueError(f"Demes are numbered below {demes}. Received: {str(half)[:80]}")
+        job: Future = Future()
+        job.set_result(
+            [
+                (
+                    one.tree if tree is None else tree_from_plain(tree, alphabet),
+                    number_from_plain(loss),
+                )
+                for one, (tree, loss) in zip(individuals, evaluated)
+            ]
+        )
+        return cls(half, bred, job)
 
 
 def _is_open(node: gp.Primitive | gp.Terminal) -> bool:

@@ -3,50 +3,33 @@
 Each way of searching finds what the others do not: a dictionary the sums of short features, in a
 second; evolved features longer ones; evolved trees what is no sum under any phi. They share the
 archive and the limits. While the engine's programs are compiled, which takes XLA some seconds and
-Python none, the dictionary is searched; afterwards features are evolved while trees are evaluated.
+Python none, the dictionary is searched; afterwards features and trees evolve on an island, or on
+many that are spread over an executor.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 
-import sympy
-from deap import gp
-
-from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.expressions.complexity import Complexity, is_small_integer
-from keras_symgrad.expressions.conversion import from_sympy
-from keras_symgrad.expressions.fingerprint import Fingerprint
-from keras_symgrad.expressions.shortening import shortest, with_whole_numbers
-from keras_symgrad.expressions.time_limit import within
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, to_sympy
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.search.archive import Archive, Individual
-from keras_symgrad.search.combination import Candidate
-from keras_symgrad.search.evolution import FeatureEvolution
-from keras_symgrad.search.features import FeatureMaker
-from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
-from keras_symgrad.search.measure import TreeMeasure
-from keras_symgrad.search.rounding import rounded_variants
+from keras_symgrad.search.archive import Archive
+from keras_symgrad.search.callbacks import Callback, CallbackList
+from keras_symgrad.search.collector import Collector
+from keras_symgrad.search.executors import Workers, check_executor
+from keras_symgrad.search.genetic import GeneticSettings
+from keras_symgrad.search.instruments import Instruments
+from keras_symgrad.search.island import Island
+from keras_symgrad.search.islands import Islands
+from keras_symgrad.search.plain import Plain, number
+from keras_symgrad.search.problem import METHODS, Problem
 from keras_symgrad.search.settling import Settling
-from keras_symgrad.search.spectral import SpectralSearch
 from keras_symgrad.search.stopping import Progress, Stopping
 from keras_symgrad.search.structure import Structure
-
-METHODS = ("dictionary", "features", "trees")
-# Rows of the field that sums of features are fitted on; trees take them all.
-SPECTRAL_ROWS = 256
-# After so many steps without a formula worth keeping, features are evolved in every so-many-th
-# generation only.
-MOST_IDLE, RESTING = 5, 4
-# A sum is written with whole numbers if its loss grows by no more than this factor.
-WORTH_SHORTENING = 2.5
-# Longer trees take SymPy tenths of a second, and nobody wants them.
-MOST_NODES_SHORTENED = 25
 
 
 class PortfolioSearch:
@@ -60,15 +43,20 @@ class PortfolioSearch:
         methods: which ways to search: "dictionary", "features" and "trees".
         signed: whether the opposite direction counts as different.
         seed: of all random choices.
-        workers: threads that evaluate trees.
+        workers: threads that evaluate trees; with an `executor`, how many work on islands.
+        executor: who works on islands: `None` for this process, "processes" for worker processes,
+            or any `concurrent.futures.Executor`.
+        islands: how many evolve side by side; one in this process, as many as workers with an
+            executor. What is found depends on it, and not on who works on them.
 
     Attributes:
-        archive: the best tree found at each complexity.
+        problem: what is searched for.
         evaluations: candidates evaluated.
         stopped: the limit that ended the search.
+        repeated: epochs that were done again because a worker was lost.
 
     Raises:
-        ValueError: a method is unknown, or there is none.
+        ValueError: a method is unknown, or there is none; the executor is none.
 
     Example:
 
@@ -92,156 +80,195 @@ class PortfolioSearch:
         signed: bool = False,
         seed: int = 0,
         workers: int = 2,
+        executor: Executor | str | None = None,
+        islands: int | None = None,
     ):
-        self.methods = check_methods(methods)
-        self.alphabet, self.field, self.settings = alphabet, field, settings
-        self.complexity = (complexity or Complexity()).over(alphabet.operators)
-        self.signed, self.seed, self.workers = signed, seed, workers
-        self.archive = Archive()
+        check_executor(executor)
+        self.problem = Problem(
+            alphabet, field, complexity or Complexity(), settings, methods, signed, seed
+        )
+        self.workers, self.executor = workers, executor
+        self.islands = islands or (1 if executor is None else workers)
         self.evaluations = 0
+        self.repeated = 0
         self.stopped: str | None = None
+        self._asked: str | None = None
         self._settling = Settling()
         self._start = 0.0
-        self._measure = TreeMeasure(FeatureMaker(alphabet), field, signed=signed)
-        self._spectral = SpectralSearch(
-            alphabet, field.subset(SPECTRAL_ROWS, seed), measure=self._measure, signed=signed
-        )
-        self._rounded: set[tuple[float, float]] = set()
-        self._fingerprint = Fingerprint(alphabet.operators, signed=signed)
+        # Seconds and candidates before the islands, and of an earlier run.
+        self._seconds, self._evaluated = 0.0, 0
+        self._instruments = Instruments(self.problem, workers)
+        self._collector = Collector(self._instruments)
+        self._island: Island | None = None
+        self._states: list[Plain] = []
+
+    @property
+    def archive(self) -> Archive:
+        """The best tree found at each complexity."""
+        return self._collector.archive
 
     @property
     def structure(self) -> Structure:
         """What the gradients show without a search: ignored variables and groups."""
-        return self._spectral.structure
+        return self._instruments.spectral.structure
 
-    def run(
-        self,
-        stopping: Stopping = Stopping(),
-        on_generation: Callable[[Progress], None] | None = None,
-    ) -> Archive:
-        """Searches until a limit is reached or Ctrl-C is pressed.
+    def stop(self, reason: str) -> None:
+        """Ends the search after the present generation; for callbacks.
+
+        Args:
+            reason: what `stopped` will say.
+        """
+        self._asked = reason
+
+    def run(self, stopping: Stopping = Stopping(), callbacks: Sequence[Callback] = ()) -> Archive:
+        """Searches until a limit is reached, a callback stops it or Ctrl-C is pressed.
 
         Args:
             stopping: the limits.
-            on_generation: called with the progress after every stage and generation.
+            callbacks: told about the beginning, every generation and the end.
 
         Returns:
             The archive.
         """
+        told = CallbackList(callbacks, self)
         self._start = time.perf_counter()
-        field = self.field
-        with (
-            Engine(
-                self.alphabet.operators,
-                field.points,
-                field.directions,
-                field.weights,
-                frame=field.frame,
-                signed=self.signed,
-                workers=self.workers,
-            ) as engine,
-            _Aside(engine.compile) as compilation,
-        ):
-            self.stopped = stopping.drive(self._progress(engine, compilation), on_generation)
+        self._asked = None
+
+        def on_step(progress: Progress) -> str | None:
+            told.on_generation_end(progress)
+            return self._asked
+
+        with self._instruments, closing(self._steps()) as steps:
+            told.on_search_begin()
+            try:
+                self.stopped = stopping.drive(steps, on_step)
+            finally:
+                # It can still be kept here: afterwards its last offspring are taken in.
+                told.on_search_end()
         return self.archive
 
-    def _progress(self, engine: Engine, compilation: _Aside) -> Generator[Progress, None, None]:
-        """Stages of the dictionary, then generations."""
-        spectral = self._spectral
-        if "dictionary" in self.methods:
-            for stage in spectral.quick_stages():
-                self._keep(stage)
-                yield self._now(0)
-            # Where the quick stages find a perfect match, nothing is compiled.
-            if self.methods != ("dictionary",):
-                compilation.start()
-            for stage in spectral.thorough_stages():
-                self._keep(stage)
-                yield self._now(0)
-            self._shorten(spectral.found)
-            yield self._now(0)
-        if self.methods == ("dictionary",):
-            return
-        compilation.result()
-        evolution = None
-        if "features" in self.methods:
-            evolution = FeatureEvolution(
-                spectral, self.complexity, self.settings.max_complexity, seed=self.seed
-            )
-        idle = 0
-        for generation in self._generations(engine, spectral.found):
-            # Where trees alone find something, evolved features take little of their time.
-            if evolution is not None and (idle < MOST_IDLE or generation % RESTING == 0):
-                idle = 0 if self._keep(evolution.step(engine)) else idle + 1
-            yield self._now(generation)
+    def state(self) -> Plain | None:
+        """All that the next generations depend on, as plain data.
 
-    def _generations(self, engine: Engine, found: Sequence[Candidate]) -> Iterator[int]:
-        """Numbers of generations; trees are bred and evaluated in between."""
-        if "trees" not in self.methods:
-            yield from count(1) if "features" in self.methods else ()
-            return
-        guesses = [one.tree for one in sorted(found, key=lambda one: one.loss)]
-        units = self.structure.units if "dictionary" in self.methods else ()
-        genetic = GeneticSearch(
-            engine,
-            self.alphabet,
-            self.complexity,
-            self.settings,
-            guesses,
-            self.seed,
-            blocks=[unit.feature.tree for unit in units],
-            archive=self.archive,
-        )
-        before = 0
-        with closing(genetic.generations()) as generations:
-            for progress in generations:
-                self.evaluations += genetic.evaluations - before
-                before = genetic.evaluations
-                yield progress.generation
-
-    def _keep(self, found: Sequence[Candidate]) -> bool:
-        """Adds candidates to the archive, and tells whether one is the best of its complexity."""
-        self.evaluations += len(found)
-        return sum(self._add(candidate.tree, candidate.loss) for candidate in found) > 0
-
-    def _shorten(self, found: Sequence[Candidate]) -> None:
-        """Adds the shortest writing of sums: those of the front, and those of whole numbers.
-
-        A sum with whole numbers may be much shorter when it is factored, and yet be hidden
-        behind sums that fit a little better with their many digits.
+        Returns:
+            The state; `None` before the first generation, as long as only the dictionary was
+            searched, which takes seconds.
         """
-        if "mul" not in self.alphabet.primitives:
-            return  # nothing to put before brackets
-        trees = [individual.tree for individual in self.archive.front()]
-        for candidate in found:
-            whole = next(rounded_variants(candidate.tree), candidate.tree)
-            if all(is_small_integer(n.value) for n in whole if n.code == CONSTANT_CODE):
-                if self._measure(whole) <= WORTH_SHORTENING * candidate.loss + 1e-9:
-                    trees.append(whole)
-        different = {self._fingerprint(t): t for t in trees if len(t) <= MOST_NODES_SHORTENED}
-        for tree in different.values():
-            expression = with_whole_numbers(to_sympy(tree, self.alphabet.operators))
-            with suppress(TimeoutError, ValueError):
-                short = within(1.0, lambda e=expression: self._shortest_tree(e))
-                self._add(short, self._measure(short))
+        islands = [self._island.state()] if self._island else self._states
+        if not islands:
+            return None
+        return {
+            "seconds": self._passed,
+            "evaluated": self._evaluated,
+            "settling": self._settling.state(),
+            "islands": islands,
+        }
 
-    def _shortest_tree(self, expression: sympy.Expr) -> gp.PrimitiveTree:
-        return from_sympy(shortest(expression, self.alphabet, self.complexity), self.alphabet)
+    def restore(self, state: Plain) -> None:
+        """Takes over a `state`: `run` then goes on from there, without the dictionary.
 
-    def _add(self, tree: gp.PrimitiveTree, loss: float) -> bool:
-        complexity = self.complexity(tree)
-        key = self._fingerprint(tree) if complexity <= self.settings.max_complexity else 0
-        return bool(key) and self.archive.add(Individual(tree, complexity, key, loss))
+        Args:
+            state: of a search for the same problem.
+
+        Raises:
+            ValueError: it has another number of islands, or is no state of this problem.
+        """
+        states = list(state["islands"])
+        if len(states) != self.islands:
+            raise ValueError(
+                f"The search that was kept has {len(states)} islands, this one {self.islands}. "
+                f"Pass `islands={len(states)}`."
+            )
+        for index, one in enumerate(states):
+            Island(self._instruments, Collector(self._instruments), index).restore(one)
+        self._seconds, self._evaluated = number(state["seconds"]), number(state["evaluated"])
+        self._settling.restore(state["settling"])
+        self._states = states
+
+    @property
+    def _passed(self) -> float:
+        return self._seconds + time.perf_counter() - self._start
+
+    def _steps(self) -> Iterator[Progress | None]:
+        """Stages of the dictionary, then generations."""
+        here = self.executor is None and self.islands == 1
+        if here:
+            with _Aside(self._compile) as compilation:
+                if not self._states:
+                    yield from self._dictionary(compilation.start)
+                if self.problem.methods != ("dictionary",):
+                    compilation.result()
+                    yield from self._generations()
+        else:
+            with Workers(self.executor, self.workers) as workers:
+                islands = Islands(self.problem, workers)
+                if not self._states:
+                    yield from self._dictionary(lambda: islands.warm_up(self.islands))
+                if self.problem.methods != ("dictionary",):
+                    yield from self._epochs(islands)
+
+    def _compile(self) -> None:
+        self._instruments.engine.compile()
+
+    def _dictionary(self, make_ready: Callable[[], None]) -> Iterator[Progress]:
+        """Stages of the dictionary; what follows is made ready beside the thorough ones."""
+        problem, spectral = self.problem, self._instruments.spectral
+        if "dictionary" not in problem.methods:
+            return
+        for stage in spectral.quick_stages():
+            self._keep(stage)
+            yield self._now(0)
+        # Where the quick stages find a perfect match, nothing is compiled.
+        if problem.methods != ("dictionary",):
+            make_ready()
+        for stage in spectral.thorough_stages():
+            self._keep(stage)
+            yield self._now(0)
+        self._collector.shorten(spectral.found)
+        yield self._now(0)
+
+    def _keep(self, found: Sequence) -> None:
+        self._evaluated += len(found)
+        self.evaluations = self._evaluated
+        self._collector.keep(found)
+
+    def _generations(self) -> Iterator[Progress]:
+        """Generations of one island in this process."""
+        island = Island(self._instruments, self._collector)
+        if self._states:
+            island.restore(self._states.pop())
+        with closing(island.generations()) as generations:
+            for generation in generations:
+                self.evaluations = self._evaluated + island.evaluations
+                # Only between two generations there is something whole to keep.
+                self._island = island
+                yield self._now(generation)
+                self._island = None
+        self.evaluations = self._evaluated + island.evaluations
+
+    def _epochs(self, islands: Islands) -> Iterator[Progress | None]:
+        """Epochs of many islands, by the workers of an executor."""
+        if not self._states:
+            self._states = [
+                Island(self._instruments, self._collector, index).state()
+                for index in range(self.islands)
+            ]
+        with closing(islands.epochs(self._states)) as epochs:
+            for states in epochs:
+                if states is None:
+                    yield None
+                    continue
+                self._states = states
+                for state in states:
+                    self._collector.receive(state["collector"]["archive"])
+                self.evaluations = self._evaluated + sum(state["evaluations"] for state in states)
+                self.repeated = islands.repeated
+                yield self._now(states[0]["generation"])
 
     def _now(self, generation: int) -> Progress:
         """The progress, after new formulas of the front were tried with whole numbers."""
-        for individual in self.archive.front():
-            if (key := (individual.complexity, individual.loss)) not in self._rounded:
-                self._rounded.add(key)
-                for tree in rounded_variants(individual.tree):
-                    self._add(tree, self._measure(tree))
-        seconds = time.perf_counter() - self._start
-        return self._settling.progress(self.archive, generation, self.evaluations, seconds)
+        self._collector.round()
+        return self._settling.progress(self.archive, generation, self.evaluations, self._passed)
 
 
 class _Aside:
@@ -266,24 +293,3 @@ class _Aside:
         """Waits for the work, started now if it was not before."""
         self.start()
         self._job.result()
-
-
-def check_methods(methods: str | Sequence[str]) -> tuple[str, ...]:
-    """Ways to search, checked.
-
-    Args:
-        methods: one name or several.
-
-    Returns:
-        The names.
-
-    Raises:
-        ValueError: a name is unknown, or there is none.
-    """
-    names = (methods,) if isinstance(methods, str) else tuple(methods)
-    if not names or not set(names) <= set(METHODS):
-        raise ValueError(
-            f"`methods` are ways to search: one or more of {', '.join(map(repr, METHODS))}. "
-            f"Received: methods={methods!r}"
-        )
-    return names

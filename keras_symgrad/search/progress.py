@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from keras_symgrad.search.stopping import Progress, Stopping
+from keras_symgrad.search.callbacks import Callback, Logs
+from keras_symgrad.search.stopping import Stopping
 
 
-@contextmanager
-def progress_bar(stopping: Stopping, *, shown: bool = True) -> Iterator[Callable[[Progress], None]]:
+class ProgressBar(Callback):
     """A line on standard error with generation, speed, best loss and best formula.
 
     Args:
         stopping: the search's limits; they tell how far it is.
         shown: whether to show it. It is never shown where standard error is no terminal.
-
-    Yields:
-        The function to call with the progress of every generation.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("searching"),
-        BarColumn(bar_width=20),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
-    )
-    shown = shown and console.is_terminal
-    with Bar(*columns, console=console, disable=not shown, transient=True) as bar:
-        task = bar.add_task("", total=1.0, text="")
+    def __init__(self, stopping: Stopping = Stopping(), *, shown: bool = True):
+        self.stopping, self.shown = stopping, shown
+        self._bar = None
 
-        def update(progress: Progress) -> None:
-            speed = progress.evaluations / max(progress.seconds, 1e-9)
-            text = (
-                f"generation {progress.generation}, {speed:,.0f} evaluations/s, "
-                f"loss {progress.loss:.1e}: {progress.formula}"
-            )
-            bar.update(task, completed=stopping.share(progress), text=text)
+    def on_search_begin(self, logs: Logs | None = None) -> None:
+        """Shows the bar."""
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        yield update
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("searching"),
+            BarColumn(bar_width=20),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[text]}", markup=False),
+            console=console,
+            disable=not (self.shown and console.is_terminal),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=1.0, text="")
+        self._bar.start()
+
+    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+        """Moves the bar."""
+        speed = logs["evaluations"] / max(logs["seconds"], 1e-9)
+        text = (
+            f"generation {generation}, {speed:,.0f} evaluations/s, "
+            f"loss {logs['loss']:.1e}: {logs['formula']}"
+        )
+        share = self.stopping.share(generation, logs["evaluations"], logs["seconds"])
+        self._bar.update(self._task, completed=share, text=text)
+
+    def on_search_end(self, logs: Logs | None = None) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_symgrad.search.archive import Archive
+from keras_symgrad.search.plain import number, number_from_plain, number_to_plain
 from keras_symgrad.search.stopping import Progress
 
 # Half a tenth of a nat: less is the last digit of a constant.
@@ -43,3 +44,12 @@ class Settling:
         if len(archive):
             loss, formula = archive.front()[-1].loss, str(archive.choice().tree)
         return Progress(generation, evaluations, seconds, loss, formula, generation - self._since)
+
+    def state(self) -> list:
+        """Best score and the generation that it is from, as plain data."""
+        return [number_to_plain(self._best_score), self._since]
+
+    def restore(self, state: list) -> None:
+        """Takes over a `state`."""
+        best, since = state
+        self._best_score, self._since = number_from_plain(best), number(since)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+
+from keras_symgrad.search.interruption import deferred_interrupt
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Stopping:
         time_limit: seconds, or `None`.
         generations: number, or `None`.
         evaluations: candidates, or `None`.
-        target_loss: ends the search when a loss is at or below it.
+        target_loss: ends the search when a loss is at or below it, or `None`.
         patience: generations without a better choice from the front (`search.selection`) that
             end the search, if there were as many without as before; or `None`.
 
@@ -54,7 +56,7 @@ class Stopping:
     time_limit: float | None = 60.0
     generations: int | None = None
     evaluations: int | None = None
-    target_loss: float = 1e-9
+    target_loss: float | None = 1e-9
     patience: int | None = 25
 
     def __post_init__(self) -> None:
@@ -72,10 +74,10 @@ class Stopping:
     def reason(self, progress: Progress) -> str | None:
         """Name of the limit that is reached, or `None`."""
         reached = {
-            "target_loss": progress.loss <= self.target_loss,
+            "target_loss": self.target_loss is not None and progress.loss <= self.target_loss,
             "patience": self.patience is not None
             and progress.settled >= max(self.patience, progress.generation / 2),
-            "time_limit": self.time_limit is not None and progress.seconds >= self.time_limit,
+            "time_limit": self._is_over(progress.seconds),
             "generations": self.generations is not None and progress.generation >= self.generations,
             "evaluations": self.evaluations is not None
             and progress.evaluations >= self.evaluations,
@@ -84,37 +86,55 @@ class Stopping:
 
     def drive(
         self,
-        steps: Generator[Progress, None, None],
-        on_step: Callable[[Progress], None] | None = None,
+        steps: Iterable[Progress | None],
+        on_step: Callable[[Progress], str | None] | None = None,
     ) -> str:
         """Takes steps of a search until a limit is reached or Ctrl-C is pressed.
 
         Args:
-            steps: yields the progress after each step; closed at the end.
-            on_step: called with the progress of each.
+            steps: yields the progress after each step, and `None` while it waits for others.
+            on_step: called with the progress of each; may return a reason to end.
 
         Returns:
-            Name of the limit, "exhausted" if there were no more steps, or "interrupted".
+            Name of the limit, "exhausted" if there were no more steps, "interrupted" after Ctrl-C,
+            or the reason of `on_step`.
         """
+        start = time.perf_counter()
+        before = 0.0
         try:
-            with closing(steps):
+            with deferred_interrupt() as was_pressed:
                 for progress in steps:
-                    if on_step:
-                        on_step(progress)
-                    if reason := self.reason(progress):
+                    reason = None
+                    if progress is not None:
+                        start, before = time.perf_counter(), progress.seconds
+                        reason = on_step(progress) if on_step else None
+                    elif self._is_over(before + time.perf_counter() - start):
+                        return "time_limit"
+                    if was_pressed():
+                        return "interrupted"
+                    if progress is not None and (reason := reason or self.reason(progress)):
                         return reason
         except KeyboardInterrupt:
             return "interrupted"
         return "exhausted"
 
-    def share(self, progress: Progress) -> float:
-        """How much of the nearest limit is used up, in [0, 1]."""
+    def _is_over(self, seconds: float) -> bool:
+        return self.time_limit is not None and seconds >= self.time_limit
+
+    def share(self, generation: int, evaluations: int, seconds: float) -> float:
+        """How much of the nearest limit is used up, in [0, 1].
+
+        Args:
+            generation: generations done.
+            evaluations: candidates evaluated.
+            seconds: since the start.
+        """
         used = [
             done / limit
             for done, limit in (
-                (progress.seconds, self.time_limit),
-                (progress.generation, self.generations),
-                (progress.evaluations, self.evaluations),
+                (seconds, self.time_limit),
+                (generation, self.generations),
+                (evaluations, self.evaluations),
             )
             if limit is not None
         ]

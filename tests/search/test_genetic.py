@@ -144,7 +144,7 @@ def test_control_c_keeps_the_front(ellipse, interrupt):
             interrupt()
 
     search = ellipse.search(seed=1)
-    archive = search.run(limits(1000, target_loss=0.0), on_generation)
+    archive = search.run(limits(1000, target_loss=None), on_generation)
     assert search.stopped == "interrupted"
     assert len(seen) == 4
     assert archive.front()[-1].loss <= seen[-1].loss < 0.5
@@ -161,7 +161,7 @@ def test_other_exceptions_are_not_swallowed(ellipse):
 def test_progress_counts_up_and_the_loss_goes_down(ellipse):
     seen: list[Progress] = []
     search = ellipse.search(seed=3)
-    search.run(limits(5, target_loss=0.0), seen.append)
+    search.run(limits(5, target_loss=None), seen.append)
     assert [progress.generation for progress in seen] == [1, 2, 3, 4, 5]
     assert search.stopped == "generations"
     for before, after in zip(seen, seen[1:]):
@@ -184,7 +184,7 @@ def test_progress_counts_up_and_the_loss_goes_down(ellipse):
 )
 def test_every_limit_ends_the_search_and_is_named(ellipse, limit, holds):
     search = ellipse.search(seed=4)
-    search.run(limits(1000, **{"target_loss": 0.0} | limit))
+    search.run(limits(1000, **{"target_loss": None} | limit))
     assert search.stopped == next(iter(limit))
     assert holds(search)
 
@@ -208,7 +208,7 @@ def recorded(
 def test_no_form_with_a_loss_is_evaluated_again_unless_it_has_become_simpler(ellipse, monkeypatch):
     asked = recorded(ellipse.engine, monkeypatch)
     search = ellipse.search(seed=5)
-    search.run(limits(10, target_loss=0.0))
+    search.run(limits(10, target_loss=None))
     fingerprint, complexity = Fingerprint(ellipse.alphabet.operators), search.complexity
     known: dict[int, float] = {}
     for tree, loss in asked:
@@ -223,7 +223,7 @@ def test_limits_on_size_and_complexity_hold_for_every_tree(ellipse, monkeypatch)
     asked = recorded(ellipse.engine, monkeypatch)
     settings = GeneticSettings(max_complexity=9, max_nodes=6)
     search = ellipse.search(seed=6, settings=settings)
-    search.run(limits(10, target_loss=0.0))
+    search.run(limits(10, target_loss=None))
     assert max(search.complexity(tree) for tree, _ in asked) <= 9
     assert max(len(tree) for tree, _ in asked) == 6
 

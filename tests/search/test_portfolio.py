@@ -10,7 +10,9 @@ from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.operators import Operator, OperatorSet
-from keras_symgrad.search.portfolio import METHODS, PortfolioSearch
+from keras_symgrad.search.callbacks import LambdaCallback
+from keras_symgrad.search.portfolio import PortfolioSearch
+from keras_symgrad.search.problem import METHODS
 from keras_symgrad.search.stopping import Stopping
 
 x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
@@ -91,10 +93,11 @@ def test_unknown_methods_are_named(methods):
 def test_ctrl_c_keeps_what_was_found():
     search = portfolio(noisy(x1 * sympy.sin(x2 * x3) + x3**2 * x1))
 
-    def press(progress):
-        if progress.generation == 2:
+    def press(generation, logs):
+        if generation == 2:
             raise KeyboardInterrupt
 
-    archive = search.run(Stopping(None, generations=50), press)
+    press_ctrl_c = LambdaCallback(on_generation_end=press)
+    archive = search.run(Stopping(None, generations=50), [press_ctrl_c])
     assert search.stopped == "interrupted"
     assert len(archive)

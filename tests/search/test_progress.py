@@ -9,16 +9,18 @@ import sys
 
 import pytest
 
-from keras_symgrad.search.progress import progress_bar
-from keras_symgrad.search.stopping import Progress, Stopping
+from keras_symgrad.search.progress import ProgressBar
+from keras_symgrad.search.stopping import Stopping
 
-STEP = Progress(3, 12_000, 2.0, 1.5e-4, "add(x1, [bold]x2)", 0)
+LOGS = {"evaluations": 12_000, "seconds": 2.0, "loss": 1.5e-4, "formula": "add(x1, [bold]x2)"}
 
 SHOW = f"""
-from keras_symgrad.search.progress import progress_bar
-from keras_symgrad.search.stopping import Progress, Stopping
-with progress_bar(Stopping(generations=10), shown=SHOWN) as update:
-    update({STEP!r})
+from keras_symgrad.search.progress import ProgressBar
+from keras_symgrad.search.stopping import Stopping
+bar = ProgressBar(Stopping(generations=10), shown=SHOWN)
+bar.on_search_begin()
+bar.on_generation_end(3, {LOGS!r})
+bar.on_search_end()
 """
 
 
@@ -53,13 +55,9 @@ def test_a_terminal_shows_nothing_if_asked_to_be_quiet():
 
 @pytest.mark.parametrize("shown", [True, False])
 def test_a_file_or_a_pipe_gets_nothing(shown, capsys):
-    with progress_bar(Stopping(), shown=shown) as update:
-        update(STEP)
+    bar = ProgressBar(Stopping(), shown=shown)
+    bar.on_search_begin()
+    bar.on_generation_end(3, LOGS)
+    bar.on_search_end()
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "")
-
-
-def test_an_error_of_the_search_passes_through():
-    with pytest.raises(KeyboardInterrupt), progress_bar(Stopping()) as update:
-        update(STEP)
-        raise KeyboardInterrupt

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -50,28 +52,58 @@ def test_limits_that_are_none_end_nothing():
 
 def test_the_share_is_that_of_the_nearest_limit():
     stopping = Stopping(time_limit=100.0, generations=10)
-    assert stopping.share(progress(seconds=20.0, generation=5)) == 0.5
-    assert stopping.share(progress(seconds=80.0, generation=5)) == 0.8
-    assert stopping.share(progress(seconds=300.0)) == 1.0
-    assert Stopping(time_limit=None, patience=5).share(progress()) == 0.0
+    assert stopping.share(5, 100, seconds=20.0) == 0.5
+    assert stopping.share(5, 100, seconds=80.0) == 0.8
+    assert stopping.share(1, 100, seconds=300.0) == 1.0
+    assert Stopping(time_limit=None, patience=5).share(1, 100, 1.0) == 0.0
 
 
-def test_a_search_is_driven_until_a_limit_an_end_or_ctrl_c_and_then_closed():
-    closed = []
+def steps(number: int, seconds: float = 0.0):
+    for generation in range(1, number + 1):
+        yield Progress(generation, 0, seconds, 1.0, "", 0)
 
-    def steps(number):
-        try:
-            for generation in range(1, number + 1):
-                yield Progress(generation, 0, 0.0, 1.0, "", 0)
-        finally:
-            closed.append(number)
+
+STOPPING = Stopping(None, generations=3, patience=None)
+
+
+def test_a_search_is_driven_until_a_limit_or_its_end():
+    assert STOPPING.drive(steps(9)) == "generations"
+    assert STOPPING.drive(steps(2)) == "exhausted"
+
+
+def test_whoever_looks_on_may_end_a_search():
+    seen = []
+    assert STOPPING.drive(steps(5), lambda p: seen.append(p) or "enough") == "enough"
+    assert len(seen) == 1
+
+
+def test_ctrl_c_ends_a_search_after_its_step():
+    seen = []
 
     def press(progress):
+        seen.append(progress.generation)
         if progress.generation == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
-    stopping = Stopping(None, generations=3, patience=None)
-    assert stopping.drive(steps(9)) == "generations"
-    assert stopping.drive(steps(2)) == "exhausted"
-    assert stopping.drive(steps(5), press) == "interrupted"
-    assert closed == [9, 2, 5]
+    before = signal.getsignal(signal.SIGINT)
+    assert STOPPING.drive(steps(5), press) == "interrupted"
+    assert seen == [1, 2] and signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_ends_it_at_once():
+    def press_twice():
+        yield Progress(1, 0, 0.0, 1.0, "", 0)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it went on")
+
+    assert Stopping(None, generations=3).drive(press_twice()) == "interrupted"
+
+
+def test_the_time_limit_holds_while_others_are_awaited():
+    def waiting():
+        yield Progress(1, 0, 0.0, 1.0, "", 0)
+        while True:
+            yield None
+
+    assert Stopping(time_limit=0.05).drive(waiting()) == "time_limit"

@@ -1,0 +1,106 @@
+"""What comes out of all ways of searching, gathered in one archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import sympy
+from deap import gp
+
+from keras_symgrad.expressions.complexity import is_small_integer
+from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.shortening import shortest, with_whole_numbers
+from keras_symgrad.expressions.time_limit import within
+from keras_symgrad.expressions.trees import CONSTANT_CODE, to_sympy
+from keras_symgrad.search.archive import Archive, Individual
+from keras_symgrad.search.combination import Candidate
+from keras_symgrad.search.instruments import Instruments
+from keras_symgrad.search.plain import Plain, individual_from_plain, individual_to_plain, number
+from keras_symgrad.search.rounding import rounded_variants
+
+# A sum is written with whole numbers if its loss grows by no more than this factor.
+WORTH_SHORTENING = 2.5
+# Longer trees take SymPy tenths of a second, and nobody wants them.
+MOST_NODES_SHORTENED = 25
+
+
+class Collector:
+    """Puts candidates into an archive, and other ways to write them.
+
+    Args:
+        instruments: to measure with.
+
+    Attributes:
+        archive: the best tree at each complexity.
+    """
+
+    def __init__(self, instruments: Instruments):
+        self.archive = Archive()
+        self._instruments, self._problem = instruments, instruments.problem
+        # Members of the front whose constants were rounded.
+        self._rounded: set[tuple[float, float]] = set()
+
+    def keep(self, found: Sequence[Candidate]) -> bool:
+        """Adds candidates, and tells whether one is the best of its complexity."""
+        return sum(self.add(candidate.tree, candidate.loss) for candidate in found) > 0
+
+    def add(self, tree: gp.PrimitiveTree, loss: float) -> bool:
+        """Adds a tree that is not too complex, and tells whether it is the best so complex."""
+        complexity = self._problem.complexity(tree)
+        if complexity > self._problem.settings.max_complexity:
+            return False
+        key = self._instruments.fingerprint(tree)
+        return bool(key) and self.archive.add(Individual(tree, complexity, key, loss))
+
+    def round(self) -> None:
+        """Tries whole numbers in new formulas of the front."""
+        for individual in self.archive.front():
+            if (key := (individual.complexity, individual.loss)) not in self._rounded:
+                self._rounded.add(key)
+                for tree in rounded_variants(individual.tree):
+                    self.add(tree, self._instruments.measure(tree))
+
+    def shorten(self, found: Sequence[Candidate]) -> None:
+        """Adds the shortest writing of sums: those of the front, and those of whole numbers.
+
+        A sum with whole numbers may be much shorter when it is factored, and yet be hidden
+        behind sums that fit a little better with their many digits.
+        """
+        alphabet, measure = self._problem.alphabet, self._instruments.measure
+        if "mul" not in alphabet.primitives:
+            return  # nothing to put before brackets
+        trees = [individual.tree for individual in self.archive.front()]
+        for candidate in found:
+            whole = next(rounded_variants(candidate.tree), candidate.tree)
+            if all(is_small_integer(n.value) for n in whole if n.code == CONSTANT_CODE):
+                if measure(whole) <= WORTH_SHORTENING * candidate.loss + 1e-9:
+                    trees.append(whole)
+        fingerprint = self._instruments.fingerprint
+        different = {fingerprint(t): t for t in trees if len(t) <= MOST_NODES_SHORTENED}
+        for tree in different.values():
+            expression = with_whole_numbers(to_sympy(tree, alphabet.operators))
+            with suppress(TimeoutError, ValueError):
+                short = within(1.0, lambda e=expression: self._shortest_tree(e))
+                self.add(short, measure(short))
+
+    def _shortest_tree(self, expression: sympy.Expr) -> gp.PrimitiveTree:
+        alphabet = self._problem.alphabet
+        return from_sympy(shortest(expression, alphabet, self._problem.complexity), alphabet)
+
+    def receive(self, individuals: Sequence[list]) -> None:
+        """Adds individuals of another archive, given as plain data."""
+        for plain in individuals:
+            self.archive.add(individual_from_plain(plain, self._problem.alphabet))
+
+    def state(self) -> Plain:
+        """The archive as plain data."""
+        return {
+            "archive": [individual_to_plain(individual) for individual in self.archive],
+            "rounded": sorted(map(list, self._rounded)),
+        }
+
+    def restore(self, state: Plain) -> None:
+        """Takes over a `state`."""
+        self.receive(state["archive"])
+        self._rounded = {(number(weight), number(loss)) for weight, loss in state["rounded"]}

@@ -1,0 +1,102 @@
+"""Who works on islands: threads, processes of this machine, or an executor of the user's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from typing import Any
+
+PROCESSES = "processes"
+# One worker is one core: its libraries must not start threads for all of them.
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}
+
+
+class Workers:
+    """An executor that is made anew when its workers are lost, if it can be.
+
+    Args:
+        executor: "processes" for worker processes of this machine, `None` for threads of this
+            process, or any `concurrent.futures.Executor`: a Dask cluster's
+            `client.get_executor()`, an `mpi4py.futures.MPIPoolExecutor`...
+        count: processes or threads to start.
+
+    Raises:
+        ValueError: it is none of these.
+
+    Example:
+
+    >>> with Workers(None, 2) as workers:
+    ...     workers.submit(max, 3, 4).result()
+    4
+    """
+
+    def __init__(self, executor: Executor | str | None, count: int):
+        check_executor(executor)
+        self._given, self.count = executor, count
+        self._executor: Executor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def submit(self, function: Callable, *arguments: Any) -> Future:
+        """Lets a worker call a function."""
+        if self._executor is None:
+            self._executor = self._made()
+        return self._executor.submit(function, *arguments)
+
+    def renew(self) -> None:
+        """Starts new workers in the place of those that are lost.
+
+        Raises:
+            BrokenExecutor: they are not ours to start.
+        """
+        if self._given not in (PROCESSES, None):
+            raise BrokenExecutor(
+                "The workers of the executor are lost, and it does not start new ones."
+            )
+        self._close()
+
+    def _made(self) -> Executor:
+        if self._given is None:
+            return ThreadPoolExecutor(self.count)
+        if self._given != PROCESSES:
+            return self._given
+        from loky import ProcessPoolExecutor
+
+        # Loky's processes do not run the user's script again, so that it needs no guard.
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
+        return ProcessPoolExecutor(self.count, env=_ONE_THREAD | quiet)
+
+    def _close(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is None or executor is self._given:
+            return
+        if self._given == PROCESSES:
+            # Nobody waits for an epoch that is not needed any more.
+            executor.shutdown(wait=True, kill_workers=True)
+        else:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+def check_executor(executor: Any) -> None:
+    """Raises unless islands can be handed to it.
+
+    Raises:
+        ValueError: it has no `submit` and is neither "processes" nor `None`.
+    """
+    if executor not in (PROCESSES, None) and not callable(getattr(executor, "submit", None)):
+        raise ValueError(
+            '`executor` takes "processes", a `concurrent.futures.Executor` such as Dask\'s '
+            "`client.get_executor()`, or None for this process. "
+            f"Received: executor={executor!r}"
+        )

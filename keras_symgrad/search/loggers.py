@@ -1,0 +1,119 @@
+"""Callbacks that write down how a search went: CSV for tables, event files for TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+from keras_symgrad.expressions.text import to_pretty
+from keras_symgrad.expressions.trees import to_sympy
+from keras_symgrad.search.archive import Individual
+from keras_symgrad.search.callbacks import Callback, Logs
+from keras_symgrad.writing import check_writable
+
+COLUMNS = ("generation", "seconds", "evaluations", "loss", "complexity", "settled", "formula")
+
+
+class CSVLogger(Callback):
+    """Writes a line for every generation.
+
+    Args:
+        filename: of the file.
+        separator: between columns.
+        append: whether to go on with a file that is there, as after `resume`.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+
+    def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
+        check_writable(filename, "The log")
+        self.filename, self.separator, self.append = Path(filename), separator, append
+        self._file = None
+
+    def on_search_begin(self, logs: Logs | None = None) -> None:
+        """Opens the file."""
+        has_header = self.append and self.filename.exists() and self.filename.stat().st_size > 0
+        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+        self._writer = csv.DictWriter(
+            self._file, COLUMNS, delimiter=self.separator, extrasaction="ignore"
+        )
+        if not has_header:
+            self._writer.writeheader()
+
+    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+        """Writes a line."""
+        self._writer.writerow({"generation": generation} | logs)
+        self._file.flush()
+
+    def on_search_end(self, logs: Logs | None = None) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+class TensorBoard(Callback):
+    """Writes event files that TensorBoard shows: losses, the front and its formulas.
+
+    Scalars are `loss`, `complexity`, `evaluations_per_second` and the loss at every complexity
+    of the front, `front/complexity_9`. The front as a table of formulas is a text.
+
+    Args:
+        log_dir: folder of the event files.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+
+    def __init__(self, log_dir: str | os.PathLike = "logs"):
+        self.log_dir = Path(log_dir)
+        try:
+            self.log_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"Event files cannot be written to {log_dir}: {error.strerror}. Choose another "
+                "folder."
+            ) from error
+        check_writable(self.log_dir / "events", "An event file")
+        self._writer = None
+        self._shown: list[Individual] = []
+
+    def on_search_begin(self, logs: Logs | None = None) -> None:
+        """Opens an event file."""
+        import tensorflow as tf
+
+        self._writer = tf.summary.create_file_writer(str(self.log_dir))
+        self._shown = []
+
+    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+        """Writes losses, and the front where it has changed."""
+        import tensorflow as tf
+
+        front = self.search.archive.front()
+        scalars = {
+            "loss": logs["loss"],
+            "complexity": logs.get("complexity", 0),
+            "evaluations_per_second": logs["evaluations"] / max(logs["seconds"], 1e-9),
+        }
+        scalars |= {f"front/complexity_{one.complexity:g}": one.loss for one in front}
+        with self._writer.as_default():
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value, step=generation)
+            if front != self._shown:
+                self._shown = front
+                tf.summary.text("front", self._table(front), step=generation)
+        self._writer.flush()
+
+    def _table(self, front: list[Individual]) -> str:
+        operators = self.search.problem.alphabet.operators
+        lines = ["| complexity | loss | formula |", "| ---: | ---: | :--- |"]
+        for one in front:
+            formula = to_pretty(to_sympy(one.tree, operators)).replace("|", "\\|")
+            lines.append(f"| {one.complexity:g} | {one.loss:.2e} | `{formula}` |")
+        return "\n".join(lines)
+
+    def on_search_end(self, logs: Logs | None = None) -> None:
+        """Closes the event file."""
+        if self._writer is not None:
+            self._writer.close()

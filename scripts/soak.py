@@ -1,0 +1,98 @@
+"""Interprets one network after the other in one process for hours, and watches its memory.
+
+    python scripts/soak.py --minutes 120 --json soak.json
+
+Prints a table by ten minutes: searches done and the resident memory after the last of them. Memory
+is flat if no later reading exceeds the one after the first ten minutes by more than 5 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+import keras_symgrad as ks
+from keras_symgrad.writing import write_json
+
+MODELS = Path(__file__).parents[1] / "examples" / "models"
+# One of each kind: classifiers of two, three and four variables, a regressor, own operators.
+SYSTEMS = ("A1", "B", "C", "D", "pendulum")
+# What memory may grow by after the first readings.
+ALLOWED = 0.05
+
+
+def soak(minutes: float, seconds: float, seed: int) -> list[dict]:
+    """Interprets until the time is over.
+
+    Args:
+        minutes: of the whole.
+        seconds: of each search.
+        seed: of the first; each has the next one.
+
+    Returns:
+        A row for every search.
+    """
+    process, start, rows = psutil.Process(), time.monotonic(), []
+    while (time.monotonic() - start) / 60 < minutes:
+        number = len(rows)
+        system = SYSTEMS[number % len(SYSTEMS)]
+        concept = ks.interpret(
+            MODELS / f"{system}.keras",
+            MODELS / f"{system}.csv",
+            time_limit=seconds,
+            seed=seed + number,
+            verbose=False,
+        )
+        gc.collect()
+        rows.append(
+            {
+                "search": number,
+                "system": system,
+                "seed": seed + number,
+                "minutes": (time.monotonic() - start) / 60,
+                "megabytes": process.memory_info().rss / 1e6,
+                "objects": len(gc.get_objects()),
+                "expression": str(concept.best.expression),
+                "matches": concept.matches,
+            }
+        )
+        shown = rows[-1]
+        print(
+            f"{shown['minutes']:7.1f} min  {number:5d}  {system:9s} {shown['megabytes']:8.0f} MB  "
+            f"{shown['objects']:9,d} objects  {shown['expression'][:50]}",
+            flush=True,
+        )
+    return rows
+
+
+def growth(rows: list[dict], warm_up: float) -> float:
+    """Largest rise of memory after the warm-up, as a share of what it was there."""
+    early = [row["megabytes"] for row in rows if row["minutes"] <= warm_up]
+    late = [row["megabytes"] for row in rows if row["minutes"] > warm_up]
+    return max(late) / max(early) - 1 if early and late else np.nan
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--minutes", type=float, default=120)
+    parser.add_argument("--warm-up", type=float, default=10, help="minutes before memory is flat")
+    parser.add_argument("--seconds", type=float, default=8, help="of each search")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="file for the rows")
+    options = parser.parse_args()
+    rows = soak(options.minutes, options.seconds, options.seed)
+    risen = growth(rows, options.warm_up)
+    print(f"{len(rows)} searches; after {options.warm_up:g} minutes memory rose by {risen:.1%}")
+    if options.json:
+        write_json(options.json, {"rows": rows, "growth": risen}, "The table")
+    raise SystemExit(0 if risen <= ALLOWED else 1)
+
+
+if __name__ == "__main__":
+    main()
