@@ -2,7 +2,8 @@
 """Does `interpret` find the invariants that Siamese networks have learned?
 
     scripts/benchmark_latent.py [--systems 001 ... 012] [--seeds N] [--seed FIRST]
-        [--activations swish ...] [--projected on off] [--networks DIR] [--json FILE]
+        [--activations swish ...] [--recipe published] [--projected on off]
+        [--networks DIR] [--json FILE]
 
 For every published latent system and seed an encoder of its own is trained (`train_latent.py`) and
 read at 4,000 fresh anchors with default settings, within 60 s of search. The formula that was
@@ -11,6 +12,7 @@ invariant's is below 2e-3 on 10,000 fresh anchors, along the surface that the da
 there is one, with at most 1.5 times the invariant's complexity.
 
 `network` is the same error of the network itself: what it failed to learn no search can find.
+`full` is that error with steps off the surface counted in, where nothing taught the network.
 `loss` is the mean squared difference of unit gradients of formula and network; beside it stands
 that of the published formulas, which were searched in full space. `--projected off` does so too,
 and is judged along the surface all the same.
@@ -38,7 +40,7 @@ import numpy as np
 from benchmark_systems import complexity_of
 from rich.console import Console
 from rich.table import Table
-from train_latent import errors_of, load_or_train
+from train_latent import RECIPES, errors_of, load_or_train
 
 import keras_symgrad
 from keras_symgrad.engine import interpreter
@@ -79,17 +81,15 @@ def read(encoder: keras.Model, system: LatentSystem, seed: int, projected: str) 
     }
 
 
-def measure(
-    encoder: keras.Model, system: LatentSystem, seed: int, activation: str, projected: str
-) -> dict:
+def measure(encoder: keras.Model, system: LatentSystem, seed: int, **kind: str) -> dict:
     """One row; a failure is a row too."""
-    row = {"system": system.id, "seed": seed, "activation": activation, "projected": projected}
-    row["network"] = errors_of(encoder, system)[1]
+    full, network = errors_of(encoder, system)
+    row = {"system": system.id, "seed": seed, **kind, "full": full, "network": network}
     # A new process would have compiled nothing yet.
     interpreter.compiled_sums.cache_clear()
     start = time.perf_counter()
     try:
-        answer = read(encoder, system, seed, projected)
+        answer = read(encoder, system, seed, kind["projected"])
     except Exception as error:  # Whatever it is, the other rows are worth having.
         traceback.print_exc()
         answer = dict.fromkeys(("loss", "complexity", "truth_complexity"))
@@ -105,21 +105,23 @@ def table_of(rows: Iterable[dict]) -> Table:
         caption="1 - |cos| to the true invariant, on the data's tangent space: of the network and "
         "of the formula. Medians over seeds; the expression is that of the first recovered seed.",
     )
-    for heading in ("system", "invariant", "activation", "projected"):
+    for heading in ("system", "invariant", "recipe", "activation", "projected"):
         table.add_column(heading)
-    for heading in ("recovered", "network", "formula", "loss", "published", "length", "seconds"):
+    for heading in ("recovered", "full", "network", "formula", "loss", "published"):
+        table.add_column(heading, justify="right")
+    for heading in ("length", "seconds"):
         table.add_column(heading, justify="right")
     table.add_column("expression")
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
-        key = (row["system"], row["activation"], row["projected"])
+        key = tuple(row[name] for name in ("system", "recipe", "activation", "projected"))
         groups.setdefault(key, []).append(row)
-    for (id, activation, projected), group in groups.items():
+    for (id, *kind), group in groups.items():
         system = LATENT_SYSTEMS[id]
         found = [row for row in group if row["recovered"] == "concept"]
         table.add_row(
-            *(id, system.title, activation, projected, f"{len(found)} of {len(group)}"),
-            *(_median(group, "network", "{:.1e}"), _median(group, "cosine_error", "{:.1e}")),
+            *(id, system.title, *kind, f"{len(found)} of {len(group)}"),
+            *(_median(group, name, "{:.1e}") for name in ("full", "network", "cosine_error")),
             *(_median(group, "loss", "{:.1e}"), f"{system.published_loss:.1e}"),
             *(_median(group, "complexity", "{:g}"), _median(group, "seconds", "{:.0f}")),
             (found or group)[0]["expression"],
@@ -139,26 +141,32 @@ def main() -> int:
     )
     parser.add_argument("--seeds", type=int, default=3, help="networks of each kind")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--activations", nargs="+", choices=ACTIVATIONS, default=["swish"])
+    parser.add_argument(
+        "--activations", nargs="+", choices=ACTIVATIONS, help="swish, or relu as published"
+    )
+    parser.add_argument("--recipe", choices=RECIPES, default="own", help="how to train")
     parser.add_argument("--projected", nargs="+", choices=TANGENTS, default=["on"])
     parser.add_argument("--networks", type=Path, help="where trained networks are kept")
     parser.add_argument("--json", type=Path, help="where to write the rows")
     options = parser.parse_args()
+    usual = "relu" if options.recipe == "published" else "swish"
 
     rows = []
     for id, activation, seed in itertools.product(
         options.systems,
-        options.activations,
+        options.activations or [usual],
         range(options.seed, options.seed + options.seeds),
     ):
         system = LATENT_SYSTEMS[id]
-        encoder = load_or_train(system, activation, seed, options.networks)
+        encoder = load_or_train(system, activation, seed, options.networks, options.recipe)
         for projected in options.projected:
-            row = measure(encoder, system, seed, activation, projected)
+            kind = {"recipe": options.recipe, "activation": activation, "projected": projected}
+            row = measure(encoder, system, seed, **kind)
             rows.append(row)
             print(
                 *(row[key] for key in ("system", "seed", "activation", "projected", "recovered")),
-                *(f"{row['network']:.1e}", f"{row['cosine_error']:.1e}", row["complexity"]),
+                *(f"{row[name]:.1e}" for name in ("full", "network", "cosine_error")),
+                *(row["complexity"], f"loss {row['loss']:.1e}" if row["loss"] else ""),
                 *(f"{row['seconds']:.1f} s", row["expression"]),
                 file=sys.stderr,
                 flush=True,

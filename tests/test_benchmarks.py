@@ -92,7 +92,7 @@ def test_agreement_is_that_of_the_best_threshold_in_the_better_direction(quick):
 
 LATENT_COLUMNS = {
     *("system", "seed", "activation", "projected", "recovered", "cosine_error", "complexity"),
-    *("seconds", "expression", "network", "loss", "truth_complexity"),
+    *("seconds", "expression", "recipe", "full", "network", "loss", "truth_complexity"),
 }
 
 
@@ -105,7 +105,8 @@ def latent(project, monkeypatch):
     def untrained(system, activation, *, seed):
         return sys.modules["siamese"].encoder_for(system.points(50, seed), 4, activation)
 
-    monkeypatch.setattr(sys.modules["train_latent"], "train", untrained)
+    for recipe in module.RECIPES:
+        monkeypatch.setitem(module.RECIPES, recipe, untrained)
     yield module
     for name in ("benchmark_latent", "train_latent", "siamese", "benchmark_systems", "training"):
         sys.modules.pop(name)
@@ -127,6 +128,7 @@ def test_latent_systems_are_read_with_and_without_the_tangent_space(
     monkeypatch.setattr(latent.keras_symgrad, "interpret", interpret)
     path, networks = tmp_path / "rows.json", tmp_path / "networks"
     arguments = "benchmark_latent --systems 002 --seeds 2 --seed 7 --projected on off"
+    arguments += " --recipe published"
     monkeypatch.setattr(
         sys, "argv", [*arguments.split(), "--json", str(path), "--networks", str(networks)]
     )
@@ -140,7 +142,10 @@ def test_latent_systems_are_read_with_and_without_the_tangent_space(
     assert all(set(row) >= LATENT_COLUMNS for row in rows)
     assert rows[0]["cosine_error"] < 1e-12 and rows[0]["network"] > 0.01
     assert rows[1]["expression"] == "RuntimeError: lost across the data"
-    assert sorted(p.name for p in networks.iterdir()) == ["002-swish-7.keras", "002-swish-8.keras"]
+    assert sorted(p.name for p in networks.iterdir()) == [
+        "002-relu-published-7.keras",
+        "002-relu-published-8.keras",
+    ]
     printed = capsys.readouterr().out
     assert "2 of 2" in printed and "0 of 2" in printed and "6.9e-02" in printed
 
@@ -170,3 +175,23 @@ def test_the_siamese_loss_asks_for_less_difference_to_positives_than_to_negative
     # A tenth of the difference is worth log(100), in any unit.
     assert loss(1e-2) - loss(1e-3) == pytest.approx(np.log(100), abs=0.1)
     assert loss(1e-2, scale=1e3) == pytest.approx(loss(1e-2), abs=1e-3)
+
+
+def test_the_published_loss_stops_at_a_margin(latent):
+    model = sys.modules["train_latent"].MarginSiamese(keras.Sequential([keras.Input((1,))]))
+
+    def loss(*z):
+        return float(model.compute_loss(y_pred=keras.ops.convert_to_tensor([z])))
+
+    # Anchor, positive, negative.
+    assert loss(0.0, 0.5, -3.0) == 0
+    assert loss(0.0, 0.5, 1.0) == pytest.approx(0.5)
+    assert loss(2.0, 2.0, 2.0) == pytest.approx(1)
+
+
+def test_the_published_recipe_learns_a_trace(latent, monkeypatch):
+    training, system = sys.modules["train_latent"], latent.LATENT_SYSTEMS["001"]
+    monkeypatch.setattr(training, "PUBLISHED_TRIPLETS", 8192)
+    encoder = training.train_as_published(system, seed=0, epochs=3)
+    assert [layer.units for layer in encoder.layers] == [256, 256, 256, 1]
+    assert training.errors_of(encoder, system, rows=500)[0] < 0.05
