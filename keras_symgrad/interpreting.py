@@ -63,6 +63,7 @@ def interpret(
     unit: Unit = None,
     activation: bool = False,
     kind: str | None = None,
+    signature: str | None = None,
     names: Sequence[str] | None = None,
     columns: Sequence[str | int] | None = None,
     delta: float | None = 1e-2,
@@ -111,6 +112,7 @@ def interpret(
             in an output of several axes, such as `(row, column, channel)`.
         activation: whether to read a hidden unit after its activation.
         kind: what the model's output is: "logit", "probability" or "value". Found out if `None`.
+        signature: of a SavedModel that has several; `serving_default` by default.
         names: of the variables; by default those of the data, or `x1`, `x2`...
         columns: names or numbers of the columns of `x` that the model takes; all by default.
         delta: rows of a classifier are read where its probability is within [delta, 1 - delta];
@@ -178,11 +180,16 @@ def interpret(
         )
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     own = any(isinstance(one, (Neuron, GradientField)) for one in models)
-    if own and (layer, unit, activation, kind) != (None, None, False, None):
+    if not models:
         raise ValueError(
-            "`layer`, `unit`, `activation` and `kind` choose a neuron of a model. A `Neuron` is "
-            "one already, and a `GradientField` was read from one: leave them out, or pass the "
-            f"model. Received: {layer=}, {unit=}, {activation=}, {kind=}"
+            "`interpret` takes a model, or a list of models that were trained apart on the same "
+            "data. Received: an empty list"
+        )
+    if own and (layer, unit, activation, kind, signature) != (None, None, False, None, None):
+        raise ValueError(
+            "`layer`, `unit`, `activation`, `kind` and `signature` choose a neuron of a model. A "
+            "`Neuron` is one already, and a `GradientField` was read from one: leave them out, or "
+            f"pass the model. Received: {layer=}, {unit=}, {activation=}, {kind=}, {signature=}"
         )
     if isinstance(model, GradientField) and (names, columns, in_terms_of) != (None, None, None):
         raise ValueError(
@@ -219,10 +226,11 @@ def interpret(
         else:
             points, found = read_points(x, columns)
             names = found if names is None else check_names(names, points.shape[1])
+            chosen = {"kind": kind, "inputs": points.shape[1], "signature": signature}
             neurons = [
                 one
                 if isinstance(one, Neuron)
-                else Neuron.of(one, layer, unit, activation, kind=kind, inputs=points.shape[1])
+                else Neuron.of(one, layer, unit, activation, **chosen)
                 for one in models
             ]
             if isinstance(in_terms_of, str):

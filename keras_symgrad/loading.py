@@ -94,9 +94,7 @@ def load(
     """
     path = Path(path)
     if signature is not None and not path.is_dir():
-        raise ValueError(
-            f"Only a SavedModel directory has signatures. Received: signature={signature!r}, {path}"
-        )
+        raise ValueError(_no_directory(signature, path))
     if not path.exists():
         raise FileNotFoundError(f"Expected {READABLE}. There is nothing at: {path}")
     if path.is_dir():
@@ -143,6 +141,8 @@ def opened(
             "Expected a Keras 3 model or the path of one. For a model of `tf_keras` or of "
             f"TensorFlow, pass the path of its SavedModel. Received: {type(model)}"
         )
+    if signature is not None:
+        raise ValueError(_no_directory(signature, model.name))
     return model, getattr(model, "loss", None)
 
 
@@ -179,8 +179,8 @@ def _no_signature(path: Path, loaded: Any, name: str | None) -> str:
     names = list(loaded.signatures)
     if names:
         return (
-            f"The SavedModel {path} has the signatures {', '.join(names)}. Choose one: "
-            f"`Neuron.of(path, signature={names[0]!r})`. Received: signature={name!r}"
+            f"The SavedModel {path} has the signatures {', '.join(names)}. Choose one with "
+            f"`signature={names[0]}`, for example. Received: signature={name!r}"
         )
     functions = [key for key, value in vars(loaded).items() if hasattr(value, "concrete_functions")]
     how = (
@@ -193,6 +193,10 @@ def _no_signature(path: Path, loaded: Any, name: str | None) -> str:
         "Expected a SavedModel with an inference signature, as `model.export(path)` writes. "
         f"This one has none: {path}.{how}"
     )
+
+
+def _no_directory(signature: str, model: Any) -> str:
+    return f"Only a SavedModel directory has signatures. Received: signature={signature!r}, {model}"
 
 
 def kind_by_loss(loss: dict | keras.losses.Loss | str | None) -> str | None:

@@ -290,6 +290,8 @@ GRID = np.random.default_rng(0).uniform(-1, 1, size=(50, 2))
             "No row has a probability between delta",
         ),
         (lambda *_: "none.keras", GRID, {}, "none.keras"),
+        (lambda *_: [], GRID, {}, "`interpret` takes a model, .* Received: an empty list"),
+        (dense, GRID, {"signature": "serve"}, "Only a SavedModel directory has signatures"),
         (dense, "none.csv", {}, "There is no file at"),
         (lambda *_: __file__, GRID, {}, r"Expected a `\.keras` file"),
         (dense, GRID, {"operators": "add, foo"}, "named 'foo'"),
