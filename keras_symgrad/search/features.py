@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain, combinations, combinations_with_replacement, permutations, product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy
@@ -14,6 +15,9 @@ from deap import gp
 from keras_symgrad.derivatives import differentiate
 from keras_symgrad.expressions.trees import Alphabet, Constant, Variable
 from keras_symgrad.operators import Operator
+
+if TYPE_CHECKING:
+    from keras_symgrad.search.knowledge import Knowledge
 
 Nodes = tuple[gp.Primitive | gp.Terminal, ...]
 # Left out: around a feature they change nothing, within one they only double the dictionary.
@@ -69,6 +73,7 @@ class FeatureMaker:
 
     Args:
         alphabet: the operators and variables.
+        knowledge: rules that features keep; none by default.
 
     Example:
 
@@ -79,8 +84,9 @@ class FeatureMaker:
     ['a', 'b', 'square(a)', 'square(b)', 'add(a, b)', 'square(add(a, b))']
     """
 
-    def __init__(self, alphabet: Alphabet):
+    def __init__(self, alphabet: Alphabet, knowledge: Knowledge | None = None):
         self.alphabet = alphabet
+        self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
         self._code = {operator.name: _code(operator) for operator in alphabet.operators}
 
     def of_tree(self, tree: Sequence, variables: Sequence[Feature]) -> Feature:
@@ -154,9 +160,20 @@ class FeatureMaker:
         for feature in self._candidates(atoms):
             if len(found) == size:
                 break
-            if feature.is_usable:
+            if self.is_usable(feature):
                 found.setdefault(feature.concept, feature)
         return list(found.values())
+
+    def is_usable(self, feature: Feature) -> bool:
+        """Whether a feature has values and gradients, and keeps the rules."""
+        known = self.knowledge
+        return feature.is_usable and (known is None or known.admits_feature(feature.nodes))
+
+    def summable(self, features: Sequence[Feature]) -> list[list[Feature]]:
+        """Features in groups whose weighted sums keep the rules; one group without rules."""
+        if self.knowledge is None:
+            return [list(features)] if features else []
+        return self.knowledge.summable(features)
 
     def monomials(self, atoms: Sequence[Feature], degree: int) -> list[Feature]:
         """All products of powers of atoms up to a degree, by ascending degree.
@@ -173,13 +190,13 @@ class FeatureMaker:
             for size in range(2, degree + 1):
                 groups = combinations_with_replacement(range(len(atoms)), size)
                 found += [self._monomial(atoms, group) for group in groups]
-        return [feature for feature in found if feature.is_usable]
+        return [feature for feature in found if self.is_usable(feature)]
 
     def bends(self, atom: Feature) -> list[Feature]:
         """The atom, and every operator of one argument on it that is no polynomial."""
         operators = [o for o in self._bending if not o.expression.is_polynomial(*o.arguments)]
         bent = [self.apply(operator, [atom]) for operator in operators]
-        return [atom, *(feature for feature in bent if feature.is_usable)]
+        return [atom, *filter(self.is_usable, bent)]
 
     @property
     def _bending(self) -> list[Operator]:
@@ -205,8 +222,8 @@ class FeatureMaker:
         operators = self.alphabet.operators
         unary = self._bending
         bent = [self.apply(operator, [atom]) for operator in unary for atom in atoms]
-        bent = [feature for feature in bent if feature.is_usable]
-        pairs = [pair for pair in self._pairs(atoms) if pair.is_usable]
+        bent = [feature for feature in bent if self.is_usable(feature)]
+        pairs = [pair for pair in self._pairs(atoms) if self.is_usable(pair)]
         logarithms = "mul" in operators
         yield from atoms
         if logarithms:
@@ -221,7 +238,7 @@ class FeatureMaker:
             factors = chain(
                 product(bent, atoms),
                 combinations(bent, 2),
-                ((b, a) for b in bent_pairs if b.is_usable for a in (*atoms, *bent)),
+                ((b, a) for b in bent_pairs if self.is_usable(b) for a in (*atoms, *bent)),
             )
             yield from (self.apply(operators["mul"], pair) for pair in factors)
 

@@ -7,12 +7,12 @@ outside is touched. They work on DEAP's `PrimitiveTree` and return new trees.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from deap import gp
 
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, Constant
+from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, Constant, Variable
 
 Nodes = list[gp.Primitive | gp.Terminal]
 
@@ -27,6 +27,9 @@ MUTATIONS = {
     "constant": 1.0,
     "swap": 0.5,
 }
+# Where a rule is to be kept, a tree is tried so many times: most steps off a tree that keeps it
+# break it, and one that is tried again costs a tenth of an evaluation.
+ATTEMPTS = 12
 
 
 class Variation:
@@ -34,9 +37,11 @@ class Variation:
 
     Args:
         alphabet: operators and variables.
-        seed: of the random numbers.
+        seed: of the random numbers, or such a generator to share.
         max_nodes: no tree gets more nodes than this.
         blocks: subtrees that stand in for variables in one of three new leaves.
+        variables: leaves of new trees; all of the alphabet's by default.
+        admits: whether a tree keeps the rules of the search. Trees that do not are tried anew.
 
     Example:
 
@@ -50,13 +55,18 @@ class Variation:
     def __init__(
         self,
         alphabet: Alphabet,
-        seed: int,
+        seed: int | Random,
         max_nodes: int = 40,
         blocks: Sequence[gp.PrimitiveTree] = (),
+        *,
+        variables: Sequence[Variable] | None = None,
+        admits: Callable[[Nodes], bool] | None = None,
     ):
         self.alphabet = alphabet
-        self.random = Random(seed)
+        self.random = seed if isinstance(seed, Random) else Random(seed)
         self.max_nodes = max_nodes
+        self.admits = admits
+        self._variables = alphabet.variables if variables is None else variables
         self._blocks = [list(block) for block in blocks]
         primitives = list(alphabet.primitives.values())
         self._by_arity = {
@@ -68,16 +78,43 @@ class Variation:
         self._weights = [sum(list(MUTATIONS.values())[: k + 1]) for k in range(len(MUTATIONS))]
 
     def random_tree(self, nodes: int) -> gp.PrimitiveTree:
-        """A random tree of that many nodes, up to half as many more where operators need them."""
-        return gp.PrimitiveTree(self._grow(nodes))
+        """A random tree of that many nodes, up to half as many more where operators need them.
+
+        Where rules are to be kept it may be smaller; where none was found that keeps them, it is
+        the last that was tried.
+        """
+        tree = gp.PrimitiveTree(self._grow(nodes))
+        attempts = 0
+        while self.admits is not None and not self.admits(tree) and attempts < ATTEMPTS:
+            nodes, attempts = max(nodes - attempts % 2, 1), attempts + 1
+            tree = gp.PrimitiveTree(self._grow(nodes))
+        return tree
 
     def mutate(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
         """A mutated copy, or `None` where the mutation that was drawn does not apply."""
-        kind = self.random.choices(self._kinds, cum_weights=self._weights)[0]
-        return getattr(self, kind)(tree)
+        return self._admitted(self._mutated, tree)
 
     def cross(self, tree: gp.PrimitiveTree, other: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
         """The tree with one subtree replaced by one of the other tree."""
+        return self._admitted(self._crossed, tree, other)
+
+    def _admitted(
+        self, make: Callable[..., gp.PrimitiveTree | None], *trees: gp.PrimitiveTree
+    ) -> gp.PrimitiveTree | None:
+        """What is made of trees, made until it keeps the rules; `None` where it never does."""
+        if self.admits is None:
+            return make(*trees)
+        for _ in range(ATTEMPTS):
+            made = make(*trees)
+            if made is not None and self.admits(made):
+                return made
+        return None
+
+    def _mutated(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        kind = self.random.choices(self._kinds, cum_weights=self._weights)[0]
+        return getattr(self, kind)(tree)
+
+    def _crossed(self, tree: gp.PrimitiveTree, other: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
         taken = self._span(other, self._place(other))
         return self._replaced(tree, self._span(tree, self._place(tree)), other[taken])
 
@@ -158,7 +195,7 @@ class Variation:
             return [Constant(self.random.gauss(0.0, 2.0))]
         if self._blocks and self.random.random() < 1 / 3:
             return self.random.choice(self._blocks)
-        return [self.random.choice(self.alphabet.variables)]
+        return [self.random.choice(self._variables)]
 
     def _operator(self) -> gp.Primitive:
         return self.random.choice(self._by_arity[self.random.choice(self._arities)])

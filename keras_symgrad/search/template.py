@@ -1,0 +1,312 @@
+"""Templates: formulas whose outer form is known, with free parts inside.
+
+    f(x1, x2) + sin(g(x3))
+
+A formula of that form stays a plain tree. Since its outer nodes never change, its parts are found
+by walking the template along it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+
+import sympy
+from deap import gp
+
+from keras_symgrad.expressions.complexity import is_small_integer
+from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.parsing import FUNCTIONS, from_text
+from keras_symgrad.expressions.trees import (
+    CONSTANT_CODE,
+    FIRST_VARIABLE_CODE,
+    Alphabet,
+    symbol,
+)
+from keras_symgrad.expressions.unification import unify
+
+Nodes = Sequence[gp.Primitive | gp.Terminal]
+_EXAMPLE = "'f(x1, x2) + sin(g(x3))'"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A free part of a template.
+
+    Attributes:
+        name: its name.
+        variables: names of the variables that it may hold.
+    """
+
+    name: str
+    variables: tuple[str, ...]
+
+    @property
+    def symbol(self) -> sympy.Symbol:
+        """Stands for the part in the outer form."""
+        return symbol(self.name)
+
+    # What the parser asks of a function.
+
+    @property
+    def arity(self) -> int:
+        """Number of variables."""
+        return len(self.variables)
+
+    def __call__(self, *_: sympy.Expr) -> sympy.Symbol:
+        """The part in a formula that is being read."""
+        return self.symbol
+
+
+class Template:
+    """A fixed outer form with free parts.
+
+    A part is written as a function of the variables that it may hold, each once: every name in
+    front of a bracket that is neither a function nor an operator is a part. Variables may also
+    stand in the form itself. Whole numbers of the form stay as they are, other numbers of it are
+    where their refinement starts.
+
+    Directions of gradients do not see factors and added constants of a whole formula: one has the
+    form if it can be written in it up to these.
+
+    Args:
+        text: the template.
+        alphabet: operators and variables of the formulas.
+
+    Raises:
+        ValueError: the text cannot be read, has no part, a part twice, or one of something that
+            is no variable, or needs an operator that the alphabet has not.
+
+    Example:
+
+    >>> from keras_symgrad.operators import OperatorSet
+    >>> alphabet = Alphabet(OperatorSet("default"), ["x1", "x2", "x3"])
+    >>> template = Template("f(x1, x2) + sin(g(x3))", alphabet)
+    >>> tree = template.tree({"f": alphabet.tree(["mul", 0, 1]), "g": alphabet.tree([2])})
+    >>> str(tree), template.spans(tree)["f"]
+    ('add(mul(x1, x2), sin(x3))', slice(1, 4, None))
+    >>> x1, x2, x3 = sympy.symbols("x1 x2 x3", real=True)
+    >>> template.parts_of(sympy.sin(x3**2) / 2 + x1 / x2)
+    {'g': x3**2, 'f': 2*x1/x2}
+    """
+
+    def __init__(self, text: str, alphabet: Alphabet):
+        self.text, self.alphabet = text, alphabet
+        self.parts = {part.name: part for part in _parts(text, alphabet)}
+        known = {operator.name: operator for operator in alphabet.operators} | self.parts
+        try:
+            self.form = from_text(text, alphabet.names, known)
+            tree = from_sympy(self.form, Alphabet(alphabet.operators, self._names))
+        except ValueError as error:
+            raise ValueError(f"The template cannot be used: {error}") from None
+        holes = Counter(node.name for node in tree if self._is_hole(node))
+        for name in self.parts:
+            if holes[name] != 1:
+                raise ValueError(
+                    f"Part '{name}' stands {holes[name]} times in the template as it is written "
+                    f"with the operators {', '.join(alphabet.operators.names)}: {tree}. Write it "
+                    "so that it stands there once, or add an operator such as 'cube'. "
+                    f"Received: template={text!r}"
+                )
+        self.outer = gp.PrimitiveTree(tree)
+
+    def tree(self, parts: Mapping[str, Nodes]) -> gp.PrimitiveTree:
+        """The form with its parts filled in.
+
+        Args:
+            parts: nodes by the part's name.
+        """
+        nodes: list[gp.Primitive | gp.Terminal] = []
+        for node in self.outer:
+            nodes += parts[node.name] if self._is_hole(node) else [self._own(node)]
+        return gp.PrimitiveTree(nodes)
+
+    def spans(self, tree: Nodes) -> dict[str, slice] | None:
+        """Where the parts of a tree are.
+
+        Args:
+            tree: nodes in prefix order.
+
+        Returns:
+            Spans by the part's name; `None` if the tree does not have the form.
+        """
+        spans, at = {}, 0
+        for node in self.outer:
+            if at >= len(tree):
+                return None
+            code, end = tree[at].code, at + 1
+            if self._is_hole(node):
+                end = _end(tree, at)
+                spans[node.name] = slice(at, end)
+            elif code != node.code or (
+                code == CONSTANT_CODE
+                and is_small_integer(node.value)
+                and tree[at].value != node.value
+            ):
+                return None
+            at = end
+        return spans if at == len(tree) else None
+
+    def admits(self, tree: Nodes) -> bool:
+        """Whether a tree has the form, its parts of the variables that they may hold.
+
+        Args:
+            tree: nodes in prefix order.
+        """
+        spans = self.spans(tree)
+        if spans is None:
+            return False
+        return all(
+            node.code > FIRST_VARIABLE_CODE or node.code in self._codes[name]
+            for name, span in spans.items()
+            for node in tree[span]
+        )
+
+    def complaint(self, tree: Nodes) -> str | None:
+        """Why a tree does not have the form, in words; `None` if it has.
+
+        Args:
+            tree: nodes in prefix order.
+        """
+        return None if self.admits(tree) else f"it does not have the form {self.text}"
+
+    def parts_of(self, expression: sympy.Expr) -> dict[str, sympy.Expr] | None:
+        """The parts that make an expression of the form, up to a factor and an added constant.
+
+        Args:
+            expression: in the alphabet's variables.
+
+        Returns:
+            Expressions by the part's name; `None` if it cannot be written in the form.
+        """
+        free = {part.symbol: frozenset(map(symbol, part.variables)) for part in self.parts.values()}
+        found = unify(self.form, expression, free)
+        return found and {hole.name: part for hole, part in found.items()}
+
+    def filled(self, parts: Mapping[str, sympy.Expr]) -> sympy.Expr:
+        """The form with expressions for its parts.
+
+        Args:
+            parts: expressions by the part's name.
+        """
+        return self.form.xreplace({self.parts[name].symbol: one for name, one in parts.items()})
+
+    @cached_property
+    def together(self) -> tuple[frozenset[int], ...]:
+        """Columns that may stand in one part, and each column alone."""
+        alone = (frozenset([k]) for k in range(len(self.alphabet.names)))
+        parts = (self._columns(part) for part in self.parts.values())
+        return tuple(dict.fromkeys((*parts, *alone)))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Variables and, after them, parts."""
+        return (*self.alphabet.names, *self.parts)
+
+    def _columns(self, part: Part) -> frozenset[int]:
+        return frozenset(map(self.alphabet.names.index, part.variables))
+
+    @cached_property
+    def _codes(self) -> dict[str, frozenset[int]]:
+        """Node codes of the variables that each part may hold."""
+        return {
+            name: frozenset(FIRST_VARIABLE_CODE - k for k in self._columns(part))
+            for name, part in self.parts.items()
+        }
+
+    def _is_hole(self, node: gp.Primitive | gp.Terminal) -> bool:
+        return node.code <= FIRST_VARIABLE_CODE - len(self.alphabet.names)
+
+    def _own(self, node: gp.Primitive | gp.Terminal) -> gp.Primitive | gp.Terminal:
+        """The alphabet's node in the place of that of the alphabet with parts."""
+        if node.arity:
+            return self.alphabet.primitives[node.name]
+        if node.code == CONSTANT_CODE:
+            return node
+        return self.alphabet.variables[node.index]
+
+
+def _end(tree: Nodes, start: int) -> int:
+    """The end of the subtree that starts at a node."""
+    end, open_ = start, 1
+    while open_:
+        open_ += tree[end].arity - 1
+        end += 1
+    return end
+
+
+def _parts(text: str, alphabet: Alphabet) -> list[Part]:
+    """The parts that a template names, checked."""
+    if not isinstance(text, str):
+        raise ValueError(
+            f"A template is a text such as {_EXAMPLE}. Received: template={text!r} "
+            f"(of type {type(text).__name__})"
+        )
+    known = {*FUNCTIONS, "Piecewise", *alphabet.operators.names}
+    calls = [call for call in _calls(text) if call.func.id not in known]
+    if not calls:
+        raise ValueError(
+            f"A template has free parts, written as functions of the variables that they may hold, "
+            f"such as {_EXAMPLE}. Received: template={text!r}"
+        )
+    for name, times in Counter(call.func.id for call in calls).items():
+        if times > 1:
+            raise ValueError(
+                f"Part '{name}' stands {times} times in the template. Each part is one formula of "
+                f"its own: give them different names. Received: template={text!r}"
+            )
+        if name in alphabet.names:
+            raise ValueError(
+                f"'{name}' is a variable and cannot be a part as well. Rename the part. "
+                f"Received: template={text!r}"
+            )
+        near = get_close_matches(name, known, n=1, cutoff=0.75) if len(name) > 2 else ()
+        if near:
+            raise ValueError(
+                f"There is no function or operator '{name}'; did you mean '{near[0]}'? A free "
+                f"part needs a name that is less like it. Received: template={text!r}"
+            )
+    return [_part(call, text, alphabet) for call in calls]
+
+
+def _part(call: ast.Call, text: str, alphabet: Alphabet) -> Part:
+    name = call.func.id
+    variables = tuple(map(_variable, call.args))
+    unknown = [ast.unparse(a) for a, v in zip(call.args, variables) if v not in alphabet.names]
+    unknown += [ast.unparse(keyword) for keyword in call.keywords]
+    if unknown:
+        raise ValueError(
+            f"Part '{name}' may hold variables, but {', '.join(unknown)} is none. The variables "
+            f"are {', '.join(alphabet.names)}. Received: template={text!r}"
+        )
+    if not variables or len(set(variables)) < len(variables):
+        raise ValueError(
+            f"Part '{name}' needs one variable or several different ones in its brackets. "
+            f"Received: template={text!r}"
+        )
+    return Part(name, variables)
+
+
+def _calls(text: str) -> Iterator[ast.Call]:
+    """Calls of names, from left to right; none if the text cannot be read, of which more later."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(
+            f"The template cannot be read: {str(error).split(' (')[0]}. Write it like {_EXAMPLE}. "
+            f"Received: template={text!r}"
+        ) from None
+    calls.sort(key=lambda call: (call.lineno, call.col_offset))
+    yield from (call for call in calls if isinstance(call.func, ast.Name))
+
+
+def _variable(node: ast.expr) -> str | None:
+    """The name that an argument consists of, with quotation marks or without."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
