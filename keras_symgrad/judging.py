@@ -16,14 +16,9 @@ import numpy as np
 import sympy
 
 from keras_symgrad.directions import direction_error, unit
+from keras_symgrad.known_concepts import real_symbols, rowwise, with_real_symbols
 from keras_symgrad.latent_systems import LatentSystem
-from keras_symgrad.systems import (
-    JointSystem,
-    System,
-    real_symbols,
-    rowwise,
-    with_real_symbols,
-)
+from keras_symgrad.systems import JointSystem, System
 
 TOLERANCE = 2e-3
 COMPLEXITY_RATIO = 1.5

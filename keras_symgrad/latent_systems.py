@@ -11,12 +11,11 @@ Source: Patel and Wetzel, arXiv 2409.05305.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import sympy
 
-from keras_symgrad.systems import real_symbols, rowwise
+from keras_symgrad.known_concepts import KnownConcept, real_symbols
 from keras_symgrad.trajectories import orbits, oscillator
 from keras_symgrad.transformations import (
     Draw,
@@ -32,7 +31,7 @@ from keras_symgrad.transformations import (
 
 
 @dataclass(frozen=True, eq=False)
-class LatentSystem:
+class LatentSystem(KnownConcept):
     """An invariant, and the pairs of points that share it.
 
     Args:
@@ -67,11 +66,6 @@ class LatentSystem:
     published_loss: float
     tangent: np.ndarray | None = None
 
-    @property
-    def variables(self) -> tuple[sympy.Symbol, ...]:
-        """The variables as SymPy symbols, in the order of the columns."""
-        return real_symbols(self.names)
-
     def triplets(self, rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Anchors, positives that share their invariants, and negatives drawn afresh.
 
@@ -99,34 +93,6 @@ class LatentSystem:
             float64 points of shape `(rows, variables)`.
         """
         return self.pairs(rows, np.random.default_rng(seed))[0]
-
-    def values(self, x: np.ndarray) -> np.ndarray:
-        """The invariant at each point.
-
-        Args:
-            x: points of shape `(rows, variables)`.
-
-        Returns:
-            float64 values of shape `(rows,)`.
-        """
-        return self._evaluators[0](x)
-
-    def gradients(self, x: np.ndarray) -> np.ndarray:
-        """The gradient of the invariant at each point, from `sympy.diff`.
-
-        Args:
-            x: points of shape `(rows, variables)`.
-
-        Returns:
-            float64 gradients of shape `(rows, variables)`.
-        """
-        return np.stack([partial(x) for partial in self._evaluators[1:]], axis=1)
-
-    @cached_property
-    def _evaluators(self) -> list:
-        return rowwise(
-            [self.expression, *(self.expression.diff(v) for v in self.variables)], self.names
-        )
 
 
 def _published() -> dict[str, LatentSystem]:

@@ -73,17 +73,15 @@ def phi(concept: Interpretation, axes: Axes | None = None) -> Axes:
     Raises:
         ValueError: the gradients came without values, so there is no phi.
     """
-    g, f = _values(concept)
-    axes = _new() if axes is None else axes
+    g, f, few, axes = _values(concept, axes)
     # A quotient has a few huge values, which would squeeze all others into a line.
     low, high = np.quantile(g, (0.005, 0.995))
     grid = np.linspace(low, high, 400)
-    few = _few(len(g))
     axes.scatter(g[few], f[few], s=6, color=NETWORK, alpha=0.35, linewidths=0, label="rows")
     axes.plot(grid, concept.phi(grid), color=FORMULA, linewidth=2, label="phi")
     margin = 0.03 * (high - low or 1)
     axes.set_xlim(low - margin, high + margin)
-    axes.set(xlabel="value of the formula", ylabel=_value_name(concept))
+    axes.set_xlabel("value of the formula")
     if concept.rule:
         written = f"threshold {concept.rule.threshold:#.3g}"
         axes.axhline(0, color=GREY, linewidth=0.8)
@@ -105,13 +103,11 @@ def parity(concept: Interpretation, axes: Axes | None = None) -> Axes:
     Raises:
         ValueError: the gradients came without values, so there is no phi.
     """
-    g, f = _values(concept)
-    axes = _new() if axes is None else axes
-    few = _few(len(g))
+    g, f, few, axes = _values(concept, axes)
     ends = [f.min(), f.max()]
     axes.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
     axes.scatter(concept.phi(g[few]), f[few], s=6, color=NETWORK, alpha=0.35, linewidths=0)
-    axes.set(xlabel="phi(formula)", ylabel=_value_name(concept))
+    axes.set_xlabel("phi(formula)")
     axes.set_title(f"R² = {concept.phi.r2:.4f}", loc="right", fontsize="medium")
     return axes
 
@@ -257,25 +253,22 @@ def _new() -> Axes:
     return pyplot.subplots(figsize=(5, 4), layout="constrained")[1]
 
 
-def _values(concept: Interpretation) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the formula and of the neuron on all rows where both are finite."""
+def _values(
+    concept: Interpretation, axes: Axes | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Axes]:
+    """Values of formula and neuron where both are finite, which rows to show, and the axes."""
     field = concept.gradients
     if concept.phi is None:
         raise ValueError(
             "phi needs the neuron's values, but these gradients came without. Pass `values=` to "
             "`GradientField.from_gradients`."
         )
+    axes = _new() if axes is None else axes
+    axes.set_ylabel("logit of the network" if decided(concept) else "value of the neuron")
     g = concept.best(field.points)
     finite = np.isfinite(g) & np.isfinite(field.values)
-    return g[finite], field.values[finite]
-
-
-def _value_name(concept: Interpretation) -> str:
-    return "logit of the network" if decided(concept) else "value of the neuron"
-
-
-def _few(rows: int) -> np.ndarray:
-    return np.random.default_rng(0).permutation(rows)[:MOST_POINTS]
+    g, f = g[finite], field.values[finite]
+    return g, f, np.random.default_rng(0).permutation(len(g))[:MOST_POINTS], axes
 
 
 def _line(axes: Axes, plane: Plane, values: np.ndarray, color: str, style: str) -> None:

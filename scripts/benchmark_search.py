@@ -36,12 +36,13 @@ from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge
+from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS
 from keras_symgrad.search.stopping import Progress, Stopping
-from keras_symgrad.systems import SYSTEMS, System, real_symbols
+from keras_symgrad.systems import SYSTEMS, System
 
 PARTS = ("exact", "networks", "exotic")
 TARGET = 1e-6

@@ -42,9 +42,10 @@ from keras_symgrad.expressions.parsing import from_text
 from keras_symgrad.feynman import truth_complexity
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge
+from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
-from keras_symgrad.systems import System, real_symbols
+from keras_symgrad.systems import System
 
 TRAINING_ROWS = 40_000
 WIDTH, DEPTH = 64, 3

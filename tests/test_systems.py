@@ -8,14 +8,8 @@ import sympy
 
 from keras_symgrad.directions import direction_error, unit
 from keras_symgrad.judging import boundary_points, judge, times_better
-from keras_symgrad.systems import (
-    JOINT_SYSTEMS,
-    SYSTEMS,
-    JointSystem,
-    System,
-    real_symbols,
-    rowwise,
-)
+from keras_symgrad.known_concepts import real_symbols
+from keras_symgrad.systems import JOINT_SYSTEMS, SYSTEMS, JointSystem, System
 
 x1, x2, x3, x4, x5, x6 = real_symbols([f"x{k}" for k in range(1, 7)])
 
@@ -123,20 +117,6 @@ def test_a_system_checks_that_its_parts_agree():
         System("Z", x1 + x2, 1.0, ((0.0, 1.0),), ("x1", "x2"))
     with pytest.raises(ValueError, match=r"Received also: \['x3'\]"):
         System("Z", x1 + x3, 1.0, ((0.0, 1.0),), ("x1",))
-
-
-def test_rowwise_takes_any_names_and_any_expression():
-    odd, plain = sympy.symbols("length\\ (cm) for")
-    first, constant, complex_root = rowwise(
-        [odd**2 * plain, sympy.pi, sympy.sqrt(plain)], [odd.name, "for"]
-    )
-    x = np.array([[2.0, 3.0], [1.0, -1.0]])
-
-    np.testing.assert_allclose(first(x), [12, -1])
-    np.testing.assert_allclose(constant(x), [np.pi, np.pi])
-    np.testing.assert_allclose(complex_root(x), [np.sqrt(3), np.nan])
-    with pytest.raises(ValueError, match=r"symbols \['y'\]"):
-        rowwise([sympy.Symbol("y")], ["x"])
 
 
 @pytest.mark.parametrize("system", SYSTEMS.values(), ids=lambda s: s.id)
