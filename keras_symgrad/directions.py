@@ -33,13 +33,16 @@ def unit(gradients: np.ndarray) -> np.ndarray:
            [0. , 0. ],
            [1. , 0. ]])
     """
-    gradients = np.asarray(gradients, dtype=np.float64)
+    # One copy, which is changed in place: a field of a million rows is large.
+    scaled = np.array(gradients, dtype=np.float64)
     # Dividing by the largest component first keeps the squares of tiny gradients from vanishing.
-    largest = np.max(np.abs(gradients), axis=1, keepdims=True)
+    largest = np.maximum(scaled.max(axis=1, keepdims=True), -scaled.min(axis=1, keepdims=True))
     usable = np.isfinite(largest) & (largest > 0)
-    scaled = np.where(usable, gradients, 0.0) / np.where(usable, largest, 1.0)
-    length = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return scaled / np.where(length > 0, length, 1.0)
+    np.copyto(scaled, 0.0, where=~usable)
+    scaled /= np.where(usable, largest, 1.0)
+    length = np.sqrt(np.einsum("ra...,ra...->r...", scaled, scaled))[:, None]
+    scaled /= np.where(length > 0, length, 1.0)
+    return scaled
 
 
 def in_frame(gradients: np.ndarray, frame: np.ndarray | None) -> np.ndarray:

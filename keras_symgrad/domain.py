@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 import numpy as np
 
-from keras_symgrad.tangent import tangent_frame
+from keras_symgrad.tangent import enough, tangent_frame
 
 # Nearest neighbours among more rows than these would take longer and say the same.
 REFERENCE_ROWS = 5000
+# Trees of neighbours look at all points where there are more variables than this: with 100 of them
+# 10,000 points took 20 s, and take 1 s by products of matrices.
+MOST_IN_TREE = 12
+# Points whose distances are computed at a time.
+BLOCK = 1000
 
 
 class Domain:
@@ -44,9 +52,8 @@ class Domain:
         # The first rows decide whether a column is discrete: all rows would be slow on a million.
         self.discrete = np.array([len(np.unique(c)) <= few for c in x[:REFERENCE_ROWS].T])
         fills_box = self.discrete.any() or len(x) <= x.shape[1]
-        self.plane = None if fills_box else tangent_frame(x, x / self.width, "auto")
+        self.plane = None if fills_box else tangent_frame(x, enough(x) / self.width, "auto")
         self._x = x
-        self._tree = None
 
     def draw(self, rows: int, rng: np.random.Generator) -> np.ndarray:
         """Points drawn uniformly from the box, discrete columns from their values.
@@ -78,20 +85,41 @@ class Domain:
         """
         inside = np.all((points >= self.low) & (points <= self.high), axis=1)
         if inside.any():
-            tree, radius = self._neighbours()
-            inside[inside] = tree.query(points[inside] / self.width)[0] <= radius
+            distance, radius = self._neighbours
+            inside[inside] = distance(points[inside] / self.width)[:, 0] <= radius
         return inside
 
-    def _neighbours(self):
-        if self._tree is None:
-            from scipy.spatial import cKDTree
+    @cached_property
+    def _neighbours(self) -> tuple[Callable[..., np.ndarray], float]:
+        """Distances to the nearest data, and the largest one that belongs to the domain."""
+        # Every k-th row, so that the choice needs no random numbers.
+        step = max(1, len(self._x) // REFERENCE_ROWS)
+        reference = np.unique(self._x[::step] / self.width, axis=0)
+        distance = _distances_to(reference)
+        radius = np.inf
+        if len(reference) > 1:
+            radius = float(np.quantile(distance(reference, 2)[:, 1], 0.99))
+        return distance, radius
 
-            # Every k-th row, so that the choice needs no random numbers.
-            step = max(1, len(self._x) // REFERENCE_ROWS)
-            reference = np.unique(self._x[::step] / self.width, axis=0)
-            tree = cKDTree(reference)
-            radius = np.inf
-            if len(reference) > 1:
-                radius = float(np.quantile(tree.query(reference, k=2)[0][:, 1], 0.99))
-            self._tree = tree, radius
-        return self._tree
+
+def _distances_to(reference: np.ndarray) -> Callable[..., np.ndarray]:
+    """A function of points and k that returns distances to the k nearest, `(points, k)`."""
+    if reference.shape[1] <= MOST_IN_TREE:
+        from scipy.spatial import cKDTree
+
+        tree = cKDTree(reference)
+        return lambda points, k=1: tree.query(points, k=[*range(1, k + 1)])[0]
+    centre = reference.mean(axis=0)
+    reference = reference - centre
+    own = (reference**2).sum(axis=1)
+
+    def distances(points: np.ndarray, k: int = 1) -> np.ndarray:
+        # |p - r|^2 = |p|^2 - 2 p r + |r|^2, a product of matrices.
+        nearest = []
+        for some in np.array_split(points - centre, -(-len(points) // BLOCK)):
+            squares = own - 2 * some @ reference.T
+            squares = np.partition(squares, k - 1, axis=1)[:, :k]
+            nearest.append(np.sort(squares, axis=1) + (some**2).sum(axis=1)[:, None])
+        return np.sqrt(np.maximum(np.concatenate(nearest), 0.0))
+
+    return distances

@@ -117,7 +117,7 @@ class Evidence:
         self._finisher, self._field = finisher, field
         is_known = field.frame is None or field.frame.ndim == 2
         domain = domain if is_known else field.points
-        self._domain = domain[np.isfinite(domain).all(axis=1)][:DOMAIN_ROWS]
+        self._domain = domain[np.flatnonzero(np.isfinite(domain).all(axis=1))[:DOMAIN_ROWS]]
         self._frame = field.frame if is_known else field.frame[: len(self._domain)]
         self._errors = errors(best.expression, self._field)
 

@@ -15,7 +15,7 @@ from keras_symgrad.pullback import PullBack, explained
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.sampling import Rows, Sampler, data_rows, slab_rows
 from keras_symgrad.tables import Columns, check_names, check_weights, finite_rows, read_points
-from keras_symgrad.tangent import Tangent, can_be_drawn, orthonormal, tangent_frame
+from keras_symgrad.tangent import Tangent, can_be_drawn, enough, orthonormal, tangent_frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,8 @@ def choose_rows(
     names = found if names is None else check_names(names, x.shape[1])
     weights = check_weights(weights, len(x))
     finite = finite_rows(x)
-    x, weights = x[finite], None if weights is None else weights[finite]
+    if not finite.all():
+        x, weights = x[finite], None if weights is None else weights[finite]
     neuron = neuron.settle(x)
     rng = np.random.default_rng(seed)
 
@@ -156,6 +157,7 @@ def _frame(points: np.ndarray, x: np.ndarray, tangent: Tangent) -> np.ndarray | 
         frame = None if frame is None else orthonormal(frame / units)
     else:
         # A column that never changes is left out as such, and makes no surface.
+        x = enough(x) if tangent == "auto" else x
         some = tangent_frame(
             points[:, varies] / units[varies], x[:, varies] / units[varies], tangent
         )

@@ -2,7 +2,7 @@
 
 A neuron f that carries exactly the information of a concept g is f = phi(g), so its gradients are
 parallel to g's wherever it was trained. A field of unit gradients is all that a search for g needs
-to see of the network.
+to see of the network. This room makes fields; what can be done with one is told in `fields`.
 
 Source: Wetzel, arXiv 2401.04978, section 3.
 """
@@ -11,35 +11,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from keras_symgrad import field_files
-from keras_symgrad.directions import as_span, in_frame, is_diagonal, principal, unit
+from keras_symgrad.directions import in_frame, principal, unit
 from keras_symgrad.ensemble import mean_directions, mean_neuron
 from keras_symgrad.field_rows import FieldRows, choose_rows
+from keras_symgrad.fields import Field
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.sampling import Sampler
 from keras_symgrad.tables import Columns, check_names, check_weights, finite_rows, read_points
 from keras_symgrad.tangent import Tangent
 
-# Several gradients have a direction of their own where it is this part of their main one. Measured
-# on bottlenecks that carry two concepts: 0.6 and 0.7 for the second direction, 0.1 for the third.
-INDEPENDENT = 0.2
-# One that is less may be what the rest of the network has learned to ignore, but whoever leaves it
-# out turns the others towards it: on the same bottleneck the error of the first concept is 5e-5
-# with the third direction in the span, and 2e-3 without. Below this part it is rounding and noise.
+# A direction of less than `INDEPENDENT` may be what the rest of the network has learned to ignore,
+# but whoever leaves it out turns the others towards it: on a bottleneck of two concepts the error
+# of the first one is 5e-5 with the third direction in the span, and 2e-3 without. Below this part
+# of the main one it is rounding and noise.
 PRESENT = 0.05
 # Points that decide whether two networks rise alike.
 SIGN_ROWS = 1000
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class GradientField:
+class GradientField(Field):
     """Unit gradients of a scalar function at points.
 
     Made with `GradientField.from_neuron`, `from_neurons`, `from_units`, `from_gradients` or
@@ -72,80 +69,6 @@ class GradientField:
     array([[0.4472136 , 0.89442719],
            [0.6       , 0.8       ]])
     """
-
-    points: np.ndarray
-    directions: np.ndarray
-    names: tuple[str, ...]
-    weights: np.ndarray | None = None
-    values: np.ndarray | None = None
-    dropped: int = 0
-    origin: dict[str, int] = field(default_factory=dict)
-    frame: np.ndarray | None = None
-    noise: float | None = None
-    explained: float = 1.0
-    spectrum: tuple[float, ...] = (1.0,)
-
-    @property
-    def rows(self) -> int:
-        """Number of points."""
-        return len(self.points)
-
-    @property
-    def variables(self) -> int:
-        """Number of variables."""
-        return self.points.shape[1]
-
-    @property
-    def span(self) -> int:
-        """Number of directions that a gradient may be made of: 1 for one function."""
-        return as_span(self.directions).shape[1]
-
-    @property
-    def independent(self) -> int:
-        """Number of independent concepts that several neurons carry, by their spectrum."""
-        return max(1, sum(size > INDEPENDENT for size in self.spectrum))
-
-    @property
-    def axes(self) -> int:
-        """Number of coordinates that directions are compared in."""
-        return self.directions.shape[-1]
-
-    @property
-    def keeps_variables_apart(self) -> bool:
-        """Whether each coordinate belongs to one variable, and the directions tell its part."""
-        frame = self.frame
-        aligned = frame is None or (frame.ndim == 2 and is_diagonal(frame))
-        return aligned and self.directions.ndim == 2
-
-    def __len__(self) -> int:
-        return self.rows
-
-    def directions_of(self, gradients: np.ndarray) -> np.ndarray:
-        """Gradients at the points as directions that compare with the field's own."""
-        return unit(in_frame(gradients, self.frame))
-
-    def strength(self, rows: np.ndarray) -> np.ndarray:
-        """How much each variable turns the directions.
-
-        Args:
-            rows: weights of the rows, `(rows,)`.
-
-        Returns:
-            Mean squares of the partial derivatives, `(variables,)`. In coordinates that do not
-            tell them all, they are those of the shortest gradient that has the directions.
-        """
-        span = as_span(self.directions)
-        if not self.keeps_variables_apart:
-            inverse = np.linalg.pinv(np.eye(self.axes) if self.frame is None else self.frame)
-            span = np.einsum("...va,...ka->...kv", inverse, span)
-        return rows @ (span**2).sum(axis=1)
-
-    def __repr__(self) -> str:
-        origin = ", ".join(f"{count} {name}" for name, count in self.origin.items() if count)
-        return (
-            f"GradientField({self.rows} rows{f' ({origin})' if origin else ''}, "
-            f"variables: {', '.join(self.names)})"
-        )
 
     @classmethod
     def from_neuron(
@@ -308,58 +231,6 @@ class GradientField:
         field = cls._of_rows(rows, directions[:, :present])
         return replace(field, values=None, spectrum=tuple(float(s) for s in spectrum))
 
-    def on_level_sets(self, gradients: np.ndarray) -> GradientField:
-        """The field along the level sets of a function whose gradient lies in the span.
-
-        There the function is constant, so that of all that the span holds only what is
-        independent of it is left.
-
-        Args:
-            gradients: of the function, `(rows, variables)`.
-
-        Returns:
-            A field with one axis and one direction of the span less, without the rows where the
-            function has no gradient.
-
-        Raises:
-            ValueError: only one direction is in the span.
-
-        Example:
-
-        >>> pair = [Neuron(f"x{k}", lambda x, k=k: x[:, k], inputs=3) for k in (0, 1)]
-        >>> field = GradientField.from_units(pair, np.random.default_rng(0).normal(size=(9, 3)))
-        >>> rest = field.on_level_sets(np.ones((9, 3)) * [1.0, 0.0, 0.0])
-        >>> field.axes, field.span, rest.axes, rest.span
-        (3, 2, 2, 1)
-        """
-        if self.span < 2:
-            raise ValueError(
-                "Of a span of one direction nothing is left along the level sets of a function in "
-                f"it. Received: {self}"
-            )
-        direction = self.directions_of(gradients)
-        steep = np.flatnonzero(direction.any(axis=1))
-        field, direction = self.take(steep), direction[steep]
-        along = np.linalg.svd(direction[:, None])[2][:, 1:]
-        frame = np.eye(self.variables) if field.frame is None else field.frame
-        span = np.einsum("rba,rka->rkb", along, as_span(field.directions))
-        _, directions = principal(span)
-        return replace(field, frame=along @ frame, directions=directions[:, : self.span - 1])
-
-    @classmethod
-    def _of_rows(cls, rows: FieldRows, directions: np.ndarray) -> GradientField:
-        return cls(
-            rows.points,
-            directions,
-            rows.names,
-            rows.weights,
-            np.asarray(rows.values, np.float64),
-            rows.dropped,
-            rows.origin,
-            rows.frame,
-            explained=rows.explained,
-        )._usable(np.isfinite(rows.gradients).all(axis=1))
-
     @classmethod
     def from_gradients(
         cls,
@@ -413,72 +284,6 @@ class GradientField:
             frame,
         )._usable(np.isfinite(gradients).all(axis=1))
 
-    def take(self, index: np.ndarray) -> GradientField:
-        """The rows at the given positions, in that order.
-
-        Args:
-            index: integer positions.
-
-        Returns:
-            A `GradientField`; `dropped` and `origin` still tell of the whole.
-        """
-        index = np.asarray(index)
-        rows = {
-            name: None if (array := getattr(self, name)) is None else array[index]
-            for name in ("points", "directions", "weights", "values")
-        }
-        if self.frame is not None and self.frame.ndim == 3:
-            rows["frame"] = self.frame[index]
-        return replace(self, **rows)
-
-    def split(self, fraction: float = 0.8, seed: int = 0) -> tuple[GradientField, GradientField]:
-        """Two fields without common rows, one to search on and one held out.
-
-        Args:
-            fraction: of the rows that go to the first one, in (0, 1).
-            seed: of the random choice.
-
-        Returns:
-            Two fields, each with at least one row.
-
-        Raises:
-            ValueError: there are fewer than two rows, or `fraction` is not in (0, 1).
-        """
-        if not 0 < fraction < 1 or self.rows < 2:
-            raise ValueError(
-                "`split` needs a fraction between 0 and 1 and at least two rows. "
-                f"Received: fraction={fraction}, {self.rows} rows"
-            )
-        order = np.random.default_rng(seed).permutation(self.rows)
-        first = min(max(1, round(fraction * self.rows)), self.rows - 1)
-        return self.take(order[:first]), self.take(order[first:])
-
-    def subset(self, rows: int, seed: int = 0) -> GradientField:
-        """A random choice of rows.
-
-        Args:
-            rows: number wanted; all rows if there are no more.
-            seed: of the random choice.
-
-        Returns:
-            A `GradientField` of `min(rows, self.rows)` rows.
-        """
-        return self.take(np.random.default_rng(seed).permutation(self.rows)[:rows])
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Writes the field to an `.npz` file, complete or not at all.
-
-        Args:
-            path: of the file; `.npz` is added if it has another ending.
-
-        Returns:
-            The path written.
-
-        Raises:
-            ValueError: nothing can be written there.
-        """
-        return field_files.write(self, path)
-
     @classmethod
     def load(cls, path: str | os.PathLike) -> GradientField:
         """Reads a field that `save` wrote.
@@ -495,23 +300,16 @@ class GradientField:
         """
         return cls(**field_files.read(path))
 
-    def _usable(self, finite: np.ndarray) -> GradientField:
-        """The rows with finite numbers only; the others count as dropped."""
-        finite = finite & np.isfinite(self.points).all(axis=1)
-        if self.values is not None:
-            finite &= np.isfinite(self.values)
-        if not finite.any():
-            raise ValueError(
-                "Expected finite gradients, but every row holds NaN or infinity. Check the data "
-                "and the model's weights."
-            )
-        if not self.directions[finite].any():
-            raise ValueError(
-                "The gradient is zero at every row, so it has no direction. The neuron ignores "
-                "these inputs or is saturated on them: choose the value before the activation "
-                "(`activation=False`), another unit, or other data."
-            )
-        if finite.all():
-            return self
-        dropped = self.dropped + int(np.sum(~finite))
-        return replace(self.take(np.flatnonzero(finite)), dropped=dropped)
+    @classmethod
+    def _of_rows(cls, rows: FieldRows, directions: np.ndarray) -> GradientField:
+        return cls(
+            rows.points,
+            directions,
+            rows.names,
+            rows.weights,
+            np.asarray(rows.values, np.float64),
+            rows.dropped,
+            rows.origin,
+            rows.frame,
+            explained=rows.explained,
+        )._usable(np.isfinite(rows.gradients).all(axis=1))

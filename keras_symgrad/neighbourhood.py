@@ -75,4 +75,4 @@ def telling_rows(neuron: Neuron, x: np.ndarray, rows: int) -> np.ndarray:
     x = x[np.isfinite(x).all(axis=1)]
     if not neuron.is_classifier:
         return x[:: -(-len(x) // rows)]
-    return x[np.argsort(np.abs(neuron.values_and_gradients(x)[0]), kind="stable")[:rows]]
+    return x[np.argsort(np.abs(neuron.values(x)), kind="stable")[:rows]]

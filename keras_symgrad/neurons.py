@@ -84,27 +84,59 @@ class Neuron:
         >>> square.values_and_gradients(np.array([[3.0, 1.0]]))[1]
         array([[6., 0.]], dtype=float32)
         """
-        x = np.asarray(x, dtype=self.dtype)
+        x = self._checked(x)
+        values = np.empty(len(x), self.dtype)
+        gradients = np.empty(x.shape, self.dtype)
+        for rows in _batches(len(x), batch_size):
+            try:
+                values[rows], gradients[rows] = self._compiled(tf.constant(x[rows], self.dtype))
+            except (ValueError, TypeError, LookupError, tf.errors.OpError) as error:
+                raise self._failed("differentiated", x, error) from error
+        return values, gradients
+
+    def values(self, x: np.ndarray, batch_size: int = 4096) -> np.ndarray:
+        """The neuron's values alone, for a third of what they cost with their gradients.
+
+        Args:
+            x: points of shape `(rows, inputs)`, any number of rows.
+            batch_size: rows that are evaluated at a time.
+
+        Returns:
+            Values of shape `(rows,)`, in the neuron's dtype.
+
+        Raises:
+            ValueError: the model cannot be run on points of this shape.
+
+        Example:
+
+        >>> square = Neuron("square", lambda x: x[:, 0] ** 2, inputs=2)
+        >>> square.values(np.array([[3.0, 1.0]]))
+        array([9.], dtype=float32)
+        """
+        x = self._checked(x)
+        values = np.empty(len(x), self.dtype)
+        for rows in _batches(len(x), batch_size):
+            try:
+                values[rows] = self._compiled_value(tf.constant(x[rows], self.dtype))
+            except (ValueError, TypeError, LookupError, tf.errors.OpError) as error:
+                raise self._failed("evaluated", x, error) from error
+        return values
+
+    def _checked(self, x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x)
         if x.ndim != 2 or (self.inputs is not None and x.shape[1] != self.inputs):
             raise ValueError(
                 f"The neuron '{self.name}' expects points of shape (rows, {self.inputs or 'inputs'}"
                 f"). Received: shape {x.shape}"
             )
-        if len(x) == 0:
-            return np.zeros(0, self.dtype), np.zeros(x.shape, self.dtype)
-        values, gradients = [], []
-        for start in range(0, len(x), batch_size):
-            try:
-                value, gradient = self._compiled(tf.constant(x[start : start + batch_size]))
-            except (ValueError, TypeError, LookupError, tf.errors.OpError) as error:
-                reason = next((s for s in str(error).splitlines() if s.strip()), "")
-                raise ValueError(
-                    f"The neuron '{self.name}' could not be differentiated on points with "
-                    f"{x.shape[1]} columns. {reason}"
-                ) from error
-            values.append(value.numpy())
-            gradients.append(gradient.numpy())
-        return np.concatenate(values), np.concatenate(gradients)
+        return x
+
+    def _failed(self, what: str, x: np.ndarray, error: Exception) -> ValueError:
+        reason = next((s for s in str(error).splitlines() if s.strip()), "")
+        return ValueError(
+            f"The neuron '{self.name}' could not be {what} on points with {x.shape[1]} columns. "
+            f"{reason}"
+        )
 
     @cached_property
     def _compiled(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
@@ -116,10 +148,17 @@ class Neuron:
             gradient = tape.gradient(value, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             return value, tf.convert_to_tensor(gradient)
 
+        return self._graph(value_and_gradient)
+
+    @cached_property
+    def _compiled_value(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        return self._graph(lambda x: self(x))
+
+    def _graph(self, function: Callable) -> Callable:
         # The number of rows is left open, so that a last smaller batch is not compiled again.
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
         # A concrete function: TensorFlow would warn of too much tracing when neuron follows neuron.
-        return tf.function(value_and_gradient, input_signature=signature).get_concrete_function()
+        return tf.function(function, input_signature=signature).get_concrete_function()
 
     def settle(self, x: np.ndarray) -> Neuron:
         """Decides by data what the model does not say: whether its output is a probability.
@@ -137,7 +176,7 @@ class Neuron:
         """
         if self.is_classifier is not None:
             return self
-        values = np.asarray(self(x))
+        values = self.values(x)
         if values.size and np.all((values >= 0) & (values <= 1)):
             return self.read_as("probability")
         return self.read_as("value")
@@ -227,3 +266,7 @@ class Neuron:
             function = self.function
             read = replace(read, function=lambda x: logit_of(tf.cast(function(x), self.dtype)))
         return read
+
+
+def _batches(rows: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, rows, size)]

@@ -19,11 +19,14 @@ from keras_symgrad.quantities import Quantities
 from keras_symgrad.rule import Rule
 from keras_symgrad.smoothing import averaged, choose_width, smoothed
 from keras_symgrad.tables import finite_rows
+from keras_symgrad.tangent import enough
 
 # Points that the agreement of the rule with the network is counted on.
 AGREEMENT_POINTS = 10_000
 # A formula whose rule agrees with the network by so much less than another's is not chosen.
 UNFAITHFUL = 0.02
+# Rows that phi is fitted on for each formula of the front; for the chosen one it is on all.
+FAITHFUL_ROWS = 20_000
 
 
 def check_smoothing(smoothing: str | float | None) -> None:
@@ -50,8 +53,11 @@ def read(
     Returns:
         The neuron, or the mean of all, and the field. It is the field alone that is averaged.
     """
-    finite = x[finite_rows(x)]
+    finite = finite_rows(x)
+    finite = x if finite.all() else x[finite]
     neurons = [neuron.settle(finite) for neuron in neurons]
+    # The shape of the data, and which way networks rise, show in some of the rows.
+    finite = enough(finite)
     width = smoothing_width(neurons[0], finite, smoothing)
     if len(neurons) == 1:
         neuron = neurons[0]
@@ -112,8 +118,8 @@ def value_of(
     Returns:
         phi with its R2 on the kept points; `None` where there is nothing to fit.
     """
-    kept = kept[np.isfinite(kept).all(axis=1)]
-    values = neuron.values_and_gradients(kept)[0]
+    kept = _finite(kept)
+    values = neuron.values(kept)
     points = kept if in_terms_of is None else in_terms_of.values(kept)
     try:
         return PhiFormula.of(formula, field.points, field.values, points, values, seed=seed)
@@ -149,7 +155,7 @@ def split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         Two arrays of points, the same one twice if there are fewer than ten.
     """
     order = np.random.default_rng(seed).permutation(len(points))
-    finite = np.flatnonzero(np.isfinite(points[order]).all(axis=1))
+    finite = np.flatnonzero(np.isfinite(points).all(axis=1)[order])
     if len(finite) < 10:
         return points, points
     # Rows that hold NaN stay with the others, where they are counted.
@@ -178,7 +184,7 @@ def decisions(
     Returns:
         Points `(points, inputs)` and booleans `(points,)`.
     """
-    points = kept[np.isfinite(kept).all(axis=1)][:AGREEMENT_POINTS]
+    points = _finite(kept)[:AGREEMENT_POINTS]
     missing = AGREEMENT_POINTS - len(points)
     if draw and missing > 0:
         # Other random numbers than those that drew the rows of the field.
@@ -186,11 +192,11 @@ def decisions(
         if sampler is not None:
             fresh = np.asarray(sampler(missing, rng), float)
         else:
-            domain = Domain(shown[np.isfinite(shown).all(axis=1)])
+            domain = Domain(_finite(shown))
             fresh = domain.draw(missing, rng)
             fresh = fresh[domain.holds(fresh)]
         points = np.concatenate([points, fresh])
-    return points, neuron.values_and_gradients(points)[0] > 0
+    return points, neuron.values(points) > 0
 
 
 def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndarray) -> Rule | None:
@@ -228,6 +234,7 @@ def faithful(
         Those whose agreement is within 2 % of the best one's.
     """
     agreement = {}
+    field = field.subset(FAITHFUL_ROWS)
     for row in front:
         g = row(field.points)
         if np.unique(g[np.isfinite(g)]).size > 1:
@@ -235,3 +242,9 @@ def faithful(
             agreement[row] = rule.agreement if rule else 0.0
     most = max(agreement.values(), default=0.0)
     return [row for row, share in agreement.items() if share >= most - UNFAITHFUL]
+
+
+def _finite(points: np.ndarray) -> np.ndarray:
+    """The rows without NaN and infinity; the array itself where all are."""
+    finite = np.isfinite(points).all(axis=1)
+    return points if finite.all() else points[finite]

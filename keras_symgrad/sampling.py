@@ -94,12 +94,17 @@ def slab_rows(
         ValueError: no row was found; the message says which delta would have left some.
     """
     bound = float(np.log1p(-delta) - np.log(delta))
-    values, gradients = neuron.values_and_gradients(x, batch_size)
-    finite = np.isfinite(values) & np.all(np.isfinite(gradients), axis=1)
+    # Of a million rows a few thousand are differentiated: those that are taken.
+    values = neuron.values(x, batch_size)
+    finite = np.isfinite(values)
     index = np.flatnonzero(finite & (np.abs(values) <= bound))
     if rows is not None and len(index) > rows:
         index = np.sort(rng.choice(index, size=rows, replace=False))
-    data = _Part(x[index], values[index], gradients[index])
+    data = _Part(x[index], *neuron.values_and_gradients(x[index], batch_size))
+    usable = np.isfinite(data.gradients).all(axis=1)
+    dropped = int(np.sum(~finite) + np.sum(~usable))
+    if not usable.all():
+        data, index = data.cut(usable), index[usable]
 
     wanted = 0 if rows is None else rows - len(index)
     domain, draw_points = Domain(x), None
@@ -116,8 +121,7 @@ def slab_rows(
     else:
         away = data.points[:0]
     if move and wanted > drawn.rows:
-        starts = np.concatenate([x[finite & (np.abs(values) > bound)], away])
-        moved = slab.move(wanted - drawn.rows, starts)
+        moved = slab.move(wanted - drawn.rows, x, np.flatnonzero(np.abs(values) > bound), away)
     short = wanted - drawn.rows - moved.rows
     if draw and short > 0:
         rounds = -(-DRAWS_PER_ROW * rows // slab.draws_per_round)
@@ -126,7 +130,7 @@ def slab_rows(
     if not len(index) + drawn.rows + moved.rows:
         raise ValueError(_nothing_on_the_slab(neuron, delta, values[finite]))
     every = data.joined(drawn).joined(moved)
-    return Rows(*every, index, drawn.rows, moved.rows, int(np.sum(~finite)))
+    return Rows(*every, index, drawn.rows, moved.rows, dropped)
 
 
 def data_rows(
@@ -206,13 +210,16 @@ class _Slab:
                 break
         return found.cut(wanted), away
 
-    def move(self, wanted: int, starts: np.ndarray) -> _Part:
-        """At most `wanted` points moved onto the slab from randomly chosen starts."""
-        found = self._rows(starts[:0])
-        for _ in range(MOVING_ROUNDS if len(starts) else 0):
+    def move(self, wanted: int, data: np.ndarray, index: np.ndarray, away: np.ndarray) -> _Part:
+        """At most `wanted` points moved onto the slab, from data at some positions or others."""
+        found, starts = self._rows(data[:0]), len(index) + len(away)
+        for _ in range(MOVING_ROUNDS if starts else 0):
             # Many ways end outside of the domain, so twice as many set out.
-            chosen = self.rng.choice(len(starts), 2 * wanted, replace=2 * wanted > len(starts))
-            x = starts[chosen]
+            chosen = self.rng.choice(starts, 2 * wanted, replace=2 * wanted > starts)
+            given = chosen < len(index)
+            x = np.empty((len(chosen), data.shape[1]))
+            x[given] = data[index[chosen[given]]]
+            x[~given] = away[chosen[~given] - len(index)]
             level = self.rng.uniform(-self.bound, self.bound, size=len(x))
             for _ in range(NEWTON_STEPS):
                 x = x + self._step(self._rows(x), level)

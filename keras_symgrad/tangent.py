@@ -30,6 +30,8 @@ NEIGHBOURS_PER_COEFFICIENT = 4
 MOST_NEIGHBOURS = 64
 # A drop of the scatter of neighbours by so much separates directions along a surface from others.
 LOCAL_DROP = 4.0
+# Rows that show whether data lie in a linear subspace; more take longer and say the same.
+ENOUGH_ROWS = 50_000
 
 Tangent = str | np.ndarray | Callable[[np.ndarray], np.ndarray] | None
 
@@ -89,6 +91,23 @@ def can_be_drawn(tangent: Tangent) -> bool:
     return tangent is None or (isinstance(tangent, str) and tangent == "auto")
 
 
+def enough(x: np.ndarray) -> np.ndarray:
+    """Evenly spaced rows of data, as many as a linear subspace is read from; not copied.
+
+    Args:
+        x: the data, `(samples, variables)`.
+
+    Returns:
+        All rows, or every second, third...
+
+    Example:
+
+    >>> enough(np.zeros((1_000_000, 2))).shape
+    (50000, 2)
+    """
+    return x[:: -(-len(x) // ENOUGH_ROWS)]
+
+
 def orthonormal(vectors: np.ndarray) -> np.ndarray:
     """Orthonormal vectors of the same span; zero where vectors depend on each other.
 
@@ -131,8 +150,8 @@ def _linear(x: np.ndarray) -> np.ndarray | None:
     """The linear subspace that data lie in; `None` if they fill their space or are too few."""
     if len(x) <= FEWEST_ROWS * x.shape[1]:
         return None
-    spread = x - x.mean(axis=0)
-    _, sizes, directions = np.linalg.svd(spread, full_matrices=False)
+    # R of x = Q R has the singular values and directions of x, and takes no memory for Q.
+    _, sizes, directions = np.linalg.svd(np.linalg.qr(x - x.mean(axis=0), mode="r"))
     shown = sizes > FLAT * sizes[0]
     if shown.all() or not shown.any():
         return None

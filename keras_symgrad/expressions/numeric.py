@@ -54,14 +54,17 @@ def numpy_function(
     array([[ 1.,  0.],
            [ 9., nan]])
     """
-    plain, renamed = anonymous(expressions, symbols)
+    occurring = set().union(*(expression.free_symbols for expression in expressions))
+    # Code of a hundred arguments takes SymPy a while, and a formula has few.
+    used = [k for k, name in enumerate(symbols) if name in occurring]
+    plain, renamed = anonymous(expressions, [symbols[k] for k in used])
     code = sympy.lambdify(plain, renamed, modules=["scipy", "numpy"], cse=True)
 
     def function(points: np.ndarray) -> np.ndarray:
-        columns = np.asarray(points, dtype=np.float64).T
+        points = np.asarray(points, dtype=np.float64)
         with np.errstate(all="ignore"):
-            values = [np.broadcast_to(value, columns.shape[1:]) for value in code(*columns)]
-        return np.stack([_real(value) for value in values], axis=-1)
+            values = code(*points.T[used])
+        return np.stack([_real(np.broadcast_to(v, len(points))) for v in values], axis=-1)
 
     return function
 
