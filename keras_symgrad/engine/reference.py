@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_symgrad.derivatives import differentiate
 from keras_symgrad.directions import in_frame, nearest, unit
 from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.tensorflow_code import tensorflow_code
 
 
@@ -81,8 +82,11 @@ def loss(
     *,
     frame: np.ndarray | None = None,
     signed: bool = False,
+    measure: Loss = SQUARED,
 ) -> float:
     """Mean squared difference of unit gradients, L = mean over rows and columns of (u - U)^2.
+
+    Other losses count differences otherwise, and are written on the same scale; see `losses`.
 
     Args:
         expression: a SymPy expression in the named variables.
@@ -93,6 +97,7 @@ def loss(
         frame: takes gradients to the coordinates of the directions, `(axes, variables)` or
             `(rows, axes, variables)`; those of the variables by default.
         signed: whether the opposite direction counts as different.
+        measure: how much a difference of directions counts.
 
     Returns:
         The loss, infinite for an expression that is not finite on every row or has no
@@ -107,7 +112,7 @@ def loss(
     candidate = unit(gradients)
     target = nearest(directions, candidate)
     losses = [
-        np.average(((target - sign * candidate) ** 2).mean(axis=1), weights=weights)
+        measure.average(((target - sign * candidate) ** 2).sum(axis=1), weights)
         for sign in ((1,) if signed else (1, -1))
     ]
-    return float(min(losses))
+    return min(losses) / candidate.shape[1]
