@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 PROCESSES = "processes"
@@ -54,17 +54,12 @@ class Workers:
             self._executor = self._made()
         return self._executor.submit(function, *arguments)
 
-    def renew(self) -> None:
-        """Starts new workers in the place of those that are lost.
-
-        Raises:
-            BrokenExecutor: they are not ours to start.
-        """
+    def renew(self) -> bool:
+        """Starts new workers in the place of those that are lost, if they are ours to start."""
         if self._given not in (PROCESSES, None):
-            raise BrokenExecutor(
-                "The workers of the executor are lost, and it does not start new ones."
-            )
+            return False
         self._close()
+        return True
 
     def _made(self) -> Executor:
         if self._given is None:

@@ -37,6 +37,10 @@ PATIENCE = 0.5
 _MAKING = threading.Lock()
 
 
+class WorkersLostError(RuntimeError):
+    """Nobody is left to work on islands."""
+
+
 class Islands:
     """A ring of islands that workers take further, epoch by epoch.
 
@@ -74,7 +78,7 @@ class Islands:
             The states of all islands after each; `None` now and then while they are awaited.
 
         Raises:
-            BrokenExecutor: all workers are lost.
+            WorkersLostError: an epoch failed again and again, or nobody is left to work.
         """
         self._states = {(island, 0): state for island, state in enumerate(states)}
         self._count = len(states)
@@ -126,19 +130,20 @@ class Islands:
 
     def _repeat(self, place: tuple[int, int], error: BaseException | None) -> None:
         failures = self._failures[place] = self._failures.get(place, 0) + 1
+        line = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         if failures > RETRIES:
-            raise error or BrokenExecutor("An epoch was cancelled again and again.")
+            raise WorkersLostError(f"An epoch failed {failures} times, at last with {line}.")
         self.repeated += 1
         warnings.warn(
-            f"An epoch of island {place[0]} was lost with its worker and is repeated: "
-            f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",
+            f"An epoch of island {place[0]} was lost with its worker and is repeated: {line}",
             stacklevel=2,
         )
         if isinstance(error, BrokenExecutor):
             # Whatever else was running there is lost with it.
             lost = [place, *self._running.values()]
             self._running.clear()
-            self.workers.renew()
+            if not self.workers.renew():
+                raise WorkersLostError(f"The executor has lost its workers: {line}.")
             for other in lost:
                 self._start(other)
         else:

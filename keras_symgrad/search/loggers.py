@@ -6,6 +6,9 @@ import csv
 import os
 from pathlib import Path
 
+import tensorflow as tf
+from tensorflow.core.framework import summary_pb2
+
 from keras_symgrad.expressions.text import to_pretty
 from keras_symgrad.expressions.trees import to_sympy
 from keras_symgrad.search.archive import Individual
@@ -13,6 +16,17 @@ from keras_symgrad.search.callbacks import Callback, Logs
 from keras_symgrad.writing import check_writable
 
 COLUMNS = ("generation", "seconds", "evaluations", "loss", "complexity", "settled", "formula")
+
+# What TensorBoard shows a number and a text with. The functions `tf.summary.scalar` and `text`
+# are TensorBoard's own and fail where it is not installed; the files need none of it.
+_SCALARS = summary_pb2.SummaryMetadata(
+    plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="scalars"),
+    data_class=summary_pb2.DATA_CLASS_SCALAR,
+)
+_TEXT = summary_pb2.SummaryMetadata(
+    plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="text"),
+    data_class=summary_pb2.DATA_CLASS_TENSOR,
+)
 
 
 class CSVLogger(Callback):
@@ -81,15 +95,11 @@ class TensorBoard(Callback):
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
         """Opens an event file."""
-        import tensorflow as tf
-
         self._writer = tf.summary.create_file_writer(str(self.log_dir))
         self._shown = []
 
     def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
         """Writes losses, and the front where it has changed."""
-        import tensorflow as tf
-
         front = self.search.archive.front()
         scalars = {
             "loss": logs["loss"],
@@ -99,10 +109,10 @@ class TensorBoard(Callback):
         scalars |= {f"front/complexity_{one.complexity:g}": one.loss for one in front}
         with self._writer.as_default():
             for name, value in scalars.items():
-                tf.summary.scalar(name, value, step=generation)
+                tf.summary.write(name, float(value), generation, _SCALARS)
             if front != self._shown:
                 self._shown = front
-                tf.summary.text("front", self._table(front), step=generation)
+                tf.summary.write("front", self._table(front), generation, _TEXT)
         self._writer.flush()
 
     def _table(self, front: list[Individual]) -> str:

@@ -10,6 +10,7 @@ many that are spread over an executor.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
@@ -24,7 +25,7 @@ from keras_symgrad.search.executors import Workers, check_executor
 from keras_symgrad.search.genetic import GeneticSettings
 from keras_symgrad.search.instruments import Instruments
 from keras_symgrad.search.island import Island
-from keras_symgrad.search.islands import Islands
+from keras_symgrad.search.islands import Islands, WorkersLostError
 from keras_symgrad.search.plain import Plain, number
 from keras_symgrad.search.problem import METHODS, Problem
 from keras_symgrad.search.settling import Settling
@@ -134,8 +135,9 @@ class PortfolioSearch:
         self._start = time.perf_counter()
         self._asked = None
 
-        def on_step(progress: Progress) -> str | None:
-            told.on_generation_end(progress)
+        def on_step(progress: Progress | None) -> str | None:
+            if progress is not None:
+                told.on_generation_end(progress)
             return self._asked
 
         with self._instruments, closing(self._steps()) as steps:
@@ -254,7 +256,7 @@ class PortfolioSearch:
                 for index in range(self.islands)
             ]
         with closing(islands.epochs(self._states)) as epochs:
-            for states in epochs:
+            for states in self._while_there_are_workers(epochs):
                 if states is None:
                     yield None
                     continue
@@ -264,6 +266,14 @@ class PortfolioSearch:
                 self.evaluations = self._evaluated + sum(state["evaluations"] for state in states)
                 self.repeated = islands.repeated
                 yield self._now(states[0]["generation"])
+
+    def _while_there_are_workers(self, epochs: Iterator) -> Iterator:
+        try:
+            yield from epochs
+        except WorkersLostError as error:
+            warnings.warn(f"{error} The search ends with what was found.", stacklevel=2)
+            self.stop("workers_lost")
+            yield None
 
     def _now(self, generation: int) -> Progress:
         """The progress, after new formulas of the front were tried with whole numbers."""

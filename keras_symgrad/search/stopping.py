@@ -71,13 +71,19 @@ class Stopping:
                 "`patience`. Received: None for all of them"
             )
 
-    def reason(self, progress: Progress) -> str | None:
-        """Name of the limit that is reached, or `None`."""
+    def reason(self, progress: Progress, waited: float = 0.0) -> str | None:
+        """Name of the limit that is reached, or `None`.
+
+        Args:
+            progress: where the search stands.
+            waited: seconds since then.
+        """
+        seconds = progress.seconds + waited
         reached = {
             "target_loss": self.target_loss is not None and progress.loss <= self.target_loss,
             "patience": self.patience is not None
             and progress.settled >= max(self.patience, progress.generation / 2),
-            "time_limit": self._is_over(progress.seconds),
+            "time_limit": self.time_limit is not None and seconds >= self.time_limit,
             "generations": self.generations is not None and progress.generation >= self.generations,
             "evaluations": self.evaluations is not None
             and progress.evaluations >= self.evaluations,
@@ -87,39 +93,33 @@ class Stopping:
     def drive(
         self,
         steps: Iterable[Progress | None],
-        on_step: Callable[[Progress], str | None] | None = None,
+        on_step: Callable[[Progress | None], str | None] | None = None,
     ) -> str:
         """Takes steps of a search until a limit is reached or Ctrl-C is pressed.
 
         Args:
             steps: yields the progress after each step, and `None` while it waits for others.
-            on_step: called with the progress of each; may return a reason to end.
+            on_step: called with what each yields; may return a reason to end.
 
         Returns:
             Name of the limit, "exhausted" if there were no more steps, "interrupted" after Ctrl-C,
             or the reason of `on_step`.
         """
-        start = time.perf_counter()
-        before = 0.0
+        last, since = None, time.perf_counter()
         try:
             with deferred_interrupt() as was_pressed:
                 for progress in steps:
-                    reason = None
                     if progress is not None:
-                        start, before = time.perf_counter(), progress.seconds
-                        reason = on_step(progress) if on_step else None
-                    elif self._is_over(before + time.perf_counter() - start):
-                        return "time_limit"
+                        last, since = progress, time.perf_counter()
+                    reason = on_step(progress) if on_step else None
                     if was_pressed():
                         return "interrupted"
-                    if progress is not None and (reason := reason or self.reason(progress)):
+                    waited = time.perf_counter() - since
+                    if reason := reason or (last and self.reason(last, waited)):
                         return reason
         except KeyboardInterrupt:
             return "interrupted"
         return "exhausted"
-
-    def _is_over(self, seconds: float) -> bool:
-        return self.time_limit is not None and seconds >= self.time_limit
 
     def share(self, generation: int, evaluations: int, seconds: float) -> float:
         """How much of the nearest limit is used up, in [0, 1].

@@ -1,0 +1,44 @@
+"""Small searches that need their generations: noise keeps the dictionary from ending them."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy
+
+from keras_symgrad.engine.reference import gradient
+from keras_symgrad.expressions.trees import Alphabet, symbol
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.operators import OperatorSet
+from keras_symgrad.search.genetic import GeneticSettings
+from keras_symgrad.search.portfolio import PortfolioSearch
+from keras_symgrad.search.stopping import Stopping
+
+x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
+NAMES = ["x1", "x2", "x3"]
+OPERATORS = OperatorSet("add, sub, mul, square, sin")
+
+
+def noisy_field(truth=x1 * sympy.sin(x2) + x3, rows: int = 300) -> GradientField:
+    """The gradients of a concept with 5 % of noise."""
+    points = np.random.default_rng(0).uniform(-2, 2, (rows, 3))
+    exact = gradient(truth, NAMES, points)
+    noise = 0.05 * np.random.default_rng(1).normal(size=exact.shape)
+    return GradientField.from_gradients(points, exact + noise, names=NAMES)
+
+
+def small_search(**options) -> PortfolioSearch:
+    """A search of a noisy field by few trees."""
+    settings = options.pop("settings", GeneticSettings(demes=4, population=32, offspring=32))
+    field = options.pop("field", None) or noisy_field()
+    alphabet = Alphabet(options.pop("operators", OPERATORS), NAMES)
+    return PortfolioSearch(alphabet, field, None, settings, **{"seed": 5} | options)
+
+
+def generations(number: int) -> Stopping:
+    """So many generations and nothing else."""
+    return Stopping(None, generations=number, patience=None, target_loss=None)
+
+
+def written(search: PortfolioSearch) -> list[tuple]:
+    """The archive, to the last digit."""
+    return [(one.complexity, one.loss, str(one.tree)) for one in search.archive]
