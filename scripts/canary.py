@@ -65,7 +65,7 @@ class Canary:
                 self.acts.append(f"import {name}")
         elif event == "open":
             self._opened(*details[:3])
-        elif event == "exec" and _is_of_a_library(details[0]):
+        elif event in ("exec", "marshal.loads") and _is_of_a_library(details[0]):
             return
         elif event.startswith(FORBIDDEN) and not self._own(event, details):
             self.acts.append(f"{event} {str(details)[:200]}")
@@ -93,6 +93,7 @@ def _is_of_a_library(code: object) -> bool:
 
     That depends on the number of their variables alone.
     """
-    file = getattr(code, "co_filename", "<string>")
     caller = sys._getframe(2).f_code.co_filename
-    return file.startswith(PYTHON) or caller.endswith("sympy/polys/monomials.py")
+    if caller.startswith("<frozen importlib") or caller.endswith("sympy/polys/monomials.py"):
+        return True
+    return getattr(code, "co_filename", "<string>").startswith(PYTHON)

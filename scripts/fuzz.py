@@ -63,7 +63,7 @@ class Tally:
 
     def find(self, kind: str, what: str, data: bytes) -> None:
         """Notes a finding, unless there are several like it."""
-        alike = [f for f in self.findings if (f["kind"], f["what"][:80]) == (kind, what[:80])]
+        alike = [f for f in self.findings if (f["kind"], f["what"][:40]) == (kind, what[:40])]
         if len(alike) < MOST_ALIKE:
             self.findings.append(
                 {"kind": kind, "what": what, "base64": base64.b64encode(data).decode()}

@@ -65,9 +65,9 @@ class Choices:
 
 def expression(choices: Choices) -> str:
     """A text as it comes, or one by the grammar of formulas with few mistakes."""
-    if choices.below(2) == 0:
+    if choices.below(4):
         return choices.rest().decode("utf-8", "surrogateescape")
-    return _formula(choices, 6)
+    return _formula(choices, 5)
 
 
 def _formula(choices: Choices, depth: int) -> str:

@@ -13,11 +13,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import sympy
+from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import Boolean
 
 from keras_symgrad.expressions.time_limit import within
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.operators import OperatorSet
+from keras_symgrad.printable import printable
 
 LONGEST_TEXT = 10_000
 DEEPEST_NESTING = 60
@@ -44,6 +46,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Basic], int | None]] = {
     "ITE": (sympy.ITE, 3),
 }
 NUMBERS = {"pi": sympy.pi, "E": sympy.E}
+# What SymPy's own work may leave in a formula besides; `to_text` takes the last two away.
+_WRITTEN = {*FUNCTIONS, "Piecewise", "re", "im"}
 _COMPARISONS = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
 _CONNECTIVES = {ast.BitAnd: sympy.And, ast.BitOr: sympy.Or}
 
@@ -117,7 +121,7 @@ class _Refusal(Exception):
 class _Reader:
     def __init__(self, text: str, names: Sequence[str], operators: OperatorSet | None):
         short = text if len(text) <= 60 else text[:57] + "..."
-        self.quoted = '"' + " ".join(short.split()) + '"'
+        self.quoted = '"' + printable(" ".join(short.split())) + '"'
         self.variables: Mapping[str, sympy.Symbol] = {name: symbol(name) for name in names}
         self.operators = operators or ()
         self.depth = 0
@@ -129,6 +133,9 @@ class _Reader:
         # A factor that SymPy has multiplied into a sum lies deeper than a node's own numbers.
         if not all(_is_double(atom.evalf(15)) for atom in expression.atoms() if atom.is_number):
             raise self.refusal("A number that is too large or not real", node)
+        made = {type(part).__name__ for part in expression.atoms(AppliedUndef, sympy.Function)}
+        if not made <= _WRITTEN:
+            raise self.refusal(f"SymPy makes '{min(made - _WRITTEN)}' of what stands", node)
         return expression
 
     def read(self, node: ast.expr) -> sympy.Basic:
@@ -274,7 +281,11 @@ class _Reader:
     def branch(self, node: ast.expr) -> tuple[sympy.Basic, ...]:
         if not isinstance(node, ast.Tuple) or len(node.elts) != 2:
             raise self.refusal("A branch of 'Piecewise' that is not (formula, condition)", node)
-        return self.number(node.elts[0]), self.condition(node.elts[1])
+        value, condition = self.number(node.elts[0]), self.condition(node.elts[1])
+        if condition.has(sympy.Piecewise):
+            # SymPy would solve it for sets of numbers, which takes long and which `to_text` has done.
+            raise self.refusal("A 'Piecewise' inside a condition", node)
+        return value, condition
 
 
 _READERS = {

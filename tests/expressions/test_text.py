@@ -147,6 +147,7 @@ REFUSED = {
     "Piecewise((x1, 2))": "A number in the place of a condition",
     "Piecewise((x1 < 2, x1 < 2))": "A condition in the place of a number",
     "ITE(x1, x1 < 2, x1 > 2)": "A number in the place of a condition",
+    "Piecewise((x1, Piecewise((x1, x1 > 2), (x2, True)) > 0), (0, True))": "inside a condition",
     "x1 & x2": "A number in the place of a condition",
     "Piecewise(x1)": "A branch of 'Piecewise'",
     "x1 + foo": "Unknown name 'foo'; the variables are x1, x2, x3 in column 6",
