@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from keras_symgrad.agreement import Agreement, compare_interpretations
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.classes import interpret_classes
     from keras_symgrad.engine.evaluation import Engine
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from keras_symgrad.operators import Operator, OperatorSet
     from keras_symgrad.phi import MonotoneFit
     from keras_symgrad.quantities import Quantities
+    from keras_symgrad.reopening import load_interpretation
     from keras_symgrad.replacing import replace
     from keras_symgrad.rule import Rule
     from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Agreement",
     "ClassInterpretation",
     "Complexity",
     "Engine",
@@ -59,14 +62,17 @@ __all__ = [
     "Stopping",
     "SymbolicLayer",
     "__version__",
+    "compare_interpretations",
     "compare_models",
     "interpret",
     "interpret_classes",
     "interpret_jointly",
+    "load_interpretation",
     "replace",
 ]
 
 _ROOMS = {
+    "Agreement": "agreement",
     "ClassInterpretation": "class_interpretation",
     "Complexity": "expressions.complexity",
     "Engine": "engine.evaluation",
@@ -92,7 +98,9 @@ _ROOMS = {
     "interpret": "interpreting",
     "interpret_jointly": "jointly",
     "interpret_classes": "classes",
+    "compare_interpretations": "agreement",
     "compare_models": "measuring",
+    "load_interpretation": "reopening",
     "replace": "replacing",
 }
 

@@ -12,7 +12,7 @@ import numpy as np
 from keras_symgrad.columns import arranged
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.tables import read_points
-from keras_symgrad.writing import check_writable, write_json, write_text
+from keras_symgrad.writing import check_writable, heading, write_json, write_text
 
 Pair = tuple[int, int]
 
@@ -106,6 +106,7 @@ class ClassInterpretation:
     def to_dict(self) -> dict:
         """The result as plain data."""
         return {
+            **heading("classes"),
             "name": self.name,
             "classes": list(self.classes),
             "variables": list(self.names),

@@ -196,6 +196,10 @@ class ParetoFront(Sequence):
         complexities, losses = [row.complexity for row in rows], [row.loss for row in rows]
         return rows[choose(complexities, losses, self.floor, poor)]
 
+    def is_trusted(self, formula: Formula) -> bool:
+        """Whether one of the rows may be the best."""
+        return formula in self._trusted
+
     def __str__(self) -> str:
         best = self.best
         lines = [f"{'complexity':>10}  {'loss':>8}  formula"]

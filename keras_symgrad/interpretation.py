@@ -9,20 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy
 
 from keras_symgrad.evidence import SAME_CLASS, Alternative
-from keras_symgrad.expressions.shortening import with_whole_numbers
-from keras_symgrad.expressions.text import to_pretty
-from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.structure import Group
-from keras_symgrad.tangent import never_shown
+from keras_symgrad.surface import Surface
 from keras_symgrad.uncertainty import Constant
-from keras_symgrad.writing import check_writable, write_json, write_text
+from keras_symgrad.writing import check_writable, heading, write_json, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,10 +77,11 @@ class Interpretation:
         timings: seconds spent in each part.
         settings: the arguments of `interpret`, as plain data.
         box: lowest and highest value of each variable in the data, `(2, variables)`.
-        gradients: the field that was explained.
+        gradients: the field that was explained. It is not in the file of a result.
         network: the neuron as a function of the variables; `None` if it is none, as that of
             gradients from elsewhere or of a formula in terms of quantities.
         given: formulas found before, along whose level sets this one was looked for.
+        surface: where the data lie, and what of the gradients that leaves.
     """
 
     neuron: str
@@ -114,6 +111,11 @@ class Interpretation:
     gradients: GradientField = field(repr=False)
     network: Neuron | None = field(repr=False)
     given: tuple[Formula, ...] = ()
+    surface: Surface | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.surface is None:
+            object.__setattr__(self, "surface", Surface.of(self.gradients))
 
     def __str__(self) -> str:
         lines = [
@@ -165,11 +167,11 @@ class Interpretation:
     @property
     def _surface(self) -> Iterator[tuple[str, str]]:
         """What the gradients could not show, because the data never did."""
-        gradients = self.gradients
-        if gradients.explained < EXPLAINED:
-            yield "explained", f"{gradients.explained:.1%} of the gradient is due to these"
-        if gradients.frame is None or gradients.keeps_variables_apart:
-            return
+        surface = self.surface
+        if surface.explained < EXPLAINED:
+            yield "explained", f"{surface.explained:.1%} of the gradient is due to these"
+        # Each concept before takes one direction away, and the data the others.
+        variables, axes = len(self.names), surface.axes + len(self.given)
         if self.given:
             found = " and ".join(formula.to_pretty() for formula in self.given)
             verb, them = ("is", "it") if len(self.given) == 1 else ("are", "them")
@@ -177,8 +179,6 @@ class Interpretation:
                 "looked for",
                 f"where {found} {verb} constant; any function of this and {them} does as well",
             )
-        # Each of those takes one direction away, and the data the others.
-        variables, axes = len(self.names), gradients.axes + len(self.given)
         if axes == variables:
             return
         yield (
@@ -186,22 +186,15 @@ class Interpretation:
             f"the data have {axes} directions in {variables} variables; formulas that agree along "
             "them are one concept",
         )
-        if gradients.frame.ndim == 2:
-            normals = never_shown(gradients.frame)
-            yield "never left", "; ".join(self._plane(normal) for normal in normals)
-
-    def _plane(self, normal: np.ndarray) -> str:
-        terms = [sympy.Float(w, 3) * symbol(n) for w, n in zip(normal, self.names) if w]
-        level = float(np.mean(self.gradients.points @ normal))
-        left = to_pretty(with_whole_numbers(sympy.Add(*terms)))
-        return f"{left} = {0.0 if abs(level) < 1e-6 else level:.3g}"
+        if planes := surface.never_left(self.names):
+            yield "never left", "; ".join(planes)
 
     @property
     def _reason(self) -> str:
         if self.matches == "nothing":
             degrees = np.degrees(np.arccos(1 - min(self.cosine_error, 1)))
             return f"its gradients are {degrees:.0f} degrees off"
-        if self.gradients.directions.ndim == 3:
+        if self.surface.joint:
             return "its gradient lies in the span of the neurons' over all the data"
         if self.boundary_error is None:
             return "gradients are parallel over all the data"
@@ -217,12 +210,14 @@ class Interpretation:
         return f"{rival.formula.to_pretty()} has the same boundary and fits {apart}"
 
     def to_dict(self) -> dict:
-        """The result as plain data."""
+        """The result as plain data, as `save` writes it and `load_interpretation` reads it."""
         return {
+            **heading("neuron"),
             "neuron": self.neuron,
             "variables": list(self.names),
             "best": self.best.to_dict(),
             "front": [row.to_dict() for row in self.front],
+            "trusted": [k for k, row in enumerate(self.front) if self.front.is_trusted(row)],
             "rule": self.rule.to_dict() if self.rule else None,
             "phi": self.phi
             and {
@@ -249,10 +244,13 @@ class Interpretation:
             "settings": self.settings,
             "box": self.box.tolist(),
             "given": [formula.to_dict() for formula in self.given],
+            "surface": self.surface.to_dict(),
         }
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Writes the result as JSON.
+        """Writes the result as JSON, which `load_interpretation` reads again.
+
+        The gradients and the network are not in the file. `gradients.save(path)` keeps the first.
 
         Args:
             path: of the file.

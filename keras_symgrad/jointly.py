@@ -37,7 +37,7 @@ from keras_symgrad.smoothing import smoothed
 from keras_symgrad.tables import finite_rows, read_points
 from keras_symgrad.tangent import Tangent
 from keras_symgrad.units import only_tensor
-from keras_symgrad.writing import check_writable, write_json, write_text
+from keras_symgrad.writing import check_writable, heading, write_json, write_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +88,7 @@ class JointInterpretation:
     def to_dict(self) -> dict:
         """The result as plain data."""
         return {
+            **heading("joint"),
             "neurons": list(self.neurons),
             "independent": self.independent,
             "spectrum": list(self.spectrum),

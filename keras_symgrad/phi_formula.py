@@ -137,6 +137,7 @@ class PhiFormula:
             "r2": self.r2,
             "rows": self.rows,
             "value": self.value.to_text(),
+            "value_complexity": self.value.complexity,
         }
 
     def _repr_latex_(self) -> str:

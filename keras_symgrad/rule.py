@@ -107,6 +107,7 @@ class Rule:
             "direction": self.direction,
             "agreement": self.agreement,
             "points": self.points,
+            "digits": self.digits,
         }
 
     def __str__(self) -> str:

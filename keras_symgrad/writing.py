@@ -1,13 +1,36 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and what results say of themselves."""
 
 from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+# Of result files. A version that older programs cannot read has a new number; version 0 is what was
+# written before there were versions.
+RESULT_FORMAT, RESULT_VERSION = "keras-symgrad result", 1
+
+
+def heading(kind: str) -> dict[str, Any]:
+    """The first entries of a result file: format, version and kind.
+
+    Args:
+        kind: "neuron", "classes" or "joint".
+
+    Returns:
+        Plain data.
+
+    Example:
+
+    >>> heading("neuron")
+    {'format': 'keras-symgrad result', 'version': 1, 'kind': 'neuron'}
+    """
+    return {"format": RESULT_FORMAT, "version": RESULT_VERSION, "kind": kind}
 
 
 def write_text(path: str | os.PathLike, text: str, what: str) -> Path:
@@ -43,6 +66,8 @@ def write_text(path: str | os.PathLike, text: str, what: str) -> Path:
 def write_json(path: str | os.PathLike, content: dict, what: str) -> Path:
     """Writes plain data as JSON, as `write_text` does.
 
+    Numbers that are not finite, for which JSON has no word, become `null`.
+
     Args:
         path: of the file.
         content: plain data.
@@ -54,7 +79,16 @@ def write_json(path: str | os.PathLike, content: dict, what: str) -> Path:
     Raises:
         ValueError: nothing can be written there; nothing half-written is left behind.
     """
-    return write_text(path, json.dumps(content, indent=2) + "\n", what)
+    text = json.dumps(_finite(content), indent=2, allow_nan=False)
+    return write_text(path, text + "\n", what)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, dict):
+        return {name: _finite(part) for name, part in content.items()}
+    return [_finite(part) for part in content] if isinstance(content, (list, tuple)) else content
 
 
 def check_writable(path: str | os.PathLike, what: str) -> None:

@@ -283,7 +283,7 @@ class _Reader:
             raise self.refusal("A branch of 'Piecewise' that is not (formula, condition)", node)
         value, condition = self.number(node.elts[0]), self.condition(node.elts[1])
         if condition.has(sympy.Piecewise):
-            # SymPy would solve it for sets of numbers, which takes long and which `to_text` has done.
+            # SymPy would solve it for sets of numbers, which takes long; `to_text` has done so.
             raise self.refusal("A 'Piecewise' inside a condition", node)
         return value, condition
 

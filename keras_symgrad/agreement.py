@@ -1,0 +1,174 @@
+"""Whether two results are one concept: `compare_interpretations`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_symgrad.columns import arranged
+from keras_symgrad.directions import in_frame, principal, unit
+from keras_symgrad.engine.reference import gradient
+from keras_symgrad.evidence import SAME_CLASS
+from keras_symgrad.tables import read_points
+from keras_symgrad.tangent import tangent_frame
+
+if TYPE_CHECKING:
+    from keras_symgrad.interpretation import Interpretation
+
+POINTS = 5000
+# Planes are the same if no direction of one leaves the other by more than this.
+SAME_PLANE = 1e-2
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two results agree.
+
+    Attributes:
+        distance: mean of 1 - |cos| between the gradients of their formulas.
+        same: whether that makes them one concept: it is below 0.002.
+        decisions: share of the points on which their rules decide alike; `None` if one has none.
+        points: number of points that both were compared on.
+    """
+
+    distance: float
+    same: bool
+    decisions: float | None
+    points: int
+
+    def __str__(self) -> str:
+        verdict = "the same concept" if self.same else "different concepts"
+        text = f"{verdict}: 1 - |cos| = {self.distance:.1e} on {self.points:,} points"
+        if self.decisions is None:
+            return text
+        return f"{text}; their rules decide alike on {100 * self.decisions:.1f} %"
+
+
+def compare_interpretations(
+    one: Interpretation, other: Interpretation, x: Any = None, *, seed: int = 0
+) -> Agreement:
+    """Whether two results found the same concept, whatever their formulas look like.
+
+    Two functions carry the same concept when their gradients are parallel:
+
+        distance = mean(1 - |<u, v>| / (|u| |v|)),   u, v the gradients of the formulas
+
+    Gradients are compared at uniform points of the box that both results' data have in common,
+    along the plane that the data lie in, if they lie in one.
+
+    Args:
+        one: what `interpret` or `load_interpretation` returned.
+        other: another one, in the same variables in any order.
+        x: points to compare at instead, as in `interpret`. Data on a curved surface need them.
+        seed: of the points.
+
+    Returns:
+        An `Agreement`.
+
+    Raises:
+        ValueError: the results cannot be compared: other variables, boxes without common points,
+            different surfaces; or one of them is not that of a single neuron.
+
+    Example:
+
+    >>> import keras_symgrad as ks
+    >>> x = np.random.default_rng(0).uniform(1, 2, (500, 2))
+    >>> fields = [ks.GradientField.from_gradients(x, slope) for slope in (x, -x * [1, 1.5])]
+    >>> found = [ks.interpret(f, operators="polynomial", verbose=False) for f in fields]
+    >>> [compare_interpretations(found[0], result).same for result in found]
+    [True, False]
+    """
+    _check(one, other)
+    names = one.names
+    points, frame = _of_the_box(one, other, seed) if x is None else _given(x, one)
+    slopes = [
+        unit(in_frame(gradient(result.best.expression, names, points), frame))
+        for result in (one, other)
+    ]
+    # Where either has no gradient, or none that is finite, there is nothing to compare.
+    both = slopes[0].any(axis=1) & slopes[1].any(axis=1)
+    if not both.any():
+        raise ValueError("The formulas have no point in common where both have a gradient.")
+    cosine = np.minimum(np.abs(np.sum(slopes[0] * slopes[1], axis=1)[both]), 1)
+    distance = float(np.mean(1 - cosine))
+    decisions = None
+    if one.rule and other.rule:
+        alike = one.rule.decides(points) == other.rule.decides(points[:, _order(one, other)])
+        decisions = float(np.mean(alike))
+    return Agreement(distance, distance < SAME_CLASS, decisions, int(both.sum()))
+
+
+def _check(one: Interpretation, other: Interpretation) -> None:
+    from keras_symgrad.interpretation import Interpretation
+
+    for result in (one, other):
+        if not isinstance(result, Interpretation):
+            raise ValueError(
+                "Results of one neuron are compared. Of several classes take one of `pairs`, of "
+                f"neurons together one of `concepts`. Received: {type(result).__name__}"
+            )
+        if result.given:
+            raise ValueError(
+                "A concept that was looked for along the level sets of others is one of many: any "
+                "function of it and them does as well, so that it cannot be compared alone."
+            )
+    if set(one.names) != set(other.names):
+        raise ValueError(
+            "Results are compared in the same variables. Received: "
+            f"{', '.join(one.names)} and {', '.join(other.names)}"
+        )
+
+
+def _order(one: Interpretation, other: Interpretation) -> list[int]:
+    """The columns of the other result among those of the first one."""
+    return [one.names.index(name) for name in other.names]
+
+
+def _given(x: Any, one: Interpretation) -> tuple[np.ndarray, np.ndarray | None]:
+    points, found = arranged(*read_points(x), one.names)
+    if points.shape[1] != len(one.names):
+        raise ValueError(
+            f"Expected points of the columns {', '.join(one.names)}. Received: {', '.join(found)}"
+        )
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        raise ValueError("Expected at least one row of finite numbers to compare at.")
+    surface = "local" if one.surface.curved else "auto"
+    return points, tangent_frame(points, points, surface)
+
+
+def _of_the_box(
+    one: Interpretation, other: Interpretation, seed: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Points of the common box, and the plane that they lie in."""
+    if one.surface.curved or other.surface.curved:
+        raise ValueError(
+            "The data lie on a curved surface, which is not in the results. Pass points of it: "
+            "`compare_interpretations(one, other, x)`."
+        )
+    order = np.argsort(_order(one, other))
+    low = np.maximum(one.box[0], other.box[0][order])
+    high = np.minimum(one.box[1], other.box[1][order])
+    if (low > high).any():
+        apart = ", ".join(name for name, empty in zip(one.names, low > high) if empty)
+        raise ValueError(
+            f"The data of the results have no values in common of {apart}. Pass points to compare "
+            "them at: `compare_interpretations(one, other, x)`."
+        )
+    points = np.random.default_rng(seed).uniform(low, high, (POINTS, len(low)))
+    planes = [result.surface.plane for result in (one, other)]
+    if planes[1] is not None:
+        planes[1] = planes[1][:, order]
+    if planes[0] is None and planes[1] is None:
+        return points, None
+    frames = [np.eye(len(low)) if p is None else principal(p)[1] for p in planes]
+    first, second = (frame.T @ frame for frame in frames)
+    if np.abs(first - second).max() > SAME_PLANE:
+        raise ValueError(
+            "The data of the results lie in different planes. Pass points to compare them at: "
+            "`compare_interpretations(one, other, x)`."
+        )
+    centre = one.surface.centre if planes[0] is not None else other.surface.centre[order]
+    return centre + (points - centre) @ first, frames[0]

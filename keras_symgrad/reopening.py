@@ -1,0 +1,337 @@
+"""Results from the files that `save` wrote: `load_interpretation`.
+
+A file is plain data, described in `docs/files.md`. Formulas in it are read by the project's own
+parser and never run.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from keras_symgrad.class_interpretation import ClassInterpretation
+from keras_symgrad.columns import check_names
+from keras_symgrad.evidence import Alternative
+from keras_symgrad.expressions.text import from_text
+from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.jointly import JointInterpretation
+from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.phi_formula import PhiFormula
+from keras_symgrad.records import Record, read_json
+from keras_symgrad.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
+from keras_symgrad.search.structure import Group
+from keras_symgrad.surface import Surface
+from keras_symgrad.uncertainty import Constant
+from keras_symgrad.writing import RESULT_FORMAT, RESULT_VERSION
+
+MATCHES = ("concept", "boundary", "nothing")
+# Stands for a number of no more than passing interest that was not finite.
+UNKNOWN = math.nan
+WHAT = "a result that `save` wrote"
+
+
+def load_interpretation(
+    path: str | os.PathLike,
+) -> Interpretation | ClassInterpretation | JointInterpretation:
+    """Reads a result that `save` wrote.
+
+    All of it is there but what the file does not hold, the network and the gradients: `plot` and
+    `report` need these. A field that was saved with `concept.gradients.save(path)` comes back with
+    `dataclasses.replace(concept, gradients=GradientField.load(path))`.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The result, of the class that wrote it.
+
+    Raises:
+        FileNotFoundError: there is no file at the path.
+        ValueError: the file is no result, or one of a later version.
+
+    Example:
+
+    >>> import tempfile, keras_symgrad as ks
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (500, 2))
+    >>> field = ks.GradientField.from_gradients(x, x * [2, 4])
+    >>> concept = ks.interpret(field, operators="polynomial", verbose=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = load_interpretation(concept.save(f"{folder}/ellipse.json"))
+    >>> print(again.best)
+    x1**2 + 2*x2**2
+    """
+    content = read_json(path, WHAT)
+    try:
+        record = Record(content)
+        return _READERS[_kind(record)](record)
+    except ValueError as error:
+        raise ValueError(f"Expected {WHAT}. {path} is none: {error}") from None
+
+
+def _kind(record: Record) -> str:
+    """The kind of result, after a look at format and version."""
+    if "format" not in record and "version" not in record:
+        kinds = {"best": "neuron", "pairs": "classes", "concepts": "joint"}
+        found = [kind for name, kind in kinds.items() if name in record]
+        if not found:
+            raise record.refused("format", repr(RESULT_FORMAT))
+        return found[0]
+    record.one_of("format", (RESULT_FORMAT,))
+    version = record.whole("version")
+    if version > RESULT_VERSION:
+        raise ValueError(
+            f"It is of version {version}, and this version of keras-symgrad reads those up to "
+            f"{RESULT_VERSION}. Read it with the version that wrote it, or a later one."
+        )
+    return record.one_of("kind", tuple(_READERS))
+
+
+def _interpretation(record: Record) -> Interpretation:
+    variables = record.texts("variables")
+    names = check_names(variables, len(variables))
+    if not names:
+        raise record.refused("variables", "one name at least")
+    best = _formula(record.record("best"), names)
+    floor = record.number("noise_floor")
+    box = np.array(record.rows("box", len(names)))
+    if len(box) != 2 or not (box[0] <= box[1]).all():
+        raise record.refused("box", "the lowest and the highest values")
+    return Interpretation(
+        neuron=record.text("neuron"),
+        names=names,
+        front=_front(record, names, floor),
+        best=best,
+        phi=record.maybe("phi", _phi),
+        value=record.maybe("value", lambda value: _value(value, best)),
+        rule=record.maybe("rule", lambda rule: _rule(rule, best)),
+        cosine_error=record.number("cosine_error", UNKNOWN),
+        boundary_error=record.number("boundary_error", UNKNOWN)
+        if "boundary_error" in record
+        else None,
+        matches=record.one_of("matches", MATCHES),
+        rivals=tuple(_alternative(rival, names) for rival in record.records("rivals")),
+        alternatives=tuple(_alternative(other, names) for other in record.records("alternatives")),
+        noise_floor=floor,
+        constants=tuple(map(_constant, record.records("constants"))),
+        ignored=record.texts("ignored"),
+        groups=tuple(_group(group, names) for group in record.records("groups")),
+        rows=_rows(record),
+        evaluations=record.whole("evaluations"),
+        stopped=record.text("stopped"),
+        seed=record.whole("seed"),
+        versions=record.by_name("versions", str),
+        timings=_timings(record),
+        settings=_settings(record),
+        box=box,
+        gradients=_NotInTheFile("gradients"),
+        network=None,
+        # Version 0 has neither.
+        given=_given(record, names),
+        surface=_surface(record, len(names)),
+    )
+
+
+def _formula(record: Record, names: tuple[str, ...]) -> Formula:
+    expression = from_text(record.text("expression"), names)
+    # A formula of other operators than the search's has no finite weight.
+    complexity = record.number("complexity", math.inf)
+    return Formula(expression, complexity, record.number("loss"), names)
+
+
+def _front(record: Record, names: tuple[str, ...], floor: float) -> ParetoFront:
+    rows = [_formula(row, names) for row in record.records("front")]
+    if not rows or not all(math.isfinite(row.complexity) for row in rows):
+        raise record.refused("front", "formulas of finite complexity")
+    trusted = None
+    if "trusted" in record:
+        numbers = set(record.numbers("trusted"))
+        if not numbers <= set(range(len(rows))):
+            raise record.refused("trusted", "numbers of rows of the front")
+        trusted = [row for number, row in enumerate(rows) if number in numbers]
+    return ParetoFront(rows, floor, trusted)
+
+
+def _phi(record: Record) -> MonotoneFit:
+    knots, values = (np.array(record.numbers(name)) for name in ("knots", "values"))
+    steps = np.diff(values)
+    monotone = len(knots) == len(values) > 0 and (np.diff(knots) > 0).all()
+    if not monotone or not ((steps >= 0).all() or (steps <= 0).all()):
+        raise record.refused("knots", "ascending knots with a monotone value each")
+    return MonotoneFit(knots, values, record.number("r2", UNKNOWN))
+
+
+def _value(record: Record, best: Formula) -> PhiFormula:
+    complexity = record.number("complexity")
+    whole = complexity + best.complexity
+    if "value_complexity" in record:  # not in version 0
+        whole = record.number("value_complexity")
+    value = from_text(record.text("value"), best.names)
+    return PhiFormula(
+        from_text(record.text("expression"), ("g",)),
+        complexity,
+        record.number("r2", UNKNOWN),
+        record.whole("rows"),
+        Formula(value, whole, best.loss, best.names),
+    )
+
+
+def _rule(record: Record, best: Formula) -> Rule:
+    rule = Rule(
+        best,
+        record.number("threshold"),
+        record.one_of("direction", ("<", ">")),
+        record.number("agreement", UNKNOWN),
+        record.whole("points"),
+    )
+    if "digits" in record:
+        digits = record.whole("digits", 1)
+        if digits > MOST_DIGITS:
+            raise record.refused("digits", f"{MOST_DIGITS} at most")
+        return replace(rule, digits=digits)
+    # Version 0 has the text alone.
+    written = record.text("text")
+    found = (replace(rule, digits=n) for n in range(FEWEST_DIGITS, MOST_DIGITS + 1))
+    return next((rule for rule in found if rule.text == written), rule)
+
+
+def _alternative(record: Record, names: tuple[str, ...]) -> Alternative:
+    return Alternative(
+        _formula(record, names),
+        record.number("loss_ratio", UNKNOWN),
+        record.number("error_ratio", UNKNOWN),
+        record.number("worse_rows", UNKNOWN),
+        record.whole("longer", -(2**31)),
+        record.number("class_distance", UNKNOWN),
+        record.flag("same_boundary"),
+    )
+
+
+def _constant(record: Record) -> Constant:
+    shown = from_text(record.text("shown")) if "shown" in record else None
+    # A number of which nothing is known has an endless interval.
+    return Constant(record.number("value"), record.number("error", math.inf), shown)
+
+
+def _group(record: Record, names: tuple[str, ...]) -> Group:
+    expression = from_text(record.text("expression"), names)
+    return Group(record.texts("variables"), expression, record.number("error"))
+
+
+def _rows(record: Record) -> dict[str, int]:
+    rows = record.by_name("rows", int)
+    record.record("rows").whole("held_out")
+    return rows
+
+
+def _timings(record: Record) -> dict[str, float]:
+    record.record("timings").number("search")
+    return record.by_name("timings", (int, float))
+
+
+def _settings(record: Record) -> dict[str, Any]:
+    settings = record.record("settings")
+    if not _is_named(settings):
+        raise record.refused("settings", "arguments of `interpret`, whose names are identifiers")
+    if "stopping" in settings:
+        settings.record("stopping")
+    return {name: settings.plain(name) for name in settings.names}
+
+
+def _is_named(settings: Record) -> bool:
+    # A report shows the settings as code to repeat the call with.
+    return all(
+        name.isidentifier()
+        and (not isinstance(settings.plain(name), dict) or _is_named(settings.record(name)))
+        for name in settings.names
+    )
+
+
+def _given(record: Record, names: tuple[str, ...]) -> tuple[Formula, ...]:
+    if "given" not in record:
+        return ()
+    return tuple(_formula(formula, names) for formula in record.records("given"))
+
+
+def _surface(record: Record, variables: int) -> Surface:
+    if "surface" not in record:
+        return Surface(variables)
+    surface = record.record("surface")
+    plane = centre = None
+    if "plane" in surface:
+        plane = np.array(surface.rows("plane", variables))
+        centre = np.array(surface.numbers("centre"))
+        if len(centre) != variables or not len(plane):
+            raise record.refused("surface", "a plane with its centre")
+    return Surface(
+        surface.whole("axes"),
+        plane,
+        centre,
+        surface.flag("curved"),
+        surface.flag("joint"),
+        surface.number("explained", UNKNOWN),
+    )
+
+
+def _classes(record: Record) -> ClassInterpretation:
+    variables, classes = record.texts("variables"), record.texts("classes")
+
+    def pair(of: Record) -> tuple[int, int]:
+        found = of.texts("classes")
+        if len(found) != 2 or not set(found) <= set(classes):
+            raise of.refused("classes", "two of the classes")
+        return classes.index(found[0]), classes.index(found[1])
+
+    return ClassInterpretation(
+        record.text("name"),
+        classes,
+        check_names(variables, len(variables)),
+        {pair(one): _interpretation(one) for one in record.records("pairs")},
+        {pair(one): one.text("reason") for one in record.records("unread")},
+        record.number("agreement", UNKNOWN),
+        # Of a class without points it is not known.
+        tuple(record.numbers("recall", UNKNOWN)),
+        record.whole("points"),
+        *_provenance(record),
+    )
+
+
+def _joint(record: Record) -> JointInterpretation:
+    return JointInterpretation(
+        record.texts("neurons"),
+        tuple(map(_interpretation, record.records("concepts"))),
+        record.whole("independent"),
+        tuple(record.numbers("spectrum")),
+        tuple(record.numbers("errors")),
+        *_provenance(record),
+    )
+
+
+def _provenance(record: Record) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings and versions of a result of several neurons; version 0 has none."""
+    if "settings" not in record:
+        return {}, {}
+    return _settings(record), record.by_name("versions", str)
+
+
+class _NotInTheFile:
+    """In the place of what a file does not hold: whoever asks it for something is told."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ValueError(
+            f"The {self._name} of a result are not in its file. Save them too, with "
+            "`concept.gradients.save('field.npz')`, and put them back: `dataclasses.replace("
+            "concept, gradients=GradientField.load('field.npz'))`."
+        )
+
+
+_READERS = {"neuron": _interpretation, "classes": _classes, "joint": _joint}

@@ -1,0 +1,190 @@
+"""Results that were saved are the same when they are read again; other files are refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+import keras_symgrad as ks
+from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.writing import RESULT_VERSION, write_json
+
+QUICK = {
+    "operators": "polynomial",
+    "methods": "dictionary",
+    "stopping": ks.Stopping(None, generations=1),
+    "verbose": False,
+}
+NAMES = ("petal length (cm)", "lambda")
+
+
+@pytest.fixture(scope="module")
+def ellipse(models) -> Interpretation:
+    """Of a classifier that was trained, with a rule, rivals and constants."""
+    return ks.interpret(models / "A1.keras", models / "A1.csv", names=NAMES, **QUICK)
+
+
+@pytest.fixture(scope="module")
+def plane(models) -> Interpretation:
+    """Of a neuron whose data have a fixed trace, with phi in closed form."""
+    return ks.interpret(models / "002.keras", models / "002.csv", **QUICK)
+
+
+@pytest.fixture(params=["ellipse", "plane"])
+def concept(request) -> Interpretation:
+    return request.getfixturevalue(request.param)
+
+
+def test_a_result_reads_back_as_it_was(concept, tmp_path):
+    again = ks.load_interpretation(concept.save(tmp_path / "result.json"))
+    assert again.to_dict() == concept.to_dict()
+    assert str(again) == str(concept)
+    assert again.front.best.expression == concept.front.best.expression
+    assert again.front.floor == concept.front.floor
+
+
+def test_formula_rule_and_phi_compute_as_before(ellipse, models, tmp_path):
+    again = ks.load_interpretation(ellipse.save(tmp_path / "result.json"))
+    x = np.loadtxt(models / "A1.csv", delimiter=",", skiprows=1)[:200]
+    np.testing.assert_array_equal(again.best(x), ellipse.best(x))
+    np.testing.assert_array_equal(again.rule.decides(x), ellipse.rule.decides(x))
+    np.testing.assert_array_equal(again.phi(again.best(x)), ellipse.phi(ellipse.best(x)))
+    assert again.best.to_latex() == ellipse.best.to_latex()
+    layer = again.best.to_layer()
+    np.testing.assert_allclose(np.asarray(layer(x))[:, 0], ellipse.best(x), rtol=1e-5)
+    assert again.rule.text == ellipse.rule.text
+
+
+def test_the_value_of_a_regressor_computes_as_before(plane, models, tmp_path):
+    again = ks.load_interpretation(plane.save(tmp_path / "result.json"))
+    x = np.loadtxt(models / "002.csv", delimiter=",", skiprows=1)[:200]
+    np.testing.assert_allclose(again.value.value(x), plane.value.value(x), rtol=1e-12)
+    assert dict(again.remarks)["never left"] == "x1 + x4 = 5"
+
+
+def test_what_is_not_in_the_file_is_asked_for_by_name(ellipse, tmp_path):
+    again = ks.load_interpretation(ellipse.save(tmp_path / "result.json"))
+    with pytest.raises(ValueError, match="gradients of a result are not in its file"):
+        again.plot()
+    with pytest.raises(ValueError, match="gradients of a result are not in its file"):
+        again.report(tmp_path / "report.html")
+    path = ellipse.gradients.save(tmp_path / "field.npz")
+    again = replace(again, gradients=ks.GradientField.load(path))
+    again.report(tmp_path / "report.html")
+    assert "petal length (cm)" in (tmp_path / "report.html").read_text()
+
+
+def test_several_neurons_and_classes_read_back(tmp_path):
+    pair = [
+        ks.Neuron("sum", lambda x: x[:, 0] * x[:, 1] + x[:, 2], inputs=3),
+        ks.Neuron("difference", lambda x: x[:, 0] * x[:, 1] - x[:, 2], inputs=3),
+    ]
+    x = np.random.default_rng(0).uniform(1, 2, (400, 3))
+    joint = ks.interpret_jointly(pair, x, **QUICK)
+    again = ks.load_interpretation(joint.save(tmp_path / "joint.json"))
+    assert again.to_dict() == joint.to_dict()
+    assert str(again) == str(joint)
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    model.layers[-1].set_weights([np.array([[1.0, -1, 0], [0, 1, -1]]), np.zeros(3)])
+    x = np.random.default_rng(0).uniform(-1, 1, (600, 2))
+    classes = ks.interpret_classes(model, x, **QUICK)
+    again = ks.load_interpretation(classes.save(tmp_path / "classes.json"))
+    assert again.to_dict() == classes.to_dict()
+    assert str(again) == str(classes)
+    np.testing.assert_array_equal(again.predict(x), classes.predict(x))
+
+
+def test_a_file_from_before_there_were_versions_is_read(ellipse, tmp_path):
+    content = ellipse.to_dict()
+    for name in ("format", "version", "kind", "trusted", "given", "surface"):
+        del content[name]
+    del content["rule"]["digits"]
+    # Python's own JSON wrote an endless interval so.
+    content["constants"][0]["error"] = float("inf")
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    again = ks.load_interpretation(tmp_path / "old.json")
+    assert again.rule.text == ellipse.rule.text
+    assert again.best.expression == ellipse.best.expression
+    assert str(again.constants[0]).endswith("+- inf")
+
+
+def test_what_is_not_finite_is_null_in_the_file(ellipse, tmp_path):
+    content = ellipse.to_dict()
+    content["constants"][0]["error"] = float("inf")
+    path = write_json(tmp_path / "result.json", content, "The result")
+    strict = json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(word))
+    assert strict["constants"][0]["error"] is None
+    assert np.isinf(ks.load_interpretation(path).constants[0].error)
+
+
+CHANGES = {
+    "format": ("keras_symgrad.formula", "'keras-symgrad result' at `format`"),
+    "version": (RESULT_VERSION + 1, f"is of version {RESULT_VERSION + 1}, .* up to"),
+    "kind": ("layer", "one of 'neuron', 'classes', 'joint' at `kind`"),
+    "variables": (["a", "a"], "Received twice: a"),
+    "best": ({"expression": "__import__('os')", "complexity": 1, "loss": 0}, "A call|Unknown func"),
+    "front": ([], "formulas of finite complexity at `front`"),
+    "rule": ({"threshold": "high"}, "Expected a number at `rule.threshold`. Received: 'high'"),
+    "phi": ({"knots": [1, 0], "values": [0, 1], "r2": 1}, "ascending knots"),
+    "trusted": ([99], "numbers of rows of the front"),
+    "box": ([[1, 1], [0, 0]], "lowest and the highest"),
+    "rows": ({"held_out": -1}, "at least 0 at `rows.held_out`"),
+    "seed": (1.5, "a whole number"),
+    "noise_floor": (10**400, "a finite number at `noise_floor`"),
+    "settings": ({"stopping": {"x): import os #": 1}}, "whose names are identifiers"),
+    "versions": ({"keras": 3}, "names with values of one kind"),
+    "timings": ({}, "`timings.search`"),
+    "surface": ({"axes": 1, "plane": [[1]]}, "rows of 2 numbers"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_file_that_is_no_result_is_refused_with_the_place(name, ellipse, tmp_path):
+    value, message = CHANGES[name]
+    content = json.loads(json.dumps(ellipse.to_dict()))
+    content[name] = value
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message) as raised:
+        ks.load_interpretation(tmp_path / "result.json")
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no JSON"),
+        ("hello", "no JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", "Expected names with values"),
+        ("{}", "'keras-symgrad result' at `format`. Received: nothing"),
+        ('{"seed": ' + "9" * 5000 + "}", "no JSON"),
+        ("\xff", "no JSON"),
+    ],
+)
+def test_a_file_that_is_no_record_is_refused(text, message, tmp_path):
+    (tmp_path / "result.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=message) as raised:
+        ks.load_interpretation(tmp_path / "result.json")
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_missing_or_a_huge_file_is_refused_before_it_is_read(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no file at: .*none.json"):
+        ks.load_interpretation(tmp_path / "none.json")
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(2**30)  # no bytes on the disk
+    with pytest.raises(ValueError, match="64 MB at most. Received: .* of 1024 MB"):
+        ks.load_interpretation(tmp_path / "huge.json")
+
+
+def test_every_entry_of_a_file_is_documented(concept, project):
+    text = (project / "docs" / "files.md").read_text()
+    entries = set(concept.to_dict())
+    for part in ("rule", "phi", "value", "surface"):
+        entries |= set(concept.to_dict()[part] or ())
+    assert [name for name in sorted(entries) if f"`{name}`" not in text] == []
