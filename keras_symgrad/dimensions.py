@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import count
 
 import sympy
 from deap import gp
@@ -80,6 +81,11 @@ class Dimensions:
         if self.result is not None:
             dimensionality(self.result, "the result")
 
+    def to_dict(self) -> dict[str, object]:
+        """Units and what is known of the formula's as plain data."""
+        variables = dict(self.variables)
+        return {"variables": variables, "result": self.result, "constants": self.constants}
+
 
 class DimensionalAnalysis:
     """The dimensions of trees over an alphabet.
@@ -117,9 +123,12 @@ class DimensionalAnalysis:
         result = dimensions.result
         wanted = None if result is None else dimensionality(result, "the result")
         self.bases = sorted({base for one in (*found.values(), wanted or {}) for base in one})
-        self._vectors: list[Vector] = [None]
-        self._numbers: dict[Vector, int] = {None: ANY}
-        self._number(self._vector({}))
+        self._vectors: dict[int, Vector] = {}
+        self._numbers: dict[Vector, int] = {}
+        # Trees are bred in one thread and evaluated in another: a counter gives no number twice.
+        self._next = count()
+        for vector in (None, self._vector({})):
+            self._number(vector)
         self._variables = [self._number(self._vector(found.get(n, {}))) for n in alphabet.names]
         self._result = None if wanted is None else self._number(self._vector(wanted))
         self._any_constants = dimensions.constants == "any"
@@ -212,10 +221,11 @@ class DimensionalAnalysis:
         return tuple(exponents.get(base, Fraction(0)) for base in self.bases)
 
     def _number(self, vector: Vector) -> int:
-        number = self._numbers.setdefault(vector, len(self._vectors))
-        if number == len(self._vectors):
-            self._vectors.append(vector)
-        return number
+        if vector not in self._numbers:
+            new = next(self._next)
+            self._vectors[new] = vector
+            self._numbers.setdefault(vector, new)
+        return self._numbers[vector]
 
     def _kind(self, value: float) -> int:
         """The dimension of a constant."""

@@ -46,9 +46,14 @@ class Collector:
         return sum(self.add(candidate.tree, candidate.loss) for candidate in found) > 0
 
     def add(self, tree: gp.PrimitiveTree, loss: float) -> bool:
-        """Adds a tree that is not too complex, and tells whether it is the best so complex."""
-        complexity = self._problem.complexity(tree)
+        """Adds a tree that is not too complex, and tells whether it is the best so complex.
+
+        One that breaks a rule of the problem is not added.
+        """
+        complexity, known = self._problem.complexity(tree), self._problem.knowledge
         if complexity > self._problem.settings.max_complexity:
+            return False
+        if known is not None and not known.admits(tree):
             return False
         key = self._instruments.fingerprint(tree)
         return bool(key) and self.archive.add(Individual(tree, complexity, key, loss))
@@ -85,8 +90,12 @@ class Collector:
                 self.add(short, measure(short))
 
     def _shortest_tree(self, expression: sympy.Expr) -> gp.PrimitiveTree:
-        alphabet = self._problem.alphabet
-        return from_sympy(shortest(expression, alphabet, self._problem.complexity), alphabet)
+        alphabet, known = self._problem.alphabet, self._problem.knowledge
+        short = shortest(expression, alphabet, self._problem.complexity)
+        tree = from_sympy(short, alphabet) if known is None else known.tree(short)
+        if tree is None:
+            raise ValueError(f"It breaks a rule: {short}")
+        return tree
 
     def receive(self, individuals: Sequence[list]) -> None:
         """Adds individuals of another archive, given as plain data."""

@@ -109,6 +109,15 @@ class Constraints:
         object.__setattr__(bound, "_complexity", complexity)
         return bound
 
+    def to_dict(self) -> dict[str, object]:
+        """The rules as plain data."""
+        forbidden = {name: list(inner) for name, inner in self.forbidden.items()}
+        arguments = {
+            name: list(limits) if isinstance(limits, Sequence) else limits
+            for name, limits in self.arguments.items()
+        }
+        return {"forbidden": forbidden, "arguments": arguments, "depth": self.depth}
+
     def admits(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> bool:
         """Whether a tree obeys all rules.
 

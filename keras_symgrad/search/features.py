@@ -87,6 +87,8 @@ class FeatureMaker:
     def __init__(self, alphabet: Alphabet, knowledge: Knowledge | None = None):
         self.alphabet = alphabet
         self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
+        # Whether nodes keep the rules that a feature can keep; `None` without rules.
+        self.admits = self.knowledge and self.knowledge.admits_feature
         self._code = {operator.name: _code(operator) for operator in alphabet.operators}
 
     def of_tree(self, tree: Sequence, variables: Sequence[Feature]) -> Feature:
@@ -166,8 +168,7 @@ class FeatureMaker:
 
     def is_usable(self, feature: Feature) -> bool:
         """Whether a feature has values and gradients, and keeps the rules."""
-        known = self.knowledge
-        return feature.is_usable and (known is None or known.admits_feature(feature.nodes))
+        return feature.is_usable and (self.admits is None or self.admits(feature.nodes))
 
     def summable(self, features: Sequence[Feature]) -> list[list[Feature]]:
         """Features in groups whose weighted sums keep the rules; one group without rules."""

@@ -12,7 +12,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 from deap import gp
@@ -42,6 +44,9 @@ from keras_symgrad.search.selection import scores
 from keras_symgrad.search.settling import Settling
 from keras_symgrad.search.stopping import Progress, Stopping
 from keras_symgrad.search.variation import Variation
+
+if TYPE_CHECKING:
+    from keras_symgrad.search.knowledge import Knowledge
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ class GeneticSearch:
             same front on the same machine; a limit on time ends where the clock says.
         blocks: subtrees that new leaves are drawn from as well, beside variables.
         archive: where to keep the best; shared with other searches.
+        knowledge: rules that trees keep; none by default.
 
     Example:
 
@@ -142,6 +148,7 @@ class GeneticSearch:
         *,
         blocks: Sequence[gp.PrimitiveTree] = (),
         archive: Archive | None = None,
+        knowledge: Knowledge | None = None,
     ):
         self.engine, self.alphabet, self.settings = engine, alphabet, settings
         self.complexity = (complexity or Complexity()).over(alphabet.operators)
@@ -150,7 +157,9 @@ class GeneticSearch:
         self.evaluations = 0
         self.stopped: str | None = None
         self._guesses = guesses
-        self._variation = Variation(alphabet, seed, settings.max_nodes, blocks)
+        self._knowledge = knowledge if knowledge and knowledge.restricts else None
+        vary = knowledge.variation if knowledge else partial(Variation, alphabet)
+        self._variation = vary(seed, settings.max_nodes, blocks)
         self._numbers = np.random.default_rng(seed)
         # The loss of a form is infinite until it is evaluated.
         self._known = KnownForms(settings.memory // 2)
@@ -298,6 +307,8 @@ class GeneticSearch:
             complexity = self.complexity(tree)
             if complexity > self.settings.max_complexity:
                 continue
+            if self._knowledge is not None and not self._knowledge.admits(tree):
+                continue
             key = self.fingerprint(tree)
             if key == 0:  # a constant
                 continue
@@ -340,8 +351,27 @@ class GeneticSearch:
             rounds=self.settings.rounds,
             skip=generation * self.engine.lanes,
         )
+        if self._knowledge is not None:
+            return self._refined_by_the_rules(evaluated, best, refined)
         for k, tree, loss in zip(best, refined, refined_losses.tolist()):
             evaluated[k] = (tree, loss)
+        return evaluated
+
+    def _refined_by_the_rules(
+        self,
+        evaluated: list[tuple[gp.PrimitiveTree, float]],
+        places: list[int],
+        refined: list[gp.PrimitiveTree],
+    ) -> list[tuple[gp.PrimitiveTree, float]]:
+        """Trees and losses, the refined ones where they keep the rules and are better.
+
+        Refinement moves every number: those that belong to a template go back, and an exponent
+        that is another now may be another dimension.
+        """
+        refined = [self._knowledge.with_fixed_numbers(tree) for tree in refined]
+        for k, tree, loss in zip(places, refined, self.engine.losses(refined).tolist()):
+            if loss < evaluated[k][1] and self._knowledge.admits(tree):
+                evaluated[k] = (tree, loss)
         return evaluated
 
     def _take_in(self, generation: int) -> None:

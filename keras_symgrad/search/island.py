@@ -13,6 +13,7 @@ from itertools import count
 from keras_symgrad.search.collector import Collector
 from keras_symgrad.search.evolution import FeatureEvolution
 from keras_symgrad.search.genetic import GeneticSearch
+from keras_symgrad.search.guessing import starting_trees
 from keras_symgrad.search.instruments import Instruments
 from keras_symgrad.search.plain import Plain, number
 
@@ -43,7 +44,9 @@ class Island:
         # Seeds next to each other belong to other searches.
         seed = problem.seed + 1_000_003 * index
         self.evolution = self.genetic = None
-        if "features" in problem.methods:
+        known = problem.knowledge
+        # Sums of features do not know the form of a template.
+        if "features" in problem.methods and (known is None or known.template is None):
             self.evolution = FeatureEvolution(
                 spectral, problem.complexity, problem.settings.max_complexity, seed=seed
             )
@@ -55,10 +58,14 @@ class Island:
                 problem.alphabet,
                 problem.complexity,
                 problem.settings,
-                [one.tree for one in sorted(spectral.found, key=lambda one: one.loss)],
+                [
+                    *starting_trees(problem),
+                    *(one.tree for one in sorted(spectral.found, key=lambda one: one.loss)),
+                ],
                 seed,
                 blocks=[unit.feature.tree for unit in units],
                 archive=collector.archive,
+                knowledge=known,
             )
 
     @property

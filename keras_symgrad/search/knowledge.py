@@ -92,6 +92,17 @@ class Knowledge:
         """Whether there is a rule at all."""
         return bool(self._rules)
 
+    @property
+    def described(self) -> dict[str, object]:
+        """Rules and guesses as plain data."""
+        rules, units = self.constraints, self.analysis and self.analysis.dimensions
+        return {
+            "constraints": rules and rules.to_dict(),
+            "dimensions": units and units.to_dict(),
+            "template": self.template and self.template.text,
+            "guesses": [str(tree) for tree in self.guesses],
+        }
+
     def admits(self, tree: Nodes) -> bool:
         """Whether a tree keeps all rules.
 
@@ -107,6 +118,18 @@ class Knowledge:
             tree: nodes in prefix order.
         """
         return next(filter(None, (rule.complaint(tree) for rule in self._rules)), None)
+
+    def with_fixed_numbers(self, tree: Nodes) -> gp.PrimitiveTree:
+        """A tree with the numbers that a template fixes, after others were refined.
+
+        Args:
+            tree: that had the template's form before.
+        """
+        return (
+            gp.PrimitiveTree(tree)
+            if self.template is None
+            else self.template.with_fixed_numbers(tree)
+        )
 
     def variation(
         self, seed: int, max_nodes: int, blocks: Sequence[gp.PrimitiveTree] = ()

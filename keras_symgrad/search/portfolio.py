@@ -21,11 +21,14 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.callbacks import Callback, CallbackList
 from keras_symgrad.search.collector import Collector
+from keras_symgrad.search.combination import Candidate
 from keras_symgrad.search.executors import Workers, check_executor
 from keras_symgrad.search.genetic import GeneticSettings
+from keras_symgrad.search.guessing import starting_trees
 from keras_symgrad.search.instruments import Instruments
 from keras_symgrad.search.island import Island
 from keras_symgrad.search.islands import Islands, WorkersLostError
+from keras_symgrad.search.knowledge import Knowledge
 from keras_symgrad.search.plain import Plain, number
 from keras_symgrad.search.problem import METHODS, Problem
 from keras_symgrad.search.settling import Settling
@@ -49,6 +52,7 @@ class PortfolioSearch:
             or any `concurrent.futures.Executor`.
         islands: how many evolve side by side; one in this process, as many as workers with an
             executor. What is found depends on it, and not on who works on them.
+        knowledge: rules that formulas keep and guesses to start from; none by default.
 
     Attributes:
         problem: what is searched for.
@@ -83,10 +87,11 @@ class PortfolioSearch:
         workers: int = 2,
         executor: Executor | str | None = None,
         islands: int | None = None,
+        knowledge: Knowledge | None = None,
     ):
         check_executor(executor)
         self.problem = Problem(
-            alphabet, field, complexity or Complexity(), settings, methods, signed, seed
+            alphabet, field, complexity or Complexity(), settings, methods, signed, seed, knowledge
         )
         self.workers, self.executor = workers, executor
         self.islands = islands or (1 if executor is None else workers)
@@ -192,7 +197,11 @@ class PortfolioSearch:
         return self._seconds + time.perf_counter() - self._start
 
     def _steps(self) -> Iterator[Progress | None]:
-        """Stages of the dictionary, then generations."""
+        """Guesses, stages of the dictionary, then generations."""
+        if not self._states and (guesses := starting_trees(self.problem)):
+            measure = self._instruments.measure
+            self._keep([Candidate(None, tree, measure(tree)) for tree in guesses])
+            yield self._now(0)
         here = self.executor is None and self.islands == 1
         if here:
             with _Aside(self._compile) as compilation:

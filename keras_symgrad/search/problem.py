@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.genetic import GeneticSettings
+
+if TYPE_CHECKING:
+    from keras_symgrad.search.knowledge import Knowledge
 
 METHODS = ("dictionary", "features", "trees")
 # Rows of the field that sums of features are fitted on; trees take them all.
@@ -29,6 +33,7 @@ class Problem:
         methods: which ways to search: "dictionary", "features" and "trees".
         signed: whether the opposite direction counts as different.
         seed: of all random choices.
+        knowledge: rules that formulas keep and guesses to start from; none by default.
 
     Raises:
         ValueError: a method is unknown, or there is none.
@@ -50,6 +55,7 @@ class Problem:
     methods: Sequence[str] = METHODS
     signed: bool = False
     seed: int = 0
+    knowledge: Knowledge | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", check_methods(self.methods))

@@ -151,6 +151,22 @@ class Template:
             at = end
         return spans if at == len(tree) else None
 
+    def with_fixed_numbers(self, tree: Nodes) -> gp.PrimitiveTree:
+        """A tree of the form with the whole numbers that the form has, whatever they were.
+
+        Args:
+            tree: nodes in prefix order.
+        """
+        nodes, at = list(tree), 0
+        for node in self.outer:
+            if self._is_hole(node):
+                at = _end(tree, at)
+                continue
+            if node.code == CONSTANT_CODE and is_small_integer(node.value):
+                nodes[at] = node
+            at += 1
+        return gp.PrimitiveTree(nodes)
+
     def admits(self, tree: Nodes) -> bool:
         """Whether a tree has the form, its parts of the variables that they may hold.
 
