@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import sympy
 
@@ -18,6 +21,9 @@ from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.archive import Archive, Individual
 
+if TYPE_CHECKING:
+    from keras_symgrad.search.knowledge import Knowledge
+
 # For one formula. Nearly all take some milliseconds; nested powers and sigmoids can take minutes.
 SECONDS = 20.0
 
@@ -31,6 +37,7 @@ class Finisher:
         train: rows that constants are fitted on.
         held_out: rows that losses are measured on.
         signed: whether the opposite direction counts as different.
+        knowledge: rules that formulas keep; none by default.
     """
 
     def __init__(
@@ -41,9 +48,11 @@ class Finisher:
         held_out: GradientField,
         *,
         signed: bool = False,
+        knowledge: Knowledge | None = None,
     ):
         self.alphabet, self.complexity = alphabet, complexity
         self.train, self.held_out, self.signed = train, held_out, signed
+        self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
 
     def front(self, archive: Archive) -> ParetoFront:
         """The Pareto front of an archive.
@@ -60,9 +69,10 @@ class Finisher:
         formulas = [self._in_time(individual) for individual in archive.front()]
         formulas = [formula for formula in formulas if formula and np.isfinite(formula.loss)]
         if not formulas:
+            rules = "" if self.knowledge is None else " and keeps all rules that you gave"
             raise ValueError(
-                "The search found no formula that is finite on all rows. Try other operators, "
-                "or a longer `time_limit`."
+                f"The search found no formula that is finite on all rows{rules}. Try other "
+                "operators, or a longer `time_limit`."
             )
         front = ParetoFront(formulas)
         return ParetoFront(front, self.noise_floor(front))
@@ -88,9 +98,11 @@ class Finisher:
     def with_simple_constants(self, formula: Formula) -> Formula:
         """The formula with constants snapped to simple numbers where the loss does not notice."""
         fit = ConstantFit(formula.expression, self.train, signed=self.signed)
-        snapped = self._shortest(fit.expression(fit.snapped(fit.start)))
-        shorter = canonical(simplify(snapped, seconds=2.0, measure=self._weight))
-        return self._measured(self._oriented(shorter), formula.complexity)
+        snapped = fit.expression(fit.snapped(fit.start))
+        short = self._shortest(snapped)
+        shorter = canonical(simplify(short, seconds=2.0, measure=self._weight))
+        found = self._first_conforming([shorter, short, snapped])
+        return formula if found is None else self._measured(found, formula.complexity)
 
     def _in_time(self, individual: Individual) -> Formula | None:
         """The formula of a tree, unless SymPy cannot cope with it in time."""
@@ -115,14 +127,27 @@ class Finisher:
         Returns:
             The formula, or `None` for an expression that is constant or not real.
         """
-        if expression.has(sympy.nan, sympy.zoo, sympy.I):
+        if expression.has(sympy.nan, sympy.zoo, sympy.I) or not expression.free_symbols:
             return None
-        concept = self._shortest(expression)
-        if not concept.free_symbols:
+        concept = self._first_conforming([self._shortest(expression), expression])
+        if concept is None or not concept.free_symbols:
             return None
         fit = ConstantFit(concept, self.train, signed=self.signed)
-        fitted = canonical(fit.expression(fit.refined(fit.start)))
-        return self._measured(self._oriented(fitted), otherwise)
+        fitted = fit.expression(fit.refined(fit.start))
+        found = self._first_conforming([canonical(fitted), fitted])
+        return None if found is None else self._measured(found, otherwise)
+
+    def _first_conforming(self, ways: Sequence[sympy.Expr]) -> sympy.Expr | None:
+        """The first of some ways to write a concept that keeps the rules, turned to grow."""
+        for way in ways:
+            if self.knowledge is None:
+                return self._oriented(way)
+            # What a template adds or leaves out, and a sign, may break another rule.
+            shown = self.knowledge.conforming(way)
+            if shown is not None:
+                turned = self._oriented(shown)
+                return turned if self.knowledge.conforming(turned) is not None else shown
+        return None
 
     def _shortest(self, expression: sympy.Expr) -> sympy.Expr:
         return self._oriented(shortest(expression, self.alphabet, self.complexity))

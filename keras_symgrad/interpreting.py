@@ -9,9 +9,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import sympy
 
 from keras_symgrad.columns import arranged, check_names
 from keras_symgrad.comparison import errors
+from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.directions import as_span
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
@@ -37,8 +39,10 @@ from keras_symgrad.reading import (
 )
 from keras_symgrad.search.callbacks import Callback, check_callbacks
 from keras_symgrad.search.checkpoint import KeptSearch
+from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.executors import check_executor
 from keras_symgrad.search.genetic import GeneticSettings
+from keras_symgrad.search.knowledge import Knowledge
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
@@ -79,6 +83,10 @@ def interpret(
     max_complexity: float = 30,
     methods: Sequence[str] = METHODS,
     signed: bool = False,
+    constraints: Constraints | None = None,
+    dimensions: Dimensions | Mapping[str, str] | None = None,
+    template: str | None = None,
+    guesses: Sequence[str | sympy.Expr] = (),
     time_limit: float | None = 60.0,
     stopping: Stopping | None = None,
     population: int = 1024,
@@ -136,6 +144,13 @@ def interpret(
         methods: ways to search: "dictionary" (sums of short features), "features" (evolved ones)
             and "trees" (evolved formulas); all by default.
         signed: whether a formula must grow where the neuron grows.
+        constraints: `Constraints` on the shape of formulas: which operators may stand in which,
+            how long arguments and how deep formulas may be.
+        dimensions: units of the variables, such as `{"height": "m", "time": "s"}`, or `Dimensions`.
+            Formulas without a dimension, such as height + time, are then not looked at.
+        template: an outer form with free parts, such as `"f(x1, x2) + sin(g(x3))"`, each of the
+            variables in its brackets.
+        guesses: formulas to start from, as text or SymPy expressions.
         time_limit: seconds of search, or `None`.
         stopping: all limits of the search; replaces `time_limit`.
         population: trees that evolve at a time, on each island.
@@ -267,6 +282,15 @@ def interpret(
     sample = train.subset(SEARCH_ROWS, seed)
     if kept is not None:
         sample = kept.field(sample)
+    knowledge = Knowledge(
+        alphabet,
+        complexity,
+        constraints=constraints,
+        dimensions=dimensions,
+        template=template,
+        guesses=guesses,
+        max_complexity=max_complexity,
+    )
     search = PortfolioSearch(
         alphabet,
         sample,
@@ -278,6 +302,7 @@ def interpret(
         workers=workers,
         executor=executor,
         islands=islands,
+        knowledge=knowledge,
     )
     if kept is not None:
         kept.restore(search)
@@ -285,7 +310,9 @@ def interpret(
         archive = search.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
 
     with clock.timed("finishing"):
-        finisher = Finisher(alphabet, complexity, train, held_out, signed=signed)
+        finisher = Finisher(
+            alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge
+        )
         front = finisher.front(archive)
         is_classifier = neuron is not None and neuron.is_classifier
         if is_classifier:

@@ -15,17 +15,22 @@ from typing import Any
 
 import keras
 import numpy as np
+import sympy
 
+from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import PRESETS, Operator, OperatorSet, shipped
+from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.stopping import Stopping
 
 # Key of the description of what has no plain form.
 IN_MEMORY = "in_memory"
 # What changes how a search is shown and not what it finds.
 SHOWN_ONLY = ("verbose",)
+# Arguments that are recorded as those of a public class.
+_CLASSES = {"stopping": "Stopping", "constraints": "Constraints", "dimensions": "Dimensions"}
 
 
 def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,8 +91,9 @@ def call(given: Mapping[str, Any], function: Callable) -> str:
 
 
 def _code(name: str, value: Any) -> str:
-    if name == "stopping" and value:
-        return f"ks.Stopping({', '.join(f'{limit}={number!r}' for limit, number in value.items())})"
+    if name in _CLASSES and value and (name != "dimensions" or "variables" in value):
+        options = ", ".join(f"{option}={one!r}" for option, one in value.items())
+        return f"ks.{_CLASSES[name]}({options})"
     if name == "complexity" or IN_MEMORY in str(value):
         return name
     if isinstance(value, str):
@@ -148,13 +154,16 @@ def _of_complexity(complexity: Complexity) -> dict[str, Any]:
 
 # The first row that holds says how.
 _PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
-    ((type(None), str, bool, int, float), lambda value: value),
+    # Those of NumPy first: some are floats of Python as well.
     (np.generic, lambda value: value.item()),
+    ((type(None), str, bool, int, float), lambda value: value),
     (np.ndarray, lambda value: {IN_MEMORY: f"array of shape {value.shape}"}),
     (os.PathLike, os.fspath),
     (Operator, _of_operator),
     (Complexity, _of_complexity),
     (Stopping, asdict),
+    ((Constraints, Dimensions), lambda rules: rules.to_dict()),
+    (sympy.Expr, str),
     ((list, tuple, OperatorSet), lambda values: [as_plain(value) for value in values]),
     (Mapping, lambda values: {str(name): as_plain(value) for name, value in values.items()}),
     (keras.Layer, lambda model: {IN_MEMORY: f"{type(model).__name__} {model.name!r}"}),

@@ -5,7 +5,8 @@ The file is JSON, and written whole or not at all. Its parts:
     format      "keras-symgrad search"
     version     1
     versions    of Python and the packages that wrote it
-    problem     operators (name: expression), names, methods, signed, seed, settings, complexity
+    problem     operators (name: expression), names, methods, signed, seed, settings,
+                complexity, knowledge
     rows        points, directions, weights and frame that are searched on, as lists
     state       seconds, evaluated, settling and the islands
 
@@ -210,6 +211,7 @@ def _described(problem: Problem) -> dict[str, Any]:
         "seed": problem.seed,
         "settings": asdict(problem.settings),
         "complexity": as_plain(problem.complexity),
+        "knowledge": problem.knowledge and problem.knowledge.described,
     }
     return json.loads(json.dumps(described))
 

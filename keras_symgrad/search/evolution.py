@@ -103,7 +103,9 @@ class FeatureEvolution:
         self.spectral, self.complexity = spectral, complexity
         self.max_complexity, self.population, self.offspring = max_complexity, population, offspring
         blocks = [unit.feature.tree for unit in spectral.structure.units]
-        self.variation = Variation(spectral.alphabet, seed, MOST_NODES, blocks)
+        self.variation = Variation(
+            spectral.alphabet, seed, MOST_NODES, blocks, admits=spectral.maker.admits
+        )
         self.random = self.variation.random
         self.sets: list[Member] = []
         # Broods bred.
@@ -207,8 +209,8 @@ class FeatureEvolution:
         members = [feature for one in self.sets for feature in one.features]
         offered = [self.random.choice(members) for _ in range(OFFERED // 2)]
         offered += [self._grown() for _ in range(OFFERED // 2)]
-        choice = _different([*features, *offered])
-        fit = SpectralFit(choice, self.spectral.field.directions, self.spectral.rows)
+        choice = self._different([*features, *offered])
+        fit = self._fit(choice)
         grown = fit.grown([tuple(range(len(features)))], 1)
         return [choice[k] for k in grown[0]] if grown else features
 
@@ -249,15 +251,27 @@ class FeatureEvolution:
 
     def _evaluated(self, features: Sequence[Feature]) -> Member | None:
         """The set with its weights, `None` if it is nothing worth keeping."""
-        features = _different(features)[:MOST_FEATURES]
+        features = self._different(features)[:MOST_FEATURES]
         if not features:
             return None
-        fit = SpectralFit(features, self.spectral.field.directions, self.spectral.rows)
+        fit = self._fit(features)
         combination = fit.solve(range(len(features)))
         if combination is None:
             return None
         members = map(self._member, self.spectral.candidates(combination))
         return min(filter(None, members), key=lambda one: one.score(TASTES[1]), default=None)
+
+    def _different(self, features: Sequence[Feature]) -> list[Feature]:
+        """The usable features, one for each concept, that can be added to the first of them."""
+        found: dict[bytes, Feature] = {}
+        for feature in features:
+            if self.spectral.maker.is_usable(feature):
+                found.setdefault(feature.concept, feature)
+        return next(iter(self.spectral.maker.summable(list(found.values()))), [])
+
+    def _fit(self, features: Sequence[Feature]) -> SpectralFit:
+        field = self.spectral.field
+        return SpectralFit(features, field.directions, self.spectral.rows)
 
     def _member(self, candidate: Candidate) -> Member | None:
         if candidate.combination is None:
@@ -301,15 +315,6 @@ class FeatureEvolution:
             if len(level) < self.population:
                 level.setdefault(f"{one.candidate.loss:.3g}", one)
         return [one for level in best.values() for one in level.values()]
-
-
-def _different(features: Sequence[Feature]) -> list[Feature]:
-    """The usable features, one for each concept."""
-    found: dict[bytes, Feature] = {}
-    for feature in features:
-        if feature.is_usable:
-            found.setdefault(feature.concept, feature)
-    return list(found.values())
 
 
 def _holds_constant(feature: Feature) -> bool:

@@ -30,7 +30,11 @@ class Instruments:
         alphabet, signed = problem.alphabet, problem.signed
         self.measure = TreeMeasure(FeatureMaker(alphabet), problem.gradients, signed=signed)
         self.spectral = SpectralSearch(
-            alphabet, problem.spectral, measure=self.measure, signed=signed
+            alphabet,
+            problem.spectral,
+            measure=self.measure,
+            signed=signed,
+            knowledge=problem.knowledge,
         )
         self.fingerprint = Fingerprint(alphabet.operators, signed=signed)
 

@@ -51,8 +51,8 @@ class PolynomialSearch:
             terms: largest number of terms in a sum.
         """
         degree = DEGREES.get(len(atoms), 2)
-        fits = [self._fit(bent, degree) for bent in self._bendings(atoms)]
-        fits = sorted(filter(None, fits), key=lambda fit: fit.promise())
+        fits = [fit for bent in self._bendings(atoms) for fit in self._fits(bent, degree)]
+        fits.sort(key=lambda fit: fit.promise())
         for fit in fits[:FOLLOWED]:
             yield from filter(None, map(fit.solve, fit.pruned(terms)))
 
@@ -66,13 +66,15 @@ class PolynomialSearch:
             return
         fits = []
         for bent in self._bendings(atoms):
-            words = self.maker.monomials(bent, 2)
-            fits.append((words, QuotientFit(words, self.directions, self.rows)))
+            for words in self.maker.summable(self.maker.monomials(bent, 2)):
+                fits.append((words, QuotientFit(words, self.directions, self.rows)))
         fits.sort(key=lambda pair: pair[1].promise())
-        plain = self.maker.monomials(atoms, 3 if len(atoms) <= MOST_BENT else 2)
-        fits.insert(0, (plain, QuotientFit(plain, self.directions, self.rows)))
-        for words, fit in fits[: FOLLOWED + 1]:
-            for quotient in fit.quotients(pairs=words is plain):
+        plain = self.maker.summable(
+            self.maker.monomials(atoms, 3 if len(atoms) <= MOST_BENT else 2)
+        )
+        first = [(words, QuotientFit(words, self.directions, self.rows)) for words in plain]
+        for k, (words, fit) in enumerate([*first, *fits[:FOLLOWED]]):
+            for quotient in fit.quotients(pairs=k < len(first)):
                 tree = self._written(words, fit, quotient)
                 if tree is not None:
                     yield tree
@@ -86,9 +88,10 @@ class PolynomialSearch:
                 for bent in self.maker.bends(atom)[1:]:
                     yield (*atoms[:k], bent, *atoms[k + 1 :])
 
-    def _fit(self, atoms: Sequence[Feature], degree: int) -> SpectralFit | None:
-        words = self.maker.monomials(atoms, degree)
-        return SpectralFit(words, self.directions, self.rows) if len(words) > 1 else None
+    def _fits(self, atoms: Sequence[Feature], degree: int) -> Iterator[SpectralFit]:
+        for words in self.maker.summable(self.maker.monomials(atoms, degree)):
+            if len(words) > 1:
+                yield SpectralFit(words, self.directions, self.rows)
 
     def _written(
         self, words: Sequence[Feature], fit: QuotientFit, quotient: Quotient

@@ -16,19 +16,24 @@ from itertools import chain
 import numpy as np
 from deap import gp
 
-from keras_symgrad.expressions.trees import Alphabet, Constant
+from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.combination import Candidate, Combination
 from keras_symgrad.search.features import Feature, FeatureMaker
+from keras_symgrad.search.filling import Filling
+from keras_symgrad.search.knowledge import Knowledge
 from keras_symgrad.search.measure import TreeMeasure
 from keras_symgrad.search.polynomials import PolynomialSearch
 from keras_symgrad.search.spectral_fit import SpectralFit
 from keras_symgrad.search.structure import Structure, read_structure
+from keras_symgrad.search.template import Template
 
 # The first look takes a dictionary and sums as small as these.
 FIRST_DICTIONARY, FIRST_TERMS = 120, 3
 # The first features of a dictionary, which are all fitted at once and left out one by one.
 SIMPLE = 30
+# Candidates of a stage that are asked whether they have a template's form.
+MOST_ASKED = 20
 # Sets of each size whose features are exchanged one by one.
 EXCHANGED = 4
 
@@ -44,6 +49,7 @@ class SpectralSearch:
         dictionary: largest number of features to choose from.
         measure: loss of a tree; on the field's rows by default.
         signed: whether a tree and its opposite are two.
+        knowledge: rules that formulas keep; none by default.
 
     Attributes:
         found: the candidates of all stages so far.
@@ -70,16 +76,22 @@ class SpectralSearch:
         dictionary: int = 500,
         measure: Callable[[gp.PrimitiveTree], float] | None = None,
         signed: bool = False,
+        knowledge: Knowledge | None = None,
     ):
         self.alphabet, self.field = alphabet, field
         self.beam, self.terms, self.size = beam, terms, dictionary
         self.found: list[Candidate] = []
-        self.maker = FeatureMaker(alphabet)
+        self.maker = FeatureMaker(alphabet, knowledge)
         self.variables = self.maker.variables(field.points, field.frame)
         self.measure = measure or TreeMeasure(self.maker, field, signed=signed)
         self.signed = signed
         weights = np.ones(field.rows) if field.weights is None else field.weights
         self.rows = weights / weights.sum()
+
+    @property
+    def template(self) -> Template | None:
+        """The form that formulas must have, if there is one."""
+        return self.maker.knowledge and self.maker.knowledge.template
 
     @cached_property
     def structure(self) -> Structure:
@@ -109,6 +121,8 @@ class SpectralSearch:
 
     def quick_stages(self) -> Iterator[list[Candidate]]:
         """A small dictionary over the variables, and one over each level of coordinates."""
+        if self.template is not None:
+            yield self._filled(self.template)
         first = min(FIRST_TERMS, self.terms), min(FIRST_DICTIONARY, self.size)
         yield self._stage([self.variables[k] for k in self._relevant()], *first)
         for level in self.structure.levels[:0:-1]:
@@ -131,9 +145,7 @@ class SpectralSearch:
         combinations = chain(
             self._quadratic_forms(atoms, terms), self._combinations(atoms, terms, size)
         )
-        stage = [candidate for found in combinations for candidate in self.candidates(found)]
-        self.found += stage
-        return stage
+        return self._kept([one for found in combinations for one in self.candidates(found)])
 
     def candidates(self, combination: Combination) -> Iterator[Candidate]:
         """The ways to write a combination, each with the loss of what is written."""
@@ -142,8 +154,33 @@ class SpectralSearch:
             ways += replace(combination, weights=-combination.weights).trees(self.alphabet)
         for tree in ways:
             loss = self.measure(tree)
-            if np.isfinite(loss):
+            if np.isfinite(loss) and self._keeps_rules(tree):
                 yield Candidate(combination, tree, loss)
+
+    def _keeps_rules(self, tree: gp.PrimitiveTree) -> bool:
+        """Whether a tree may be a candidate; whether it has a template's form is asked later."""
+        known = self.maker.knowledge
+        return known is None or self.template is not None or known.admits(tree)
+
+    def _kept(self, stage: list[Candidate]) -> list[Candidate]:
+        """The candidates that go into what was found: all, or under a template those of its form.
+
+        Asking SymPy for the form takes some 20 ms, so that the best of each length are asked.
+        """
+        if self.template is not None:
+            best: dict[int, Candidate] = {}
+            for one in sorted(stage, key=lambda one: one.loss):
+                best.setdefault(len(one.tree), one)
+            stage = [
+                Candidate(None, tree, self.measure(tree))
+                for one in list(best.values())[:MOST_ASKED]
+                if (tree := self._of_form(one.tree)) is not None
+            ]
+        self.found += stage
+        return stage
+
+    def _of_form(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
+        return self.maker.knowledge.tree(to_sympy(tree, self.alphabet.operators))
 
     def _quadratic_forms(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination]:
         """Quadratic forms in the atoms, with linear terms and without, from all terms to two.
@@ -153,9 +190,13 @@ class SpectralSearch:
         """
         quadratics = self.maker.monomials(atoms, 2)
         for features in (quadratics, quadratics[len(atoms) :]):
-            if len(features) > 1:
-                fit = SpectralFit(features, self.field.directions, self.rows)
-                yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
+            for group in self.maker.summable(features):
+                if len(group) > 1:
+                    fit = self._fit(group)
+                    yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
+
+    def _fit(self, features: Sequence[Feature]) -> SpectralFit:
+        return SpectralFit(features, self.field.directions, self.rows)
 
     def _polynomial_stage(self, atoms: Sequence[Feature]) -> list[Candidate]:
         search = PolynomialSearch(self.maker, self.field.directions, self.rows)
@@ -165,8 +206,13 @@ class SpectralSearch:
             # Of a quotient and its negative one grows where the neuron does.
             ways = [tree, self._negative(tree)] if self.signed else [tree]
             loss, tree = min(((self.measure(way), way) for way in ways), key=lambda pair: pair[0])
-            if np.isfinite(loss):
+            if np.isfinite(loss) and self._keeps_rules(tree):
                 stage.append(Candidate(None, tree, loss))
+        return self._kept(stage)
+
+    def _filled(self, template: Template) -> list[Candidate]:
+        filling = Filling(self.maker, template, self.variables, self.measure)
+        stage = [Candidate(None, tree, loss) for tree, loss in filling.trees()]
         self.found += stage
         return stage
 
@@ -176,10 +222,13 @@ class SpectralSearch:
     def _combinations(
         self, atoms: Sequence[Feature], terms: int, size: int
     ) -> Iterator[Combination]:
-        features = self.maker.dictionary(atoms, size)
-        simple = SpectralFit(features[:SIMPLE], self.field.directions, self.rows)
+        for features in self.maker.summable(self.maker.dictionary(atoms, size)):
+            yield from self._sums(features, terms)
+
+    def _sums(self, features: Sequence[Feature], terms: int) -> Iterator[Combination]:
+        simple = self._fit(features[:SIMPLE])
         yield from filter(None, map(simple.solve, simple.pruned(terms + 2)))
-        fit = SpectralFit(features, self.field.directions, self.rows)
+        fit = self._fit(features)
         singles = fit.singles(3 * self.beam)
         sets = [*fit.grown(singles, self.beam), *fit.pairs(2 * self.beam)]
         chosen = [*singles[: self.beam], *dict.fromkeys(sets)]

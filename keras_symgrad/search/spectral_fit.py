@@ -226,6 +226,8 @@ class SpectralFit:
         weighted = self.square * rows
         total = weighted.sum(axis=1)
         even = np.flatnonzero(weighted.max(axis=1) * len(rows) < 50 * total)
+        if len(even) < 2:
+            return []
         scale = np.sqrt(rows)[:, None] / np.sqrt(total[even] + 1e-300)[:, None, None]
         across = (self.across[even] * scale).reshape(len(even), -1)
         along = (self.along[even] * scale).reshape(len(even), -1)

@@ -190,17 +190,22 @@ class _Reader:
         """The function that a group enters through, if there is one."""
         columns = sorted(frozenset().union(*(unit.columns for unit in members)))
         features = self.maker.dictionary([unit.feature for unit in members], _DICTIONARY)
-        fit = SpectralFit(features, self.field.directions, self.rows, columns)
-        if not fit.rows.any():
-            return None
         best, least = None, np.inf
-        for combination in _combinations(fit):
+        for combination in self._combinations(features, columns):
             # In the units of 1 - |cos|: the loss is a mean over the columns.
             error = combination.loss * len(columns) / 2
             score = np.log(error + 1e-7) + NATS_PER_NODE * _length(combination)
             if error < LARGEST_ERROR and score < least:
                 best, least = (combination, error), score
         return best and self._unit(frozenset(columns), *best)
+
+    def _combinations(
+        self, features: Sequence[Feature], columns: Sequence[int]
+    ) -> Iterator[Combination]:
+        for group in self.maker.summable(features):
+            fit = SpectralFit(group, self.field.directions, self.rows, columns)
+            if fit.rows.any():
+                yield from _combinations(fit)
 
     def _unit(self, columns: frozenset[int], combination: Combination, error: float) -> Unit | None:
         trees = combination.trees(self.maker.alphabet)
