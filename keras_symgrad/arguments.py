@@ -24,6 +24,12 @@ examples:
       the model's inputs among other columns, in the model's order
   keras-symgrad interpret model.keras --data points.csv --report report.html
       a page with the formulas and pictures, to open in a browser, to print or to send
+  keras-symgrad interpret model.keras --data points.csv --classes --class-names cat,dog,bird
+      a formula for each pair of classes, and how well all together choose as the model does
+  keras-symgrad interpret model.keras --data points.csv --layer bottleneck --jointly
+      the concepts that the units of a layer encode together
+  keras-symgrad interpret model.keras --data points.csv --export formula.py --export formula.tex
+      the formula as a Python function and as LaTeX
   keras-symgrad interpret model.h5 --data points.npz --operators arithmetic,exp --out result
       a smaller alphabet for formulas; writes result/interpretation.json
 """
@@ -71,7 +77,7 @@ def parser(interpret: Callable[[argparse.Namespace], int]) -> argparse.ArgumentP
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    command.set_defaults(run=interpret)
+    command.set_defaults(run=interpret, parser=command)
     command.add_argument(
         "model", metavar="MODEL", help="a .keras file, a legacy .h5 file or a SavedModel folder"
     )
@@ -149,10 +155,32 @@ def _add_neuron(command: argparse.ArgumentParser) -> None:
         help="which unit of a layer of several, from 0; 'K,J' for unit K minus unit J; in an "
         "output of several axes its position, such as 'ROW,COLUMN,CHANNEL'",
     )
+    several = neuron.add_mutually_exclusive_group()
+    several.add_argument(
+        "--classes",
+        action="store_true",
+        help="read a formula for each pair of the model's classes",
+    )
+    several.add_argument(
+        "--jointly",
+        action="store_true",
+        help="read what the units of the layer encode together: all, or those of --unit K,J,...",
+    )
+    neuron.add_argument(
+        "--class-names",
+        metavar="NAMES",
+        type=_names,
+        help="names for --classes, in the model's order, with commas between them",
+    )
     neuron.add_argument(
         "--activation",
         action="store_true",
         help="read the unit after its activation (default: before)",
+    )
+    neuron.add_argument(
+        "--signature",
+        metavar="NAME",
+        help="of a SavedModel that has several (default: serving_default)",
     )
     neuron.add_argument(
         "--in-terms-of",
@@ -215,6 +243,16 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="page with formulas and pictures, one .html file that needs no network",
+    )
+    output.add_argument(
+        "--export",
+        metavar="FILE",
+        action="append",
+        type=Path,
+        default=[],
+        help="the formula as code or as a model, as the ending says: .py (needs NumPy alone), "
+        ".tex, .json, .keras, .onnx, .tflite, or none for a SavedModel folder; may be given "
+        "more than once",
     )
     output.add_argument("--quiet", action="store_true", help="print one line: the rule")
     output.add_argument(

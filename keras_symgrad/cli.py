@@ -16,10 +16,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_symgrad.arguments import PROGRAM, RESULT_FILE, parser
+from keras_symgrad.questions import ask, concepts_of, conflict, in_lines, question_of
 from keras_symgrad.writing import check_writable
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ INTERRUPTED = 130
 SHARED_NAMES = frozenset(
     (
         *("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed"),
-        *("in_terms_of", "tangent", "smoothing"),
+        *("in_terms_of", "tangent", "smoothing", "signature"),
     )
 )
 
@@ -68,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interpret(options: argparse.Namespace) -> int:
+    if wrong := conflict(options, options.parser.get_default):
+        options.parser.error(wrong)
     if not Path(options.model).exists():
         raise FileNotFoundError(f"There is no model at: {options.model}")
     from keras_symgrad.tables import read_points
@@ -81,48 +85,40 @@ def _interpret(options: argparse.Namespace) -> int:
     if sys.stderr.isatty() and not options.quiet:
         print("loading TensorFlow and the model ...", file=sys.stderr)
     with _tensorflow_start_up():
-        from keras_symgrad.interpreting import interpret
+        import_module("keras_symgrad.interpreting")
+        from keras_symgrad.exporting import check_path
 
-    concept = interpret(
-        options.model,
-        x,
-        names=names,
-        layer=options.layer,
-        unit=options.unit,
-        activation=options.activation,
-        kind=options.kind,
-        delta=options.delta,
-        rows=options.rows,
-        draw=not options.data_only,
-        move=not options.data_only,
-        tangent=None if options.tangent == "none" else options.tangent,
-        in_terms_of=options.in_terms_of,
-        smoothing=options.smoothing,
-        operators=options.operators,
-        max_complexity=options.max_complexity,
-        methods=options.methods,
-        time_limit=options.time_limit,
-        seed=options.seed,
-        verbose=not options.quiet,
-    )
+    for path in options.export:
+        check_path(path)
+    answer = ask(options, x, names)
     # The points came from a file, and a result is repeated with its name.
     source = {"x": str(options.data), "columns": options.columns, "names": None}
-    concept = replace(concept, settings=concept.settings | source)
+    answer = replace(answer, settings=answer.settings | source)
     # Written before it is printed: a pipe that closes early must not cost the result.
     written = []
     if options.out is not None:
-        written.append(concept.save(options.out / RESULT_FILE))
+        written.append(answer.save(options.out / RESULT_FILE))
     if options.report is not None:
-        written.append(concept.report(options.report))
-    if options.quiet:
-        simple = concept.rule is not None and concept.matches != "nothing"
-        print(concept.rule.text if simple else concept.headline)
+        written.append(answer.report(options.report))
+    written += [answer.best.export(path) for path in options.export]
+    if question_of(options) != "neuron":
+        _show_several(answer, written, options.quiet)
+    elif options.quiet:
+        simple = answer.rule is not None and answer.matches != "nothing"
+        print(answer.rule.text if simple else answer.headline)
     else:
-        _show(concept, written)
-    if concept.stopped == "interrupted":
+        _show(answer, written)
+    if any(concept.stopped == "interrupted" for concept in concepts_of(answer)):
         print(f"{PROGRAM}: interrupted; this is what was found by then", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _show_several(answer: Any, written: Sequence[Path], quiet: bool) -> None:
+    lines = in_lines(answer) if quiet else str(answer).splitlines()
+    if written and not quiet:
+        lines += ["", f"written: {', '.join(map(str, written))}"]
+    print("\n".join(lines))
 
 
 def _show(concept: Interpretation, written: Sequence[Path]) -> None:

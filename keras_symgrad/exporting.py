@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,15 +125,9 @@ def export(formula: Formula, path: str | os.PathLike) -> Path:
             operation for the formula.
     """
     path = Path(path)
+    check_path(path)
     if path.suffix in _TEXTS:
         return write_text(path, _TEXTS[path.suffix](formula), "The formula")
-    if path.suffix not in _MODELS:
-        raise ValueError(
-            f"The path must end with one of {', '.join([*_TEXTS, *filter(None, _MODELS)])}, or "
-            f"with nothing for a SavedModel folder. Received: {path}"
-        )
-    if path.suffix:
-        check_writable(path, "The formula")
     with tempfile.TemporaryDirectory() as folder:
         # A converter that fails leaves nothing half-written behind.
         made = Path(folder) / f"formula{path.suffix}"
@@ -142,6 +137,33 @@ def export(formula: Formula, path: str | os.PathLike) -> Path:
         else:
             shutil.copytree(made, path, dirs_exist_ok=True)
     return path
+
+
+def check_path(path: str | os.PathLike) -> None:
+    """Raises unless `export` can write there, which may be asked before there is a formula.
+
+    Args:
+        path: of the file or folder.
+
+    Raises:
+        ImportError: a converter is not installed.
+        ValueError: the ending is unknown, or nothing can be written there.
+    """
+    path = Path(path)
+    if path.suffix not in _TEXTS | _MODELS:
+        raise ValueError(
+            f"The path must end with one of {', '.join([*_TEXTS, *filter(None, _MODELS)])}, or "
+            f"with nothing for a SavedModel folder. Received: {path}"
+        )
+    if path.suffix == ".onnx" and not find_spec("tf2onnx"):
+        raise ImportError(
+            "ONNX is written by the package tf2onnx, which is not installed: "
+            "`pip install keras-symgrad[onnx]`, or `pip install tf2onnx`."
+        )
+    if path.suffix:
+        check_writable(path, "The formula")
+    elif path.is_file():
+        raise ValueError(f"A SavedModel is a folder, but there is a file at: {path}")
 
 
 def to_model(formula: Formula) -> keras.Model:
@@ -167,13 +189,6 @@ def _to_saved_model(formula: Formula, path: Path) -> None:
 
 
 def _to_onnx(formula: Formula, path: Path) -> None:
-    try:
-        import tf2onnx  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            "ONNX is written by the package tf2onnx, which is not installed: "
-            "`pip install keras-symgrad[onnx]`, or `pip install tf2onnx`."
-        ) from None
     to_model(formula).export(path, format="onnx", verbose=False)
 
 

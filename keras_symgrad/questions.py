@@ -1,0 +1,123 @@
+"""What the command line may ask of a model: about one neuron, pairs of classes, neurons together.
+
+This room turns options into arguments of `interpret`, `interpret_classes` and `interpret_jointly`,
+and imports TensorFlow only when the question is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_symgrad.class_interpretation import ClassInterpretation
+    from keras_symgrad.interpretation import Interpretation
+    from keras_symgrad.jointly import JointInterpretation
+
+    Answer = Interpretation | ClassInterpretation | JointInterpretation
+
+# Options that a question has no use for: they would be ignored.
+NOT_TAKEN = {
+    "classes": ("unit", "activation", "kind", "in_terms_of", "export"),
+    "jointly": ("kind", "delta", "data_only", "class_names", "export"),
+}
+
+
+def question_of(options: argparse.Namespace) -> str:
+    """Which question it is: "classes", "jointly" or "neuron"."""
+    return next((name for name in NOT_TAKEN if getattr(options, name)), "neuron")
+
+
+def conflict(options: argparse.Namespace, default: Callable[[str], Any]) -> str | None:
+    """What is wrong with options that do not go together.
+
+    Args:
+        options: as they were parsed.
+        default: of an option, by name.
+
+    Returns:
+        A sentence, or `None`.
+
+    Example:
+
+    >>> options = argparse.Namespace(classes=False, jointly=False, class_names=["a", "b"])
+    >>> conflict(options, lambda name: None)
+    '--class-names needs --classes'
+    """
+    question = question_of(options)
+    if question == "neuron":
+        return "--class-names needs --classes" if options.class_names is not None else None
+    given = [name for name in NOT_TAKEN[question] if getattr(options, name) != default(name)]
+    listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+    return f"--{question} does not take {listed}" if given else None
+
+
+def concepts_of(answer: Answer) -> list[Interpretation]:
+    """All that were found."""
+    if hasattr(answer, "pairs"):
+        return list(answer.pairs.values())
+    return list(answer.concepts) if hasattr(answer, "concepts") else [answer]
+
+
+def in_lines(answer: Answer) -> list[str]:
+    """One line for each formula of several."""
+    if hasattr(answer, "rules"):
+        return answer.rules()
+    return [concept.headline for concept in concepts_of(answer)]
+
+
+def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Answer:
+    """The answer to the question that the options ask.
+
+    Args:
+        options: as they were parsed.
+        x: points of shape `(rows, columns)`.
+        names: of the columns.
+
+    Returns:
+        What the function for this question returned.
+    """
+    search = {
+        name: getattr(options, name)
+        for name in ("operators", "max_complexity", "methods", "time_limit", "seed")
+    }
+    common = {
+        **{name: getattr(options, name) for name in ("layer", "signature", "rows", "smoothing")},
+        "names": names,
+        "tangent": None if options.tangent == "none" else options.tangent,
+        "verbose": not options.quiet,
+        **search,
+    }
+    added = {
+        "delta": options.delta,
+        "draw": not options.data_only,
+        "move": not options.data_only,
+    }
+    return _ASK[question_of(options)](options, x, common, added)
+
+
+def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:
+    from keras_symgrad.interpreting import interpret
+
+    chosen = {n: getattr(options, n) for n in ("unit", "activation", "kind", "in_terms_of")}
+    return interpret(options.model, x, **chosen, **common, **added)
+
+
+def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:
+    from keras_symgrad.classes import interpret_classes
+
+    return interpret_classes(options.model, x, classes=options.class_names, **common, **added)
+
+
+def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict, _: dict) -> Answer:
+    from keras_symgrad.jointly import interpret_jointly
+
+    units = (options.unit,) if isinstance(options.unit, int) else options.unit
+    chosen = {n: getattr(options, n) for n in ("activation", "in_terms_of")}
+    return interpret_jointly(options.model, x, units=units, **chosen, **common)
+
+
+_ASK = {"neuron": _of_neuron, "classes": _of_classes, "jointly": _jointly}
