@@ -20,7 +20,6 @@ directions themselves have with the truth's, `truth_loss` the loss of the truth 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -30,8 +29,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import keras
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from rows import print_rows, write_rows
 
 from keras_symgrad import interpret
 from keras_symgrad.directions import direction_error
@@ -164,19 +162,9 @@ def main() -> None:
             for seed in seeds:
                 rows.append(measure(number, noise, seed, options.time_limit))
                 print(*shown(rows[-1]), file=sys.stderr)
-                if options.json:
-                    text = json.dumps({"rows": rows}, indent=2) + "\n"
-                    options.json.write_text(text, encoding="utf-8")
+                write_rows(options.json, rows)
 
-    table = Table(title="Formulas read from gradients")
-    for column in COLUMNS:
-        table.add_column(column.replace("_", " "))
-    for row in rows:
-        table.add_row(*shown(row))
-    console = Console(width=180)
-    console.print(table)
-    for line in summaries(rows):
-        console.print(line, highlight=False)
+    print_rows("Formulas read from gradients", COLUMNS, map(shown, rows), summaries(rows))
 
 
 if __name__ == "__main__":

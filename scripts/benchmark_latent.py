@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import sys
 import time
@@ -40,6 +39,7 @@ import numpy as np
 from benchmark_systems import complexity_of
 from rich.console import Console
 from rich.table import Table
+from rows import write_rows
 from train_latent import RECIPES, errors_of, load_or_train
 
 import keras_symgrad
@@ -171,9 +171,7 @@ def main() -> int:
                 file=sys.stderr,
                 flush=True,
             )
-            if options.json:
-                text = json.dumps({"rows": rows}, indent=2) + "\n"
-                options.json.write_text(text, encoding="utf-8")
+            write_rows(options.json, rows)
     Console(width=180).print(table_of(rows))
     return 0
 

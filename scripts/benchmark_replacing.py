@@ -18,7 +18,6 @@ of its own between them learns phi.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -29,8 +28,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import keras
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from rows import print_rows, write_rows
 
 import keras_symgrad as ks
 from keras_symgrad.tables import read_points
@@ -185,16 +183,10 @@ def main() -> int:
     for name in options.cases:
         rows.append(measure(name, options))
         print(*shown(rows[-1]), file=sys.stderr)
-        if options.json:
-            text = json.dumps({"rows": rows}, indent=2) + "\n"
-            options.json.write_text(text, encoding="utf-8")
+        write_rows(options.json, rows)
 
-    table = Table(title=f"A part of a network becomes its formula ({options.batch_size} rows)")
-    for column in COLUMNS:
-        table.add_column(column.replace("_", " "))
-    for row in rows:
-        table.add_row(*shown(row))
-    Console(width=180).print(table)
+    title = f"A part of a network becomes its formula ({options.batch_size} rows)"
+    print_rows(title, COLUMNS, map(shown, rows))
     return 0
 
 

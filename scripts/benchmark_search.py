@@ -16,7 +16,6 @@ All searches run in one warm process: the engine's programs are compiled before 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -29,6 +28,7 @@ import numpy as np
 import sympy
 from rich.console import Console
 from rich.table import Table
+from rows import write_rows
 from training import load_or_train
 
 from keras_symgrad.engine.reference import gradient
@@ -187,8 +187,7 @@ def main() -> int:
         rows += [{**row, "warm": not first} for row in found]
     measured = [row for row in rows if row["warm"]]
     Console(width=110).print(table_of(measured))
-    if options.json:
-        options.json.write_text(json.dumps({"rows": measured}, indent=2) + "\n", encoding="utf-8")
+    write_rows(options.json, measured)
     return 0
 
 

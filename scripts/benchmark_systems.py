@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import sys
 import time
@@ -49,6 +48,7 @@ import numpy as np
 import sympy
 from rich.console import Console
 from rich.table import Table
+from rows import write_rows
 from training import ROWS, load_or_train
 
 import keras_symgrad
@@ -330,9 +330,7 @@ def main() -> int:
                     file=sys.stderr,
                     flush=True,
                 )
-                if options.json:
-                    text = json.dumps({"rows": rows}, indent=2) + "\n"
-                    options.json.write_text(text, encoding="utf-8")
+                write_rows(options.json, rows)
     Console(width=150).print(table_of(rows))
     return 0
 

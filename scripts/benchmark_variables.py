@@ -32,8 +32,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import numpy as np
 import sympy
-from rich.console import Console
-from rich.table import Table
+from rows import print_rows, write_rows
 
 from keras_symgrad import interpret
 from keras_symgrad.directions import direction_error
@@ -223,19 +222,9 @@ def main() -> None:
                 for seed in range(options.seed, options.seed + options.seeds):
                     rows.append(measure(name, variables, activation, seed, options.time_limit))
                     print(*shown(rows[-1]), file=sys.stderr)
-                    if options.json:
-                        text = json.dumps({"rows": rows}, indent=2) + "\n"
-                        options.json.write_text(text, encoding="utf-8")
+                    write_rows(options.json, rows)
 
-    table = Table(title="A few variables among many")
-    for column in COLUMNS:
-        table.add_column(column.replace("_", " "))
-    for row in rows:
-        table.add_row(*shown(row))
-    console = Console(width=200)
-    console.print(table)
-    for line in summaries(rows):
-        console.print(line, highlight=False)
+    print_rows("A few variables among many", COLUMNS, map(shown, rows), summaries(rows))
 
 
 if __name__ == "__main__":

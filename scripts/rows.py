@@ -1,0 +1,32 @@
+"""Rows that benchmarks measure: in a JSON file as soon as they are there, and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from keras_symgrad.writing import write_json
+
+
+def write_rows(path: Path | None, rows: Sequence[dict]) -> None:
+    """Writes all rows that there are, so that a benchmark that is stopped loses none."""
+    if path is not None:
+        write_json(path, {"rows": list(rows)}, "The rows")
+
+
+def print_rows(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], below: Iterable[str] = ()
+) -> None:
+    """Prints a table and lines below it."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column.replace("_", " "))
+    for row in rows:
+        table.add_row(*row)
+    console = Console(width=200)
+    console.print(table)
+    for line in below:
+        console.print(line, highlight=False)
