@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keras_symgrad.agreement import Agreement, compare_interpretations
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.classes import interpret_classes
+    from keras_symgrad.dimensions import Dimensions
     from keras_symgrad.engine.evaluation import Engine
     from keras_symgrad.expressions.complexity import Complexity
     from keras_symgrad.formula import Formula, ParetoFront
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from keras_symgrad.reopening import load_interpretation
     from keras_symgrad.replacing import replace
     from keras_symgrad.rule import Rule
+    from keras_symgrad.search.constraints import Constraints
     from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
     from keras_symgrad.search.portfolio import PortfolioSearch
     from keras_symgrad.search.spectral import SpectralSearch
@@ -41,6 +43,8 @@ __all__ = [
     "Agreement",
     "ClassInterpretation",
     "Complexity",
+    "Constraints",
+    "Dimensions",
     "Engine",
     "Formula",
     "GeneticSearch",
@@ -75,6 +79,8 @@ _ROOMS = {
     "Agreement": "agreement",
     "ClassInterpretation": "class_interpretation",
     "Complexity": "expressions.complexity",
+    "Constraints": "search.constraints",
+    "Dimensions": "dimensions",
     "Engine": "engine.evaluation",
     "Formula": "formula",
     "GeneticSearch": "search.genetic",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_symgrad import __version__
+from keras_symgrad.knowledge_arguments import add_knowledge
 
 PROGRAM = "keras-symgrad"
 RESULT_FILE = "interpretation.json"
@@ -30,6 +31,10 @@ examples:
       the concepts that the units of a layer encode together
   keras-symgrad interpret model.keras --data points.csv --export formula.py --export formula.tex
       the formula as a Python function and as LaTeX
+  keras-symgrad interpret model.keras --data falls.csv --dimensions height=m,time=s,speed=m/s
+      formulas that can be true whatever the units are
+  keras-symgrad interpret model.keras --data points.csv --template "f(x1, x2) + sin(g(x3))"
+      formulas of this form; f and g are to be found
   keras-symgrad interpret model.h5 --data points.npz --operators arithmetic,exp --out result
       a smaller alphabet for formulas; writes result/interpretation.json
 """
@@ -84,6 +89,7 @@ def parser(interpret: Callable[[argparse.Namespace], int]) -> argparse.ArgumentP
     _add_data(command)
     _add_neuron(command)
     _add_search(command)
+    add_knowledge(command)
     _add_output(command)
     return top
 

@@ -34,7 +34,7 @@ INTERRUPTED = 130
 SHARED_NAMES = frozenset(
     (
         *("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed"),
-        *("in_terms_of", "tangent", "smoothing", "signature"),
+        *("in_terms_of", "tangent", "smoothing", "signature", "template", "dimensions"),
     )
 )
 

@@ -10,6 +10,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from keras_symgrad.knowledge_arguments import knowledge_of
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -90,6 +92,7 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         "tangent": None if options.tangent == "none" else options.tangent,
         "verbose": not options.quiet,
         **search,
+        **knowledge_of(options),
     }
     added = {
         "delta": options.delta,

@@ -1,0 +1,154 @@
+"""Options of the command line for what a user knows of a formula before the search."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from typing import Any
+
+
+def add_knowledge(command: argparse.ArgumentParser) -> None:
+    """Adds the options.
+
+    Args:
+        command: that takes them.
+    """
+    known = command.add_argument_group("what is known of the formula")
+    known.add_argument(
+        "--dimensions",
+        metavar="UNITS",
+        type=_units,
+        help="units of variables, such as 'height=m,time=s,speed=m/s'; variables that are left out "
+        "have none",
+    )
+    known.add_argument(
+        "--constants",
+        choices=("dimensionless", "any"),
+        default="dimensionless",
+        help="with --dimensions: whether numbers in formulas may have a dimension, as the "
+        "acceleration of gravity has (default: %(default)s)",
+    )
+    known.add_argument(
+        "--template",
+        metavar="FORM",
+        help="an outer form with free parts, each with the variables that it may hold, such as "
+        "'f(x1, x2) + sin(g(x3))'",
+    )
+    known.add_argument(
+        "--guess",
+        metavar="FORMULA",
+        action="append",
+        default=[],
+        help="a formula to start from, such as 'x1**2 + sin(x2)'; may be given several times",
+    )
+    known.add_argument(
+        "--forbid",
+        metavar="NESTING",
+        type=_nesting,
+        action="append",
+        default=[],
+        help="an operator and those that may not stand inside of it, such as 'sin:sin,cos'; may be "
+        "given several times",
+    )
+    known.add_argument(
+        "--max-argument",
+        metavar="LIMIT",
+        type=_limit,
+        action="append",
+        default=[],
+        help="an operator and the largest complexity of what it is applied to, such as 'exp:5'; "
+        "may be given several times",
+    )
+    known.add_argument(
+        "--max-depth",
+        metavar="N",
+        type=_depth,
+        help="most operators inside of each other",
+    )
+
+
+def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `interpret` that the options stand for.
+
+    Args:
+        options: as they were parsed.
+
+    Returns:
+        Arguments by name.
+
+    Raises:
+        ValueError: a unit is none, or an option is given without the one that it belongs to.
+
+    Example:
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_knowledge(parser)
+    >>> options = parser.parse_args(["--guess", "x1 + x2", "--template", "f(x1, x2)"])
+    >>> knowledge_of(options)
+    {'constraints': None, 'dimensions': None, 'template': 'f(x1, x2)', 'guesses': ('x1 + x2',)}
+    """
+    from keras_symgrad.dimensions import Dimensions
+    from keras_symgrad.search.constraints import Constraints
+
+    forbidden: dict[str, tuple[str, ...]] = {}
+    for operator, inner in options.forbid:
+        forbidden[operator] = (*forbidden.get(operator, ()), *inner)
+    arguments = dict(options.max_argument)
+    constraints = None
+    if forbidden or arguments or options.max_depth is not None:
+        constraints = Constraints(forbidden, arguments, options.max_depth)
+    dimensions = options.dimensions
+    if options.constants != "dimensionless":
+        if dimensions is None:
+            raise ValueError(
+                "--constants says which dimension numbers have, and needs --dimensions. "
+                f"Received: --constants {options.constants}"
+            )
+        dimensions = Dimensions(dimensions, constants=options.constants)
+    return {
+        "constraints": constraints,
+        "dimensions": dimensions,
+        "template": options.template,
+        "guesses": tuple(options.guess),
+    }
+
+
+def _units(text: str) -> dict[str, str]:
+    # A name that holds a comma can be put in quotation marks, as in a CSV file.
+    pairs = [part.rpartition("=") for part in next(csv.reader([text], skipinitialspace=True), [])]
+    units = {name.strip(): unit.strip() for name, _, unit in pairs}
+    if not units or not all(units):
+        raise argparse.ArgumentTypeError(f"expected units such as 'height=m,time=s', not {text!r}")
+    if len(units) < len(pairs):
+        raise argparse.ArgumentTypeError(f"expected each variable once, not {text!r}")
+    return units
+
+
+def _nesting(text: str) -> tuple[str, tuple[str, ...]]:
+    operator, _, inner = text.partition(":")
+    names = tuple(name.strip() for name in inner.split(","))
+    if not operator.strip() or not all(names):
+        raise argparse.ArgumentTypeError(
+            f"expected an operator and those that are forbidden in it, such as 'sin:sin,cos', not "
+            f"{text!r}"
+        )
+    return operator.strip(), names
+
+
+def _limit(text: str) -> tuple[str, float]:
+    operator, _, limit = text.rpartition(":")
+    try:
+        number = float(limit)
+    except ValueError:
+        number = 0.0
+    if not operator.strip() or not 1 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f"expected an operator and a number of at least 1, such as 'exp:5', not {text!r}"
+        )
+    return operator.strip(), int(number) if number.is_integer() else number
+
+
+def _depth(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text!r}")
+    return int(text)
