@@ -53,12 +53,15 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: as_plain(value) for name, value in arguments.items() if name not in SHOWN_ONLY}
 
 
-def call(given: Mapping[str, Any], function: Callable) -> str:
+def call(
+    given: Mapping[str, Any], function: Callable, passed_on_to: Callable | None = None
+) -> str:
     """Python code that repeats a call, with the arguments that are no defaults.
 
     Args:
         given: arguments by name, as `recorded` returns them.
-        function: that they were given to, by its own parameters or as further options.
+        function: that they were given to.
+        passed_on_to: the function that takes the options which `function` has no parameters for.
 
     Returns:
         Lines of code; what lives in memory alone goes by the argument's name.
@@ -74,6 +77,8 @@ def call(given: Mapping[str, Any], function: Callable) -> str:
     """
     lines = []
     parameters = inspect.signature(function).parameters
+    if passed_on_to is not None:
+        parameters = {**parameters, **_further(passed_on_to, parameters)}
     for name, parameter in parameters.items():
         missing = parameter.default is inspect.Parameter.empty
         if name not in given or (not missing and given[name] == as_plain(parameter.default)):
@@ -84,10 +89,12 @@ def call(given: Mapping[str, Any], function: Callable) -> str:
             if by_name
             else f"    {_code(name, given[name])},"
         )
-    # Options that are passed on to another function.
-    further = [name for name in given if name not in parameters]
-    lines += [f"    {name}={_code(name, given[name])}," for name in further]
     return "\n".join([f"{function.__name__}(", *lines, ")"])
+
+
+def _further(function: Callable, known: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(function).parameters
+    return {name: parameters[name] for name in parameters if name not in known}
 
 
 def _code(name: str, value: Any) -> str:

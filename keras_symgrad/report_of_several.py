@@ -32,6 +32,7 @@ def page_of_classes(found: ClassInterpretation) -> str:
         The whole page as text; the same result gives the same page.
     """
     from keras_symgrad.classes import interpret_classes
+    from keras_symgrad.interpreting import interpret
 
     views = [
         _section(
@@ -56,7 +57,7 @@ def page_of_classes(found: ClassInterpretation) -> str:
         views=views,
         recall=[(name, share) for name, share in zip(found.classes, found.recall) if share >= 0],
         facts=[("Classes", listed(found.classes)), ("Variables", listed(found.names)), *unread],
-        call=call(found.settings, interpret_classes),
+        call=call(found.settings, interpret_classes, interpret),
         searched=searched(list(found.pairs.values())),
     )
 
@@ -70,6 +71,7 @@ def page_of_neurons(found: JointInterpretation) -> str:
     Returns:
         The whole page as text; the same result gives the same page.
     """
+    from keras_symgrad.interpreting import interpret
     from keras_symgrad.jointly import interpret_jointly
 
     words = "From the neurons together one can read an invertible function of"
@@ -90,7 +92,7 @@ def page_of_neurons(found: JointInterpretation) -> str:
             ("Neurons", listed(found.neurons)),
             *([("Variables", listed(found.concepts[0].names))] if found.concepts else []),
         ],
-        call=call(found.settings, interpret_jointly),
+        call=call(found.settings, interpret_jointly, interpret),
         searched=searched(found.concepts),
     )
 

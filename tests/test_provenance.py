@@ -95,3 +95,12 @@ def test_the_code_repeats_the_call_and_names_what_is_in_memory():
     assert all(named[name].id == name for name in ("operators", "complexity", "sampler"))
     limits = {k.arg: ast.literal_eval(k.value) for k in named["stopping"].keywords}
     assert Stopping(**limits) == options["stopping"]
+
+
+def test_options_that_are_passed_on_are_part_of_the_code_unless_they_are_defaults():
+    def inner(x, *, rows=2000, depth=3): ...
+
+    def outer(x, seed=0, **options): ...
+
+    given = {"x": "a.csv", "seed": 1, "rows": 2000, "depth": 4}
+    assert call(given, outer, inner) == 'outer(\n    "a.csv",\n    1,\n    depth=4,\n)'
