@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_symgrad.tables import check_names
+from keras_symgrad.arrays import read_arrays
+from keras_symgrad.columns import as_numbers, check_names
+from keras_symgrad.records import Record
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
@@ -56,22 +57,45 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"Expected a saved gradient field. There is no file at: {path}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            content = {name: archive[name] for name in archive.files}
-        about = json.loads(str(content["about"]))
-        noise = about.get("noise")
-        return {
-            "points": content["x"],
-            "directions": content["directions"],
-            "names": check_names([str(n) for n in content["names"]], content["x"].shape[1]),
-            "dropped": int(about["dropped"]),
-            "origin": dict(about["origin"]),
-            "noise": None if noise is None else float(noise),
-            "explained": float(about.get("explained", 1.0)),
-            "spectrum": tuple(map(float, about.get("spectrum", [1.0]))),
-            **{name: content[name] for name in OPTIONAL if name in content},
-        }
-    except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        return _parts(read_arrays(path, ("x", "directions", "names", "about", *OPTIONAL)))
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(
-            f"Expected a file that `GradientField.save` wrote. {path} is none: {error}"
-        ) from error
+            f"Expected a file that `GradientField.save` wrote. {path} is none: {reason}"
+        ) from None
+
+
+def _parts(content: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What a field is made of, checked for its shapes."""
+    points, directions = (_numbers(content, name) for name in ("x", "directions"))
+    rows = len(points)
+    if points.ndim != 2 or directions.ndim not in (2, 3) or len(directions) != rows:
+        raise ValueError(f"its arrays have the shapes {points.shape} and {directions.shape}")
+    optional = {name: _numbers(content, name) for name in OPTIONAL if name in content}
+    for name in ("weights", "values"):
+        if name in optional and optional[name].shape != (rows,):
+            raise ValueError(f"its {name} have the shape {optional[name].shape}")
+    # Of a file without a frame the coordinates are the variables.
+    frame = optional.get("frame", np.eye(points.shape[1]))
+    shape = (directions.shape[-1], points.shape[1])
+    if frame.shape not in (shape, (rows, *shape)):
+        raise ValueError(f"its frame has the shape {frame.shape}")
+    about = Record(json.loads(str(content["about"])))
+    return {
+        "points": points,
+        "directions": directions,
+        "names": check_names([str(name) for name in content["names"].ravel()], points.shape[1]),
+        "dropped": about.whole("dropped"),
+        "origin": about.by_name("origin", int),
+        "noise": about.number("noise") if "noise" in about else None,
+        "explained": about.number("explained") if "explained" in about else 1.0,
+        "spectrum": tuple(about.numbers("spectrum")) if "spectrum" in about else (1.0,),
+        **optional,
+    }
+
+
+def _numbers(content: dict[str, np.ndarray], name: str) -> np.ndarray:
+    array = as_numbers(content[name], f"the array {name}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"its array {name} holds what is not finite")
+    return array

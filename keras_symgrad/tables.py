@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_symgrad.arrays import read_arrays
 from keras_symgrad.columns import (
     as_numbers,
     check_names,
@@ -143,23 +144,14 @@ def _read_file(path: Path) -> tuple[np.ndarray, list[str] | None, str]:
         return *_read_csv(path), str(path)
     if ending not in (".npz", ".npy"):
         raise ValueError(f"Expected points in a `.csv`, `.npz` or `.npy` file. Received: {path}")
-    try:
-        # Pickled objects would run code.
-        content = np.load(path, allow_pickle=False)
-        if ending == ".npy":
-            return as_numbers(content, str(path)), None, str(path)
-        with content as archive:
-            if "x" not in archive:
-                raise KeyError
-            names = [str(n) for n in archive["names"]] if "names" in archive else None
-            return as_numbers(archive["x"], str(path)), names, str(path)
-    except KeyError:
+    keys = read_arrays(path, ("x", "names"))
+    if "x" not in keys:
         raise ValueError(
             f"Expected points under the key `x`, as `np.savez(path, x=points)` writes. {path} has "
-            f"the keys: {', '.join(content.files) or 'none'}"
-        ) from None
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"The points in {path} could not be read. {error}") from error
+            f"the keys: {', '.join(keys) or 'none'}"
+        )
+    names = None if keys.get("names") is None else [str(name) for name in keys["names"].ravel()]
+    return as_numbers(keys["x"], str(path)), names, str(path)
 
 
 def _read_csv(path: Path) -> tuple[np.ndarray, list[str] | None]:

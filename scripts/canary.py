@@ -12,6 +12,7 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import CodeType
 
 # By the beginning of the event's name, see Python's "Audit events table".
 FORBIDDEN = (
@@ -42,6 +43,7 @@ class Canary:
         self._readable = (*PYTHON, str(folder.resolve()))
         self._writable = str(scratch.resolve()) if scratch else None
         self._awake = False
+        self._ran: set = set()
         self.acts: list[str] = []
         sys.addaudithook(self._heard)
 
@@ -57,6 +59,8 @@ class Canary:
 
     def _heard(self, event: str, details: tuple) -> None:
         if not self._awake:
+            if event == "exec":
+                self._ran.add(_body(details[0]))
             return
         if event == "import":
             name = str(details[0])
@@ -66,6 +70,9 @@ class Canary:
         elif event == "open":
             self._opened(*details[:3])
         elif event in ("exec", "marshal.loads") and _is_of_a_library(details[0]):
+            return
+        elif event == "exec" and _body(details[0]) in self._ran:
+            # An operator's code, say, that is made anew for every search.
             return
         elif event.startswith(FORBIDDEN) and not self._own(event, details):
             self.acts.append(f"{event} {str(details)[:200]}")
@@ -86,6 +93,13 @@ class Canary:
         if self._writable is None or not event.startswith(("os.r", "shutil.")):
             return False
         return os.path.realpath(os.fsdecode(details[0])).startswith(self._writable)
+
+
+def _body(code: object) -> object:
+    """What code does, whatever file it says that it is from."""
+    if not isinstance(code, CodeType):
+        return repr(code)
+    return code.co_code, code.co_names, tuple(map(_body, code.co_consts))
 
 
 def _is_of_a_library(code: object) -> bool:

@@ -32,7 +32,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 HERE = Path(__file__).parent
-NAMES = ("expression", "result", "table", "model")
+NAMES = ("expression", "result", "state", "table", "model")
 # Seconds by the clock after which a process counts as hanging, whatever the machine's load is.
 HANGING = 30
 # An input is no longer than that.
@@ -161,7 +161,8 @@ def guided(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
             os._exit(0)
 
     options = [f"-seed={seed + 1}", f"-max_len={MOST_BYTES}", f"-timeout={HANGING}"]
-    options += ["-rss_limit_mb=6000", f"-dict={words}", f"-artifact_prefix={folder}/died-"]
+    options += ["-rss_limit_mb=6000", f"-artifact_prefix={folder}/died-"]
+    options += [f"-dict={words}"] if reader.target.words else []
     atheris.Setup([sys.argv[0], *options, str(corpus)], one)
     atheris.Fuzz()
 

@@ -6,6 +6,7 @@ are nearly right and reach what lies behind the first check.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import zipfile
@@ -110,21 +111,20 @@ def edited(content: bytes, choices: Choices) -> bytes:
 
 def edited_json(content: Any, choices: Choices) -> Any:
     """Plain data with a few of its parts replaced, removed or put in the place of others."""
-    content = json.loads(json.dumps(content))
+    content = copy.deepcopy(content)
     for _ in range(1 + choices.below(4)):
-        places = list(_places(content))
-        if not places:
+        if not content:
             break
-        parent, key = choices.pick(places)
+        parent, key = _place(content, choices)
         kind = choices.below(5)
         if kind == 0:
             del parent[key]
         elif kind == 1 and isinstance(parent[key], str):
             parent[key] = _formula(choices, 4)
         elif kind == 2:
-            other, name = choices.pick(places)
+            other, name = _place(content, choices)
             # An ancestor in the place of its own part would be a circle: a copy is none.
-            parent[key] = json.loads(json.dumps(other.get(name))) if isinstance(other, dict) else 0
+            parent[key] = copy.deepcopy(other[name])
         elif kind == 3 and isinstance(parent, dict):
             parent[choices.pick(("extra", "\x1b[2J", "__class__", key))] = choices.pick(JUNK)
         else:
@@ -132,12 +132,13 @@ def edited_json(content: Any, choices: Choices) -> Any:
     return content
 
 
-def _places(content: Any):
-    keys = content if isinstance(content, dict) else range(len(content))
-    for key in list(keys):
-        yield content, key
-        if isinstance(content[key], (dict, list)):
-            yield from _places(content[key])
+def _place(content: Any, choices: Choices) -> tuple[Any, Any]:
+    """A part of plain data, as its parent and its key: each level is as likely as the next."""
+    while True:
+        key = choices.pick(list(content) if isinstance(content, dict) else range(len(content)))
+        if not isinstance(content[key], (dict, list)) or not content[key] or not choices.below(4):
+            return content, key
+        content = content[key]
 
 
 def as_json(content: Any) -> bytes:

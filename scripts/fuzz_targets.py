@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from fuzz_inputs import Choices
 
 if TYPE_CHECKING:
     import sympy
+
+    from keras_symgrad.interpretation import Interpretation
 
 # The errors that reading is allowed to end in.
 REFUSALS = (ValueError, FileNotFoundError)
@@ -67,4 +69,163 @@ def expression(_: Path) -> Target:
     return Target(fuzz_inputs.expression, read, again, seeds, words)
 
 
-TARGETS: dict[str, Callable[[Path], Target]] = {"expression": expression}
+def result(folder: Path) -> Target:
+    """Files of results, mangled; one that is read must be shown, written and compared."""
+    from keras_symgrad.agreement import compare_interpretations
+    from keras_symgrad.reopening import load_interpretation
+
+    files = [concept.to_dict() for concept in _results()]
+    whole = tuple(map(fuzz_inputs.as_json, files))
+
+    def use(found: Interpretation) -> None:
+        str(found), found.best.to_latex(), found.best.to_mathml()
+        found.save(folder / "again.json")
+        load_interpretation(folder / "again.json")
+        try:
+            compare_interpretations(found, found)
+        except ValueError:
+            pass  # formulas without a gradient, on boxes of no size
+
+    make = _file(folder / "result.json", whole, files)
+    return Target(make, load_interpretation, use, SEEDS)
+
+
+def state(folder: Path) -> Target:
+    """Files of searches, mangled; what is read is what a search goes on from."""
+    import json
+
+    import numpy as np
+
+    from keras_symgrad.callbacks import Checkpoint
+    from keras_symgrad.expressions.trees import Alphabet
+    from keras_symgrad.gradients import GradientField
+    from keras_symgrad.operators import OperatorSet
+    from keras_symgrad.search.checkpoint import KeptSearch
+    from keras_symgrad.search.genetic import GeneticSettings
+    from keras_symgrad.search.portfolio import PortfolioSearch
+    from keras_symgrad.search.stopping import Stopping
+
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (60, 2))
+    field = GradientField.from_gradients(x, x * [2, 4] + rng.normal(0, 0.3, x.shape))
+    alphabet = Alphabet(OperatorSet("add, mul"), field.names)
+
+    def search() -> PortfolioSearch:
+        settings = GeneticSettings(demes=2, population=8, offspring=8)
+        return PortfolioSearch(alphabet, field, None, settings, seed=5)
+
+    kept, limit = folder / "kept.json", Stopping(None, generations=2, patience=None)
+    search().run(limit, [Checkpoint(kept, every=0)])
+    whole = kept.read_bytes()
+
+    again = search()
+
+    def read(path: Path) -> PortfolioSearch:
+        file = KeptSearch(path)
+        file.field(field)
+        file.restore(again)
+        return again
+
+    def use(again: PortfolioSearch) -> None:
+        json.dumps(again.state(), allow_nan=False)
+
+    make = _file(folder / "search.json", (whole,), [json.loads(whole)])
+    return Target(make, read, use, SEEDS)
+
+
+def table(folder: Path) -> Target:
+    """Files of points and of gradient fields, mangled."""
+    import io
+
+    import numpy as np
+
+    from keras_symgrad.gradients import GradientField
+    from keras_symgrad.tables import read_points
+
+    x = np.random.default_rng(0).uniform(1, 2, (20, 3))
+    field = GradientField.from_gradients(x, x * [2, 4, 6], values=x[:, 0])
+    field.save(folder / "whole.npz")
+    packed, bare = io.BytesIO(), io.BytesIO()
+    np.savez_compressed(packed, x=x, names=["a", "b", "c"])
+    np.save(bare, x)
+    texts = ("a,b\n1,2\n3,NA\n", "1;2\n\n3;4e300\n", '"petal, length"\tb\n1\t2\n', "\ufeffa\n1_0\n")
+    wholes = {
+        "field.npz": ((folder / "whole.npz").read_bytes(),),
+        "points.npz": (packed.getvalue(),),
+        "points.npy": (bare.getvalue(),),
+        "points.csv": tuple(text.encode() for text in texts),
+    }
+
+    def make(choices: Choices) -> Path:
+        name = choices.pick(sorted(wholes))
+        content = choices.pick(wholes[name])
+        kind = choices.below(4)
+        if kind == 0:
+            content = choices.rest()
+        elif kind == 1 or not name.endswith("z"):
+            content = fuzz_inputs.edited(content, choices)
+        else:
+            content = fuzz_inputs.edited_archive(content, choices, {})
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    def read(path: Path) -> Any:
+        return GradientField.load(path) if path.name == "field.npz" else read_points(path)
+
+    return Target(make, read, repr, SEEDS, ("nan", "inf", "1e999", ",", ";", "\t", '"', "\n"))
+
+
+def _results() -> list[Interpretation]:
+    """Results of a search each that takes no time: a classifier, a plane, two neurons together."""
+    import numpy as np
+
+    import keras_symgrad as ks
+
+    models = Path(__file__).parents[1] / "examples" / "models"
+    quick = {
+        "operators": "polynomial",
+        "methods": "dictionary",
+        "stopping": ks.Stopping(None, generations=1),
+        "verbose": False,
+    }
+    found = [
+        ks.interpret(models / f"{m}.keras", models / f"{m}.csv", **quick) for m in ("A1", "002")
+    ]
+    pair = [
+        ks.Neuron("sum", lambda x: x[:, 0] * x[:, 1] + x[:, 2], inputs=3),
+        ks.Neuron("difference", lambda x: x[:, 0] * x[:, 1] - x[:, 2], inputs=3),
+    ]
+    x = np.random.default_rng(0).uniform(1, 2, (400, 3))
+    return [*found, *ks.interpret_jointly(pair, x, **quick).concepts]
+
+
+# Bytes that make each kind of change once.
+SEEDS = tuple(bytes([k]) + bytes([j] * 60) for k in range(4) for j in (0, 1, 3, 77))
+
+
+def _file(
+    path: Path, wholes: Sequence[bytes], contents: Sequence[Any]
+) -> Callable[[Choices], Path]:
+    """Makes JSON files: of any bytes, of whole ones with a few changed, of changed content."""
+
+    def make(choices: Choices) -> Path:
+        kind = choices.below(4)
+        if kind == 0:
+            content = choices.rest()
+        elif kind == 1:
+            content = fuzz_inputs.edited(choices.pick(wholes), choices)
+        else:
+            changed = fuzz_inputs.edited_json(choices.pick(contents), choices)
+            content = fuzz_inputs.as_json(changed)
+        path.write_bytes(content)
+        return path
+
+    return make
+
+
+TARGETS: dict[str, Callable[[Path], Target]] = {
+    "expression": expression,
+    "result": result,
+    "state": state,
+    "table": table,
+}

@@ -1,0 +1,43 @@
+"""Zip archives that nobody vouches for: `.npz` and `.keras` files, before their content is read."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path, PurePosixPath
+
+# Content up to here is read however small its archive is. More may be a hundred times its archive:
+# an archive of zeros is a thousand times smaller than they, and could fill any memory.
+HARMLESS, LARGEST_RATIO = 2**30, 100
+MOST_MEMBERS = 10_000
+
+
+def check_archive(path: str | os.PathLike) -> None:
+    """Raises unless an archive is safe to unpack: by its directory alone, nothing is unpacked.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        ValueError: it is no archive, is damaged or encrypted, holds more than 10,000 files or one
+            outside its own folder, or content far larger than itself.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise ValueError(f"It is no archive, or is damaged ({error}).") from None
+    if len(members) > MOST_MEMBERS:
+        raise ValueError(f"It holds {len(members):,} files, and at most {MOST_MEMBERS:,} are read.")
+    for member in members:
+        name = PurePosixPath(member.filename.replace("\\", "/"))
+        if name.is_absolute() or ".." in name.parts:
+            raise ValueError(f"It holds a file outside its own folder: {member.filename!r:.80}.")
+        if member.flag_bits & 1:
+            raise ValueError(f"It holds an encrypted file: {member.filename!r:.80}.")
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > max(HARMLESS, LARGEST_RATIO * Path(path).stat().st_size):
+        raise ValueError(
+            f"Its content would take {unpacked >> 20:,} MB, more than {LARGEST_RATIO} times the "
+            "file. Unpack it yourself if you trust it."
+        )

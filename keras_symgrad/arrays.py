@@ -1,0 +1,43 @@
+"""Arrays from `.npz` and `.npy` files: numbers and texts, never pickled objects."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keras_symgrad.archives import check_archive
+
+
+def read_arrays(path: Path, wanted: Sequence[str]) -> dict[str, np.ndarray | None]:
+    """The arrays of a file.
+
+    Args:
+        path: of an `.npz` file, or of an `.npy` file, whose array is the first one that is wanted.
+        wanted: keys of the arrays that are read.
+
+    Returns:
+        Arrays by key, all keys of the file; `None` for an array that is not wanted.
+
+    Raises:
+        ValueError: the file is damaged, holds pickled objects, which would run code, or far more
+            than its size.
+    """
+    try:
+        # NumPy warns of old files and of dtypes that it mends.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if path.suffix.lower() == ".npy":
+                return {wanted[0]: np.load(path, allow_pickle=False)}
+            check_archive(path)
+            with np.load(path, allow_pickle=False) as archive:
+                found = {key: archive[key] if key in wanted else None for key in archive.files}
+        if others := [key for key, array in found.items() if isinstance(array, bytes)]:
+            raise ValueError(f"No array, but bytes: {others[0]!r:.80}")
+        return found
+    # A damaged file lets NumPy, its parser of headers and the archive's reader fail in many ways.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"The arrays in {path} could not be read. {reason}") from error
