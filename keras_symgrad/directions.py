@@ -9,6 +9,8 @@ gradient lies in the span.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # Singular values below this share of the largest are none: float32 has seven digits.
@@ -125,6 +127,40 @@ def split(gradients: np.ndarray, span: np.ndarray) -> tuple[np.ndarray, np.ndarr
     for j in range(span.shape[1]):
         across = across - along[:, :, j, None] * span[:, j]
     return along, across
+
+
+def folded(
+    gradients: Sequence[np.ndarray], directions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients and directions in as few coordinates as tell them apart.
+
+    Of a hundred variables a formula has a few. Along the axes of the others no gradient moves, so
+    that these axes can be turned into each other: what the directions have there fits into as many
+    axes as there are directions. Lengths and products stay what they are.
+
+    Args:
+        gradients: of some features, each `(rows, axes)`.
+        directions: of one function, `(rows, axes)`, or spans, `(rows, k, axes)`.
+
+    Returns:
+        Gradients `(features, rows, fewer)`, and directions `(rows, fewer)` or `(rows, k, fewer)`.
+
+    Example:
+
+    >>> folded([np.array([[2.0, 0.0, 0.0, 0.0]])], np.array([[0.0, 0.6, 0.0, 0.8]]))
+    (array([[[2., 0.]]]), array([[0., 1.]]))
+    """
+    span = as_span(directions)
+    idle = ~np.any([each.any(axis=0) for each in gradients], axis=0)
+    if idle.sum() <= span.shape[1]:
+        return np.stack(gradients), directions
+    if directions.ndim == 2:
+        rest = np.linalg.norm(directions[:, idle], axis=1, keepdims=True)
+    else:
+        rest = np.linalg.qr(span[:, :, idle].transpose(0, 2, 1), mode="r").transpose(0, 2, 1)
+    moving = np.stack([each[:, ~idle] for each in gradients])
+    padded = np.pad(moving, ((0, 0), (0, 0), (0, span.shape[1])))
+    return padded, np.concatenate([directions[..., ~idle], rest], axis=-1)
 
 
 def nearest(directions: np.ndarray, candidate: np.ndarray) -> np.ndarray:

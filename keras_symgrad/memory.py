@@ -1,16 +1,84 @@
-"""Memory: what an interpretation takes, and how many rows fit into a block of it."""
+"""Memory: what an interpretation takes, and how many rows fit into a block of it.
+
+All that grows is counted here: with the rows of data, the rows that are read, their variables, the
+population and the constants that are refined at once. What does not fit is computed in blocks of
+rows. `scripts/benchmark_scale.py` compares the sum with what the system measures.
+"""
 
 from __future__ import annotations
 
+# Python with TensorFlow, Keras and SymPy, and a small model: what a process has before it begins.
+PROCESS = 800 * 10**6
+# The engine's programs and what XLA takes to compile them.
+PROGRAMS = 600 * 10**6
 # Bytes of the temporary arrays that a computation on a block of rows may take.
-BLOCK_BYTES = 256 * 2**20
-# Arrays of the shape of the rows that such a computation holds at once, float64: values,
-# gradients, their coordinates, unit gradients and the difference to the target's, twice.
+BLOCK = 256 * 10**6
+# Arrays of the shape of the rows that such a computation holds at once.
 ARRAYS = 8
 FEWEST_ROWS = 1024
+# Copies of the data: the user's own, the checked one, and the one in random order.
+COPIES_OF_DATA = 3
+# Of the rows that are read, points and directions: as they were read, and as training and held-out
+# rows; while they are read, gradients take the place of the latter.
+COPIES_OF_ROWS = 4
+# A tree of some 15 nodes with its constants, among the population or among the offspring.
+INDIVIDUAL = 2500
+# A known form: its fingerprint, complexity and loss in a dictionary.
+KNOWN = 250
+# Padded instructions of a tree while it is evaluated.
+TAPE = 1500
+# Slots of the interpreter: values and the adjoints of two arguments, of the largest layout.
+SLOTS = 3 * 1280
+# Rows that the search looks at, and bytes of a float in the engine.
+SEARCH_ROWS, FLOAT = 512, 4
 
 
-def block_rows(columns: int, limit: int = BLOCK_BYTES) -> int:
+def estimate(
+    rows: int,
+    variables: int,
+    *,
+    given: int | None = None,
+    population: int = 1024,
+    known: int = 100_000,
+    lanes: int = 4,
+    workers: int = 2,
+) -> int:
+    """Bytes that a process takes which interprets one neuron, at most and roughly.
+
+        P + 8 v (3 N + 2 * 4 R) + min(B, 8 * 8 R v) + (2500 + 1500) p + 250 k
+          + 4 * 512 * 3840 (1 + c) w
+
+    with P for the process and its compiled programs, N rows given and R read of v variables, B the
+    largest block, p individuals, k known forms, c constants refined at once and w threads.
+
+    Args:
+        rows: that are read.
+        variables: columns.
+        given: rows of data; as many as are read by default.
+        population: individuals.
+        known: forms that are remembered.
+        lanes: constants of a tree that are refined at once.
+        workers: threads.
+
+    Returns:
+        Bytes of resident memory.
+
+    Example: the default of 2,000 rows, and a million of a hundred variables.
+
+    >>> f"{estimate(2000, 2) / 1e9:.1f} GB", f"{estimate(1_000_000, 100) / 1e9:.1f} GB"
+    ('1.5 GB', '10.5 GB')
+    """
+    given = rows if given is None else given
+    number = 8
+    data = COPIES_OF_DATA * given * variables * number
+    field = 2 * COPIES_OF_ROWS * rows * variables * number
+    block = min(BLOCK, ARRAYS * rows * variables * number)
+    bred = population * (INDIVIDUAL + TAPE) + known * KNOWN
+    engine = FLOAT * SEARCH_ROWS * SLOTS * (1 + lanes) * workers
+    return PROCESS + PROGRAMS + data + field + block + bred + engine
+
+
+def block_rows(columns: int, limit: int = BLOCK) -> int:
     """Rows that are computed with at a time.
 
     Args:
@@ -23,6 +91,6 @@ def block_rows(columns: int, limit: int = BLOCK_BYTES) -> int:
     Example:
 
     >>> block_rows(2), block_rows(100)
-    (2097152, 41943)
+    (2000000, 40000)
     """
     return max(FEWEST_ROWS, limit // (8 * ARRAYS * columns))

@@ -22,7 +22,7 @@ from itertools import combinations
 
 import numpy as np
 
-from keras_symgrad.directions import as_span, split
+from keras_symgrad.directions import as_span, folded, split
 from keras_symgrad.search.features import Feature
 from keras_symgrad.search.spectral_fit import smallest_eigenvector
 
@@ -65,10 +65,11 @@ class QuotientFit:
     """
 
     def __init__(self, words: Sequence[Feature], directions: np.ndarray, rows: np.ndarray):
-        self.target, self.rows = as_span(directions), rows
+        self.rows = rows
         values = np.stack([np.ones(len(rows)), *(word.values for word in words)])
         slopes = [word.gradients for word in words]
-        gradients = np.stack([np.zeros_like(slopes[0]), *slopes])
+        gradients, target = folded([np.zeros_like(slopes[0]), *slopes], directions)
+        self.target = as_span(target)
         # Words of one typical size: weights and what they carry then compare.
         self.scale = np.exp(np.log(np.abs(values) + 1e-12) @ rows)
         self.values = values / self.scale[:, None]
