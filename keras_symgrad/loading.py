@@ -20,6 +20,7 @@ import keras
 import tensorflow as tf
 
 from keras_symgrad.inputs import Inputs
+from keras_symgrad.model_files import check_hdf5, check_keras_archive, check_saved_model
 
 DEFAULT_SIGNATURE = "serving_default"
 READABLE = "a `.keras` file, a legacy `.h5` file or a SavedModel directory"
@@ -99,6 +100,8 @@ def load(
         raise FileNotFoundError(f"Expected {READABLE}. There is nothing at: {path}")
     if path.is_dir():
         return _load_saved_model(path, signature), None
+    if not path.is_file():
+        raise ValueError(f"Expected {READABLE}. Received what is neither file nor folder: {path}")
     if path.suffix not in (".keras", ".h5", ".hdf5"):
         raise ValueError(f"Expected {READABLE}. Received: {path}")
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
@@ -106,6 +109,7 @@ def load(
     if path.suffix != ".keras" and not _is_hdf5(path):
         raise ValueError(f"Expected {READABLE}, but this file is no HDF5 file: {path}")
     try:
+        (check_keras_archive if path.suffix == ".keras" else check_hdf5)(path)
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         raise ValueError(_reason(path, error)) from error
@@ -152,6 +156,7 @@ def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
             f"Expected {READABLE}, but this directory holds no `saved_model.pb`: {path}"
         )
     try:
+        check_saved_model(path)
         loaded = tf.saved_model.load(os.fspath(path))
     except Exception as error:
         raise ValueError(_reason(path, error)) from error
@@ -264,8 +269,9 @@ def _reason(path: Path, error: Exception) -> str:
         )
     unknown = re.search(r"(?:Could not locate \w+|Unknown layer:) '([^']+)'", text)
     if unknown:
+        name = " ".join(unknown[1].split())[:80]
         return (
-            f"The model in {path} uses '{unknown[1]}', which is not part of Keras. Import the code "
+            f"The model in {path} uses '{name}', which is not part of Keras. Import the code "
             "that registers it (`keras.saving.register_keras_serializable`), or load the model "
             "yourself and pass it."
         )

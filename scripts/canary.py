@@ -92,7 +92,11 @@ class Canary:
         """Whether it is the scratch folder that is tidied up."""
         if self._writable is None or not event.startswith(("os.r", "shutil.")):
             return False
-        return os.path.realpath(os.fsdecode(details[0])).startswith(self._writable)
+        place = os.fsdecode(details[0])
+        if event in ("os.remove", "os.rmdir") and details[1] != -1:
+            # A path in an open folder.
+            place = os.path.join(os.readlink(f"/proc/self/fd/{details[1]}"), place)
+        return os.path.realpath(place).startswith(self._writable)
 
 
 def _body(code: object) -> object:

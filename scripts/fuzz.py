@@ -33,6 +33,9 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 HERE = Path(__file__).parent
 NAMES = ("expression", "result", "state", "table", "model")
+# What is read by code that may crash the process that it is in, and is mangled at random.
+ALONE = ("model",)
+MOST_MEMORY = 6 * 2**30
 # Seconds by the clock after which a process counts as hanging, whatever the machine's load is.
 HANGING = 30
 # An input is no longer than that.
@@ -167,6 +170,23 @@ def guided(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
     atheris.Fuzz()
 
 
+def at_random(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
+    """Reads random inputs in this process, which may die: the present one is in a file."""
+    import resource
+    from random import Random
+
+    reader = Reader(name, folder, limit)
+    # What asks for more is a finding, and not the end of all other processes.
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+    random, start = Random(seed), time.monotonic()
+    while reader.tally.runs < runs:
+        data = random.randbytes(random.choice((20, 60, 400)))
+        (folder / "present").write_bytes(data)
+        reader.read(data)
+        reader.tally.seconds = time.monotonic() - start
+        (folder / "tally.json").write_text(json.dumps(asdict(reader.tally)))
+
+
 def drawn(name: str, runs: int, limit: float, seed: int, folder: Path) -> Tally:
     """Reads inputs that Hypothesis draws, in this process."""
     import hypothesis
@@ -216,6 +236,15 @@ def in_a_process(name: str, runs: int, limit: float, seed: int) -> Tally:
     return whole
 
 
+def _watch(process: subprocess.Popen, present: Path) -> None:
+    """Waits for a process, and ends it if it has read one and the same input for too long."""
+    while process.poll() is None:
+        time.sleep(0.2)
+        with contextlib.suppress(OSError):
+            if time.time() - present.stat().st_mtime > HANGING:
+                process.kill()
+
+
 def _apart(folder: Path) -> dict[str, str]:
     """The environment with a folder for temporary files of one's own."""
     return {**os.environ, "TMPDIR": str(folder)}
@@ -241,7 +270,7 @@ def has_atheris() -> bool:
 
 def run(name: str, runs: int, limit: float, seed: int) -> Tally:
     """All runs of one target."""
-    if has_atheris():
+    if has_atheris() or name in ALONE:
         return in_a_process(name, runs, limit, seed)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         tempfile.tempdir = folder
@@ -259,9 +288,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     asked = options.target, options.runs, options.seconds_each, options.seed
     if options.inside:
-        guided(*asked, options.inside)
+        inside = at_random if options.target in ALONE else guided
+        inside(*asked, options.inside)
+        return 0
     tally = run(*asked)
-    how = "guided by coverage" if has_atheris() else "drawn at random (no atheris)"
+    how = "drawn at random" if options.target in ALONE else "guided by coverage"
+    how = how if has_atheris() else "drawn at random"
     print(
         f"{options.target}: {tally.runs:,} inputs, {how}, {tally.seconds:.0f} s: "
         f"{tally.accepted:,} read, {tally.refused:,} refused, slowest {tally.slowest:.2f} s, "

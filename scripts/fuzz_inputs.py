@@ -26,9 +26,44 @@ FUNCTIONS = (
 SYMBOLS = ("+", "-", "*", "/", "**", "//", "%", "@", "^", "&", "|", "~", "<", "<=", ">", ">=")
 # Plain data of the wrong kind, and texts that would like to be run.
 JUNK: tuple[Any, ...] = (
-    *(None, True, 0, -1, 1.5, 1e308, 10**400, float("nan"), float("inf"), "", "x1", [], {}),
+    *(
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        10**6,
+        10**9,
+        1e308,
+        10**400,
+        float("nan"),
+        float("inf"),
+        "",
+        "x1",
+        [],
+        {},
+    ),
     *("__import__('os').system('touch pwned')", "\x1b[2J", "\x00", "<script>", "../../etc/passwd"),
     *(["a", 1], {"a": {"a": {"a": []}}}, "x1**x1**x1", "9**9**9", "\ud800"),
+)
+
+
+# Layers that would run code, read files or take all memory.
+ATTACKS: tuple[dict[str, Any], ...] = (
+    {"class_name": "Lambda", "config": {"function": ["4wAAAAA=", None, None], "name": "l"}},
+    {"module": "os", "class_name": "system", "config": {"command": "touch pwned"}},
+    {"module": "builtins", "class_name": "function", "config": "eval"},
+    {"module": "keras.utils", "class_name": "get_file", "config": {"origin": "http://localhost"}},
+    {"class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd", "name": "s"}},
+    {"class_name": "TextVectorization", "config": {"vocabulary": "/etc/passwd", "name": "t"}},
+    {"class_name": "TFSMLayer", "config": {"filepath": "/tmp/other", "name": "f"}},
+    {"class_name": "Dense", "config": {"units": 10**9, "name": "d"}},
+    {"class_name": "Embedding", "config": {"input_dim": 10**9, "output_dim": 64, "name": "e"}},
+    {"class_name": "RepeatVector", "config": {"n": 10**9, "name": "r"}},
+    {"class_name": "Conv2D", "config": {"filters": 10**6, "kernel_size": 10**4, "name": "c"}},
+    {"class_name": "InputLayer", "config": {"batch_shape": [10**9, 10**9], "name": "i"}},
+    {"module": "keras_symgrad.layers", "class_name": "SymbolicLayer"}
+    | {"config": {"expression": "9**9**9", "names": ["a", "b", "c"]}},
 )
 
 

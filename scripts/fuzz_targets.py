@@ -175,6 +175,84 @@ def table(folder: Path) -> Target:
     return Target(make, read, repr, SEEDS, ("nan", "inf", "1e999", ",", ";", "\t", '"', "\n"))
 
 
+def model(folder: Path) -> Target:
+    """Files of models, mangled: `.keras`, `.h5` and SavedModel folders."""
+    import io
+    import json
+    import shutil
+    import warnings
+
+    import h5py
+    import keras
+
+    from keras_symgrad.loading import load
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dense(4, "tanh")(keras.layers.BatchNormalization()(inputs))
+    whole = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
+    whole.compile(loss=keras.losses.BinaryCrossentropy())
+    whole.save(folder / "whole.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole.save(folder / "whole.h5")
+    whole.export(folder / "whole", verbose=False)
+    keras_file, h5_file = ((folder / f"whole.{end}").read_bytes() for end in ("keras", "h5"))
+    parts = sorted(p for p in (folder / "whole").rglob("*") if p.is_file())
+
+    def changed_json(content: bytes, choices: Choices) -> bytes:
+        config = json.loads(content)
+        if choices.below(4) == 0:
+            attack = choices.pick(fuzz_inputs.ATTACKS)
+            layers = config.get("config", {}).get("layers", [])
+            if layers:
+                layers[choices.below(len(layers))].update(attack)
+        return fuzz_inputs.as_json(fuzz_inputs.edited_json(config, choices))
+
+    edits = {".json": changed_json}
+
+    def make_keras(choices: Choices) -> Path:
+        path = folder / "model.keras"
+        if choices.below(4):
+            path.write_bytes(fuzz_inputs.edited_archive(keras_file, choices, edits))
+        else:
+            path.write_bytes(fuzz_inputs.edited(keras_file, choices))
+        return path
+
+    def make_h5(choices: Choices) -> Path:
+        path = folder / "model.h5"
+        content = h5_file
+        if choices.below(2):
+            packed = io.BytesIO(h5_file)
+            with h5py.File(packed, "r+") as file:
+                config = str(file.attrs["model_config"]).encode()
+                file.attrs["model_config"] = changed_json(config, choices)
+            content = packed.getvalue()
+        else:
+            content = fuzz_inputs.edited(content, choices)
+        path.write_bytes(content)
+        return path
+
+    def make_saved(choices: Choices) -> Path:
+        path = folder / "model"
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(folder / "whole", path)
+        part = choices.pick(parts)
+        target = path / part.relative_to(folder / "whole")
+        if choices.below(6) == 0:
+            target.unlink()
+        else:
+            target.write_bytes(fuzz_inputs.edited(part.read_bytes(), choices))
+        return path
+
+    makers = (make_keras, make_h5, make_saved)
+
+    def make(choices: Choices) -> Path:
+        return choices.pick(makers)(choices)
+
+    return Target(make, load, repr, SEEDS)
+
+
 def _results() -> list[Interpretation]:
     """Results of a search each that takes no time: a classifier, a plane, two neurons together."""
     import numpy as np
@@ -228,4 +306,5 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "result": result,
     "state": state,
     "table": table,
+    "model": model,
 }

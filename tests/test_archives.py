@@ -1,0 +1,73 @@
+"""Archives are judged by their directory, before anything of them is unpacked."""
+
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from keras_symgrad import archives
+from keras_symgrad.archives import check_archive
+from keras_symgrad.loading import load
+from keras_symgrad.tables import read_points
+
+
+def archive(path, members: dict[str, bytes]):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def bomb(tmp_path, monkeypatch):
+    """Makes an archive of 32 MB of zeros, where 1 MB is held to be harmless."""
+    monkeypatch.setattr(archives, "HARMLESS", 2**20)
+    return lambda name, member: archive(tmp_path / name, {member: bytes(2**25)})
+
+
+def test_a_good_archive_passes(tmp_path):
+    np.savez_compressed(tmp_path / "x.npz", x=np.zeros((1000, 1000)))
+    check_archive(tmp_path / "x.npz")
+
+
+def test_a_bomb_is_refused_unopened(bomb):
+    path = bomb("x.npz", "x.npy")
+    with pytest.raises(ValueError, match="would take 32 MB, more than 100 times the file"):
+        check_archive(path)
+    with pytest.raises(ValueError, match="could not be read. Its content would take"):
+        read_points(path)
+
+
+def test_weights_that_unpack_to_far_more_are_refused(bomb):
+    with pytest.raises(ValueError, match="could not be loaded.* more than 100 times the file"):
+        load(bomb("model.keras", "model.weights.h5"))
+
+
+@pytest.mark.parametrize("name", ["../x.npy", "/tmp/x.npy", "a/../../x.npy", "..\\x.npy"])
+def test_a_file_outside_the_archive_is_refused(name, tmp_path):
+    with pytest.raises(ValueError, match="a file outside its own folder"):
+        check_archive(archive(tmp_path / "x.npz", {name: b"1"}))
+
+
+def test_an_archive_of_too_many_files_is_refused(tmp_path):
+    path = archive(tmp_path / "x.npz", {str(k): b"" for k in range(10_001)})
+    with pytest.raises(ValueError, match="10,001 files"):
+        check_archive(path)
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and so on")
+    with pytest.raises(ValueError, match="no archive, or is damaged"):
+        check_archive(tmp_path / "x.npz")
+
+
+def test_a_damaged_member_ends_in_one_line(tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.arange(6.0).reshape(3, 2))
+    content = bytearray((tmp_path / "x.npz").read_bytes())
+    content[100:110] = b"\xff" * 10
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="could not be read") as raised:
+        read_points(tmp_path / "x.npz")
+    assert len(str(raised.value).splitlines()) == 1
