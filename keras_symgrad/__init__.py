@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from keras_symgrad.interpreting import interpret
     from keras_symgrad.jointly import JointInterpretation, interpret_jointly
     from keras_symgrad.layers import SymbolicLayer
+    from keras_symgrad.losses import Huber, Loss
+    from keras_symgrad.many import interpret_many
     from keras_symgrad.measuring import ModelComparison, compare_models
     from keras_symgrad.monotone import MonotoneLayer
     from keras_symgrad.neurons import Neuron
@@ -36,6 +38,15 @@ if TYPE_CHECKING:
     from keras_symgrad.search.portfolio import PortfolioSearch
     from keras_symgrad.search.spectral import SpectralSearch
     from keras_symgrad.search.stopping import Stopping
+    from keras_symgrad.symmetries import (
+        Even,
+        Exchange,
+        Odd,
+        Rotation,
+        Scaling,
+        Symmetry,
+        Translation,
+    )
 
 __version__ = "0.1.0"
 
@@ -46,31 +57,41 @@ __all__ = [
     "Constraints",
     "Dimensions",
     "Engine",
+    "Even",
+    "Exchange",
     "Formula",
     "GeneticSearch",
     "GeneticSettings",
     "GradientField",
+    "Huber",
     "Interpretation",
     "JointInterpretation",
+    "Loss",
     "ModelComparison",
     "MonotoneFit",
     "MonotoneLayer",
     "Neuron",
+    "Odd",
     "Operator",
     "OperatorSet",
     "ParetoFront",
     "PortfolioSearch",
     "Quantities",
+    "Rotation",
     "Rule",
+    "Scaling",
     "SpectralSearch",
     "Stopping",
     "SymbolicLayer",
+    "Symmetry",
+    "Translation",
     "__version__",
     "compare_interpretations",
     "compare_models",
     "interpret",
     "interpret_classes",
     "interpret_jointly",
+    "interpret_many",
     "load_interpretation",
     "replace",
 ]
@@ -101,8 +122,18 @@ _ROOMS = {
     "SpectralSearch": "search.spectral",
     "Stopping": "search.stopping",
     "SymbolicLayer": "layers",
+    "Loss": "losses",
+    "Huber": "losses",
+    "Even": "symmetries",
+    "Exchange": "symmetries",
+    "Odd": "symmetries",
+    "Rotation": "symmetries",
+    "Scaling": "symmetries",
+    "Symmetry": "symmetries",
+    "Translation": "symmetries",
     "interpret": "interpreting",
     "interpret_jointly": "jointly",
+    "interpret_many": "many",
     "interpret_classes": "classes",
     "compare_interpretations": "agreement",
     "compare_models": "measuring",
@@ -111,7 +142,13 @@ _ROOMS = {
 }
 
 
+# Rooms that are used by their own names, as `keras.callbacks` is.
+_MODULES = ("callbacks", "plots")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"keras_symgrad.{name}")
     if name not in _ROOMS:
         raise AttributeError(f"module 'keras_symgrad' has no attribute '{name}'")
     found = getattr(import_module(f"keras_symgrad.{_ROOMS[name]}"), name)

@@ -10,6 +10,8 @@ from pathlib import Path
 from keras_symgrad import __version__
 from keras_symgrad.knowledge_arguments import add_knowledge
 
+Command = Callable[[argparse.Namespace], int]
+
 PROGRAM = "keras-symgrad"
 RESULT_FILE = "interpretation.json"
 # Those of `search.portfolio`, whose import takes seconds.
@@ -37,6 +39,10 @@ examples:
       formulas of this form; f and g are to be found
   keras-symgrad interpret model.h5 --data points.npz --operators arithmetic,exp --out result
       a smaller alphabet for formulas; writes result/interpretation.json
+  keras-symgrad show result/interpretation.json
+      prints that result again
+  keras-symgrad compare before/interpretation.json after/interpretation.json
+      whether two results are the same concept
 """
 
 EXIT_STATUS = """\
@@ -44,15 +50,20 @@ exit status:
   0    the result was printed
   1    something failed; one line on standard error says what
   2    wrong usage
+  3    compare: the concepts are different
   130  Ctrl-C; what the search had found by then was printed and written all the same
 """
 
 
-def parser(interpret: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+def parser(
+    interpret: Command, show: Command | None = None, compare: Command | None = None
+) -> argparse.ArgumentParser:
     """The parser of the command line.
 
     Args:
         interpret: what the command `interpret` runs; `run` of the parsed options.
+        show: what the command `show` runs.
+        compare: what the command `compare` runs.
 
     Returns:
         A parser that exits with status 2 on wrong usage.
@@ -90,8 +101,41 @@ def parser(interpret: Callable[[argparse.Namespace], int]) -> argparse.ArgumentP
     _add_neuron(command)
     _add_search(command)
     add_knowledge(command)
+    _add_long_search(command)
     _add_output(command)
+    _add_show(commands, show)
+    _add_compare(commands, compare)
     return top
+
+
+def _add_show(commands: argparse._SubParsersAction, show: Command | None) -> None:
+    command = commands.add_parser(
+        "show", help="print a result that was written before", allow_abbrev=False
+    )
+    command.set_defaults(run=show)
+    command.add_argument("result", metavar="RESULT", help=f"a file such as {RESULT_FILE}")
+    command.add_argument("--quiet", action="store_true", help="print one line: the rule")
+    _add_traceback(command)
+
+
+def _add_compare(commands: argparse._SubParsersAction, compare: Command | None) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="tell whether two results are the same concept",
+        description=(
+            "Compares the directions of the gradients of two formulas at points of the box that\n"
+            "both results' data have in common, or at points that are given."
+        ),
+        epilog=EXIT_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(run=compare)
+    command.add_argument("results", metavar="RESULT", nargs=2, help="two files of results")
+    command.add_argument(
+        "--data", metavar="FILE", help="points to compare at, a .csv or .npz file (key x)"
+    )
+    _add_traceback(command)
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:
@@ -239,6 +283,52 @@ def _add_search(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_long_search(command: argparse.ArgumentParser) -> None:
+    long = command.add_argument_group("searches that last")
+    long.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        type=Path,
+        help="keep the search in a file, every half minute and at the end",
+    )
+    long.add_argument(
+        "--resume",
+        metavar="FILE",
+        type=Path,
+        help="go on from such a file, and keep the search in it; everything else must be as it "
+        "was, and limits count what was done before",
+    )
+    long.add_argument("--log", metavar="FILE", type=Path, help="a CSV line for every generation")
+    long.add_argument(
+        "--tensorboard", metavar="DIR", type=Path, help="folder for event files of TensorBoard"
+    )
+    long.add_argument(
+        "--population",
+        metavar="N",
+        type=_at_least(int, 16),
+        default=1024,
+        help="trees that evolve at a time, on each island (default: %(default)s)",
+    )
+    long.add_argument(
+        "--workers",
+        metavar="N",
+        type=_at_least(int, 1),
+        default=2,
+        help="threads that evaluate trees, or processes (default: %(default)s)",
+    )
+    long.add_argument(
+        "--processes",
+        action="store_true",
+        help="let the workers be processes, each with an island of its own",
+    )
+    long.add_argument(
+        "--islands",
+        metavar="N",
+        type=_at_least(int, 1),
+        help="populations that exchange their best (default: 1, or as many as processes)",
+    )
+
+
 def _add_output(command: argparse.ArgumentParser) -> None:
     output = command.add_argument_group("output")
     output.add_argument(
@@ -261,7 +351,11 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         "more than once",
     )
     output.add_argument("--quiet", action="store_true", help="print one line: the rule")
-    output.add_argument(
+    _add_traceback(output)
+
+
+def _add_traceback(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
         "--traceback", action="store_true", help="on a failure, show where in the code it was"
     )
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_symgrad.arguments import PROGRAM, RESULT_FILE, parser
+from keras_symgrad.printable import printable
 from keras_symgrad.questions import ask, concepts_of, conflict, in_lines, question_of
 from keras_symgrad.writing import check_writable
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from keras_symgrad.interpretation import Interpretation
 
 INTERRUPTED = 130
+DIFFERENT = 3
 # Options that errors of the library name as arguments of a function, such as `columns=`.
 SHARED_NAMES = frozenset(
     (
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A stream that was closed (`2>&-`) is None in Python, and its number free for any file.
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))
-    options = parser(_interpret).parse_args(arguments)
+    options = parser(_interpret, _show_result, _compare).parse_args(arguments)
     try:
         with _warnings_in_one_line():
             return options.run(options)
@@ -104,8 +106,7 @@ def _interpret(options: argparse.Namespace) -> int:
     if question_of(options) != "neuron":
         _show_several(answer, written, options.quiet)
     elif options.quiet:
-        simple = answer.rule is not None and answer.matches != "nothing"
-        print(answer.rule.text if simple else answer.headline)
+        print(_in_one_line(answer))
     else:
         _show(answer, written)
     if any(concept.stopped == "interrupted" for concept in concepts_of(answer)):
@@ -114,11 +115,51 @@ def _interpret(options: argparse.Namespace) -> int:
     return 0
 
 
+def _show_result(options: argparse.Namespace) -> int:
+    from keras_symgrad.records import check_is_file
+
+    check_is_file(options.result, "a result that `save` wrote")
+    with _tensorflow_start_up():
+        from keras_symgrad.interpretation import Interpretation
+        from keras_symgrad.reopening import load_interpretation
+
+        result = load_interpretation(options.result)
+    if not isinstance(result, Interpretation):
+        print(printable(str(result)))
+    elif options.quiet:
+        print(_in_one_line(result))
+    else:
+        _show(result, [])
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from keras_symgrad.records import check_is_file
+
+    for path in options.results:
+        check_is_file(path, "a result that `save` wrote")
+    with _tensorflow_start_up():
+        from keras_symgrad.agreement import compare_interpretations
+        from keras_symgrad.reopening import load_interpretation
+
+    one, other = map(load_interpretation, options.results)
+    agreement = compare_interpretations(one, other, options.data)
+    print(printable(f"{options.results[0]}: {one.headline}"))
+    print(printable(f"{options.results[1]}: {other.headline}"))
+    print(agreement)
+    return 0 if agreement.same else DIFFERENT
+
+
+def _in_one_line(concept: Interpretation) -> str:
+    simple = concept.rule is not None and concept.matches != "nothing"
+    return printable(concept.rule.text if simple else concept.headline)
+
+
 def _show_several(answer: Any, written: Sequence[Path], quiet: bool) -> None:
     lines = in_lines(answer) if quiet else str(answer).splitlines()
     if written and not quiet:
         lines += ["", f"written: {', '.join(map(str, written))}"]
-    print("\n".join(lines))
+    print("\n".join(map(printable, lines)))
 
 
 def _show(concept: Interpretation, written: Sequence[Path]) -> None:
@@ -127,7 +168,8 @@ def _show(concept: Interpretation, written: Sequence[Path]) -> None:
 
     console = _console()
     variables = ", ".join(concept.names)
-    console.print(Text(f"\nWhat {concept.neuron} computes of {variables}\n"), soft_wrap=True)
+    heading = printable(f"\nWhat {concept.neuron} computes of {variables}\n")
+    console.print(Text(heading), soft_wrap=True)
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("")
@@ -147,7 +189,7 @@ def _show(concept: Interpretation, written: Sequence[Path]) -> None:
     summary.add_column(style="bold")
     summary.add_column(overflow="fold")
     for name, text in _summary(concept, written):
-        summary.add_row(name, Text(text))
+        summary.add_row(name, Text(printable(text)))
     console.print()
     console.print(summary)
 
@@ -251,7 +293,7 @@ def _warnings_in_one_line() -> Iterator[None]:
 
 def _one_line(message: BaseException | Warning | str) -> str:
     """What the library says, in the words of the command line."""
-    text = " ".join(str(message).split())
+    text = printable(" ".join(str(message).split()))
     if isinstance(message, OSError) and message.strerror:
         text = f"{message.filename}: {message.strerror}" if message.filename else message.strerror
     elif isinstance(message, Exception) and not isinstance(

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_symgrad import field_files
 from keras_symgrad.directions import as_span, in_frame, is_diagonal, principal, unit
+from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.memory import block_rows
 
 # Several gradients have a direction of their own where it is this part of their main one. Measured
@@ -34,6 +35,7 @@ class Field:
     noise: float | None = None
     explained: float = 1.0
     spectrum: tuple[float, ...] = (1.0,)
+    loss: Loss = SQUARED
 
     @property
     def rows(self) -> int:

@@ -61,6 +61,7 @@ class GradientField(Field):
             1 where the variables are quantities that do not tell all of the input.
         spectrum: of several neurons together, the medians of the singular values of their unit
             gradients, divided by the largest.
+        loss: how much a difference between its directions and those of a formula counts.
 
     Example:
 

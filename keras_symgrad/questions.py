@@ -15,6 +15,7 @@ from keras_symgrad.knowledge_arguments import knowledge_of
 if TYPE_CHECKING:
     import numpy as np
 
+    from keras_symgrad.callbacks import Callback
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.interpretation import Interpretation
     from keras_symgrad.jointly import JointInterpretation
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
     Answer = Interpretation | ClassInterpretation | JointInterpretation
 
 # Options that a question has no use for: they would be ignored.
+_ONE_SEARCH = (
+    *("log", "tensorboard", "checkpoint", "resume"),
+    *("population", "workers", "processes", "islands"),
+)
 NOT_TAKEN = {
-    "classes": ("unit", "activation", "kind", "in_terms_of", "export"),
-    "jointly": ("kind", "delta", "data_only", "class_names", "export"),
+    "classes": ("unit", "activation", "kind", "in_terms_of", "export", *_ONE_SEARCH),
+    "jointly": ("kind", "delta", "data_only", "class_names", "export", *_ONE_SEARCH),
 }
 
 
@@ -105,8 +110,32 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
 def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:
     from keras_symgrad.interpreting import interpret
 
-    chosen = {n: getattr(options, n) for n in ("unit", "activation", "kind", "in_terms_of")}
-    return interpret(options.model, x, **chosen, **common, **added)
+    names = ("unit", "activation", "kind", "in_terms_of")
+    chosen = {n: getattr(options, n) for n in (*names, "population", "workers", "islands")}
+    return interpret(
+        options.model,
+        x,
+        **chosen,
+        executor="processes" if options.processes else None,
+        callbacks=_callbacks(options),
+        resume=options.resume,
+        **common,
+        **added,
+    )
+
+
+def _callbacks(options: argparse.Namespace) -> list[Callback]:
+    """Callbacks for the files that a search writes; a resumed one goes on in its own."""
+    from keras_symgrad.callbacks import Checkpoint, CSVLogger, TensorBoard
+
+    callbacks = []
+    if options.log is not None:
+        callbacks.append(CSVLogger(options.log, append=options.resume is not None))
+    if options.tensorboard is not None:
+        callbacks.append(TensorBoard(options.tensorboard))
+    if (kept := options.checkpoint or options.resume) is not None:
+        callbacks.append(Checkpoint(kept))
+    return callbacks
 
 
 def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:

@@ -67,10 +67,27 @@ def load_interpretation(
     """
     content = read_json(path, WHAT)
     try:
-        record = Record(content)
-        return _READERS[_kind(record)](record)
+        return interpretation_from(content)
     except ValueError as error:
         raise ValueError(f"Expected {WHAT}. {path} is none: {error}") from None
+
+
+def interpretation_from(
+    content: Any,
+) -> Interpretation | ClassInterpretation | JointInterpretation:
+    """A result from the plain data that its `to_dict` returned.
+
+    Args:
+        content: plain data.
+
+    Returns:
+        The result, as `load_interpretation` returns it.
+
+    Raises:
+        ValueError: it is no result.
+    """
+    record = Record(content)
+    return _READERS[_kind(record)](record)
 
 
 def _kind(record: Record) -> str:

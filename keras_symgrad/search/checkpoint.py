@@ -5,10 +5,10 @@ The file is JSON, and written whole or not at all. Its parts:
     format      "keras-symgrad search"
     version     1
     versions    of Python and the packages that wrote it
-    problem     operators (name: expression), names, methods, signed, seed, settings,
+    problem     operators (name: expression), names, methods, signed, loss, seed, settings,
                 complexity, knowledge
     rows        points, directions, weights and frame that are searched on, as lists
-    state       seconds, evaluated, settling and the islands
+    state       seconds, evaluated, settling and the islands; null before the first generation
 
 An island has its generation, its archive, the sets of features with their weights and the trees
 (demes, known forms, offspring just bred), and the random numbers of both. A tree is a list in
@@ -74,11 +74,13 @@ class Checkpoint(Callback):
         self._write()
 
     def _write(self) -> None:
-        if state := self.search.state():
+        state = self.search.state()
+        # Nothing is kept of the dictionary, but the file is there to go on from.
+        if state is not None or not self.filepath.exists():
             save_search(self.filepath, self.search.problem, state)
 
 
-def save_search(path: str | os.PathLike, problem: Problem, state: Plain) -> Path:
+def save_search(path: str | os.PathLike, problem: Problem, state: Plain | None) -> Path:
     """Writes a search to a file.
 
     Args:
@@ -180,7 +182,8 @@ class KeptSearch:
                 f"{str(then.get(name)):.120}. Now: {str(now[name]):.120}"
             )
         try:
-            search.restore(self._content["state"])
+            if self._content["state"] is not None:
+                search.restore(self._content["state"])
         except (KeyError, TypeError, IndexError, OverflowError, AttributeError) as error:
             raise self._error(f"it is damaged ({_line(error)})") from error
         except ValueError as error:
@@ -208,6 +211,7 @@ def _described(problem: Problem) -> dict[str, Any]:
         "names": problem.alphabet.names,
         "methods": problem.methods,
         "signed": problem.signed,
+        "loss": str(problem.gradients.loss),
         "seed": problem.seed,
         "settings": asdict(problem.settings),
         "complexity": as_plain(problem.complexity),

@@ -81,11 +81,18 @@ def test_it_is_written_when_it_is_time_and_at_the_end(tmp_path, monkeypatch):
     written_at = []
     monkeypatch.setattr(
         "keras_symgrad.search.checkpoint.save_search",
-        lambda path, problem, state: written_at.append(state["islands"][0]["generation"]),
+        lambda path, problem, state: state and written_at.append(state["islands"][0]["generation"]),
     )
     small_search().run(generations(6), [Checkpoint(tmp_path / "search.json", every=25)])
-    # Nothing is kept of the dictionary alone: searching it again takes no longer than reading.
     assert written_at[-1] == 6 and 1 < len(written_at) < 7
+
+
+def test_a_search_that_ended_with_the_dictionary_can_be_resumed(tmp_path):
+    path = tmp_path / "search.json"
+    small_search(methods="dictionary").run(generations(1), [Checkpoint(path)])
+    search = resumed(path, methods="dictionary")
+    search.run(generations(1))
+    assert search.stopped == "exhausted" and len(search.archive)
 
 
 def test_rows_that_are_read_again_may_differ_by_rounding_only(kept):

@@ -1,0 +1,128 @@
+"""Many neurons, many models: `interpret_many`, over one executor."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
+from contextlib import contextmanager
+from typing import Any
+
+from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.interpreting import interpret
+from keras_symgrad.reopening import interpretation_from
+from keras_symgrad.search.executors import PROCESSES, Workers, check_executor
+
+# A job that lost its worker so often has killed it.
+MOST_LOSSES = 3
+# What a job cannot have: it is one of many, and far from the terminal.
+_NOT_OF_A_JOB = ("executor", "islands", "workers", "callbacks", "resume", "verbose")
+
+
+def interpret_many(
+    jobs: Sequence[Mapping[str, Any]],
+    *,
+    executor: Executor | str | None = PROCESSES,
+    workers: int = 2,
+    verbose: bool = True,
+    **shared: Any,
+) -> list[Interpretation | Exception]:
+    """Interprets many neurons, one by each worker at a time.
+
+    Args:
+        jobs: arguments of `interpret`, one mapping for each neuron, such as
+            `{"model": "net.keras", "x": "points.csv", "layer": "latent", "unit": 3}`. With
+            processes or machines a path spares sending the model.
+        executor: "processes" for `workers` processes of this machine, `None` for this process, or
+            any `concurrent.futures.Executor`, such as Dask's `client.get_executor()`.
+        workers: processes or threads.
+        verbose: whether to show a progress bar on a terminal.
+        **shared: further arguments of `interpret` for all jobs.
+
+    Returns:
+        What `interpret` returned for each, in their order, as a file of it would be read again:
+        without network and gradients, which `plot` and `report` need. In the place of a job that
+        failed stands the exception; the others are not lost.
+
+    Raises:
+        ValueError: a job has arguments that `interpret` does not take, or no model.
+
+    Example:
+
+    >>> import keras_symgrad as ks, numpy as np
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (500, 2))
+    >>> fields = [ks.GradientField.from_gradients(x, x * [2, c]) for c in (2, 4)]
+    >>> jobs = [{"model": field} for field in fields]
+    >>> found = interpret_many(jobs, executor=None, operators="polynomial", verbose=False)
+    >>> [concept.headline for concept in found]
+    ['x1**2 + x2**2', 'x1**2 + 2*x2**2']
+    """
+    check_executor(executor)
+    calls = [{**shared, **job} for job in jobs]
+    for number, call in enumerate(calls):
+        _check(call, number)
+    results: list[Any] = [None] * len(calls)
+    with Workers(executor, workers) as pool, _progress_bar(len(calls), verbose) as advance:
+        for number, result in _results(calls, pool):
+            results[number] = result
+            advance()
+    return [
+        result if isinstance(result, Exception) else interpretation_from(json.loads(result))
+        for result in results
+    ]
+
+
+@contextmanager
+def _progress_bar(total: int, shown: bool) -> Iterator[Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    hidden = not (shown and console.is_terminal)
+    with Progress(console=console, disable=hidden, transient=True) as bar:
+        task = bar.add_task("interpreting", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _results(calls: Sequence[dict], pool: Workers) -> Iterator[tuple[int, Any]]:
+    """Numbers of jobs and what came of them, in the order in which they end."""
+    losses = [0] * len(calls)
+    waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}
+    while waiting:
+        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        lost = []
+        for future in done:
+            number, error = waiting.pop(future), future.exception()
+            if isinstance(error, BrokenExecutor):
+                lost.append((number, error))
+            else:
+                yield number, error or future.result()
+        if not lost:
+            continue
+        # With one process all that were at work or waited for it are gone.
+        lost += [(number, lost[0][1]) for number in waiting.values()]
+        waiting.clear()
+        renewed = pool.renew()
+        for number, error in lost:
+            losses[number] += 1
+            if renewed and losses[number] < MOST_LOSSES:
+                waiting[pool.submit(_plain_result, calls[number])] = number
+            else:
+                yield number, error
+
+
+def _plain_result(call: Mapping[str, Any]) -> str:
+    """What a worker sends back: the text of the file that `save` would write."""
+    return json.dumps(interpret(**call, workers=1, verbose=False).to_dict())
+
+
+def _check(call: Mapping[str, Any], number: int) -> None:
+    taken = set(inspect.signature(interpret).parameters) - set(_NOT_OF_A_JOB)
+    if unknown := [name for name in call if name not in taken]:
+        raise ValueError(
+            f"Job {number} has arguments that `interpret` does not take here: "
+            f"{', '.join(unknown)}. Received: {', '.join(call)}"
+        )
+    if "model" not in call:
+        raise ValueError(f"Job {number} has no `model`. Received: {', '.join(call) or 'nothing'}")

@@ -1,0 +1,89 @@
+"""Many neurons in one go: each as `interpret` alone finds it, and none lost for another's sake."""
+
+from __future__ import annotations
+
+from concurrent.futures import BrokenExecutor, Executor, Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.interpreting import interpret
+from keras_symgrad.many import interpret_many
+
+MODELS = Path(__file__).parents[1] / "examples" / "models"
+OPTIONS = {"operators": "polynomial", "verbose": False}
+
+
+def jobs():
+    x = np.random.default_rng(0).uniform(-1, 1, (400, 2))
+    return [{"model": GradientField.from_gradients(x, x * [2, c])} for c in (2, 4, 6)]
+
+
+class Sequential(Executor):
+    """Calls at once; the first `losses` calls lose their worker."""
+
+    def __init__(self, losses: int = 0):
+        self.losses = losses
+
+    def submit(self, function, *arguments):
+        future = Future()
+        self.losses -= 1
+        if self.losses >= 0:
+            future.set_exception(BrokenExecutor("killed"))
+            return future
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def test_each_is_found_as_alone_and_in_its_place():
+    found = interpret_many(jobs(), executor=Sequential(), **OPTIONS)
+    alone = [interpret(**job, **OPTIONS) for job in jobs()]
+    assert [str(concept.best) for concept in found] == [str(concept.best) for concept in alone]
+    assert [concept.cosine_error for concept in found] == [c.cosine_error for c in alone]
+
+
+def test_a_job_that_fails_leaves_its_error_and_the_others():
+    wrong = {"model": MODELS / "A1.keras", "x": "nowhere.csv"}
+    first, error, last = interpret_many(
+        [jobs()[0], wrong, jobs()[2]], executor=Sequential(), **OPTIONS
+    )
+    assert isinstance(error, FileNotFoundError) and "nowhere.csv" in str(error)
+    assert str(first.best) == "x1**2 + x2**2" and str(last.best) == "x1**2 + 3*x2**2"
+
+
+def test_jobs_of_lost_workers_that_cannot_be_renewed_are_said_to_be_lost():
+    found = interpret_many(jobs(), executor=Sequential(losses=2), **OPTIONS)
+    assert [isinstance(one, BrokenExecutor) for one in found].count(True) >= 2
+
+
+def test_processes_read_models_from_files():
+    units = [{"unit": None}, {"unit": None, "seed": 1}]
+    found = interpret_many(
+        units,
+        workers=1,
+        model=str(MODELS / "A1.keras"),
+        x=str(MODELS / "A1.csv"),
+        methods="dictionary",
+        **OPTIONS,
+    )
+    assert [str(concept.best) for concept in found] == ["x1**2 + 2*x2**2"] * 2
+    assert [concept.seed for concept in found] == [0, 1]
+    assert found[0].rule.agreement > 0.99
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        ({"modle": 1}, "Job 1 has arguments that `interpret` does not take here: modle"),
+        ({"x": "points.csv"}, "Job 1 has no `model`"),
+        ({"model": "a.keras", "workers": 3}, "does not take here: workers"),
+    ],
+)
+def test_wrong_jobs_are_named_before_anything_is_done(job, message):
+    with pytest.raises(ValueError, match=message):
+        interpret_many([jobs()[0], job], executor=Sequential(), verbose=False)
