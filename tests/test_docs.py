@@ -41,7 +41,9 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_a_page_types_into_a_shell_can_be_typed(page, monkeypatch):
     monkeypatch.chdir(ROOT)
-    for line in filter(None, "\n".join(code_blocks.blocks(text_of(page), "sh")).splitlines()):
+    # A line that ends in a backslash goes on in the next one.
+    typed = "\n".join(code_blocks.blocks(text_of(page), "sh")).replace("\\\n", "")
+    for line in filter(None, typed.splitlines()):
         program, *words = shlex.split(line)
         if program == "keras-symgrad":
             options = parser(print).parse_args(words)
