@@ -362,7 +362,10 @@ def _add_traceback(command: argparse._ActionsContainer) -> None:
 
 def _names(text: str) -> list[str]:
     # A name that holds a comma can be put in quotation marks, as in a CSV file.
-    names = next(csv.reader([text], skipinitialspace=True), [])
+    try:
+        names = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # several lines
+        names = []
     names = [name.strip() for name in names]
     if not names or not all(names):
         raise argparse.ArgumentTypeError(f"expected names with commas between them, not {text!r}")

@@ -362,9 +362,9 @@ def shipped(name: str) -> Operator:
     """
     if name not in _SHIPPED:
         raise ValueError(
-            f"There is no operator or preset named '{name}'. Operators: {', '.join(_SHIPPED)}. "
+            f"There is no operator or preset named {name!r}. Operators: {', '.join(_SHIPPED)}. "
             f"Presets: {', '.join(PRESETS)}. For another function make an `Operator`. "
-            f"Received: '{name}'"
+            f"Received: {name!r}"
         )
     if name not in _made:
         function, complexity = _SHIPPED[name]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -162,7 +163,8 @@ def _read_csv(path: Path) -> tuple[np.ndarray, list[str] | None]:
         raise ValueError(f"Expected a text file in UTF-8 with one point a line: {path}") from None
     lines = text.splitlines()
     first = next((line for line in lines if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
+    # A name in quotation marks may hold any of them.
+    delimiter = max(",;\t", key=re.sub('"[^"]*"', "", first).count)
     numbered = [
         (number, [cell.strip() for cell in row])
         for number, row in enumerate(csv.reader(lines, delimiter=delimiter), start=1)

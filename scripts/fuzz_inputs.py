@@ -158,12 +158,13 @@ def edited_json(content: Any, choices: Choices) -> Any:
             parent[key] = _formula(choices, 4)
         elif kind == 2:
             other, name = _place(content, choices)
-            # An ancestor in the place of its own part would be a circle: a copy is none.
             parent[key] = copy.deepcopy(other[name])
         elif kind == 3 and isinstance(parent, dict):
-            parent[choices.pick(("extra", "\x1b[2J", "__class__", key))] = choices.pick(JUNK)
+            parent[choices.pick(("extra", "\x1b[2J", "__class__", key))] = copy.deepcopy(
+                choices.pick(JUNK)
+            )
         else:
-            parent[key] = choices.pick(JUNK)
+            parent[key] = copy.deepcopy(choices.pick(JUNK))
     return content
 
 

@@ -1,0 +1,20 @@
+"""How properties are tested: the same examples every time, and few enough for every run."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+EXAMPLES = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    # Files are written over, so that one folder does for all examples.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def one_line(error: BaseException) -> bool:
+    """Whether a message can be printed as one line, by a terminal that obeys none of it."""
+    text = str(error)
+    return len(text.splitlines()) == 1 and text.isprintable()
