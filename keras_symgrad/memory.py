@@ -16,6 +16,8 @@ BLOCK = 256 * 10**6
 # Arrays of the shape of the rows that such a computation holds at once.
 ARRAYS = 8
 FEWEST_ROWS = 1024
+# Rows of data that their shape is read from, see `tangent.enough`.
+ENOUGH = 50_000
 # Copies of the data: the user's own, the checked one, and the one in random order.
 COPIES_OF_DATA = 3
 # Of the rows that are read, points and directions: as they were read, and as training and held-out
@@ -45,8 +47,8 @@ def estimate(
 ) -> int:
     """Bytes that a process takes which interprets one neuron, at most and roughly.
 
-        P + 8 v (3 N + 2 * 4 R) + min(B, 8 * 8 R v) + (2500 + 1500) p + 250 k
-          + 4 * 512 * 3840 (1 + c) w
+        P + 8 v (3 N + 2 * 4 R) + min(B, 8 * 8 v max(R, min(N, 50,000)))
+          + (2500 + 1500) p + 250 k + 4 * 512 * 3840 (1 + c) w
 
     with P for the process and its compiled programs, N rows given and R read of v variables, B the
     largest block, p individuals, k known forms, c constants refined at once and w threads.
@@ -66,13 +68,13 @@ def estimate(
     Example: the default of 2,000 rows, and a million of a hundred variables.
 
     >>> f"{estimate(2000, 2) / 1e9:.1f} GB", f"{estimate(1_000_000, 100) / 1e9:.1f} GB"
-    ('1.5 GB', '10.5 GB')
+    ('1.5 GB', '10.6 GB')
     """
     given = rows if given is None else given
     number = 8
     data = COPIES_OF_DATA * given * variables * number
     field = 2 * COPIES_OF_ROWS * rows * variables * number
-    block = min(BLOCK, ARRAYS * rows * variables * number)
+    block = min(BLOCK, ARRAYS * max(rows, min(given, ENOUGH)) * variables * number)
     bred = population * (INDIVIDUAL + TAPE) + known * KNOWN
     engine = FLOAT * SEARCH_ROWS * SLOTS * (1 + lanes) * workers
     return PROCESS + PROGRAMS + data + field + block + bred + engine

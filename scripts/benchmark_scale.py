@@ -1,7 +1,8 @@
 """Time and memory of `interpret` as rows, variables and population grow, one at a time.
 
     .venv/bin/python scripts/benchmark_scale.py [--sweeps rows given variables population]
-        [--sizes N ...] [--seed 0] [--networks DIR] [--json FILE]
+        [--concepts bell quadratic] [--sizes N ...] [--time-limit 60] [--seed 0]
+        [--networks DIR] [--json FILE]
 
 given: a shipped network (A1) is given so many rows of data and reads the default 2,000 of them.
 rows: so many rows are read, of an exact function: a network is not the point, and a classifier's
@@ -66,7 +67,7 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(sweep: str, size: int, seed: int, folder: str, concept: str | None) -> dict:
+def measure(sweep: str, size: int, seed: int, folder: str, time_limit: float) -> dict:
     """One measurement; what a process of its own does."""
     from keras_symgrad import Stopping, interpret
     from keras_symgrad.callbacks import LambdaCallback
@@ -80,6 +81,7 @@ def measure(sweep: str, size: int, seed: int, folder: str, concept: str | None) 
     )
     if "generations" in options:
         options["stopping"] = Stopping(None, options.pop("generations"), patience=None)
+    options = {"time_limit": time_limit} | options
     before, start = cpu_seconds(), time.perf_counter()
     result = interpret(*what, seed=seed, callbacks=[seen], verbose=False, **options)
     seconds, cpu = time.perf_counter() - start, cpu_seconds() - before
@@ -139,9 +141,8 @@ def _population(size: int, seed: int, folder: Path) -> tuple[tuple, dict, dict]:
 _READ = {"given": _given, "rows": _rows, "variables": _variables, "population": _population}
 
 
-def in_a_process_of_its_own(sweep: str, size: int, seed: int, folder: Path, concept: str) -> dict:
+def in_a_process_of_its_own(**task) -> dict:
     """`measure` in a fresh interpreter; one that fails is a row that says why."""
-    task = {"sweep": sweep, "size": size, "seed": seed, "folder": str(folder), "concept": concept}
     command = [sys.executable, __file__, "--one", json.dumps(task)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -150,16 +151,18 @@ def in_a_process_of_its_own(sweep: str, size: int, seed: int, folder: Path, conc
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def rows_of(sweep: str, sizes: list[int], seed: int, networks: Path | None) -> Iterator[dict]:
+def rows_of(sweep: str, options: argparse.Namespace) -> Iterator[dict]:
     """All measurements of one sweep."""
-    for concept in CONCEPTS if sweep == "variables" else [None]:
-        for size in sizes:
+    common = {"sweep": sweep, "seed": options.seed, "time_limit": options.time_limit}
+    for concept in options.concepts if sweep == "variables" else [None]:
+        for size in options.sizes or SWEEPS[sweep]:
             row = dict.fromkeys(COLUMNS) | {"sweep": sweep, "size": size, "concept": concept}
             with tempfile.TemporaryDirectory() as folder:
                 if concept is None:
-                    yield row | in_a_process_of_its_own(sweep, size, seed, Path(folder), concept)
+                    yield row | in_a_process_of_its_own(**common, size=size, folder=folder)
                 elif size >= _concept(concept).relevant:
-                    yield row | _trained(concept, size, seed, networks or Path(folder))
+                    networks = options.networks or Path(folder)
+                    yield row | _trained(concept, size, networks, common)
 
 
 def _concept(name: str):
@@ -168,7 +171,7 @@ def _concept(name: str):
     return CONCEPTS[name]
 
 
-def _trained(concept: str, variables: int, seed: int, networks: Path) -> dict:
+def _trained(concept: str, variables: int, networks: Path, common: dict) -> dict:
     """The reading of a network of many variables, judged by class."""
     from benchmark_variables import TRAINING_ROWS, train
 
@@ -178,6 +181,7 @@ def _trained(concept: str, variables: int, seed: int, networks: Path) -> dict:
     from keras_symgrad.judging import judge
     from keras_symgrad.operators import OperatorSet
 
+    seed = common["seed"]
     system = _concept(concept).among(variables, seed)
     folder = networks / f"{concept}-{variables}-{ACTIVATION}-{seed}"
     if not (folder / "network.keras").exists():
@@ -185,7 +189,7 @@ def _trained(concept: str, variables: int, seed: int, networks: Path) -> dict:
         train(system, ACTIVATION, seed).save(folder / "network.keras")
         keras.backend.clear_session()
     np.save(folder / "points.npy", system.sample(TRAINING_ROWS, seed))
-    row = in_a_process_of_its_own("variables", variables, seed, folder, concept)
+    row = in_a_process_of_its_own(**common, size=variables, folder=str(folder))
     if "error" not in row:
         verdict = judge(
             from_text(row["expression"], system.names),
@@ -230,7 +234,9 @@ def main() -> None:
     """Runs all, prints the table, writes the file after every row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sweeps", nargs="+", choices=list(SWEEPS), default=list(SWEEPS))
+    parser.add_argument("--concepts", nargs="+", choices=CONCEPTS, default=CONCEPTS)
     parser.add_argument("--sizes", nargs="+", type=int, metavar="N", help="instead of all sizes")
+    parser.add_argument("--time-limit", type=float, default=60.0, help="seconds of search")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--networks", type=Path, metavar="DIR", help="where networks are kept")
     parser.add_argument("--json", type=Path, help="where to write the rows")
@@ -242,7 +248,7 @@ def main() -> None:
 
     rows = []
     for sweep in options.sweeps:
-        for row in rows_of(sweep, options.sizes or SWEEPS[sweep], options.seed, options.networks):
+        for row in rows_of(sweep, options):
             rows.append(row)
             print(*shown(row), file=sys.stderr)
             if options.json:
