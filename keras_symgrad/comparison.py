@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import sympy
 
@@ -25,13 +27,18 @@ def errors(expression: sympy.Expr, field: GradientField) -> np.ndarray:
     Returns:
         A number in [0, 1] for each row, `(rows,)`; 1 where either has no gradient.
     """
-    directions = field.directions_of(gradient(expression, field.names, field.points))
-    target = nearest(field.directions, directions)
-    return 1 - np.minimum(np.abs(np.sum(directions * target, axis=1)), 1)
+    found = []
+    for block, directions in _blocks(expression, field):
+        target = nearest(block.directions, directions)
+        found.append(1 - np.minimum(np.abs(np.sum(directions * target, axis=1)), 1))
+    return np.concatenate(found)
 
 
 def losses(expression: sympy.Expr, field: GradientField, signed: bool = False) -> np.ndarray:
-    """Squared difference of unit gradients on each row; their mean is the loss.
+    """What each row of a field has of the loss.
+
+    Of the squared loss it is the mean squared difference of the row's unit gradients, and the mean
+    of all rows is the loss. Of others too the mean of all rows orders formulas as the loss does.
 
     Args:
         expression: in the field's variables.
@@ -41,14 +48,14 @@ def losses(expression: sympy.Expr, field: GradientField, signed: bool = False) -
     Returns:
         Losses of shape `(rows,)`.
     """
-    directions = field.directions_of(gradient(expression, field.names, field.points))
-    target = nearest(field.directions, directions)
+    signs = (1,) if signed else (1, -1)
+    found = []
+    for block, directions in _blocks(expression, field):
+        target = nearest(block.directions, directions)
+        found.append([np.sum((target - sign * directions) ** 2, axis=1) for sign in signs])
     weights = np.ones(field.rows) if field.weights is None else field.weights
-    ways = [
-        weights / weights.mean() * np.mean((target - sign * directions) ** 2, axis=1)
-        for sign in ((1,) if signed else (1, -1))
-    ]
-    return min(ways, key=lambda way: float(way.mean()))
+    ways = weights / weights.mean() * field.loss.of(np.concatenate(found, axis=1))
+    return min(ways, key=lambda way: float(way.mean())) / field.axes
 
 
 def exceeds(other: np.ndarray, own: np.ndarray) -> bool:
@@ -75,3 +82,11 @@ def exceeds(other: np.ndarray, own: np.ndarray) -> bool:
     rows = len(difference)
     doubt = CERTAIN * np.std(difference, ddof=1) / np.sqrt(rows) if rows >= FEWEST_ROWS else 0.0
     return bool(difference.mean() > doubt)
+
+
+def _blocks(
+    expression: sympy.Expr, field: GradientField
+) -> Iterator[tuple[GradientField, np.ndarray]]:
+    """Blocks of rows, with the directions of the expression's gradients there."""
+    for block in field.blocks():
+        yield block, block.directions_of(gradient(expression, field.names, block.points))

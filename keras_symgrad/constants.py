@@ -10,13 +10,19 @@ import numpy as np
 import sympy
 
 from keras_symgrad.derivatives import differentiate
-from keras_symgrad.directions import nearest
+from keras_symgrad.directions import in_frame, nearest, unit
 from keras_symgrad.expressions.numeric import numpy_function
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.gradients import GradientField
 
+# Rows that constants are fitted on, a random choice of them: what a network has learned of its
+# constants is less exact than what so many rows tell.
+FIT_ROWS = 20_000
 # A simpler number may raise the loss by this share.
 UNNOTICED = 0.02
+# Rounds of reweighting rows, by which losses that are no squares are fitted as if they were.
+# The last one is the first that lowers the loss by less than this share.
+REWEIGHTED, SETTLED = 20, 1e-4
 _NAMED = (sympy.pi, 2 * sympy.pi, sympy.pi / 2, 1 / sympy.pi, sympy.sqrt(2))
 
 
@@ -25,7 +31,7 @@ class ConstantFit:
 
     Args:
         expression: its floats are the constants; whole numbers and fractions are not.
-        field: unit gradients to match.
+        field: unit gradients to match; on 20,000 rows if there are more.
         signed: whether the opposite direction counts as different.
 
     Example:
@@ -43,14 +49,20 @@ class ConstantFit:
         self.parameters = [sympy.Symbol(f"constant{k}", real=True) for k in range(len(floats))]
         self.start = np.array([float(value) for value in floats])
         self._form = expression.xreplace(dict(zip(floats, self.parameters)))
-        variables = [symbol(name) for name in field.names]
+        field = field.subset(FIT_ROWS)
+        occurring = [symbol(name) in expression.free_symbols for name in field.names]
+        # A formula moves along the axes of its own variables, which may be few of many.
+        self._points = field.points[:, occurring]
+        frame = np.eye(field.variables) if field.frame is None else field.frame
+        self._frame = frame[..., occurring]
+        variables = [symbol(n) for n, occurs in zip(field.names, occurring) if occurs]
         self._value_and_gradient = numpy_function(
             [self._form, *(differentiate(self._form, variable) for variable in variables)],
             [*variables, *self.parameters],
         )
         self._field, self._signed = field, signed
         weights = np.ones(field.rows) if field.weights is None else field.weights
-        self._scale = np.sqrt(weights / weights.sum() / field.axes)[:, None]
+        self._rows = weights / weights.sum()
 
     def expression(self, constants: np.ndarray | list) -> sympy.Expr:
         """The expression with these constants, numbers or SymPy numbers."""
@@ -58,9 +70,16 @@ class ConstantFit:
         return self._form.xreplace(dict(zip(self.parameters, numbers)))
 
     def loss(self, constants: np.ndarray) -> float:
-        """Mean squared difference of unit gradients; infinite if a row has no finite value."""
-        residual = self.residual(constants)
-        return float((residual**2).sum()) if np.isfinite(residual).all() else np.inf
+        """The field's loss of the unit gradients; infinite if a row has no finite value."""
+        distances = self._distances(self._apart(constants))
+        if not np.isfinite(distances).all():
+            return np.inf
+        return self._field.loss.average(distances, self._rows) / self._field.axes
+
+    def mean(self, constants: np.ndarray) -> float:
+        """The mean of rho, divided by the axes: what `residual` has half the slope of."""
+        distances = self._distances(self._apart(constants))
+        return float(self._rows @ self._field.loss.of(distances)) / self._field.axes
 
     def refined(self, constants: np.ndarray, moved: np.ndarray | None = None) -> np.ndarray:
         """Constants at the nearest minimum of the loss.
@@ -79,22 +98,31 @@ class ConstantFit:
             return constants
         result = constants.copy()
 
-        def moved_residual(values: np.ndarray) -> np.ndarray:
+        def moved_residual(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
             result[moved] = values
+            residual = self.residual(result, weights)
             # A step into a region without values is a bad step, not an error.
-            return np.nan_to_num(self.residual(result), nan=1.0, posinf=1.0, neginf=1.0).ravel()
+            return np.nan_to_num(residual, nan=1.0, posinf=1.0, neginf=1.0).ravel()
 
-        fit = least_squares(
-            moved_residual,
-            constants[moved],
-            x_scale="jac",
-            ftol=1e-14,
-            xtol=1e-12,
-            gtol=1e-14,
-            max_nfev=30,
-        )
-        result[moved] = fit.x
-        return result if self.loss(result) <= self.loss(constants) else constants
+        best, least = constants, self.loss(constants)
+        for _ in range(1 if self._field.loss.is_squared else REWEIGHTED):
+            fit = least_squares(
+                moved_residual,
+                best[moved],
+                args=(self.weights(best),),
+                x_scale="jac",
+                ftol=1e-14,
+                xtol=1e-12,
+                gtol=1e-14,
+                max_nfev=30,
+            )
+            result[moved] = fit.x
+            before, loss = least, self.loss(result)
+            if loss <= least:
+                best, least = result.copy(), loss
+            if loss >= (1 - SETTLED) * before:
+                break
+        return best
 
     def snapped(self, constants: np.ndarray) -> list[sympy.Number]:
         """Constants, each a simple number where the loss does not notice it.
@@ -122,21 +150,45 @@ class ConstantFit:
                     break
         return [sympy.Float(v, 17) if open_ else e for v, open_, e in zip(values, free, exact)]
 
-    def residual(self, constants: np.ndarray) -> np.ndarray:
-        """What is left of the unit gradients, `(rows, axes)`; its squares add to the loss."""
+    def weights(self, constants: np.ndarray) -> np.ndarray:
+        """Weights of the rows with which squares have the slope of the field's loss, `(rows,)`."""
+        return self._rows * self._field.loss.weights(self._distances(self._apart(constants)))
+
+    def residual(self, constants: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """What is left of the unit gradients, `(rows, axes)`.
+
+        Args:
+            constants: where.
+            weights: of the rows; by default those that the loss has there. Of the squared loss the
+                squares then add to the loss.
+        """
+        apart = self._apart(constants)
+        if weights is None:
+            weights = self._rows * self._field.loss.weights(self._distances(apart))
+        return np.sqrt(weights / self._field.axes)[:, None] * apart
+
+    @staticmethod
+    def _distances(apart: np.ndarray) -> np.ndarray:
+        return (apart**2).sum(axis=1)
+
+    def _apart(self, constants: np.ndarray) -> np.ndarray:
+        """Differences of the unit gradients, `(rows, axes)`, for the better sign."""
         field = self._field
         columns = np.broadcast_to(constants, (field.rows, len(constants)))
-        numbers = self._value_and_gradient(np.concatenate([field.points, columns], axis=1))
+        numbers = self._value_and_gradient(np.concatenate([self._points, columns], axis=1))
         # The logarithm of a negative number has a gradient, but no value.
         if not np.isfinite(numbers).all():
             return np.full((field.rows, field.axes), np.inf)
-        candidate = field.directions_of(numbers[:, 1:])
+        candidate = unit(in_frame(numbers[:, 1:], self._frame))
         target = nearest(field.directions, candidate)
-        apart = self._scale * (candidate - target)
+        apart = candidate - target
         if self._signed:
             return apart
-        opposite = self._scale * (candidate + target)
-        return min(apart, opposite, key=lambda residual: float((residual**2).sum()))
+        return min(
+            apart,
+            candidate + target,
+            key=lambda way: float(self._rows @ field.loss.of(self._distances(way))),
+        )
 
 
 def simple_numbers(value: float) -> list[sympy.Number]:

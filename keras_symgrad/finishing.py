@@ -169,6 +169,7 @@ class Finisher:
                 field.weights,
                 frame=field.frame,
                 signed=True,
+                measure=field.loss,
             ),
         )
 
@@ -185,6 +186,7 @@ class Finisher:
                 self.held_out.weights,
                 frame=self.held_out.frame,
                 signed=self.signed,
+                measure=self.held_out.loss,
             ),
             self.alphabet.names,
             self.alphabet.operators,

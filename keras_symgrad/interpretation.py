@@ -17,6 +17,7 @@ from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.structure import Group
 from keras_symgrad.surface import Surface
+from keras_symgrad.symmetries import SymmetryCheck
 from keras_symgrad.uncertainty import Constant
 from keras_symgrad.writing import check_writable, heading, write_json, write_text
 
@@ -81,6 +82,7 @@ class Interpretation:
         network: the neuron as a function of the variables; `None` if it is none, as that of
             gradients from elsewhere or of a formula in terms of quantities.
         given: formulas found before, along whose level sets this one was looked for.
+        symmetries: that were known, with how well network and `best` keep them.
         surface: where the data lie, and what of the gradients that leaves.
     """
 
@@ -111,6 +113,7 @@ class Interpretation:
     gradients: GradientField = field(repr=False)
     network: Neuron | None = field(repr=False)
     given: tuple[Formula, ...] = ()
+    symmetries: tuple[SymmetryCheck, ...] = ()
     surface: Surface | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -150,6 +153,8 @@ class Interpretation:
             yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
         if self.ignored:
             yield "ignored", ", ".join(self.ignored)
+        if self.symmetries:
+            yield "symmetries", "; ".join(map(str, self.symmetries))
         yield from self._surface
         if self.groups:
             yield "enter only as", ", ".join(map(str, self.groups))
@@ -244,6 +249,7 @@ class Interpretation:
             "settings": self.settings,
             "box": self.box.tolist(),
             "given": [formula.to_dict() for formula in self.given],
+            "symmetries": [check.to_dict() for check in self.symmetries],
             "surface": self.surface.to_dict(),
         }
 

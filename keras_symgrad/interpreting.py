@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -22,6 +23,7 @@ from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.losses import Loss, as_loss
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
@@ -48,6 +50,14 @@ from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
 from keras_symgrad.search.selection import FINEST_OF_LABELS
 from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.symmetries import (
+    Symmetry,
+    check_symmetries,
+    checked,
+    projected,
+    spread,
+    warn_if_broken,
+)
 from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.uncertainty import constants
@@ -83,6 +93,8 @@ def interpret(
     max_complexity: float = 30,
     methods: Sequence[str] = METHODS,
     signed: bool = False,
+    loss: str | Loss = "squared",
+    symmetries: Sequence[Symmetry] = (),
     constraints: Constraints | None = None,
     dimensions: Dimensions | Mapping[str, str] | None = None,
     template: str | None = None,
@@ -144,6 +156,12 @@ def interpret(
         methods: ways to search: "dictionary" (sums of short features), "features" (evolved ones)
             and "trees" (evolved formulas); all by default.
         signed: whether a formula must grow where the neuron grows.
+        loss: how much a difference between unit gradients counts: "squared"; "angle", which
+            grows with the angle and hardly looks at rows that are far off; "huber", squared up to
+            6 degrees and linear beyond; or a `Loss`, such as `Huber(0.05)` or one of your own.
+        symmetries: that the concept is known to have, such as `Exchange("x1", "x2")`,
+            `Even("x3")` or `Rotation("x", "y")`. The part of the network's gradients that breaks
+            them is left out, and formulas that break them pay for it.
         constraints: `Constraints` on the shape of formulas: which operators may stand in which,
             how long arguments and how deep formulas may be.
         dimensions: units of the variables, such as `{"height": "m", "time": "s"}`, or `Dimensions`.
@@ -224,6 +242,7 @@ def interpret(
         )
     stopping = stopping or Stopping(time_limit=time_limit)
     methods = check_methods(methods)
+    measure, symmetries = as_loss(loss), check_symmetries(symmetries)
     check_executor(executor)
     callbacks = check_callbacks(callbacks)
     kept = None if resume is None else KeptSearch(resume)
@@ -251,11 +270,14 @@ def interpret(
             if isinstance(in_terms_of, str):
                 in_terms_of = Quantities.of(models[0], in_terms_of, inputs=points.shape[1])
             points, names = arranged(points, names, neurons[0].names)
+            for symmetry in symmetries if in_terms_of is None else ():
+                symmetry.columns(names)
             shown, unseen = split(points, seed)
             neuron, whole = read(
                 neurons,
                 shown,
                 smoothing=smoothing,
+                symmetries=symmetries,
                 names=names,
                 delta=delta,
                 rows=rows,
@@ -266,6 +288,10 @@ def interpret(
                 in_terms_of=in_terms_of,
                 seed=seed,
             )
+        raw = whole
+        if symmetries:
+            whole = projected(whole, symmetries)
+        whole = replace(whole, loss=measure)
         # A row without a gradient asks for nothing, but would lift the floor of every loss.
         steep = as_span(whole.directions).any(axis=(1, 2))
         flat, whole = int(np.sum(~steep)), whole.take(np.flatnonzero(steep))
@@ -275,7 +301,7 @@ def interpret(
                 "measure them on. Pass more points, or allow them with `draw=True`. "
                 f"Received: {whole.rows} row"
             )
-        train, held_out = whole.split(seed=seed)
+        train, held_out = spread(whole, symmetries, seed).split(seed=seed)
 
     names = whole.names
     alphabet = Alphabet(operators, names)
@@ -341,6 +367,9 @@ def interpret(
             threshold=threshold(neuron, whole, phi),
             r2=phi.r2 if phi else 0.0,
         )
+        network = neuron if of_inputs else None
+        checks = checked(symmetries, raw, network, shown, best.expression)
+        warn_if_broken(checks, neuron.name if neuron else "The field of gradients")
         used = best.expression.free_symbols
         fitted = constants(best.expression, train, signed=signed, seed=seed)
         matches, rivals = evidence.matches, evidence.rivals
@@ -379,7 +408,8 @@ def interpret(
         settings=recorded(given),
         box=box_of(domain),
         gradients=whole,
-        network=neuron if of_inputs else None,
+        network=network,
+        symmetries=checks,
     )
 
 

@@ -39,8 +39,8 @@ LARGEST = 4.0
 # Weights are taken between these squared distances: the slope of an angle has no bound at either
 # end. Below a thousandth of a radian every loss is fitted as squares are.
 WEIGHTED_FROM, WEIGHTED_TO = 1e-6, 3.99
-# rho is inverted by halving an interval of exponents of 2 so many times.
-LOWEST_EXPONENT, HALVINGS = -100.0, 56
+# rho is inverted by its values at so many distances and, between two, by halving so many times.
+INVERTED_FROM, TABLE_ROWS, HALVINGS = 1e-30, 2000, 30
 
 _D2 = sympy.Symbol("d2", nonnegative=True)
 
@@ -101,7 +101,7 @@ class Loss:
         distances = np.asarray(distances, np.float64)
         if self.is_squared:
             return distances
-        return _numpy_code(self.expression)(np.clip(distances, 0, LARGEST))
+        return _numpy_code(self.expression)[0](np.clip(distances, 0, LARGEST))
 
     def weights(self, distances: np.ndarray) -> np.ndarray:
         """Weights of rows in the least-squares problem that has the slope of this loss, rho'(d2).
@@ -115,7 +115,7 @@ class Loss:
         distances = np.clip(np.asarray(distances, np.float64), WEIGHTED_FROM, WEIGHTED_TO)
         if self.is_squared:
             return np.ones_like(distances)
-        return _numpy_code(differentiate(self.expression, _D2))(distances)
+        return _numpy_code(self.expression)[1](distances)
 
     def average(self, distances: np.ndarray, rows: np.ndarray | None = None) -> float:
         """The squared distance that, if every row had it, would give the same mean of rho.
@@ -139,13 +139,14 @@ class Loss:
         rho = np.asarray(rho, np.float64)
         if self.is_squared:
             return rho
-        low = np.full(rho.shape, LOWEST_EXPONENT)
-        high = np.full(rho.shape, np.log2(LARGEST))
+        distances, values = _table(self.expression)
+        after = np.clip(np.searchsorted(values, rho), 1, len(values) - 1)
+        low, high = distances[after - 1], distances[after]
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            below = self.of(2.0**middle) < rho
+            below = self.of(middle) < rho
             low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.where(np.isnan(rho), np.nan, np.where(rho > 0, 2.0**high, 0.0))
+        return np.where(np.isnan(rho), np.nan, np.where(rho > 0, high, 0.0))
 
     def code(self, distances: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """rho and the weights of squared distances as TensorFlow operations.
@@ -220,9 +221,20 @@ def as_loss(loss: str | Loss) -> Loss:
 
 
 @lru_cache(maxsize=64)
-def _numpy_code(expression: sympy.Expr) -> Callable[[np.ndarray], np.ndarray]:
-    code = numpy_function([expression], [_D2])
-    return lambda numbers: code(numbers.reshape(-1, 1)).reshape(numbers.shape)
+def _numpy_code(expression: sympy.Expr) -> tuple[Callable, Callable]:
+    """rho and its slope."""
+
+    def compiled(one: sympy.Expr) -> Callable[[np.ndarray], np.ndarray]:
+        code = numpy_function([one], [_D2])
+        return lambda numbers: code(numbers.reshape(-1, 1)).reshape(numbers.shape)
+
+    return compiled(expression), compiled(differentiate(expression, _D2))
+
+
+@lru_cache(maxsize=64)
+def _table(expression: sympy.Expr) -> tuple[np.ndarray, np.ndarray]:
+    distances = np.geomspace(INVERTED_FROM, LARGEST, TABLE_ROWS)
+    return distances, _numpy_code(expression)[0](distances)
 
 
 @lru_cache(maxsize=64)

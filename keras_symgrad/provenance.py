@@ -20,10 +20,12 @@ import sympy
 from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.losses import LOSSES, Loss
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import PRESETS, Operator, OperatorSet, shipped
 from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.symmetries import Symmetry
 
 # Key of the description of what has no plain form.
 IN_MEMORY = "in_memory"
@@ -53,9 +55,7 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: as_plain(value) for name, value in arguments.items() if name not in SHOWN_ONLY}
 
 
-def call(
-    given: Mapping[str, Any], function: Callable, passed_on_to: Callable | None = None
-) -> str:
+def call(given: Mapping[str, Any], function: Callable, passed_on_to: Callable | None = None) -> str:
     """Python code that repeats a call, with the arguments that are no defaults.
 
     Args:
@@ -101,6 +101,8 @@ def _code(name: str, value: Any) -> str:
     if name in _CLASSES and value and (name != "dimensions" or "variables" in value):
         options = ", ".join(f"{option}={one!r}" for option, one in value.items())
         return f"ks.{_CLASSES[name]}({options})"
+    if name == "symmetries":
+        return f"({''.join(f'ks.{symmetry}, ' for symmetry in value).strip()})"
     if name == "complexity" or IN_MEMORY in str(value):
         return name
     if isinstance(value, str):
@@ -169,6 +171,8 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
     (Operator, _of_operator),
     (Complexity, _of_complexity),
     (Stopping, asdict),
+    (Loss, lambda loss: loss.name if loss in LOSSES.values() else {IN_MEMORY: str(loss)}),
+    (Symmetry, repr),
     ((Constraints, Dimensions), lambda rules: rules.to_dict()),
     (sympy.Expr, str),
     ((list, tuple, OperatorSet), lambda values: [as_plain(value) for value in values]),

@@ -18,6 +18,7 @@ from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.rule import Rule
 from keras_symgrad.smoothing import averaged, choose_width, smoothed
+from keras_symgrad.symmetries import Symmetry, symmetrized
 from keras_symgrad.tables import finite_rows
 from keras_symgrad.tangent import enough
 
@@ -40,7 +41,12 @@ def check_smoothing(smoothing: str | float | None) -> None:
 
 
 def read(
-    neurons: Sequence[Neuron], x: np.ndarray, *, smoothing: str | float | None = None, **options
+    neurons: Sequence[Neuron],
+    x: np.ndarray,
+    *,
+    smoothing: str | float | None = None,
+    symmetries: Sequence[Symmetry] = (),
+    **options,
 ) -> tuple[Neuron, GradientField]:
     """The neuron that decides and the field that is explained, of one network or of several.
 
@@ -48,6 +54,7 @@ def read(
         neurons: of networks that were trained apart for the same task, or one.
         x: points of shape `(rows, inputs)`.
         smoothing: width that gradients are averaged over; "auto" averages those that jump.
+        symmetries: the field is that of the mean over the images of points.
         **options: of `GradientField.from_neuron`.
 
     Returns:
@@ -59,16 +66,21 @@ def read(
     # The shape of the data, and which way networks rise, show in some of the rows.
     finite = enough(finite)
     width = smoothing_width(neurons[0], finite, smoothing)
+    in_terms_of = options.get("in_terms_of")
+    seen = neurons
+    # Quantities have symmetries of their own, of which the network knows nothing.
+    if symmetries and in_terms_of is None:
+        seen = [symmetrized(n, finite, options["names"], symmetries) for n in neurons]
     if len(neurons) == 1:
-        neuron = neurons[0]
-        if width is None or options.get("in_terms_of") is not None:
+        neuron = seen[0]
+        if width is None or in_terms_of is not None:
             smooth = neuron if width is None else smoothed(neuron, finite, width)
-            return neuron, GradientField.from_neuron(smooth, x, **options)
+            return neurons[0], GradientField.from_neuron(smooth, x, **options)
         # The rows are chosen by the raw neuron, so that only they need to be averaged at.
-        return neuron, averaged(
+        return neurons[0], averaged(
             GradientField.from_neuron(neuron, x, **options), neuron, finite, width
         )
-    smooth = neurons if width is None else [smoothed(n, finite, width) for n in neurons]
+    smooth = seen if width is None else [smoothed(n, finite, width) for n in seen]
     return mean_neuron(neurons, finite), GradientField.from_neurons(smooth, x, **options)
 
 

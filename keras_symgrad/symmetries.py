@@ -293,13 +293,13 @@ class SymmetryCheck:
     """How well a network and the formula found for it keep a symmetry.
 
     Attributes:
-        symmetry: which.
+        symmetry: which, for people.
         network: mean of 1 - cos between the network's gradients and those that the symmetry makes
             of them; `None` where that cannot be told.
         formula: the same of the formula.
     """
 
-    symmetry: Symmetry
+    symmetry: str
     network: float | None
     formula: float
 
@@ -310,11 +310,22 @@ class SymmetryCheck:
 
     def to_dict(self) -> dict:
         """The symmetry's text and the numbers as plain data."""
-        return {
-            "symmetry": repr(self.symmetry),
-            "network": self.network,
-            "formula": self.formula,
-        }
+        return {"symmetry": self.symmetry, "network": self.network, "formula": self.formula}
+
+
+def check_symmetries(symmetries: Sequence[Symmetry]) -> tuple[Symmetry, ...]:
+    """Symmetries as a tuple, one alone too.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    found = (symmetries,) if isinstance(symmetries, Symmetry) else tuple(symmetries)
+    if not all(isinstance(symmetry, Symmetry) for symmetry in found):
+        raise ValueError(
+            "`symmetries` are a list of `Exchange`, `Even`, `Odd`, `Rotation`, `Translation`, "
+            f"`Scaling` or subclasses of `Symmetry`. Received: symmetries={symmetries!r}"
+        )
+    return found
 
 
 def group(symmetries: Sequence[Symmetry], names: Sequence[str]) -> list[Element]:
@@ -344,7 +355,7 @@ def group(symmetries: Sequence[Symmetry], names: Sequence[str]) -> list[Element]
     return found
 
 
-def averaged(
+def symmetrized(
     neuron: Neuron, x: np.ndarray, names: Sequence[str], symmetries: Sequence[Symmetry]
 ) -> Neuron:
     """The mean of a neuron over the images of a point under maps that keep the data's domain.
@@ -469,7 +480,7 @@ def checked(
         else:
             off = _broken(symmetry, some, network, Domain(x).holds)
         formula = _broken(symmetry, some, lambda p: gradient(expression, some.names, p))
-        checks.append(SymmetryCheck(symmetry, off, formula))
+        checks.append(SymmetryCheck(str(symmetry), off, formula))
     return tuple(checks)
 
 
@@ -484,9 +495,9 @@ def warn_if_broken(checks: Sequence[SymmetryCheck], neuron: str) -> None:
         if check.network is not None and check.network > BROKEN:
             degrees = np.degrees(np.arccos(max(1 - check.network, -1)))
             warnings.warn(
-                f"'{neuron}' does not have the symmetry {check.symmetry!r}: its gradients are "
-                f"{degrees:.0f} degrees off those that the symmetry makes of them. The formula "
-                "was made to have it all the same; leave it out to see what the network does.",
+                f"'{neuron}' does not have the symmetry that it was said to have, "
+                f"{check.symmetry}: its gradients are {degrees:.0f} degrees off those that the "
+                "symmetry makes of them. Leave it out to see what the network itself does.",
                 stacklevel=3,
             )
 

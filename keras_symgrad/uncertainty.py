@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from keras_symgrad.constants import ConstantFit
+from keras_symgrad.constants import FIT_ROWS, ConstantFit
 from keras_symgrad.expressions.text import to_pretty
 from keras_symgrad.gradients import GradientField
 
 CONFIDENCE = 0.95
 # Neighbouring rows share the network's errors: not rows but regions are drawn independently.
 REGIONS, ROWS_PER_REGION = 30, 10
+# The slope of a loss that is no square may jump with every row. Its curvature is that over a
+# standard error, which is known the better the more often it is used for itself.
+WIDENED = 3
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ def constants(
 
     which holds for rows of different noise, and for errors that neighbours have in common. It
     knows the scatter of this network's errors. It does not know an error that is the same
-    everywhere: that takes several networks.
+    everywhere: that takes several networks. Of another loss, rows weigh as they do in it, and J'J is
+    replaced by its second differences over steps of a standard error.
 
     Args:
         expression: its numbers are the constants, simple ones too, but not its exponents. They
@@ -81,6 +85,7 @@ def constants(
     Reference: White, Econometrica 48 (1980) 817; Liang and Zeger, Biometrika 73 (1986) 13.
     """
     shown: dict[float, sympy.Expr] = {}
+    field = field.subset(FIT_ROWS)
     fit = ConstantFit(_released(expression, shown), field, signed=signed)
     if not len(fit.start):
         return ()
@@ -135,10 +140,12 @@ def _errors(fit: ConstantFit, best: np.ndarray, field: GradientField, seed: int)
     if regions <= count:
         return unknown
     steps = 1e-6 * np.maximum(np.abs(best), 1e-3)
-    residual = fit.residual(best)
+    weights = fit.weights(best)
+    residual = fit.residual(best, weights)
     slopes = []
     for step in np.diag(steps):
-        slopes.append((fit.residual(best + step) - fit.residual(best - step)) / (2 * step.sum()))
+        ways = (fit.residual(constants, weights) for constants in (best + step, best - step))
+        slopes.append(np.subtract(*ways) / (2 * step.sum()))
     jacobian = np.stack(slopes, axis=-1)
     if not np.isfinite(jacobian).all():
         return unknown
@@ -153,11 +160,32 @@ def _errors(fit: ConstantFit, best: np.ndarray, field: GradientField, seed: int)
     label = _regions(field, regions, seed)
     pulls = np.zeros((regions, count))
     np.add.at(pulls, label, np.einsum("rvi,rv->ri", jacobian, residual))
-    bread = np.linalg.inv(hessian)
-    covariance = bread @ (pulls.T @ pulls) @ bread * regions / (regions - count)
-    quantile = t.ppf((1 + CONFIDENCE) / 2, regions - count)
-    # A constant that is known nearly exactly may have a variance of -0 by rounding.
-    return quantile * np.sqrt(np.maximum(np.diag(covariance), 0)) / size
+    meat = pulls.T @ pulls * regions / (regions - count)
+
+    def deviations(bread: np.ndarray) -> np.ndarray:
+        # A constant that is known nearly exactly may have a variance of -0 by rounding.
+        return np.sqrt(np.maximum(np.diag(bread @ meat @ bread), 0)) / size
+
+    deviation = deviations(np.linalg.inv(hessian))
+    for _ in range(0 if field.loss.is_squared else WIDENED):
+        steps = np.maximum(deviation, steps)
+        hessian = _curvature(fit, best, steps) / np.outer(size, size)
+        if np.linalg.eigvalsh(hessian)[0] <= 0:
+            return unknown
+        deviation = deviations(np.linalg.inv(hessian))
+    return t.ppf((1 + CONFIDENCE) / 2, regions - count) * deviation
+
+
+def _curvature(fit: ConstantFit, best: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Half the second differences of the mean of rho, over steps that smooth its kinks."""
+    corners = [
+        [best + i * one + j * other for i, j in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
+        for one in np.diag(steps)
+        for other in np.diag(steps)
+    ]
+    means = np.array([[fit.mean(corner) for corner in four] for four in corners])
+    differences = (means @ [1, -1, -1, 1]).reshape(len(steps), -1)
+    return differences / (8 * np.outer(steps, steps))
 
 
 def _regions(field: GradientField, regions: int, seed: int) -> np.ndarray:

@@ -271,7 +271,7 @@ class FeatureEvolution:
 
     def _fit(self, features: Sequence[Feature]) -> SpectralFit:
         field = self.spectral.field
-        return SpectralFit(features, field.directions, self.spectral.rows)
+        return SpectralFit(features, field.directions, self.spectral.rows, loss=field.loss)
 
     def _member(self, candidate: Candidate) -> Member | None:
         if candidate.combination is None:

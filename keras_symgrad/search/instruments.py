@@ -56,5 +56,6 @@ class Instruments:
             gradients.weights,
             frame=gradients.frame,
             signed=self.problem.signed,
+            loss=gradients.loss,
             workers=self.workers,
         )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from deap import gp
 
-from keras_symgrad.directions import nearest, unit
+from keras_symgrad.directions import folded, nearest, unit
+from keras_symgrad.expressions.trees import Variable
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.search.features import FeatureMaker
+from keras_symgrad.search.features import Feature, FeatureMaker
+
+# With more axes than these, trees are measured in those of their own variables. With a hundred, it
+# takes a tenth of the time.
+MANY_AXES = 8
+# Sets of variables whose coordinates are kept.
+MOST_KEPT = 64
 
 
 class TreeMeasure:
@@ -35,18 +44,36 @@ class TreeMeasure:
     def __init__(self, maker: FeatureMaker, field: GradientField, *, signed: bool = False):
         self.maker, self.signed = maker, signed
         self._variables = maker.variables(field.points, field.frame)
-        self._directions = field.directions
+        self._directions, self._loss, self._axes = field.directions, field.loss, field.axes
+        self._own_axes = lru_cache(MOST_KEPT)(self._in_own_axes)
         weights = np.ones(field.rows) if field.weights is None else field.weights
         self._rows = weights / weights.sum()
 
     def __call__(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> float:
-        """Mean squared difference of unit gradients; infinite where a row is not finite."""
-        feature = self.maker.of_tree(tree, self._variables)
+        """The field's loss of the tree's unit gradients; infinite where a row is not finite."""
+        variables, directions = self._variables, self._directions
+        if self._axes > MANY_AXES:
+            columns = frozenset(node.index for node in tree if isinstance(node, Variable))
+            variables, directions = self._own_axes(columns or frozenset([0]))
+        feature = self.maker.of_tree(tree, variables)
         if not feature.is_usable:
             return np.inf
         candidate = unit(feature.gradients)
-        target = nearest(self._directions, candidate)
-        apart, opposite = (
-            self._rows @ ((candidate - sign * target) ** 2).mean(axis=1) for sign in (1, -1)
+        target = nearest(directions, candidate)
+        losses = [
+            self._loss.average(((candidate - sign * target) ** 2).sum(axis=1), self._rows)
+            for sign in ((1,) if self.signed else (1, -1))
+        ]
+        return min(losses) / self._axes
+
+    def _in_own_axes(self, columns: frozenset[int]) -> tuple[dict[int, Feature], np.ndarray]:
+        """Variables, and the directions, in coordinates that tell apart what these can do."""
+        chosen = sorted(columns)
+        gradients, directions = folded(
+            [self._variables[k].gradients for k in chosen], self._directions
         )
-        return float(apart if self.signed else min(apart, opposite))
+        variables = {
+            k: replace(self._variables[k], gradients=own) for k, own in zip(chosen, gradients)
+        }
+        # Constants take their shape from the first variable.
+        return {0: variables[chosen[0]], **variables}, directions

@@ -14,6 +14,7 @@ from itertools import product
 import numpy as np
 from deap import gp
 
+from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.search.combination import Combination, as_quotient
 from keras_symgrad.search.features import Feature, FeatureMaker
 from keras_symgrad.search.quotients import Quotient, QuotientFit
@@ -38,10 +39,17 @@ class PolynomialSearch:
         maker: makes the words.
         directions: unit gradients, `(rows, axes)`, or spans, `(rows, k, axes)`.
         rows: weights of the rows, of sum 1.
+        loss: how much a difference of directions counts.
     """
 
-    def __init__(self, maker: FeatureMaker, directions: np.ndarray, rows: np.ndarray):
-        self.maker, self.directions, self.rows = maker, directions, rows
+    def __init__(
+        self,
+        maker: FeatureMaker,
+        directions: np.ndarray,
+        rows: np.ndarray,
+        loss: Loss = SQUARED,
+    ):
+        self.maker, self.directions, self.rows, self.loss = maker, directions, rows, loss
 
     def polynomials(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination]:
         """Sums of monomials, those of the most promising bendings.
@@ -91,7 +99,7 @@ class PolynomialSearch:
     def _fits(self, atoms: Sequence[Feature], degree: int) -> Iterator[SpectralFit]:
         for words in self.maker.summable(self.maker.monomials(atoms, degree)):
             if len(words) > 1:
-                yield SpectralFit(words, self.directions, self.rows)
+                yield SpectralFit(words, self.directions, self.rows, loss=self.loss)
 
     def _written(
         self, words: Sequence[Feature], fit: QuotientFit, quotient: Quotient

@@ -196,10 +196,10 @@ class SpectralSearch:
                     yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
 
     def _fit(self, features: Sequence[Feature]) -> SpectralFit:
-        return SpectralFit(features, self.field.directions, self.rows)
+        return SpectralFit(features, self.field.directions, self.rows, loss=self.field.loss)
 
     def _polynomial_stage(self, atoms: Sequence[Feature]) -> list[Candidate]:
-        search = PolynomialSearch(self.maker, self.field.directions, self.rows)
+        search = PolynomialSearch(self.maker, self.field.directions, self.rows, self.field.loss)
         found = search.polynomials(atoms, self.terms + 1)
         stage = [one for combination in found for one in self.candidates(combination)]
         for tree in search.quotients(atoms):

@@ -203,7 +203,7 @@ class _Reader:
         self, features: Sequence[Feature], columns: Sequence[int]
     ) -> Iterator[Combination]:
         for group in self.maker.summable(features):
-            fit = SpectralFit(group, self.field.directions, self.rows, columns)
+            fit = SpectralFit(group, self.field.directions, self.rows, columns, self.field.loss)
             if fit.rows.any():
                 yield from _combinations(fit)
 
