@@ -42,7 +42,7 @@ class Canary:
     def __init__(self, folder: Path, scratch: Path | None = None):
         self._readable = (*PYTHON, str(folder.resolve()))
         self._writable = str(scratch.resolve()) if scratch else None
-        self._awake = False
+        self._awake, self._has_watched = False, False
         self._ran: set = set()
         self.acts: list[str] = []
         sys.addaudithook(self._heard)
@@ -51,7 +51,7 @@ class Canary:
     def watching(self) -> Iterator[list[str]]:
         """The acts that its block does."""
         self.acts = []
-        self._awake = True
+        self._awake = self._has_watched = True
         try:
             yield self.acts
         finally:
@@ -59,7 +59,7 @@ class Canary:
 
     def _heard(self, event: str, details: tuple) -> None:
         if not self._awake:
-            if event == "exec":
+            if event == "exec" and not self._has_watched:
                 self._ran.add(_body(details[0]))
             return
         if event == "import":
@@ -72,7 +72,7 @@ class Canary:
         elif event in ("exec", "marshal.loads") and _is_of_a_library(details[0]):
             return
         elif event == "exec" and _body(details[0]) in self._ran:
-            # An operator's code, say, that is made anew for every search.
+            # What ran before the first input: an operator's code, say, made anew for every search.
             return
         elif event.startswith(FORBIDDEN) and not self._own(event, details):
             self.acts.append(f"{event} {str(details)[:200]}")

@@ -1,0 +1,140 @@
+"""A short run of `scripts/fuzz.py`; and that it sees what it is there to see."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import time
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+import keras_symgrad as ks
+
+ROOMS = ("fuzz", "fuzz_targets", "fuzz_inputs", "canary")
+
+
+@pytest.fixture
+def fuzz(project, monkeypatch):
+    monkeypatch.syspath_prepend(str(project / "scripts"))
+    yield import_module("fuzz")
+    for room in ROOMS:
+        sys.modules.pop(room, None)
+
+
+def small_result() -> list[ks.Interpretation]:
+    x = np.random.default_rng(0).uniform(1, 2, (100, 2))
+    field = ks.GradientField.from_gradients(x, x * [2, 4], values=(x**2) @ [1, 2])
+    few = ks.Stopping(None, generations=1)
+    return [ks.interpret(field, methods="dictionary", stopping=few, verbose=False)]
+
+
+@pytest.mark.parametrize(
+    ("target", "runs"), [("expression", 200), ("table", 200), ("result", 150), ("model", 60)]
+)
+def test_whatever_is_read_ends_in_a_result_or_one_line(target, runs, fuzz, tmp_path, monkeypatch):
+    monkeypatch.setattr(import_module("fuzz_targets"), "_results", small_result)
+    # The seconds of a machine that is busy with tests say nothing.
+    tally = fuzz.drawn(target, runs, limit=60.0, seed=0, folder=tmp_path)
+    assert tally.findings == []
+    assert tally.accepted > 0 and tally.refused > runs / 10
+    assert tally.accepted + tally.refused == tally.runs >= runs
+
+
+def target_that(fuzz, read):
+    targets = import_module("fuzz_targets")
+    return targets.Target(lambda choices: choices.rest(), read, repr)
+
+
+def runs_a_command(_):
+    os.system("true")
+
+
+def starts_a_process(_):
+    subprocess.run(["true"])
+
+
+def evaluates(data):
+    eval("1 + 1")
+
+
+def unpickles(_):
+    pickle.loads(pickle.dumps(os.getcwd))
+
+
+def connects(_):
+    with socket.socket() as open_socket:
+        open_socket.settimeout(0.01)
+        open_socket.connect_ex(("127.0.0.1", 9))
+
+
+def writes(_):
+    with open(os.devnull, "w"):
+        pass
+
+
+def reads_elsewhere(_):
+    with open("/etc/passwd"):
+        pass
+
+
+def opens_a_library(_):
+    ctypes.CDLL(None)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        *(runs_a_command, starts_a_process, evaluates, unpickles),
+        *(connects, writes, reads_elsewhere, opens_a_library),
+    ],
+    ids=lambda deed: deed.__name__,
+)
+def test_the_canary_sees_every_deed(deed, fuzz, tmp_path):
+    canary = import_module("canary").Canary(tmp_path)
+    with canary.watching() as acts:
+        deed(b"")
+    assert acts
+    with canary.watching() as acts:
+        float("1.5")
+    assert acts == []
+
+
+def two_lines(_):
+    raise ValueError("one\ntwo")
+
+
+def fails(_):
+    raise KeyError("x")
+
+
+def takes_long(_):
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("read", "kind"), [(two_lines, "message"), (fails, "error"), (takes_long, "slow")]
+)
+def test_what_should_not_happen_is_a_finding(read, kind, fuzz, tmp_path, monkeypatch):
+    targets = import_module("fuzz_targets")
+    made = target_that(fuzz, read)
+    monkeypatch.setitem(targets.TARGETS, "expression", lambda _: made)
+    reader = fuzz.Reader("expression", tmp_path, limit=0.1)
+    for _ in range(fuzz.MOST_ALIKE + 1):
+        reader.read(b"abc")
+    assert [found["kind"] for found in reader.tally.findings] == [kind] * fuzz.MOST_ALIKE
+    assert reader.tally.findings[0]["base64"] == "YWJj"
+
+
+def test_the_same_bytes_make_the_same_input(fuzz):
+    inputs = import_module("fuzz_inputs")
+    data = np.random.default_rng(0).bytes(300)
+    for make in (inputs.expression, lambda c: inputs.edited_json({"a": [1, {"b": "x"}]}, c)):
+        assert make(inputs.Choices(data)) == make(inputs.Choices(data))
