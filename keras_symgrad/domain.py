@@ -15,7 +15,7 @@ REFERENCE_ROWS = 5000
 # 10,000 points took 20 s, and take 1 s by products of matrices.
 MOST_IN_TREE = 12
 # Points whose distances are computed at a time.
-BLOCK = 1000
+BLOCK = 200
 
 
 class Domain:

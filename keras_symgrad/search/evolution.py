@@ -102,7 +102,7 @@ class FeatureEvolution:
     ):
         self.spectral, self.complexity = spectral, complexity
         self.max_complexity, self.population, self.offspring = max_complexity, population, offspring
-        blocks = [unit.feature.tree for unit in spectral.structure.units]
+        blocks = spectral.structure.blocks
         self.variation = Variation(
             spectral.alphabet, seed, MOST_NODES, blocks, admits=spectral.maker.admits
         )

@@ -52,7 +52,6 @@ class Island:
             )
         if "trees" in problem.methods:
             uses_dictionary = "dictionary" in problem.methods
-            units = spectral.structure.units if uses_dictionary else ()
             self.genetic = GeneticSearch(
                 instruments.engine,
                 problem.alphabet,
@@ -63,7 +62,7 @@ class Island:
                     *(one.tree for one in sorted(spectral.found, key=lambda one: one.loss)),
                 ],
                 seed,
-                blocks=[unit.feature.tree for unit in units],
+                blocks=spectral.structure.blocks if uses_dictionary else (),
                 archive=collector.archive,
                 knowledge=known,
             )

@@ -14,8 +14,8 @@ from keras_symgrad.expressions.trees import Variable
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.features import Feature, FeatureMaker
 
-# With more axes than these, trees are measured in those of their own variables. With a hundred, it
-# takes a tenth of the time.
+# With more axes than these, trees are measured in those of their own variables: with a hundred, 0.3
+# milliseconds a tree instead of 1.1.
 MANY_AXES = 8
 # Sets of variables whose coordinates are kept.
 MOST_KEPT = 64

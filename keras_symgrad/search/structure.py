@@ -19,6 +19,7 @@ from itertools import combinations
 
 import numpy as np
 import sympy
+from deap import gp
 
 from keras_symgrad.expressions.canonical import canonical
 from keras_symgrad.expressions.text import to_pretty, to_text
@@ -77,6 +78,15 @@ class Structure:
         """Groups of several variables, those found last (the largest) first."""
         found = {u.feature.concept: u for level in self.levels[::-1] for u in level}
         return [unit for unit in found.values() if len(unit.columns) > 1]
+
+    @property
+    def blocks(self) -> list[gp.PrimitiveTree]:
+        """Subtrees to make formulas of: groups and, where others are ignored, the variables left.
+
+        Of a hundred variables of which three matter, few random trees would hold any of the three.
+        """
+        left = self.levels[0] if self.ignored else ()
+        return [unit.feature.tree for unit in (*self.units, *left)]
 
     def groups(self, alphabet: Alphabet) -> tuple[Group, ...]:
         """The groups as expressions, those of smallest error first."""

@@ -106,3 +106,11 @@ def test_groups_are_told_by_name_with_their_evidence():
     assert found["x1", "x2"].error < 1e-9
     assert set(found["x1", "x2"].to_dict()) == {"variables", "expression", "error"}
     assert "x1 - x2" in str(found["x1", "x2"])
+
+
+def test_of_many_variables_those_that_matter_are_blocks_to_build_with():
+    one_of_many = structure_of(field_of(x1 * x2 + 0.3 * x4, columns=5))
+    assert {str(tree) for tree in one_of_many.blocks} >= {"x1", "x2", "x4"}
+    assert not {str(tree) for tree in one_of_many.blocks} & {"x3", "x5"}
+    none_ignored = structure_of(field_of(x1 * x2 + 0.3 * x3, columns=3))
+    assert none_ignored.blocks == [unit.feature.tree for unit in none_ignored.units]
