@@ -8,7 +8,8 @@ The file is JSON, and written whole or not at all. Its parts:
     problem     operators (name: expression), names, methods, signed, loss, seed, settings,
                 complexity, knowledge
     rows        points, directions, weights and frame that are searched on, as lists
-    state       seconds, evaluated, settling and the islands; null before the first generation
+    state       seconds, evaluated, settling, collector (the archive) and the islands; null before
+                the first generation
 
 An island has its generation, its archive, the sets of features with their weights and the trees
 (demes, known forms, offspring just bred), and the random numbers of both. A tree is a list in

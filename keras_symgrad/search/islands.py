@@ -12,6 +12,8 @@ whatever order they come back. What a lost worker was doing is done again by ano
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import uuid
 import warnings
@@ -32,6 +34,8 @@ from keras_symgrad.search.problem import Problem
 EPOCH = 10
 # How often an epoch that failed is tried again.
 RETRIES = 3
+# A worker that has done nothing for so many epochs is spoken of at the end.
+SILENCE = 3
 # Ctrl-C is looked for so often, in seconds.
 PATIENCE = 0.5
 _MAKING = threading.Lock()
@@ -56,6 +60,9 @@ class Islands:
     def __init__(self, problem: Problem, workers: Workers, epoch: int = EPOCH):
         self.problem, self.workers, self.epoch = problem, workers, epoch
         self.repeated = 0
+        # The last epoch of each worker.
+        self._heard_of: dict[str, int] = {}
+        self._epoch = 0
         self._token = uuid.uuid4().hex
         # States by island and epoch, as long as somebody needs them.
         self._states: dict[tuple[int, int], Plain] = {}
@@ -84,6 +91,7 @@ class Islands:
         self._count = len(states)
         try:
             for epoch in count(1):
+                self._epoch = epoch
                 ring = [(island, epoch) for island in range(self._count)]
                 while not all(place in self._states for place in ring):
                     self._submit()
@@ -96,6 +104,11 @@ class Islands:
             for job in self._running:
                 job.cancel()
             self._running.clear()
+
+    @property
+    def silent(self) -> list[str]:
+        """Workers that have taken part, but not in the last epochs: they may be lost."""
+        return [name for name, last in self._heard_of.items() if last < self._epoch - SILENCE]
 
     def _submit(self) -> None:
         """Hands out all epochs whose island and whose neighbour are there."""
@@ -123,7 +136,8 @@ class Islands:
                 continue
             error = None if job.cancelled() else job.exception()
             if error is None and not job.cancelled():
-                self._states[place] = job.result()
+                worker, self._states[place] = job.result()
+                self._heard_of[worker] = place[1]
             else:
                 self._repeat(place, error)
         return bool(done)
@@ -162,7 +176,7 @@ def advance(
     migrants: Sequence[list],
     index: int,
     generations: int,
-) -> Plain:
+) -> tuple[str, Plain]:
     """Takes an island some generations further, in a worker.
 
     Args:
@@ -174,8 +188,9 @@ def advance(
         generations: how many.
 
     Returns:
-        The new state.
+        The name of the worker, by machine and process, and the new state.
     """
+    worker = f"{socket.gethostname()}:{os.getpid()}"
     instruments = _instruments(token, problem)
     island = Island(instruments, Collector(instruments), index)
     island.restore(state)
@@ -186,8 +201,8 @@ def advance(
         if generation == last:
             after = island.state()
             steps.close()
-            return after
-    return island.state()
+            return worker, after
+    return worker, island.state()
 
 
 @lru_cache(maxsize=2)

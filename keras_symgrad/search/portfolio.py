@@ -168,6 +168,7 @@ class PortfolioSearch:
             "seconds": self._passed,
             "evaluated": self._evaluated,
             "settling": self._settling.state(),
+            "collector": self._collector.state(),
             "islands": islands,
         }
 
@@ -190,6 +191,8 @@ class PortfolioSearch:
             Island(self._instruments, Collector(self._instruments), index).restore(one)
         self._seconds, self._evaluated = number(state["seconds"]), number(state["evaluated"])
         self._settling.restore(state["settling"])
+        # Of formulas that fit alike it has those that came first, which the islands do not know.
+        self._collector.restore(state["collector"])
         self._states = states
 
     @property
@@ -264,17 +267,29 @@ class PortfolioSearch:
                 Island(self._instruments, self._collector, index).state()
                 for index in range(self.islands)
             ]
-        with closing(islands.epochs(self._states)) as epochs:
-            for states in self._while_there_are_workers(epochs):
-                if states is None:
-                    yield None
-                    continue
-                self._states = states
-                for state in states:
-                    self._collector.receive(state["collector"]["archive"])
-                self.evaluations = self._evaluated + sum(state["evaluations"] for state in states)
-                self.repeated = islands.repeated
-                yield self._now(states[0]["generation"])
+        try:
+            with closing(islands.epochs(self._states)) as epochs:
+                for states in self._while_there_are_workers(epochs):
+                    if states is not None:
+                        self._take_in(states)
+                        self.repeated = islands.repeated
+                        yield self._now(states[0]["generation"])
+                    else:
+                        yield None
+        finally:
+            if silent := islands.silent:
+                # Dask, for one, does again what a lost worker did and says nothing.
+                warnings.warn(
+                    f"Not heard of any more: {', '.join(silent)} (machine:process). What a worker "
+                    "does not bring to an end is done again by another one.",
+                    stacklevel=2,
+                )
+
+    def _take_in(self, states: list[Plain]) -> None:
+        self._states = states
+        for state in states:
+            self._collector.receive(state["collector"]["archive"])
+        self.evaluations = self._evaluated + sum(state["evaluations"] for state in states)
 
     def _while_there_are_workers(self, epochs: Iterator) -> Iterator:
         try:

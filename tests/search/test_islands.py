@@ -126,7 +126,7 @@ def test_an_island_begins_with_what_its_neighbour_had_found():
     recording = Recording()
     small_search(islands=3, executor=recording).run(generations(6))
     found = {}
-    for _, _, before, migrants, index, _, after in recording.epochs:
+    for _, _, before, migrants, index, _, (_, after) in recording.epochs:
         if before["generation"] == 3:
             assert migrants == found[(index - 1) % 3, 3]
         archive = found[index, after["generation"]] = after["collector"]["archive"]
@@ -148,6 +148,38 @@ def test_processes_find_the_same_and_a_killed_one_costs_an_epoch(by_threads):
         search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
     assert killed and search.repeated >= 1
     assert written(search) == by_threads
+
+
+def test_a_dask_cluster_finds_the_same_though_one_of_its_workers_is_killed(by_threads):
+    distributed = pytest.importorskip("distributed")
+    killed = []
+
+    def kill_one(generation, logs):
+        if generation == 3:
+            killed.append(cluster.workers[0].pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        search = small_search(islands=3, executor=client.get_executor())
+        search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
+        longer = small_search(islands=3, executor=client.get_executor(), seed=6)
+        longer.run(generations(3))
+    assert killed and search.stopped == longer.stopped == "generations"
+    assert written(search) == by_threads
+
+
+def test_workers_that_fall_silent_are_named(monkeypatch):
+    monkeypatch.setattr(islands, "SILENCE", 0)
+    names = iter(["old", *(9 * ["new"])])
+    monkeypatch.setattr(islands.socket, "gethostname", lambda: next(names))
+    search = small_search(islands=1, executor=Steady())
+    with pytest.warns(UserWarning, match=f"Not heard of any more: old:{os.getpid()} "):
+        search.run(generations(6))
 
 
 def a_worker() -> int:
