@@ -43,12 +43,12 @@ from keras_symgrad.search.callbacks import Callback, check_callbacks
 from keras_symgrad.search.checkpoint import KeptSearch
 from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.executors import check_executor
-from keras_symgrad.search.genetic import GeneticSettings
 from keras_symgrad.search.knowledge import Knowledge
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
 from keras_symgrad.search.selection import FINEST_OF_LABELS
+from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.symmetries import (
     Symmetry,
@@ -294,7 +294,9 @@ def interpret(
         whole = replace(whole, loss=measure)
         # A row without a gradient asks for nothing, but would lift the floor of every loss.
         steep = as_span(whole.directions).any(axis=(1, 2))
-        flat, whole = int(np.sum(~steep)), whole.take(np.flatnonzero(steep))
+        flat = int(np.sum(~steep))
+        if flat:
+            whole = whole.take(np.flatnonzero(steep))
         if whole.rows < 2:
             raise ValueError(
                 "Two rows with a gradient are needed at least: one to fit formulas on and one to "

@@ -125,8 +125,9 @@ def box_of(points: np.ndarray) -> np.ndarray:
     >>> box_of(np.array([[0.0, 5.0], [2.0, 3.0], [np.nan, 9.0]])).tolist()
     [[0.0, 3.0], [2.0, 5.0]]
     """
-    finite = points[np.isfinite(points).all(axis=1)]
-    return np.stack([finite.min(axis=0), finite.max(axis=0)])
+    finite = np.isfinite(points).all(axis=1)
+    points = points if finite.all() else points[finite]
+    return np.stack([points.min(axis=0), points.max(axis=0)])
 
 
 def as_plain(value: Any) -> Any:
