@@ -34,7 +34,7 @@ def model(project):
 @pytest.fixture(scope="module")
 def found(model, project):
     x = project / "examples" / "models" / "oscillator.csv"
-    return interpret_jointly(model, x, "bottleneck", operators="polynomial", verbose=False)
+    return interpret_jointly(model, x, "bottleneck", **QUICK)
 
 
 def true_span(x):

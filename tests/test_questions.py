@@ -18,7 +18,7 @@ from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.questions import ask, concepts_of
 
-SHORT = ["--methods", "dictionary", "--operators", "polynomial", "--time-limit", "3"]
+SHORT = ["--methods", "dictionary", "--operators", "polynomial", "--time-limit", "1"]
 
 
 @pytest.fixture
