@@ -6,6 +6,10 @@ import argparse
 import csv
 from typing import Any
 
+# Those of `losses` and `symmetries`, whose imports take seconds.
+LOSSES = ("squared", "angle", "huber")
+SYMMETRIES = ("exchange", "even", "odd", "rotation", "translation", "scaling")
+
 
 def add_knowledge(command: argparse.ArgumentParser) -> None:
     """Adds the options.
@@ -65,6 +69,23 @@ def add_knowledge(command: argparse.ArgumentParser) -> None:
         type=_depth,
         help="most operators inside of each other",
     )
+    known.add_argument(
+        "--symmetry",
+        metavar="SYMMETRY",
+        type=_symmetry,
+        action="append",
+        default=[],
+        help="a symmetry of the concept, such as 'exchange:x1,x2', 'even:x3' or 'rotation:x,y', "
+        "with + between variables that go together: 'exchange:x1+v1,x2+v2'; one of "
+        f"{', '.join(SYMMETRIES)}; may be given several times",
+    )
+    known.add_argument(
+        "--loss",
+        choices=LOSSES,
+        default="squared",
+        help="how much a row counts that is far off: 'angle' and 'huber' let it count less "
+        "(default: %(default)s)",
+    )
 
 
 def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -84,9 +105,11 @@ def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
     >>> parser = argparse.ArgumentParser()
     >>> add_knowledge(parser)
     >>> options = parser.parse_args(["--guess", "x1 + x2", "--template", "f(x1, x2)"])
-    >>> knowledge_of(options)
-    {'constraints': None, 'dimensions': None, 'template': 'f(x1, x2)', 'guesses': ('x1 + x2',)}
+    >>> known = knowledge_of(options)
+    >>> known["template"], known["guesses"], known["symmetries"], known["loss"]
+    ('f(x1, x2)', ('x1 + x2',), (), 'squared')
     """
+    from keras_symgrad import symmetries
     from keras_symgrad.dimensions import Dimensions
     from keras_symgrad.search.constraints import Constraints
 
@@ -110,6 +133,10 @@ def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
         "dimensions": dimensions,
         "template": options.template,
         "guesses": tuple(options.guess),
+        "symmetries": tuple(
+            getattr(symmetries, kind.title())(*groups) for kind, groups in options.symmetry
+        ),
+        "loss": options.loss,
     }
 
 
@@ -146,6 +173,18 @@ def _limit(text: str) -> tuple[str, float]:
             f"expected an operator and a number of at least 1, such as 'exp:5', not {text!r}"
         )
     return operator.strip(), int(number) if number.is_integer() else number
+
+
+def _symmetry(text: str) -> tuple[str, list[tuple[str, ...]]]:
+    kind, _, variables = text.partition(":")
+    groups = next(csv.reader([variables], skipinitialspace=True), [])
+    names = [tuple(name.strip() for name in group.split("+")) for group in groups]
+    if kind.strip() not in SYMMETRIES or not names or not all(map(all, names)):
+        raise argparse.ArgumentTypeError(
+            f"expected one of {', '.join(SYMMETRIES)} and its variables, such as "
+            f"'exchange:x1,x2', not {text!r}"
+        )
+    return kind.strip(), names
 
 
 def _depth(text: str) -> int:

@@ -26,6 +26,7 @@ from keras_symgrad.records import Record, read_json
 from keras_symgrad.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
 from keras_symgrad.search.structure import Group
 from keras_symgrad.surface import Surface
+from keras_symgrad.symmetries import SymmetryCheck
 from keras_symgrad.uncertainty import Constant
 from keras_symgrad.writing import RESULT_FORMAT, RESULT_VERSION
 
@@ -150,6 +151,7 @@ def _interpretation(record: Record) -> Interpretation:
         # Version 0 has neither.
         given=_given(record, names),
         surface=_surface(record, len(names)),
+        symmetries=_symmetries(record),
     )
 
 
@@ -272,6 +274,19 @@ def _given(record: Record, names: tuple[str, ...]) -> tuple[Formula, ...]:
     if "given" not in record:
         return ()
     return tuple(_formula(formula, names) for formula in record.records("given"))
+
+
+def _symmetries(record: Record) -> tuple[SymmetryCheck, ...]:
+    if "symmetries" not in record:
+        return ()
+    return tuple(
+        SymmetryCheck(
+            check.text("symmetry"),
+            check.number("network") if "network" in check else None,
+            check.number("formula", UNKNOWN),
+        )
+        for check in record.records("symmetries")
+    )
 
 
 def _surface(record: Record, variables: int) -> Surface:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from keras_symgrad import losses
 from keras_symgrad.arguments import parser
 from keras_symgrad.cli import main
 from keras_symgrad.dimensions import Dimensions
-from keras_symgrad.knowledge_arguments import knowledge_of
+from keras_symgrad.knowledge_arguments import LOSSES, knowledge_of
 from keras_symgrad.search.constraints import Constraints
+from keras_symgrad.symmetries import Even, Exchange
 
 
 def options(*words: str) -> dict:
@@ -17,7 +19,31 @@ def options(*words: str) -> dict:
 
 
 def test_without_options_nothing_is_known():
-    assert options() == {"constraints": None, "dimensions": None, "template": None, "guesses": ()}
+    assert options() == {
+        "constraints": None,
+        "dimensions": None,
+        "template": None,
+        "guesses": (),
+        "symmetries": (),
+        "loss": "squared",
+    }
+
+
+def test_symmetries_and_a_loss_are_those_of_the_library():
+    known = options(
+        *("--symmetry", "exchange:x1+v1,x2+v2", "--symmetry", "even:x3", "--loss", "huber"),
+    )
+    assert known["symmetries"] == (Exchange(("x1", "v1"), ("x2", "v2")), Even("x3"))
+    assert known["loss"] == "huber"
+    assert set(LOSSES) == set(losses.LOSSES)
+
+
+@pytest.mark.parametrize("text", ["mirror:x1", "even", "even:", "exchange:x1+,x2"])
+def test_a_symmetry_that_is_none_is_wrong_usage(text, capsys):
+    with pytest.raises(SystemExit) as ended:
+        options("--symmetry", text)
+    assert ended.value.code == 2
+    assert "such as 'exchange:x1,x2'" in capsys.readouterr().err
 
 
 def test_options_stand_for_the_arguments_of_interpret():
@@ -34,6 +60,8 @@ def test_options_stand_for_the_arguments_of_interpret():
         "dimensions": {"height": "m", "odd, name": "m/s**2"},
         "template": "f(height)",
         "guesses": ("height", "height**2"),
+        "symmetries": (),
+        "loss": "squared",
     }
 
 
