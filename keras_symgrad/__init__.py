@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from keras_symgrad.replacing import replace
     from keras_symgrad.rule import Rule
     from keras_symgrad.search.constraints import Constraints
-    from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
+    from keras_symgrad.search.genetic import GeneticSearch
     from keras_symgrad.search.portfolio import PortfolioSearch
+    from keras_symgrad.search.settings import GeneticSettings
     from keras_symgrad.search.spectral import SpectralSearch
     from keras_symgrad.search.stopping import Stopping
     from keras_symgrad.symmetries import (
@@ -105,7 +106,7 @@ _ROOMS = {
     "Engine": "engine.evaluation",
     "Formula": "formula",
     "GeneticSearch": "search.genetic",
-    "GeneticSettings": "search.genetic",
+    "GeneticSettings": "search.settings",
     "GradientField": "gradients",
     "Interpretation": "interpretation",
     "JointInterpretation": "jointly",

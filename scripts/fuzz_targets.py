@@ -101,8 +101,8 @@ def state(folder: Path) -> Target:
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.operators import OperatorSet
     from keras_symgrad.search.checkpoint import KeptSearch
-    from keras_symgrad.search.genetic import GeneticSettings
     from keras_symgrad.search.portfolio import PortfolioSearch
+    from keras_symgrad.search.settings import GeneticSettings
     from keras_symgrad.search.stopping import Stopping
 
     rng = np.random.default_rng(0)

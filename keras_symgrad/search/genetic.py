@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from keras_symgrad.expressions.fingerprint import Fingerprint
 from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet
 from keras_symgrad.search.archive import Archive, Individual
 from keras_symgrad.search.known import KnownForms
+from keras_symgrad.search.offspring import Offspring
 from keras_symgrad.search.plain import (
     Plain,
     individual_from_plain,
@@ -41,72 +42,13 @@ from keras_symgrad.search.plain import (
     tree_to_plain,
 )
 from keras_symgrad.search.selection import scores
+from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.settling import Settling
 from keras_symgrad.search.stopping import Progress, Stopping
 from keras_symgrad.search.variation import Variation
 
 if TYPE_CHECKING:
     from keras_symgrad.search.knowledge import Knowledge
-
-
-@dataclass(frozen=True)
-class GeneticSettings:
-    """How the genetic search breeds.
-
-    Args:
-        demes: separate populations; an even number, at least 2.
-        population: individuals in a deme.
-        offspring: bred by a deme in a generation; they replace its oldest.
-        tournament: individuals that compete to be a parent.
-        crossover: share of offspring with two parents.
-        parsimony: how strongly crowded complexities are handicapped in tournaments, which
-            keeps a spread of complexities alive.
-        migrants: members of each deme that are replaced by the archive's, ...
-        migration: ... every so many generations.
-        patience: generations without a better choice after which a deme starts anew.
-        known: largest number of known forms, as a share of the offspring, that are bred again and
-            join the deme with the loss they are known to have.
-        memory: known forms that are remembered, the last ones.
-        max_complexity: more complex trees are not bred.
-        max_nodes: nor trees with more nodes.
-        refined: largest share of evaluated offspring whose constants are refined.
-        rounds: of constant refinement.
-    """
-
-    demes: int = 8
-    population: int = 128
-    offspring: int = 128
-    tournament: int = 8
-    crossover: float = 0.25
-    parsimony: float = 20.0
-    migrants: int = 6
-    migration: int = 10
-    patience: int = 30
-    known: float = 0.5
-    memory: int = 100_000
-    max_complexity: float = 30
-    max_nodes: int = 40
-    refined: float = 0.08
-    rounds: int = 4
-
-    @classmethod
-    def of_population(cls, population: int, **others: float) -> GeneticSettings:
-        """Settings for so many individuals in all demes together.
-
-        Args:
-            population: how many, a few more where the demes do not divide them.
-            **others: further settings.
-
-        Returns:
-            The settings.
-
-        Example:
-
-        >>> GeneticSettings.of_population(4096).population
-        512
-        """
-        size = -(-population // cls.demes)
-        return cls(population=size, offspring=size, **others)
 
 
 class GeneticSearch:
@@ -168,7 +110,7 @@ class GeneticSearch:
         # When each deme's choice last got better, and its score.
         self._records = [(0, np.inf)] * settings.demes
         self._settling = Settling()
-        self._pending: _Pending | None = None
+        self._pending: Offspring | None = None
         # Generations done.
         self.generation = 0
 
@@ -211,7 +153,7 @@ class GeneticSearch:
                         self._take_in(generation)
                         trees = [child for brood in bred for child in brood]
                         job = evaluator.submit(self._evaluate, trees, self._bounds(), generation)
-                        self._pending = _Pending(half, bred, job)
+                        self._pending = Offspring(half, bred, job)
                     self.generation += 1
                     seconds = time.perf_counter() - start
                     yield self._settling.progress(
@@ -259,7 +201,7 @@ class GeneticSearch:
                 f"{self.settings.demes} demes were expected. Received: {len(self._demes)}"
             )
         pending = state["pending"]
-        self._pending = pending and _Pending.restored(pending, alphabet, self.settings.demes)
+        self._pending = pending and Offspring.restored(pending, alphabet, self.settings.demes)
 
     def _breed(self, index: int) -> list[Individual]:
         """New individuals, not yet evaluated; known ones join the deme at once."""
@@ -438,55 +380,6 @@ class GeneticSearch:
         crowd = [self._crowd.get(individual.complexity, 0) for individual in deme]
         losses = np.array([individual.loss for individual in deme])
         return np.log(losses + 1e-12) + self.settings.parsimony / total * np.array(crowd)
-
-
-@dataclass(frozen=True)
-class _Pending:
-    """Offspring that are being evaluated.
-
-    Attributes:
-        half: numbers of the demes that bred them.
-        bred: by each of these.
-        job: their trees and losses, all demes' in one list.
-    """
-
-    half: Sequence[int]
-    bred: list[list[Individual]]
-    job: Future
-
-    def state(self) -> Plain:
-        """The offspring as plain data, evaluated; trees only where refinement changed them."""
-        individuals = [individual for brood in self.bred for individual in brood]
-        return {
-            "half": list(self.half),
-            "bred": [[individual_to_plain(one) for one in brood] for brood in self.bred],
-            "evaluated": [
-                [None if tree is one.tree else tree_to_plain(tree), number_to_plain(loss)]
-                for one, (tree, loss) in zip(individuals, self.job.result())
-            ],
-        }
-
-    @classmethod
-    def restored(cls, state: Plain, alphabet: Alphabet, demes: int) -> _Pending:
-        """The offspring of a `state`."""
-        bred = [[individual_from_plain(i, alphabet) for i in brood] for brood in state["bred"]]
-        individuals = [individual for brood in bred for individual in brood]
-        half, evaluated = state["half"], state["evaluated"]
-        if len(half) != len(bred) or len(evaluated) != len(individuals):
-            raise ValueError("Offspring and their losses do not belong together.")
-        if not set(half) <= set(range(demes)):
-            raise ValueError(f"Demes are numbered below {demes}. Received: {str(half)[:80]}")
-        job: Future = Future()
-        job.set_result(
-            [
-                (
-                    one.tree if tree is None else tree_from_plain(tree, alphabet),
-                    number_from_plain(loss),
-                )
-                for one, (tree, loss) in zip(individuals, evaluated)
-            ]
-        )
-        return cls(half, bred, job)
 
 
 def _is_open(node: gp.Primitive | gp.Terminal) -> bool:

@@ -23,7 +23,6 @@ from keras_symgrad.search.callbacks import Callback, CallbackList
 from keras_symgrad.search.collector import Collector
 from keras_symgrad.search.combination import Candidate
 from keras_symgrad.search.executors import Workers, check_executor
-from keras_symgrad.search.genetic import GeneticSettings
 from keras_symgrad.search.guessing import starting_trees
 from keras_symgrad.search.instruments import Instruments
 from keras_symgrad.search.island import Island
@@ -31,6 +30,7 @@ from keras_symgrad.search.islands import Islands, WorkersLostError
 from keras_symgrad.search.knowledge import Knowledge
 from keras_symgrad.search.plain import Plain, number
 from keras_symgrad.search.problem import METHODS, Problem
+from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.settling import Settling
 from keras_symgrad.search.stopping import Progress, Stopping
 from keras_symgrad.search.structure import Structure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.search.genetic import GeneticSettings
+from keras_symgrad.search.settings import GeneticSettings
 
 if TYPE_CHECKING:
     from keras_symgrad.search.knowledge import Knowledge

@@ -9,8 +9,8 @@ from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.operators import OperatorSet
-from keras_symgrad.search.genetic import GeneticSettings
 from keras_symgrad.search.portfolio import PortfolioSearch
+from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Stopping
 
 x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))

@@ -18,7 +18,8 @@ from keras_symgrad.expressions.fingerprint import Fingerprint
 from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
 from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.search.archive import Archive
-from keras_symgrad.search.genetic import GeneticSearch, GeneticSettings
+from keras_symgrad.search.genetic import GeneticSearch
+from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Progress, Stopping
 
 x1, x2, x3 = sympy.symbols("x1 x2 x3", real=True)
