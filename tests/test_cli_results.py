@@ -1,0 +1,88 @@
+"""`show` and `compare` on the command line: what is printed of results that were written before."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import keras_symgrad as ks
+from keras_symgrad import cli
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, models):
+    """Results by name: of a classifier, of a gradient field twice, and one that means harm."""
+    folder = tmp_path_factory.mktemp("results")
+    quick = {
+        "operators": "polynomial",
+        "methods": "dictionary",
+        "stopping": ks.Stopping(None, generations=1),
+        "verbose": False,
+    }
+    ellipse = ks.interpret(models / "A1.keras", models / "A1.csv", **quick)
+    ellipse.save(folder / "ellipse.json")
+    x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
+    for name, slope in (("field", x * [2, 4]), ("other", x[:, ::-1])):
+        field = ks.GradientField.from_gradients(x, slope)
+        ks.interpret(field, **quick).save(folder / f"{name}.json")
+    content = ellipse.to_dict()
+    content["neuron"] = "\x1b[2Jforged"
+    (folder / "harm.json").write_text(json.dumps(content))
+    np.savez(folder / "x.npz", x=x)
+    return folder
+
+
+def run(capsys, *words) -> tuple[int, str, str]:
+    status = cli.main([str(word) for word in words])
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def test_a_result_is_shown_as_it_was_when_it_was_found(capsys, files):
+    status, out, err = run(capsys, "show", files / "ellipse.json")
+    assert (status, err) == (0, "")
+    (best,) = [line for line in out.splitlines() if line.startswith("best")]
+    assert "x1**2 + 2*x2**2" in best
+    assert "rule       x1**2 + 2*x2**2 > 1.0" in out
+    assert "written" not in out
+
+
+def test_quiet_shows_the_rule_alone(capsys, files):
+    status, out, _ = run(capsys, "show", files / "ellipse.json", "--quiet")
+    assert status == 0
+    assert out.startswith("x1**2 + 2*x2**2 > 1.0")
+    assert len(out.splitlines()) == 1
+
+
+def test_a_result_cannot_command_the_terminal(capsys, files):
+    _, out, _ = run(capsys, "show", files / "harm.json")
+    assert "\x1b" not in out
+    assert r"\x1b[2Jforged" in out
+
+
+@pytest.mark.parametrize("data", [(), ("--data", "x.npz")])
+def test_results_of_one_concept_are_told_from_others_by_the_status(data, capsys, files):
+    data = [files / word if "." in word else word for word in data]
+    status, out, _ = run(capsys, "compare", files / "ellipse.json", files / "field.json", *data)
+    assert status == 0
+    assert "the same concept: 1 - |cos| = " in out
+    status, out, _ = run(capsys, "compare", files / "ellipse.json", files / "other.json", *data)
+    assert status == 3
+    assert "different concepts: 1 - |cos| = " in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["show", "none.json"], "There is no file at: none.json"),
+        (["compare", "none.json", "none.json"], "There is no file at: none.json"),
+        (["show", __file__], "is no JSON"),
+    ],
+)
+def test_what_is_no_result_is_one_line(words, message, capsys):
+    status, out, err = run(capsys, *words)
+    assert (status, out) == (1, "")
+    (line,) = err.splitlines()
+    assert message in line
