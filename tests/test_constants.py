@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.constants import UNNOTICED, ConstantFit
+from keras_symgrad.constants import FIT_ROWS, UNNOTICED, ConstantFit
 from keras_symgrad.directions import unit
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.trees import symbol
@@ -138,3 +138,13 @@ def test_where_the_formula_has_no_values_the_loss_is_infinite_and_nothing_moves(
     assert fit.loss(fit.start) == np.inf
     np.testing.assert_array_equal(fit.refined(fit.start), fit.start)
     np.testing.assert_array_equal([float(c) for c in fit.snapped(fit.start)], fit.start)
+
+
+def test_of_many_rows_and_variables_a_fit_looks_at_those_that_it_needs():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.5, 2, size=(FIT_ROWS + 1000, 8))
+    gradients = np.zeros_like(x)
+    gradients[:, 0], gradients[:, 1] = 2 * x[:, 0], 2 * 2.3456789 * x[:, 1]
+    fit = ConstantFit(x1**2 + 1.5 * x2**2, GradientField.from_gradients(x, gradients))
+    assert fit.residual(fit.start).shape == (FIT_ROWS, 8)
+    assert fit.refined(fit.start) == pytest.approx([2.3456789], rel=1e-6)

@@ -346,3 +346,18 @@ def test_logits_beyond_the_largest_float32_are_told_of_without_a_warning():
     x = np.linspace(-2, -1, 50)[:, None]
     with pytest.raises(ValueError, match="'certain' gives probabilities from 0 to 0"):
         GradientField.from_neuron(certain, x, draw=False, move=False)
+
+
+def test_of_many_rows_those_that_are_taken_are_differentiated_and_no_others():
+    differentiated = []
+
+    class Counted(Neuron):
+        def values_and_gradients(self, x, batch_size=4096):
+            differentiated.append(len(x))
+            return super().values_and_gradients(x, batch_size)
+
+    ring = Counted(
+        "ring", lambda x: 4 * (tf.reduce_sum(x**2, axis=1) - 1), inputs=2, is_classifier=True
+    )
+    field = GradientField.from_neuron(ring, uniform(20_000), rows=100)
+    assert field.rows == 100 and sum(differentiated) == 100

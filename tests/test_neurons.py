@@ -507,3 +507,12 @@ def test_a_softmax_is_recognised_without_a_warning(points):
         Neuron.of(model, unit=(1, 0)).values_and_gradients(points)
     # Keras warns of a softmax over one number.
     assert not [one for one in caught if "softmax" in str(one.message)]
+
+
+def test_values_alone_are_those_that_come_with_gradients(ellipse, points):
+    neuron = Neuron.of(ellipse)
+    values, _ = neuron.values_and_gradients(points)
+    np.testing.assert_allclose(neuron.values(points, batch_size=7), values, rtol=1e-6)
+    np.testing.assert_allclose(values, numpy_logit(ellipse, points), rtol=1e-4)
+    with pytest.raises(ValueError, match=r"expects points of shape \(rows, 2\)"):
+        neuron.values(points[:, :1])
