@@ -124,7 +124,9 @@ class Record:
     def by_name(self, name: str, kind: type | tuple[type, ...]) -> dict[str, Any]:
         """Values of one kind by names of the file's own."""
         values = self.record(name)._content
-        if not all(isinstance(v, kind) and not isinstance(v, bool) for v in values.values()):
+        # To Python true and false are numbers.
+        is_kind = kind is object or not any(isinstance(v, bool) for v in values.values())
+        if not is_kind or not all(isinstance(value, kind) for value in values.values()):
             raise self.refused(name, "names with values of one kind")
         return dict(values)
 

@@ -6,22 +6,27 @@ parser and never run.
 
 from __future__ import annotations
 
+import ast
 import math
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from keras_symgrad.class_interpretation import ClassInterpretation
+from keras_symgrad.classes import interpret_classes
 from keras_symgrad.columns import check_names
 from keras_symgrad.evidence import Alternative
 from keras_symgrad.expressions.text import from_text
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.interpretation import Interpretation
-from keras_symgrad.jointly import JointInterpretation
+from keras_symgrad.interpreting import interpret
+from keras_symgrad.jointly import JointInterpretation, interpret_jointly
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
+from keras_symgrad.provenance import call
 from keras_symgrad.records import Record, read_json
 from keras_symgrad.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
 from keras_symgrad.search.structure import Group
@@ -144,7 +149,7 @@ def _interpretation(record: Record) -> Interpretation:
         seed=record.whole("seed"),
         versions=record.by_name("versions", str),
         timings=_timings(record),
-        settings=_settings(record),
+        settings=_settings(record, interpret),
         box=box,
         gradients=_NotInTheFile("gradients"),
         network=None,
@@ -252,22 +257,42 @@ def _timings(record: Record) -> dict[str, float]:
     return record.by_name("timings", (int, float))
 
 
-def _settings(record: Record) -> dict[str, Any]:
-    settings = record.record("settings")
-    if not _is_named(settings):
-        raise record.refused("settings", "arguments of `interpret`, whose names are identifiers")
-    if "stopping" in settings:
-        settings.record("stopping")
-    return {name: settings.plain(name) for name in settings.names}
+def _settings(record: Record, *asked: Callable) -> dict[str, Any]:
+    """Settings, of which a report makes the code that repeats the call `asked`."""
+    settings = record.by_name("settings", object)
+    try:
+        is_safe = _is_one_call(call(settings, *asked))
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        is_safe = False
+    if not is_safe:
+        raise record.refused("settings", f"arguments of `{asked[0].__name__}` and nothing more")
+    return settings
 
 
-def _is_named(settings: Record) -> bool:
-    # A report shows the settings as code to repeat the call with.
+# What arguments are made of: values that stand there as they are, and classes of `ks`.
+_OF_ARGUMENTS = (
+    *(ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.UnaryOp, ast.USub, ast.Name),
+    *(ast.Load, ast.keyword, ast.Call, ast.Attribute, ast.BinOp, ast.Add, ast.Sub),
+)
+
+
+def _is_one_call(code: str) -> bool:
+    """Whether code calls a function with values and objects of `ks`, and does nothing else."""
+    try:
+        root = ast.parse(code, mode="eval").body
+    except (SyntaxError, MemoryError):
+        return False
+    parts = [part for part in ast.walk(root) if part not in (root, root.func)]
     return all(
-        name.isidentifier()
-        and (not isinstance(settings.plain(name), dict) or _is_named(settings.record(name)))
-        for name in settings.names
+        isinstance(part, _OF_ARGUMENTS)
+        and (not isinstance(part, ast.Call) or isinstance(part.func, ast.Attribute))
+        and (not isinstance(part, ast.Attribute) or _is_of_ks(part))
+        for part in parts
     )
+
+
+def _is_of_ks(part: ast.Attribute) -> bool:
+    return isinstance(part.value, ast.Name) and part.value.id == "ks"
 
 
 def _given(record: Record, names: tuple[str, ...]) -> tuple[Formula, ...]:
@@ -328,7 +353,7 @@ def _classes(record: Record) -> ClassInterpretation:
         # Of a class without points it is not known.
         tuple(record.numbers("recall", UNKNOWN)),
         record.whole("points"),
-        *_provenance(record),
+        *_provenance(record, interpret_classes, interpret),
     )
 
 
@@ -339,15 +364,15 @@ def _joint(record: Record) -> JointInterpretation:
         record.whole("independent"),
         tuple(record.numbers("spectrum")),
         tuple(record.numbers("errors")),
-        *_provenance(record),
+        *_provenance(record, interpret_jointly, interpret),
     )
 
 
-def _provenance(record: Record) -> tuple[dict[str, Any], dict[str, str]]:
+def _provenance(record: Record, *asked: Callable) -> tuple[dict[str, Any], dict[str, str]]:
     """Settings and versions of a result of several neurons; version 0 has none."""
     if "settings" not in record:
         return {}, {}
-    return _settings(record), record.by_name("versions", str)
+    return _settings(record, *asked), record.by_name("versions", str)
 
 
 class _NotInTheFile:

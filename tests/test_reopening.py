@@ -136,7 +136,6 @@ CHANGES = {
     "rows": ({"held_out": -1}, "at least 0 at `rows.held_out`"),
     "seed": (1.5, "a whole number"),
     "noise_floor": (10**400, "a finite number at `noise_floor`"),
-    "settings": ({"stopping": {"x): import os #": 1}}, "whose names are identifiers"),
     "versions": ({"keras": 3}, "names with values of one kind"),
     "timings": ({}, "`timings.search`"),
     "surface": ({"axes": 1, "plane": [[1]]}, "rows of 2 numbers"),
@@ -152,6 +151,46 @@ def test_a_file_that_is_no_result_is_refused_with_the_place(name, ellipse, tmp_p
     with pytest.raises(ValueError, match=message) as raised:
         ks.load_interpretation(tmp_path / "result.json")
     assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"stopping": {"time_limit=1) or __import__('os').system('true') #": 1}},
+        {"stopping": {"time_limit=eval('1'), patience": 1}},
+        {"symmetries": ["Even('x1')); import os; print(1"]},
+        {"symmetries": ["Even(open('x'))"]},
+        {"symmetries": ["Even.__class__('x')"]},
+        {"dimensions": {"variables": {}, "**__import__('os').environ": 1}},
+        {"stopping": ["a"]},
+    ],
+)
+def test_settings_cannot_put_code_into_a_report(settings, ellipse, tmp_path):
+    content = {**ellipse.to_dict(), "settings": settings}
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="arguments of `interpret` and nothing more at `settings`"):
+        ks.load_interpretation(tmp_path / "result.json")
+
+
+def test_settings_of_every_kind_are_read(ellipse, tmp_path):
+    from keras_symgrad.provenance import recorded
+
+    given = {
+        "model": "a 'b'.keras",
+        "x": np.zeros((2, 2)),
+        "unit": (1, 0),
+        "delta": None,
+        "smoothing": -1.5,
+        "stopping": ks.Stopping(5.0),
+        "symmetries": [ks.Even("x1"), ks.Exchange("x1", "x2")],
+        "complexity": ks.Complexity(operators={"sin": 3}),
+        "dimensions": {"petal length (cm)": "cm"},
+        "operators": ks.OperatorSet("add, mul"),
+    }
+    content = {**ellipse.to_dict(), "settings": recorded(given)}
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    again = ks.load_interpretation(tmp_path / "result.json")
+    assert json.dumps(again.settings) == json.dumps(content["settings"])
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ class KeptSearch:
         try:
             array = self._content["rows"][name]
             array = None if array is None else np.array(array, float)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._error(f"it is damaged: its {name} are no numbers") from error
         if array is not None and not np.isfinite(array).all():
             raise self._error(f"it is damaged: its {name} are not finite")
