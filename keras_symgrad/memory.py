@@ -20,9 +20,9 @@ FEWEST_ROWS = 1024
 ENOUGH = 50_000
 # Copies of the data: the user's own, the checked one, and the one in random order.
 COPIES_OF_DATA = 3
-# Of the rows that are read, points and directions: as they were read, and as training and held-out
-# rows; while they are read, gradients take the place of the latter.
-COPIES_OF_ROWS = 4
+# Arrays of the rows that are read: points and directions, as they were read and as training and
+# held-out rows, and one on the way.
+COPIES_OF_ROWS = 5
 # A tree of some 15 nodes with its constants, among the population or among the offspring.
 INDIVIDUAL = 2500
 # A known form: its fingerprint, complexity and loss in a dictionary.
@@ -47,7 +47,7 @@ def estimate(
 ) -> int:
     """Bytes that a process takes which interprets one neuron, at most and roughly.
 
-        P + 8 v (3 N + 2 * 4 R) + min(B, 8 * 8 v max(R, min(N, 50,000)))
+        P + 8 v (3 N + 5 R) + min(B, 8 * 8 v max(R, min(N, 50,000)))
           + (2500 + 1500) p + 250 k + 4 * 512 * 3840 (1 + c) w
 
     with P for the process and its compiled programs, N rows given and R read of v variables, B the
@@ -68,12 +68,12 @@ def estimate(
     Example: the default of 2,000 rows, and a million of a hundred variables.
 
     >>> f"{estimate(2000, 2) / 1e9:.1f} GB", f"{estimate(1_000_000, 100) / 1e9:.1f} GB"
-    ('1.5 GB', '10.6 GB')
+    ('1.5 GB', '8.2 GB')
     """
     given = rows if given is None else given
     number = 8
     data = COPIES_OF_DATA * given * variables * number
-    field = 2 * COPIES_OF_ROWS * rows * variables * number
+    field = COPIES_OF_ROWS * rows * variables * number
     block = min(BLOCK, ARRAYS * max(rows, min(given, ENOUGH)) * variables * number)
     bred = population * (INDIVIDUAL + TAPE) + known * KNOWN
     engine = FLOAT * SEARCH_ROWS * SLOTS * (1 + lanes) * workers
