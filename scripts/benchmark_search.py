@@ -39,9 +39,10 @@ from keras_symgrad.judging import judge
 from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import Operator, OperatorSet
+from keras_symgrad.search.callbacks import LambdaCallback, Logs
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS
-from keras_symgrad.search.stopping import Progress, Stopping
+from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.systems import SYSTEMS, System
 
 PARTS = ("exact", "networks", "exotic")
@@ -62,27 +63,27 @@ EXOTIC_CONCEPTS = {
 
 
 def seconds_until(
-    search: PortfolioSearch, reached: Callable[[Progress], bool], target: float = 0.0
+    search: PortfolioSearch, reached: Callable[[Logs], bool], target: float = 0.0
 ) -> float:
     """Seconds of search until something is reached, without those that the check takes."""
     seconds, checking = np.inf, 0.0
 
-    def check(progress: Progress) -> None:
+    def check(generation: int, logs: Logs) -> None:
         nonlocal seconds, checking
         start = time.perf_counter()
-        if reached(progress):
-            seconds = progress.seconds - checking
-            raise KeyboardInterrupt  # a search ends and keeps what it has
+        if reached(logs):
+            seconds = logs["seconds"] - checking
+            search.stop("found")
         checking += time.perf_counter() - start
 
     stopping = Stopping(SECONDS, patience=None, target_loss=target)
-    search.run(stopping, check)
+    search.run(stopping, [LambdaCallback(on_generation_end=check)])
     return seconds
 
 
 def until_loss(search: PortfolioSearch) -> float:
     """Seconds until a loss is below 1e-6."""
-    return seconds_until(search, lambda progress: progress.loss <= TARGET)
+    return seconds_until(search, lambda logs: logs["loss"] <= TARGET)
 
 
 def exact(seed: int) -> Iterator[dict]:
@@ -106,14 +107,14 @@ def networks(seed: int, folder: Path | None) -> Iterator[dict]:
         yield {"part": "networks", "name": name, "seconds": found}
 
 
-def true_form_on_front(search: PortfolioSearch, system: System) -> Callable[[Progress], bool]:
+def true_form_on_front(search: PortfolioSearch, system: System) -> Callable[[Logs], bool]:
     """Whether a formula of the front is the concept, or for E its boundary."""
     wanted = ("concept", "boundary") if system.id == "E" else ("concept",)
     operators = search.alphabet.operators
     truth = search.complexity(from_sympy(system.expression, search.alphabet))
     known: dict[str, bool] = {}
 
-    def reached(_: Progress) -> bool:
+    def reached(_: Logs) -> bool:
         for individual in search.archive.front():
             text = str(individual.tree)
             if text not in known:
