@@ -21,9 +21,10 @@ from keras_symgrad.columns import arranged, check_names
 from keras_symgrad.domain import Domain
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.provenance import recorded, versions
-from keras_symgrad.reading import decisions, split
+from keras_symgrad.reading import split
 from keras_symgrad.scores import Scores
 from keras_symgrad.tables import finite_rows, read_points
+from keras_symgrad.verdict import decisions
 
 # Fewer points where two classes are the likeliest are no boundary to read.
 FEWEST_ROWS = 20

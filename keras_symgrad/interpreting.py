@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -13,32 +12,18 @@ import numpy as np
 import sympy
 
 from keras_symgrad.columns import arranged, check_names
-from keras_symgrad.comparison import errors
 from keras_symgrad.dimensions import Dimensions
-from keras_symgrad.directions import as_span
-from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.finishing import Finisher
-from keras_symgrad.formula import ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.losses import Loss, as_loss
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
-from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.provenance import Clock, box_of, recorded, versions
+from keras_symgrad.provenance import Clock, recorded, versions
 from keras_symgrad.quantities import Quantities
-from keras_symgrad.reading import (
-    check_smoothing,
-    decisions,
-    faithful,
-    read,
-    rule_of,
-    split,
-    threshold,
-    value_of,
-)
+from keras_symgrad.reading import Reading, check_smoothing
 from keras_symgrad.search.callbacks import Callback, check_callbacks
 from keras_symgrad.search.checkpoint import KeptSearch
 from keras_symgrad.search.constraints import Constraints
@@ -47,21 +32,17 @@ from keras_symgrad.search.knowledge import Knowledge
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
-from keras_symgrad.search.selection import FINEST_OF_LABELS
 from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.symmetries import (
     Symmetry,
     check_symmetries,
-    checked,
-    projected,
     spread,
-    warn_if_broken,
 )
 from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent, can_be_drawn
-from keras_symgrad.uncertainty import constants
 from keras_symgrad.units import Unit
+from keras_symgrad.verdict import verdict
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 SEARCH_ROWS = 512
@@ -253,10 +234,9 @@ def interpret(
     complexity = complexity.over(operators)
     clock = Clock()
 
-    neuron = shown = unseen = None
     with clock.timed("gradients"):
         if isinstance(model, GradientField):
-            whole = model
+            reading = Reading.of_field(model)
         else:
             points, found = read_points(x, columns)
             names = found if names is None else check_names(names, points.shape[1])
@@ -272,10 +252,9 @@ def interpret(
             points, names = arranged(points, names, neurons[0].names)
             for symmetry in symmetries if in_terms_of is None else ():
                 symmetry.columns(names)
-            shown, unseen = split(points, seed)
-            neuron, whole = read(
+            reading = Reading.of_networks(
                 neurons,
-                shown,
+                points,
                 smoothing=smoothing,
                 symmetries=symmetries,
                 names=names,
@@ -288,24 +267,10 @@ def interpret(
                 in_terms_of=in_terms_of,
                 seed=seed,
             )
-        raw = whole
-        if symmetries:
-            whole = projected(whole, symmetries)
-        whole = replace(whole, loss=measure)
-        # A row without a gradient asks for nothing, but would lift the floor of every loss.
-        steep = as_span(whole.directions).any(axis=(1, 2))
-        flat = int(np.sum(~steep))
-        if flat:
-            whole = whole.take(np.flatnonzero(steep))
-        if whole.rows < 2:
-            raise ValueError(
-                "Two rows with a gradient are needed at least: one to fit formulas on and one to "
-                "measure them on. Pass more points, or allow them with `draw=True`. "
-                f"Received: {whole.rows} row"
-            )
-        train, held_out = spread(whole, symmetries, seed).split(seed=seed)
+        reading = reading.prepared(symmetries, measure)
+        train, held_out = spread(reading.field, symmetries, seed).split(seed=seed)
 
-    names = whole.names
+    names = reading.field.names
     alphabet = Alphabet(operators, names)
     sample = train.subset(SEARCH_ROWS, seed)
     if kept is not None:
@@ -341,66 +306,29 @@ def interpret(
         finisher = Finisher(
             alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge
         )
-        front = finisher.front(archive)
-        is_classifier = neuron is not None and neuron.is_classifier
-        if is_classifier:
-            draw = draw and (can_be_drawn(tangent) or sampler is not None)
-            points, yes = decisions(neuron, unseen, shown, sampler, draw, seed)
-            if in_terms_of is not None:
-                points = in_terms_of.values(points)
-            floor = max(front.floor, 2 * FINEST_OF_LABELS / len(names))
-            front = ParetoFront(front, floor, faithful(front, whole, points, yes))
-        best = finisher.with_simple_constants(front.best)
-        phi = value = None
-        if whole.values is not None:
-            phi = MonotoneFit.through(best(whole.points), whole.values)
-            if neuron is not None and not is_classifier:
-                value = value_of(best, whole, neuron, unseen, in_terms_of, seed)
-        error = float(errors(best.expression, held_out).mean())
-        rule = rule_of(best, phi, points, yes) if is_classifier else None
-        # Quantities are known at the rows alone, and the network is no function of them.
-        of_inputs = shown is not None and in_terms_of is None
-        domain = shown if of_inputs else whole.points
-        evidence = Evidence(
-            best,
+        said = verdict(
+            reading,
             finisher,
-            whole,
-            domain=domain,
-            threshold=threshold(neuron, whole, phi),
-            r2=phi.r2 if phi else 0.0,
+            archive,
+            sampler=sampler,
+            draw=draw and (can_be_drawn(tangent) or sampler is not None),
+            symmetries=symmetries,
+            seed=seed,
         )
-        network = neuron if of_inputs else None
-        checks = checked(symmetries, raw, network, shown, best.expression)
-        warn_if_broken(checks, neuron.name if neuron else "The field of gradients")
-        used = best.expression.free_symbols
-        fitted = constants(best.expression, train, signed=signed, seed=seed)
-        matches, rivals = evidence.matches, evidence.rivals
-        alternatives = evidence.alternatives(row for row in front if row is not front.best)
 
+    used = said["best"].expression.free_symbols
     return Interpretation(
-        neuron="a gradient field" if neuron is None else neuron.name,
+        neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
         names=names,
-        front=front,
-        best=best,
-        phi=phi,
-        value=value,
-        rule=rule,
-        cosine_error=error,
-        boundary_error=evidence.boundary_error,
-        matches=matches,
-        rivals=rivals,
-        alternatives=alternatives,
-        noise_floor=front.floor,
-        constants=fitted,
         ignored=tuple(names[k] for k in search.structure.ignored if symbol(names[k]) not in used),
         groups=search.structure.groups(alphabet),
         rows={
             "search": sample.rows,
             "train": train.rows,
             "held_out": held_out.rows,
-            "dropped": whole.dropped,
-            "flat": flat,
-            **whole.origin,
+            "dropped": reading.field.dropped,
+            "flat": reading.flat,
+            **reading.field.origin,
         },
         evaluations=search.evaluations,
         stopped=search.stopped,
@@ -408,10 +336,9 @@ def interpret(
         versions=versions(),
         timings=clock.seconds,
         settings=recorded(given),
-        box=box_of(domain),
-        gradients=whole,
-        network=network,
-        symmetries=checks,
+        gradients=reading.field,
+        network=reading.network,
+        **said,
     )
 
 

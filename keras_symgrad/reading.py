@@ -3,31 +3,126 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from keras_symgrad.domain import Domain
+from keras_symgrad.directions import as_span
 from keras_symgrad.ensemble import mean_neuron
-from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.kinks import is_piecewise_constant
+from keras_symgrad.losses import Loss
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.quantities import Quantities
-from keras_symgrad.rule import Rule
 from keras_symgrad.smoothing import averaged, choose_width, smoothed
-from keras_symgrad.symmetries import Symmetry, symmetrized
+from keras_symgrad.symmetries import Symmetry, projected, symmetrized
 from keras_symgrad.tables import finite_rows
 from keras_symgrad.tangent import enough
 
-# Points that the agreement of the rule with the network is counted on.
-AGREEMENT_POINTS = 10_000
-# A formula whose rule agrees with the network by so much less than another's is not chosen.
-UNFAITHFUL = 0.02
-# Rows that phi is fitted on for each formula of the front; for the chosen one it is on all.
-FAITHFUL_ROWS = 20_000
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read of a network, or a field of gradients that was read before.
+
+    Attributes:
+        field: the gradients that are explained.
+        raw: the same as they were read, before anything known of them was used.
+        neuron: that was read; `None` for gradients from elsewhere.
+        shown: points that the field may be from, `(rows, inputs)`.
+        unseen: points kept apart, for the rule to be tested on.
+        in_terms_of: quantities that formulas are in, in the place of the inputs.
+        flat: rows that had no gradient.
+    """
+
+    field: GradientField
+    raw: GradientField
+    neuron: Neuron | None = None
+    shown: np.ndarray | None = None
+    unseen: np.ndarray | None = None
+    in_terms_of: Quantities | None = None
+    flat: int = 0
+
+    @classmethod
+    def of_field(cls, field: GradientField) -> Reading:
+        """Of a field that was read before."""
+        return cls(field, field)
+
+    @classmethod
+    def of_networks(
+        cls,
+        neurons: Sequence[Neuron],
+        points: np.ndarray,
+        *,
+        in_terms_of: Quantities | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> Reading:
+        """Of a neuron, or of several networks' neurons for the same task.
+
+        Args:
+            neurons: of networks that were trained apart for the same task, or one.
+            points: of shape `(rows, inputs)`; a fifth is kept apart.
+            in_terms_of: quantities that formulas are in, in the place of the inputs.
+            seed: of all random choices.
+            **options: of `read`.
+
+        Returns:
+            The reading.
+        """
+        shown, unseen = split(points, seed)
+        neuron, field = read(neurons, shown, in_terms_of=in_terms_of, seed=seed, **options)
+        return cls(field, field, neuron, shown, unseen, in_terms_of)
+
+    def prepared(self, symmetries: Sequence[Symmetry], loss: Loss) -> Reading:
+        """The reading with what is known of the concept, and rows with a gradient only.
+
+        Args:
+            symmetries: that the concept has; the part of the gradients that breaks them goes.
+            loss: how much a difference of directions counts.
+
+        Returns:
+            A new reading.
+
+        Raises:
+            ValueError: fewer than two rows have a gradient.
+        """
+        field = projected(self.field, symmetries) if symmetries else self.field
+        # A row without a gradient asks for nothing, but would lift the floor of every loss.
+        steep = as_span(field.directions).any(axis=(1, 2))
+        flat = int(np.sum(~steep))
+        if flat:
+            field = field.take(np.flatnonzero(steep))
+        if field.rows < 2:
+            raise ValueError(
+                "Two rows with a gradient are needed at least: one to fit formulas on and one to "
+                "measure them on. Pass more points, or allow them with `draw=True`. "
+                f"Received: {field.rows} row"
+            )
+        return replace(self, field=replace(field, loss=loss), flat=flat)
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether a neuron was read that decides something."""
+        return self.neuron is not None and self.neuron.is_classifier
+
+    @property
+    def network(self) -> Neuron | None:
+        """The neuron as a function of the variables, if it is one.
+
+        Quantities are known at the rows alone, and the network is no function of them.
+        """
+        return self.neuron if self.in_terms_of is None else None
+
+    @property
+    def domain(self) -> np.ndarray:
+        """Points of the variables, from everywhere that the formula is to hold."""
+        return self.field.points if self.network is None else self.shown
+
+    def in_variables(self, points: np.ndarray) -> np.ndarray:
+        """The variables of formulas at points of the inputs."""
+        return points if self.in_terms_of is None else self.in_terms_of.values(points)
 
 
 def check_smoothing(smoothing: str | float | None) -> None:
@@ -109,53 +204,6 @@ def smoothing_width(neuron: Neuron, x: np.ndarray, smoothing: str | float | None
     return None
 
 
-def value_of(
-    formula: Formula,
-    field: GradientField,
-    neuron: Neuron,
-    kept: np.ndarray,
-    in_terms_of: Quantities | None,
-    seed: int,
-) -> PhiFormula | None:
-    """The neuron's value in closed form, phi of its concept.
-
-    Args:
-        formula: the concept.
-        field: rows that phi is fitted on.
-        neuron: the neuron.
-        kept: points that it is measured on, `(points, inputs)`.
-        in_terms_of: quantities that the concept is written in.
-        seed: of the search for phi.
-
-    Returns:
-        phi with its R2 on the kept points; `None` where there is nothing to fit.
-    """
-    kept = _finite(kept)
-    values = neuron.values(kept)
-    points = kept if in_terms_of is None else in_terms_of.values(kept)
-    try:
-        return PhiFormula.of(formula, field.points, field.values, points, values, seed=seed)
-    except ValueError:
-        return None
-
-
-def threshold(neuron: Neuron | None, field: GradientField, phi: MonotoneFit | None) -> float | None:
-    """Where a classifier decides, in values of the concept.
-
-    Args:
-        neuron: the neuron, or `None` for a field of unknown origin: one that points were added to
-            was read on the slab of a classifier.
-        field: its gradients.
-        phi: the function that wraps the concept, if the field has values.
-
-    Returns:
-        The concept's value there, or `None` for a neuron that decides nothing.
-    """
-    added = field.origin.get("drawn", 0) + field.origin.get("moved", 0)
-    decides = bool(added) if neuron is None else neuron.is_classifier
-    return phi.preimage(0.0) if decides and phi else None
-
-
 def split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Points that gradients may be read at, and a fifth that only the rule is tested on.
 
@@ -173,90 +221,3 @@ def split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     # Rows that hold NaN stay with the others, where they are counted.
     kept = finite[: len(finite) // 5]
     return points[np.delete(order, kept)], points[order[kept]]
-
-
-def decisions(
-    neuron: Neuron,
-    kept: np.ndarray,
-    shown: np.ndarray,
-    sampler: Callable | None,
-    draw: bool,
-    seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Points that nothing was fitted on, and whether the network says yes there.
-
-    Args:
-        neuron: the classifier.
-        kept: data points that were kept for it.
-        shown: the other ones, whose domain more are drawn from.
-        sampler: draws them instead.
-        draw: whether any are drawn.
-        seed: of the draws.
-
-    Returns:
-        Points `(points, inputs)` and booleans `(points,)`.
-    """
-    points = _finite(kept)[:AGREEMENT_POINTS]
-    missing = AGREEMENT_POINTS - len(points)
-    if draw and missing > 0:
-        # Other random numbers than those that drew the rows of the field.
-        rng = np.random.default_rng([seed, 1])
-        if sampler is not None:
-            fresh = np.asarray(sampler(missing, rng), float)
-        else:
-            domain = Domain(_finite(shown))
-            fresh = domain.draw(missing, rng)
-            fresh = fresh[domain.holds(fresh)]
-        points = np.concatenate([points, fresh])
-    return points, neuron.values(points) > 0
-
-
-def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndarray) -> Rule | None:
-    """The decision rule of a formula, with its agreement with the network.
-
-    Args:
-        formula: the concept.
-        phi: the function that wraps it.
-        points: `(points, inputs)`.
-        yes: the network's decisions there.
-
-    Returns:
-        The rule, or `None` if the neuron's logit is never zero.
-    """
-    decides_at = phi.preimage(0.0)
-    if decides_at is None:
-        return None
-    return Rule.of(formula, decides_at, phi.rising, points, yes)
-
-
-def faithful(
-    front: ParetoFront, field: GradientField, points: np.ndarray, yes: np.ndarray
-) -> list[Formula]:
-    """The formulas of a front whose rules decide as the network does, or nearly.
-
-    Around the boundary sin(g) may have the gradients of g and yet decide otherwise far away.
-
-    Args:
-        front: the formulas.
-        field: rows with the network's values.
-        points: `(points, inputs)`.
-        yes: the network's decisions there.
-
-    Returns:
-        Those whose agreement is within 2 % of the best one's.
-    """
-    agreement = {}
-    field = field.subset(FAITHFUL_ROWS)
-    for row in front:
-        g = row(field.points)
-        if np.unique(g[np.isfinite(g)]).size > 1:
-            rule = rule_of(row, MonotoneFit.through(g, field.values), points, yes)
-            agreement[row] = rule.agreement if rule else 0.0
-    most = max(agreement.values(), default=0.0)
-    return [row for row, share in agreement.items() if share >= most - UNFAITHFUL]
-
-
-def _finite(points: np.ndarray) -> np.ndarray:
-    """The rows without NaN and infinity; the array itself where all are."""
-    finite = np.isfinite(points).all(axis=1)
-    return points if finite.all() else points[finite]

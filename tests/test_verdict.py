@@ -1,4 +1,4 @@
-"""What is read of a model and kept apart: the rule is tested where nothing was fitted."""
+"""What is said of a formula: its rule is tested where nothing was fitted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.reading import decisions, faithful, split
+from keras_symgrad.reading import split
+from keras_symgrad.verdict import decisions, faithful
 
 x1, x2 = symbol("x1"), symbol("x2")
 NEURON = Neuron("saddle", lambda x: 9 * (x[:, 0] * x[:, 1] - 1), inputs=2, is_classifier=True)
