@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,8 @@ ALONE = ("model",)
 MOST_MEMORY = 6 * 2**30
 # Seconds by the clock after which a process counts as hanging, whatever the machine's load is.
 HANGING = 30
+# Runs after which a new process takes over, with a corpus that begins anew.
+MOST_OF_A_PROCESS = 50_000
 # An input is no longer than that.
 MOST_BYTES = 4096
 # Findings that are kept of each kind.
@@ -214,13 +217,19 @@ def drawn(name: str, runs: int, limit: float, seed: int, folder: Path) -> Tally:
     return reader.tally
 
 
-def in_a_process(name: str, runs: int, limit: float, seed: int) -> Tally:
-    """`guided` in a process that may die; the runs that are left go to another one."""
+def in_a_process(
+    name: str, runs: int, limit: float, seed: int, keep: Callable[[Tally], None]
+) -> Tally:
+    """Runs in a process that may die; those that are left go to another one, as do many runs.
+
+    The tally is kept after each process.
+    """
     whole = Tally()
     while whole.runs < runs:
         with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
             folder = Path(temporary)
-            command = [sys.executable, __file__, "--target", name, "--runs", str(runs - whole.runs)]
+            command = [sys.executable, __file__, "--target", name, "--runs"]
+            command += [str(min(runs - whole.runs, MOST_OF_A_PROCESS))]
             command += ["--seconds-each", str(limit), "--seed", str(seed), "--inside", temporary]
             done = subprocess.run(command, stderr=subprocess.PIPE, env=_apart(folder))
             part = folder / "tally.json"
@@ -232,6 +241,7 @@ def in_a_process(name: str, runs: int, limit: float, seed: int) -> Tally:
                     "died", done.stderr.decode(errors="replace")[-600:], artifact.read_bytes()
                 )
             whole = _together(whole, tally)
+        keep(whole)
         seed += 1
     return whole
 
@@ -268,10 +278,12 @@ def has_atheris() -> bool:
     return find_spec("atheris") is not None
 
 
-def run(name: str, runs: int, limit: float, seed: int) -> Tally:
-    """All runs of one target."""
+def run(
+    name: str, runs: int, limit: float, seed: int, keep: Callable[[Tally], None] = lambda _: None
+) -> Tally:
+    """All runs of one target; `keep` is told the tally from time to time."""
     if has_atheris() or name in ALONE:
-        return in_a_process(name, runs, limit, seed)
+        return in_a_process(name, runs, limit, seed, keep)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         tempfile.tempdir = folder
         return drawn(name, runs, limit, seed, Path(folder))
@@ -291,7 +303,14 @@ def main(arguments: list[str] | None = None) -> int:
         inside = at_random if options.target in ALONE else guided
         inside(*asked, options.inside)
         return 0
-    tally = run(*asked)
+
+    def keep(tally: Tally) -> None:
+        if options.json:
+            content = {"target": options.target, **asdict(tally)}
+            options.json.write_text(json.dumps(content, indent=2))
+
+    tally = run(*asked, keep)
+    keep(tally)
     how = "drawn at random" if options.target in ALONE else "guided by coverage"
     how = how if has_atheris() else "drawn at random"
     print(
@@ -301,8 +320,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     for found in tally.findings:
         print(f"  {found['kind']}: {found['what']}")
-    if options.json:
-        options.json.write_text(json.dumps({"target": options.target, **asdict(tally)}, indent=2))
     return 1 if tally.findings else 0
 
 

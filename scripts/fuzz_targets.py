@@ -53,8 +53,9 @@ def expression(_: Path) -> Target:
         try:
             from_text(to_text(formula, names=names), names)
         except ValueError as error:
-            # SymPy multiplies 9*(x1 + 1e308) out when it is read anew, and 9e308 is no double.
-            if "too large" not in str(error):
+            # SymPy multiplies 9*(x1 + 1e308) out when it is read anew, and 9e308 is no double; and
+            # finds zeros anew, in 1/(0.0*x1/x2 + 0.0*x1) say.
+            if not any(reason in str(error) for reason in ("too large", "division by zero")):
                 raise
 
     texts = (

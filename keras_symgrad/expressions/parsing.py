@@ -18,7 +18,7 @@ from sympy.logic.boolalg import Boolean
 
 from keras_symgrad.expressions.time_limit import within
 from keras_symgrad.expressions.trees import symbol
-from keras_symgrad.operators import OperatorSet
+from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.printable import printable
 
 LONGEST_TEXT = 10_000
@@ -179,6 +179,32 @@ class _Reader:
                     raise self.refusal("A number that is too large or not real", node)
         return expression
 
+    def check_power(self, base: sympy.Expr, exponent: sympy.Expr, node: ast.expr) -> None:
+        """Raises for a power that Python's integers would take long over, where nothing stops them.
+
+        The power n of a number of b bits has at least n (b - 1) bits.
+        """
+        if not exponent.is_Rational:
+            return
+        if max(abs(exponent.p), exponent.q) > LARGEST_EXPONENT:
+            raise self.refusal(f"An exponent beyond {LARGEST_EXPONENT}", node)
+        number = base.as_coeff_Mul()[0]
+        if number.is_Rational:
+            bits = max(abs(number.p).bit_length(), number.q.bit_length())
+            bound = LARGEST_BITS * (1 if exponent.q == 1 else LARGEST_BITS)
+            if (bits - 1) * abs(exponent.p) > bound:
+                raise self.refusal("A number that is too large or not real", node)
+
+    def check_operator(
+        self, operator: Operator, arguments: list[sympy.Expr], node: ast.expr
+    ) -> None:
+        """Raises for a power in an operator's expression, inner ones first."""
+        given = dict(zip(operator.arguments, arguments))
+        powers = operator.expression.atoms(sympy.Pow)
+        for power in sorted(powers, key=lambda power: len(str(power))):
+            base, exponent = (part.subs(given, simultaneous=True) for part in power.args)
+            self.check_power(base, exponent, node)
+
     def constant(self, node: ast.Constant) -> sympy.Expr:
         value = node.value
         if isinstance(value, str):
@@ -212,8 +238,7 @@ class _Reader:
         if not isinstance(node.op, ast.Pow):
             raise self.refusal("This operation is not allowed", node)
         left, right = self.number(node.left), self.number(node.right)
-        if right.is_Rational and max(abs(right.p), right.q) > LARGEST_EXPONENT:
-            raise self.refusal(f"An exponent beyond {LARGEST_EXPONENT}", node.right)
+        self.check_power(left, right, node)
         return sympy.Pow(left, right)
 
     # SymPy multiplies 2*(x + y) out, but not 2*(x + y)/z: a chain must be built in one step to
@@ -276,7 +301,10 @@ class _Reader:
         if not node.args or (arity is not None and len(node.args) != arity):
             raise self.refusal(f"'{name}' with {len(node.args)} arguments, not {arity or 1},", node)
         read = self.condition if name == "ITE" else self.number
-        return function(*map(read, node.args))
+        arguments = [read(argument) for argument in node.args]
+        if name not in FUNCTIONS:
+            self.check_operator(function, arguments, node)
+        return function(*arguments)
 
     def branch(self, node: ast.expr) -> tuple[sympy.Basic, ...]:
         if not isinstance(node, ast.Tuple) or len(node.elts) != 2:

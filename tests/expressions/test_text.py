@@ -199,6 +199,24 @@ def test_text_that_is_no_formula_is_refused_at_once_and_in_one_line(text):
     assert len(message) < 300
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pow(9, 1000000000000)", "An exponent beyond 10000"),
+        ("pow(pow(9, 9999), 9999)", "too large"),
+        ("9" * 300 + "**9999", "too large"),
+        (f"({'9' * 300}/{'7' * 299})**(9999/10000)", "too large"),
+        (f"({'9' * 300}*x1)**9999", "too large"),
+        ("pow5(pow5(pow5(pow5(99999))))", "too large"),
+    ],
+    ids=["operator", "nested", "integer", "fraction", "coefficient", "operators"],
+)
+def test_powers_that_nothing_could_stop_are_refused_before_they_are_taken(text, message):
+    # Python multiplies integers of any size, and no time limit can interrupt it.
+    with pytest.raises(ValueError, match=message):
+        from_text(text, NAMES, OperatorSet("full"))
+
+
 def test_text_that_keeps_sympy_busy_is_given_up(monkeypatch):
     # SymPy asks whether it is real, and each layer multiplies the questions by fifteen.
     monkeypatch.setattr(parsing, "LONGEST_READING", 0.5)

@@ -1,0 +1,40 @@
+"""How many threads and processes a search takes is the user's choice."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+
+import numpy as np
+import pytest
+
+import keras_symgrad as ks
+from keras_symgrad.callbacks import LambdaCallback
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_search_takes_the_threads_it_is_given_and_no_process(workers):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (200, 2))
+    field = ks.GradientField.from_gradients(x, x * [2, 4] + rng.normal(0, 0.3, x.shape))
+    before, seen = set(threading.enumerate()), []
+
+    def look(_, logs):
+        others = set(threading.enumerate()) - before
+        seen.append((len(others), len(multiprocessing.active_children())))
+
+    ks.interpret(
+        field,
+        operators="arithmetic",
+        methods="trees",
+        population=32,
+        workers=workers,
+        stopping=ks.Stopping(None, generations=3, patience=None, target_loss=None),
+        callbacks=[LambdaCallback(on_generation_end=look)],
+        verbose=False,
+    )
+    threads, processes = (max(counts) for counts in zip(*seen))
+    assert processes == 0
+    # One hands the trees over while others are bred, and one has compiled: both wait for the rest.
+    assert threads <= 2 + (workers if workers > 1 else 0)
+    assert set(threading.enumerate()) - before == set()
