@@ -57,8 +57,9 @@ for loss in ("huber", "angle"):
 ## A loss of your own
 
 A loss is a SymPy expression in the squared distance of two unit gradients, which is 0 where they
-are parallel and 4 where they are opposite. This one ends at 1, so that a row which is far off counts
-no less than one which is farther off. Its derivative is the weight of a row; the engine compiles it.
+are parallel and 4 where they are opposite. This one ends at 1, so that a row which is far off
+counts no less than one which is farther off. Its derivative is the weight of a row; the engine
+compiles it.
 """
 
 d2 = sympy.Symbol("d2")

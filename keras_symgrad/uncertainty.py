@@ -59,8 +59,8 @@ def constants(
 
     which holds for rows of different noise, and for errors that neighbours have in common. It
     knows the scatter of this network's errors. It does not know an error that is the same
-    everywhere: that takes several networks. Of another loss, rows weigh as they do in it, and J'J is
-    replaced by its second differences over steps of a standard error.
+    everywhere: that takes several networks. Of another loss, rows weigh as they do in it, and J'J
+    is replaced by its second differences over steps of a standard error.
 
     Args:
         expression: its numbers are the constants, simple ones too, but not its exponents. They
