@@ -93,8 +93,10 @@ class Knowledge:
         return bool(self._rules)
 
     @property
-    def described(self) -> dict[str, object]:
-        """Rules and guesses as plain data."""
+    def described(self) -> dict[str, object] | None:
+        """Rules and guesses as plain data; `None` where nothing is known."""
+        if not self.restricts and not self.guesses:
+            return None
         rules, units = self.constraints, self.analysis and self.analysis.dimensions
         return {
             "constraints": rules and rules.to_dict(),

@@ -50,12 +50,22 @@ class Part:
         """Stands for the part in the outer form."""
         return symbol(self.name)
 
-    # What the parser asks of a function.
+    # What the parser asks of an operator: here its value is a symbol, whatever its arguments.
 
     @property
     def arity(self) -> int:
         """Number of variables."""
         return len(self.variables)
+
+    @property
+    def arguments(self) -> tuple[sympy.Symbol, ...]:
+        """Those of `expression`."""
+        return ()
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """The part's symbol."""
+        return self.symbol
 
     def __call__(self, *_: sympy.Expr) -> sympy.Symbol:
         """The part in a formula that is being read."""

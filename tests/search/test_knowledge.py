@@ -197,6 +197,18 @@ def test_what_cannot_hold_together_is_told_at_once(options, words):
     assert "\n" not in str(caught.value)
 
 
+def test_a_kept_search_is_the_same_only_with_the_same_knowledge():
+    units = knowledge(dimensions=UNITS, guesses="height - speed*time")
+    assert units.described == {
+        "constraints": None,
+        "dimensions": {"variables": UNITS, "result": None, "constants": "dimensionless"},
+        "template": None,
+        "guesses": ["sub(height, mul(speed, time))"],
+    }
+    assert knowledge(dimensions=UNITS).described != units.described
+    assert knowledge().described is None
+
+
 def test_what_is_known_travels_to_another_process():
     known = knowledge(
         constraints=Constraints({"sin": "square"}),
