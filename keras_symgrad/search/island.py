@@ -100,7 +100,6 @@ class Island:
         """The island as plain data."""
         return {
             "generation": self.generation,
-            "evaluations": self.evaluations,
             "others": self._others,
             "idle": self._idle,
             "collector": self.collector.state(),

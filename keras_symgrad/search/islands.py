@@ -12,6 +12,7 @@ whatever order they come back. What a lost worker was doing is done again by ano
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
@@ -19,6 +20,7 @@ import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 
@@ -26,7 +28,6 @@ from keras_symgrad.search.collector import Collector
 from keras_symgrad.search.executors import Workers
 from keras_symgrad.search.instruments import Instruments
 from keras_symgrad.search.island import Island
-from keras_symgrad.search.plain import Plain
 from keras_symgrad.search.problem import Problem
 
 # Generations of an epoch: some seconds, of which taking an island to plain data and back are a
@@ -43,6 +44,33 @@ _MAKING = threading.Lock()
 
 class WorkersLostError(RuntimeError):
     """Nobody is left to work on islands."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An island after an epoch.
+
+    Attributes:
+        generation: how many there have been.
+        evaluations: candidates evaluated by this island.
+        archive: its individuals, as plain data.
+        state: all of it as text, which only the next worker reads.
+        worker: who took it so far, by machine and process.
+    """
+
+    generation: int
+    evaluations: int
+    archive: list
+    state: str
+    worker: str = ""
+
+    @classmethod
+    def of(cls, island: Island, worker: str = "") -> Epoch:
+        """The island as it is now."""
+        state = island.state()
+        archive = state["collector"]["archive"]
+        text = json.dumps(state, allow_nan=False)
+        return cls(island.generation, island.evaluations, archive, text, worker)
 
 
 class Islands:
@@ -64,8 +92,8 @@ class Islands:
         self._heard_of: dict[str, int] = {}
         self._epoch = 0
         self._token = uuid.uuid4().hex
-        # States by island and epoch, as long as somebody needs them.
-        self._states: dict[tuple[int, int], Plain] = {}
+        # By island and number of the epoch, as long as somebody needs them.
+        self._epochs: dict[tuple[int, int], Epoch] = {}
         self._count = 0
         self._running: dict[Future, tuple[int, int]] = {}
         self._failures: dict[tuple[int, int], int] = {}
@@ -75,31 +103,31 @@ class Islands:
         for _ in range(count):
             self.workers.submit(prepare, self._token, self.problem)
 
-    def epochs(self, states: Sequence[Plain]) -> Iterator[list[Plain] | None]:
+    def epochs(self, start: Sequence[Epoch]) -> Iterator[list[Epoch] | None]:
         """One epoch after the other, for ever.
 
         Args:
-            states: where the islands start, one each.
+            start: where the islands start, one each.
 
         Yields:
-            The states of all islands after each; `None` now and then while they are awaited.
+            All islands after each; `None` now and then while they are awaited.
 
         Raises:
             WorkersLostError: an epoch failed again and again, or nobody is left to work.
         """
-        self._states = {(island, 0): state for island, state in enumerate(states)}
-        self._count = len(states)
+        self._epochs = {(island, 0): epoch for island, epoch in enumerate(start)}
+        self._count = len(start)
         try:
             for epoch in count(1):
                 self._epoch = epoch
                 ring = [(island, epoch) for island in range(self._count)]
-                while not all(place in self._states for place in ring):
+                while not all(place in self._epochs for place in ring):
                     self._submit()
                     if not self._collect():
                         yield None
-                yield [self._states[place] for place in ring]
+                yield [self._epochs[place] for place in ring]
                 for island in range(self._count):
-                    del self._states[island, epoch - 1]
+                    del self._epochs[island, epoch - 1]
         finally:
             for job in self._running:
                 job.cancel()
@@ -112,16 +140,16 @@ class Islands:
 
     def _submit(self) -> None:
         """Hands out all epochs whose island and whose neighbour are there."""
-        started = {*self._states, *self._running.values()}
-        for island, epoch in list(self._states):
+        started = {*self._epochs, *self._running.values()}
+        for island, epoch in list(self._epochs):
             neighbour = ((island - 1) % self._count, epoch)
-            if (island, epoch + 1) not in started and neighbour in self._states:
+            if (island, epoch + 1) not in started and neighbour in self._epochs:
                 self._start((island, epoch + 1))
 
     def _start(self, place: tuple[int, int]) -> None:
         island, epoch = place
-        state = self._states[island, epoch - 1]
-        migrants = self._states[(island - 1) % self._count, epoch - 1]["collector"]["archive"]
+        state = self._epochs[island, epoch - 1].state
+        migrants = self._epochs[(island - 1) % self._count, epoch - 1].archive
         job = self.workers.submit(
             advance, self._token, self.problem, state, migrants, island, self.epoch
         )
@@ -136,8 +164,8 @@ class Islands:
                 continue
             error = None if job.cancelled() else job.exception()
             if error is None and not job.cancelled():
-                worker, self._states[place] = job.result()
-                self._heard_of[worker] = place[1]
+                self._epochs[place] = job.result()
+                self._heard_of[job.result().worker] = place[1]
             else:
                 self._repeat(place, error)
         return bool(done)
@@ -172,37 +200,37 @@ def prepare(token: str, problem: Problem) -> None:
 def advance(
     token: str,
     problem: Problem,
-    state: Plain,
+    state: str,
     migrants: Sequence[list],
     index: int,
     generations: int,
-) -> tuple[str, Plain]:
+) -> Epoch:
     """Takes an island some generations further, in a worker.
 
     Args:
         token: of the search; what belongs to it is made once in each worker.
         problem: that is worked on.
-        state: of the island.
+        state: of the island, as text.
         migrants: individuals of its neighbour.
         index: number of the island.
         generations: how many.
 
     Returns:
-        The name of the worker, by machine and process, and the new state.
+        The island after them.
     """
     worker = f"{socket.gethostname()}:{os.getpid()}"
     instruments = _instruments(token, problem)
     island = Island(instruments, Collector(instruments), index)
-    island.restore(state)
+    island.restore(json.loads(state))
     island.collector.receive(migrants)
     last = island.generation + generations
     steps = island.generations()
     for generation in steps:
         if generation == last:
-            after = island.state()
+            after = Epoch.of(island, worker)
             steps.close()
-            return worker, after
-    return worker, island.state()
+            return after
+    return Epoch.of(island, worker)
 
 
 @lru_cache(maxsize=2)

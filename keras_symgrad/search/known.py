@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_symgrad.search.plain import number, number_from_plain, number_to_plain
+from keras_symgrad.search.plain import array_from_text, array_to_text
 
 
 class KnownForms:
@@ -46,15 +46,25 @@ class KnownForms:
         self._older.pop(fingerprint, None)
 
     def state(self) -> list:
-        """Both tables as plain data: lists of fingerprint, complexity, loss."""
+        """Both tables as plain data: fingerprints, complexities and losses of each as texts."""
         return [
-            [[key, complexity, number_to_plain(loss)] for key, (complexity, loss) in table.items()]
+            [
+                array_to_text(np.fromiter(table, np.int64, len(table))),
+                *(
+                    array_to_text(np.array([measured[k] for measured in table.values()], float))
+                    for k in (0, 1)
+                ),
+            ]
             for table in (self._younger, self._older)
         ]
 
     def restore(self, state: list) -> None:
         """Takes over the tables of `state`."""
-        self._younger, self._older = (
-            {number(key): (number(weight), number_from_plain(loss)) for key, weight, loss in table}
-            for table in state
-        )
+        self._younger, self._older = map(_table, state)
+
+
+def _table(texts: list[str]) -> dict[int, tuple[float, float]]:
+    keys, weights, losses = map(array_from_text, texts, (np.int64, float, float))
+    if not len(keys) == len(weights) == len(losses) or np.isnan([*weights, *losses]).any():
+        raise ValueError("Known forms and what is known of them do not belong together.")
+    return dict(zip(keys.tolist(), zip(weights.tolist(), losses.tolist())))

@@ -7,6 +7,7 @@ operators by name and variables by number.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -111,6 +112,29 @@ def number(value: Any) -> float:
     if type(value) not in (int, float) or not -1e300 < value < 1e300:
         raise ValueError(f"A finite number was expected. Received: {str(value)[:80]}")
     return value
+
+
+def array_to_text(array: np.ndarray) -> str:
+    """Many numbers as one text: their little-endian bytes in base64.
+
+    A list of a hundred thousand numbers takes a tenth of a second to send, this takes none.
+
+    Example:
+
+    >>> array_to_text(np.array([1, 2]))
+    'AQAAAAAAAAACAAAAAAAAAA=='
+    """
+    return base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
+
+
+def array_from_text(text: str, dtype: type) -> np.ndarray:
+    """The numbers of `array_to_text`.
+
+    Raises:
+        ValueError: the text holds none.
+    """
+    content = base64.b64decode(text, validate=True)
+    return np.frombuffer(content, np.dtype(dtype).newbyteorder("<"))
 
 
 def random_to_plain(random: Random) -> list:

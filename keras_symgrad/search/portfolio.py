@@ -9,6 +9,7 @@ many that are spread over an executor.
 
 from __future__ import annotations
 
+import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ from keras_symgrad.search.executors import Workers, check_executor
 from keras_symgrad.search.guessing import starting_trees
 from keras_symgrad.search.instruments import Instruments
 from keras_symgrad.search.island import Island
-from keras_symgrad.search.islands import Islands, WorkersLostError
+from keras_symgrad.search.islands import Epoch, Islands, WorkersLostError
 from keras_symgrad.search.knowledge import Knowledge
 from keras_symgrad.search.plain import Plain, number
 from keras_symgrad.search.problem import METHODS, Problem
@@ -106,7 +107,8 @@ class PortfolioSearch:
         self._instruments = Instruments(self.problem, workers)
         self._collector = Collector(self._instruments)
         self._island: Island | None = None
-        self._states: list[Plain] = []
+        # Islands elsewhere, and those of a search that was kept.
+        self._ring: list[Epoch] = []
 
     @property
     def archive(self) -> Archive:
@@ -161,7 +163,9 @@ class PortfolioSearch:
             The state; `None` before the first generation, as long as only the dictionary was
             searched, which takes seconds.
         """
-        islands = [self._island.state()] if self._island else self._states
+        islands = [json.loads(epoch.state) for epoch in self._ring]
+        if self._island:
+            islands = [self._island.state()]
         if not islands:
             return None
         return {
@@ -181,19 +185,24 @@ class PortfolioSearch:
         Raises:
             ValueError: it has another number of islands, or is no state of this problem.
         """
-        states = list(state["islands"])
-        if len(states) != self.islands:
+        islands = list(state["islands"])
+        if len(islands) != self.islands:
             raise ValueError(
-                f"The search that was kept has {len(states)} islands, this one {self.islands}. "
-                f"Pass `islands={len(states)}`."
+                f"The search that was kept has {len(islands)} islands, this one {self.islands}. "
+                f"Pass `islands={len(islands)}`."
             )
-        for index, one in enumerate(states):
-            Island(self._instruments, Collector(self._instruments), index).restore(one)
+        ring = [self._new_island(index) for index in range(self.islands)]
+        for island, kept in zip(ring, islands):
+            island.restore(kept)
         self._seconds, self._evaluated = number(state["seconds"]), number(state["evaluated"])
         self._settling.restore(state["settling"])
         # Of formulas that fit alike it has those that came first, which the islands do not know.
         self._collector.restore(state["collector"])
-        self._states = states
+        self._ring = [Epoch.of(island) for island in ring]
+
+    def _new_island(self, index: int) -> Island:
+        """An island with an archive of its own."""
+        return Island(self._instruments, Collector(self._instruments), index)
 
     @property
     def _passed(self) -> float:
@@ -201,14 +210,14 @@ class PortfolioSearch:
 
     def _steps(self) -> Iterator[Progress | None]:
         """Guesses, stages of the dictionary, then generations."""
-        if not self._states and (guesses := starting_trees(self.problem)):
+        if not self._ring and (guesses := starting_trees(self.problem)):
             measure = self._instruments.measure
             self._keep([Candidate(None, tree, measure(tree)) for tree in guesses])
             yield self._now(0)
         here = self.executor is None and self.islands == 1
         if here:
             with _Aside(self._compile) as compilation:
-                if not self._states:
+                if not self._ring:
                     yield from self._dictionary(compilation.start)
                 if self.problem.methods != ("dictionary",):
                     compilation.result()
@@ -216,7 +225,7 @@ class PortfolioSearch:
         else:
             with Workers(self.executor, self.workers) as workers:
                 islands = Islands(self.problem, workers)
-                if not self._states:
+                if not self._ring:
                     yield from self._dictionary(lambda: islands.warm_up(self.islands))
                 if self.problem.methods != ("dictionary",):
                     yield from self._epochs(islands)
@@ -249,8 +258,8 @@ class PortfolioSearch:
     def _generations(self) -> Iterator[Progress]:
         """Generations of one island in this process."""
         island = Island(self._instruments, self._collector)
-        if self._states:
-            island.restore(self._states.pop())
+        if self._ring:
+            island.restore(json.loads(self._ring.pop().state))
         with closing(island.generations()) as generations:
             for generation in generations:
                 self.evaluations = self._evaluated + island.evaluations
@@ -262,18 +271,18 @@ class PortfolioSearch:
 
     def _epochs(self, islands: Islands) -> Iterator[Progress | None]:
         """Epochs of many islands, by the workers of an executor."""
-        if not self._states:
-            self._states = [
-                Island(self._instruments, self._collector, index).state()
+        if not self._ring:
+            self._ring = [
+                Epoch.of(Island(self._instruments, self._collector, index))
                 for index in range(self.islands)
             ]
         try:
-            with closing(islands.epochs(self._states)) as epochs:
-                for states in self._while_there_are_workers(epochs):
-                    if states is not None:
-                        self._take_in(states)
+            with closing(islands.epochs(self._ring)) as epochs:
+                for ring in self._while_there_are_workers(epochs):
+                    if ring is not None:
+                        self._take_in(ring)
                         self.repeated = islands.repeated
-                        yield self._now(states[0]["generation"])
+                        yield self._now(ring[0].generation)
                     else:
                         yield None
         finally:
@@ -285,11 +294,11 @@ class PortfolioSearch:
                     stacklevel=2,
                 )
 
-    def _take_in(self, states: list[Plain]) -> None:
-        self._states = states
-        for state in states:
-            self._collector.receive(state["collector"]["archive"])
-        self.evaluations = self._evaluated + sum(state["evaluations"] for state in states)
+    def _take_in(self, ring: list[Epoch]) -> None:
+        self._ring = ring
+        for epoch in ring:
+            self._collector.receive(epoch.archive)
+        self.evaluations = self._evaluated + sum(epoch.evaluations for epoch in ring)
 
     def _while_there_are_workers(self, epochs: Iterator) -> Iterator:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -126,11 +127,11 @@ def test_an_island_begins_with_what_its_neighbour_had_found():
     recording = Recording()
     small_search(islands=3, executor=recording).run(generations(6))
     found = {}
-    for _, _, before, migrants, index, _, (_, after) in recording.epochs:
-        if before["generation"] == 3:
+    for _, _, before, migrants, index, _, after in recording.epochs:
+        if json.loads(before)["generation"] == 3:
             assert migrants == found[(index - 1) % 3, 3]
-        archive = found[index, after["generation"]] = after["collector"]["archive"]
-        best = {complexity: loss for _, complexity, _, loss in archive}
+        found[index, after.generation] = after.archive
+        best = {complexity: loss for _, complexity, _, loss in after.archive}
         assert all(best[complexity] <= loss for _, complexity, _, loss in migrants)
     assert set(found) == {(index, g) for index in range(3) for g in (3, 6)}
 

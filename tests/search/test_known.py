@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from keras_symgrad.search.known import KnownForms
 
@@ -15,7 +16,7 @@ def test_the_last_forms_are_remembered_and_memory_is_bounded():
         known[form] = 3, 1 / (form + 1)
     assert all(known[form] == (3, 1 / (form + 1)) for form in range(9_900, 10_000))
     assert known[0] == (np.inf, np.inf)
-    assert sum(map(len, known.state())) <= 200
+    assert sum(known[form][0] == 3 for form in range(10_000)) <= 200
 
 
 def test_a_form_that_is_measured_again_is_young_again():
@@ -35,3 +36,11 @@ def test_its_state_is_plain_data_and_goes_on_alike():
     for form in range(8, 20):
         known[form] = again[form] = 1, 0.1
         assert again.state() == known.state()
+
+
+@pytest.mark.parametrize(
+    "state", [["", "", ""], [["AAAA", "", ""]] * 2, [["??", "", ""]] * 2, [[1, 2, 3]] * 2, "ab"]
+)
+def test_what_is_no_state_is_refused(state):
+    with pytest.raises((ValueError, TypeError)):
+        KnownForms(3).restore(state)
