@@ -99,6 +99,7 @@ class DimensionalAnalysis:
 
     Example:
 
+    >>> from keras_symgrad.operators import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, div, square"), ["height", "time"])
     >>> analysis = DimensionalAnalysis(Dimensions({"height": "m", "time": "s"}), alphabet)
     >>> fall = alphabet.tree(["div", 0, "square", 1])

@@ -61,7 +61,9 @@ def command(options: argparse.Namespace, folder: Path, name: str) -> list[str]:
 def archive_of(path: Path) -> dict[float, float]:
     """Lowest loss by complexity in a file of a kept search; raises if it cannot be read."""
     best: dict[float, float] = {}
-    for island in json.loads(path.read_text("utf-8"))["state"]["islands"]:
+    # Of a search that was killed in the dictionary the file says that there is nothing yet.
+    state = json.loads(path.read_text("utf-8"))["state"] or {"islands": []}
+    for island in state["islands"]:
         for _, complexity, _, loss in island["collector"]["archive"]:
             best[complexity] = min(loss, best.get(complexity, loss))
     return best

@@ -185,7 +185,7 @@ def test_defaults_are_those_of_interpret():
         for name, parameter in inspect.signature(interpret).parameters.items()
         if name in options and parameter.default is not inspect.Parameter.empty
     }
-    assert len(defaults) == 16
+    assert len(defaults) == 23
     assert {name: options[name] for name in defaults} == defaults
 
 

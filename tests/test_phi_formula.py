@@ -117,7 +117,7 @@ def test_it_is_text_latex_and_plain_data():
     assert phi._repr_latex_() == "$e^{- 0.487 g}$"
     kept = json.loads(json.dumps(phi.to_dict()))
     assert sympy.simplify(from_text(kept["expression"], ["g"]) - phi.expression) == 0
-    assert set(kept) == {"expression", "complexity", "r2", "rows", "value"}
+    assert set(kept) == {"expression", "complexity", "r2", "rows", "value", "value_complexity"}
 
 
 def test_rows_without_a_value_are_left_out():

@@ -19,7 +19,7 @@ BLOCKS = code_blocks.blocks(README, "python")
 def names(monkeypatch):
     """What the README's reader has at hand: models and points of their own."""
     monkeypatch.chdir(ROOT)
-    code_blocks.hurry(monkeypatch, stopping=ks.Stopping(time_limit=None, generations=2))
+    code_blocks.hurry(monkeypatch, methods=("dictionary",))
     keras.utils.set_random_seed(0)
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(8, activation="tanh", name="hidden_1")(inputs)

@@ -72,6 +72,7 @@ def test_text_latex_and_plain_data_say_the_same(x):
         "direction": ">",
         "agreement": rule.agreement,
         "points": 1000,
+        "digits": 3,
     }
 
 

@@ -12,6 +12,8 @@ Result = TypeVar("Result")
 
 # How much longer than by a processor's time work may take by the clock.
 BUSIEST = 10
+# How often a thread is asked to stop, and after how many seconds again.
+MOST_ASKED, NEXT_ASKED = 3, 0.2
 
 
 class _Stopped(BaseException):
@@ -70,11 +72,15 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
         _wait(thread, clock, seconds)
     finally:
         with gate:
-            if not state["finished"]:
-                state["stopped"] = True
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
-                )
+            state["stopped"] = not state["finished"]
+        for _ in range(MOST_ASKED if state["stopped"] else 0):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
+            )
+            # Where it arrives while an object is being destroyed, Python ignores it.
+            thread.join(NEXT_ASKED)
+            if not thread.is_alive():
+                break
     if state["stopped"]:
         raise TimeoutError(f"not done within {seconds:g} s")
     if "error" in outcome:
