@@ -96,14 +96,15 @@ def main() -> None:
     print(f"undisturbed: {lasted:.0f} s")
     truth, chosen = front_of(options.folder / "whole.json"), random.Random(options.seed)
     kept, result = options.folder / "killed.kept", options.folder / "killed.json"
-    rows, before = [], {}
-    while len(rows) < options.kills or kept.exists():
+    rows, before, kills = [], {}, 0
+    while kills < options.kills or kept.exists():
         process = subprocess.Popen(command(options, options.folder, "killed"))
         # The moment is any of a run, those before the first file is written among them.
-        moment = chosen.uniform(0.1, 0.9) * lasted if len(rows) < options.kills else None
+        moment = chosen.uniform(0.1, 0.9) * lasted if kills < options.kills else None
         try:
             status = process.wait(moment)
         except subprocess.TimeoutExpired:
+            kills += 1
             process.send_signal(signal.SIGKILL)
             process.wait()
             now = archive_of(kept) if kept.exists() else {}
