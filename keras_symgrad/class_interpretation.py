@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_symgrad.columns import arranged
 from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.results import Result
 from keras_symgrad.tables import read_points
-from keras_symgrad.writing import check_writable, heading, write_json, write_text
+from keras_symgrad.writing import heading
 
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class ClassInterpretation:
+class ClassInterpretation(Result):
     """What a classifier of several classes learned: a formula for each pair, and all as one.
 
     Attributes:
@@ -125,36 +124,10 @@ class ClassInterpretation:
             "versions": self.versions,
         }
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Writes the result as JSON.
-
-        Args:
-            path: of the file.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: nothing can be written there; nothing half-written is left behind.
-        """
-        return write_json(path, self.to_dict(), "The interpretation")
-
-    def report(self, path: str | os.PathLike) -> Path:
-        """Writes the result as one HTML page that needs no other file and no network.
-
-        Args:
-            path: of the file.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: nothing can be written there; nothing half-written is left behind.
-        """
+    def _page(self) -> str:
         from keras_symgrad.report_of_several import page_of_classes
 
-        check_writable(path, "The report")
-        return write_text(path, page_of_classes(self), "The report")
+        return page_of_classes(self)
 
     def _repr_html_(self) -> str:
         from keras_symgrad.notebook import classes_html

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +12,13 @@ from keras_symgrad.evidence import SAME_CLASS, Alternative
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
+from keras_symgrad.results import Result
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.structure import Group
 from keras_symgrad.surface import Surface
 from keras_symgrad.symmetries import SymmetryCheck
 from keras_symgrad.uncertainty import Constant
-from keras_symgrad.writing import check_writable, heading, write_json, write_text
+from keras_symgrad.writing import heading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +40,7 @@ ENDINGS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Interpretation:
+class Interpretation(Result):
     """What a neuron learned, as formulas.
 
     Attributes:
@@ -253,22 +252,6 @@ class Interpretation:
             "surface": self.surface.to_dict(),
         }
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Writes the result as JSON, which `load_interpretation` reads again.
-
-        The gradients and the network are not in the file. `gradients.save(path)` keeps the first.
-
-        Args:
-            path: of the file.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: nothing can be written there; nothing half-written is left behind.
-        """
-        return write_json(path, self.to_dict(), "The interpretation")
-
     def plot(self) -> Figure:
         """Pictures of the result in one figure: the front, phi, angles, the decision boundary.
 
@@ -281,22 +264,10 @@ class Interpretation:
 
         return overview(self)
 
-    def report(self, path: str | os.PathLike) -> Path:
-        """Writes the result as one HTML page that needs no other file and no network.
-
-        Args:
-            path: of the file.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: nothing can be written there; nothing half-written is left behind.
-        """
+    def _page(self) -> str:
         from keras_symgrad.report import page
 
-        check_writable(path, "The report")
-        return write_text(path, page(self), "The report")
+        return page(self)
 
     def _repr_html_(self) -> str:
         from keras_symgrad.notebook import interpretation_html

@@ -13,7 +13,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -33,15 +32,16 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.provenance import recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import check_smoothing, smoothing_width
+from keras_symgrad.results import Result
 from keras_symgrad.smoothing import smoothed
 from keras_symgrad.tables import finite_rows, read_points
 from keras_symgrad.tangent import Tangent
 from keras_symgrad.units import only_tensor
-from keras_symgrad.writing import check_writable, heading, write_json, write_text
+from keras_symgrad.writing import heading
 
 
 @dataclass(frozen=True, eq=False)
-class JointInterpretation:
+class JointInterpretation(Result):
     """What several neurons encode together.
 
     Attributes:
@@ -57,6 +57,8 @@ class JointInterpretation:
         settings: the arguments of `interpret_jointly`, as plain data.
         versions: of the packages.
     """
+
+    what = "The joint interpretation"
 
     neurons: tuple[str, ...]
     concepts: tuple[Interpretation, ...]
@@ -98,36 +100,10 @@ class JointInterpretation:
             "versions": self.versions,
         }
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Writes the result as JSON.
-
-        Args:
-            path: of the file.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: nothing can be written there; nothing half-written is left behind.
-        """
-        return write_json(path, self.to_dict(), "The joint interpretation")
-
-    def report(self, path: str | os.PathLike) -> Path:
-        """Writes the result as one HTML page that needs no other file and no network.
-
-        Args:
-            path: of the file.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: nothing can be written there; nothing half-written is left behind.
-        """
+    def _page(self) -> str:
         from keras_symgrad.report_of_several import page_of_neurons
 
-        check_writable(path, "The report")
-        return write_text(path, page_of_neurons(self), "The report")
+        return page_of_neurons(self)
 
     def _repr_html_(self) -> str:
         from keras_symgrad.notebook import jointly_html

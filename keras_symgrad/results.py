@@ -1,0 +1,58 @@
+"""What every kind of result can do: be written to a file and to a page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from keras_symgrad.writing import check_writable, write_json, write_text
+
+
+class Result:
+    """Base of results that are plain data, and a page.
+
+    Attributes:
+        what: the result is, for error messages.
+    """
+
+    what: ClassVar[str] = "The interpretation"
+
+    def to_dict(self) -> dict:
+        """The result as plain data."""
+        raise NotImplementedError
+
+    def _page(self) -> str:
+        """The result as HTML."""
+        raise NotImplementedError
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Writes the result as JSON, which `load_interpretation` reads again.
+
+        The gradients and the network are not in the file. `gradients.save(path)` keeps the first.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: nothing can be written there; nothing half-written is left behind.
+        """
+        return write_json(path, self.to_dict(), self.what)
+
+    def report(self, path: str | os.PathLike) -> Path:
+        """Writes the result as one HTML page that needs no other file and no network.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: nothing can be written there; nothing half-written is left behind.
+        """
+        check_writable(path, "The report")
+        return write_text(path, self._page(), "The report")
