@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -73,19 +75,47 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     finally:
         with gate:
             state["stopped"] = not state["finished"]
-        for _ in range(MOST_ASKED if state["stopped"] else 0):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
-            )
-            # Where it arrives while an object is being destroyed, Python ignores it.
-            thread.join(NEXT_ASKED)
-            if not thread.is_alive():
-                break
+        if state["stopped"]:
+            _stop(thread)
     if state["stopped"]:
         raise TimeoutError(f"not done within {seconds:g} s")
     if "error" in outcome:
         raise outcome["error"]
     return outcome["result"]
+
+
+_stopping = threading.Lock()
+
+
+def _stop(thread: threading.Thread) -> None:
+    """Asks a thread to end, more than once where it must be."""
+    with _stopping, _unheard():
+        for _ in range(MOST_ASKED):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
+            )
+            thread.join(NEXT_ASKED)
+            if not thread.is_alive():
+                return
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Keeps Python from telling the user of a stop that arrived where it could only be ignored.
+
+    That is where an object is being destroyed or garbage collected.
+    """
+    hook = sys.unraisablehook
+
+    def others(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, _Stopped):
+            hook(unraisable)
+
+    sys.unraisablehook = others
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 def _wait(thread: threading.Thread, clock: list[int], seconds: float) -> None:

@@ -1,6 +1,7 @@
 """The time limit."""
 
 import signal
+import sys
 import threading
 import time
 
@@ -65,6 +66,31 @@ def test_work_that_swallows_errors_is_stopped_all_the_same():
 
     with pytest.raises(TimeoutError):
         within(0.05, stubborn)
+
+
+def test_a_stop_that_arrives_where_it_must_be_ignored_is_repeated_and_not_told(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+
+    class Lasting:
+        def __del__(self):
+            endless()
+
+    class Failing:
+        def __del__(self):
+            raise ValueError
+
+    def work():
+        Lasting()
+        endless()
+
+    before = threading.active_count()
+    with pytest.raises(TimeoutError):
+        within(0.02, work)
+    wait_for_threads(before)
+    assert told == []
+    Failing()
+    assert [unraisable.exc_type for unraisable in told] == [ValueError]
 
 
 @pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of a thread")
