@@ -34,11 +34,8 @@ from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
 from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Stopping
-from keras_symgrad.symmetries import (
-    Symmetry,
-    check_symmetries,
-    spread,
-)
+from keras_symgrad.symmetries import Symmetry, check_symmetries
+from keras_symgrad.symmetrizing import spread
 from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.units import Unit

@@ -17,7 +17,8 @@ from keras_symgrad.losses import Loss
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.smoothing import averaged, choose_width, smoothed
-from keras_symgrad.symmetries import Symmetry, projected, symmetrized
+from keras_symgrad.symmetries import Symmetry
+from keras_symgrad.symmetrizing import projected, symmetrized
 from keras_symgrad.tables import finite_rows
 from keras_symgrad.tangent import enough
 

@@ -31,7 +31,7 @@ from keras_symgrad.records import Record, read_json
 from keras_symgrad.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
 from keras_symgrad.search.structure import Group
 from keras_symgrad.surface import Surface
-from keras_symgrad.symmetries import SymmetryCheck
+from keras_symgrad.symmetry_checks import SymmetryCheck
 from keras_symgrad.uncertainty import Constant
 from keras_symgrad.writing import RESULT_FORMAT, RESULT_VERSION
 

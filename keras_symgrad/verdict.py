@@ -26,7 +26,8 @@ from keras_symgrad.reading import Reading
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.selection import FINEST_OF_LABELS
-from keras_symgrad.symmetries import Symmetry, checked, warn_if_broken
+from keras_symgrad.symmetries import Symmetry
+from keras_symgrad.symmetry_checks import checked, warn_if_broken
 from keras_symgrad.uncertainty import constants
 
 # Points that the agreement of the rule with the network is counted on.

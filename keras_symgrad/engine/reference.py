@@ -16,6 +16,7 @@ from keras_symgrad.derivatives import differentiate
 from keras_symgrad.directions import in_frame, nearest, unit
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.losses import SQUARED, Loss
+from keras_symgrad.memory import block_rows
 from keras_symgrad.tensorflow_code import tensorflow_code
 
 
@@ -87,6 +88,7 @@ def loss(
     """Mean squared difference of unit gradients, L = mean over rows and columns of (u - U)^2.
 
     Other losses count differences otherwise, and are written on the same scale; see `losses`.
+    Rows are read in blocks that fit into memory.
 
     Args:
         expression: a SymPy expression in the named variables.
@@ -105,14 +107,20 @@ def loss(
 
     Reference: Wetzel, arXiv 2401.04978, section 3.
     """
-    values = evaluate([expression], names, points)
-    gradients = in_frame(gradient(expression, names, points), frame)
-    if not np.isfinite(gradients).all() or not np.isfinite(values).all() or not gradients.any():
+    signs, distances, steep = (1,) if signed else (1, -1), [], False
+    size = block_rows(points.shape[1])
+    for start in range(0, len(points), size):
+        block = slice(start, start + size)
+        own = frame[block] if frame is not None and frame.ndim == 3 else frame
+        values = evaluate([expression], names, points[block])
+        gradients = in_frame(gradient(expression, names, points[block]), own)
+        if not np.isfinite(gradients).all() or not np.isfinite(values).all():
+            return np.inf
+        steep = steep or gradients.any()
+        candidate = unit(gradients)
+        target = nearest(directions[block], candidate)
+        distances.append([((target - sign * candidate) ** 2).sum(axis=1) for sign in signs])
+    if not steep:
         return np.inf
-    candidate = unit(gradients)
-    target = nearest(directions, candidate)
-    losses = [
-        measure.average(((target - sign * candidate) ** 2).sum(axis=1), weights)
-        for sign in ((1,) if signed else (1, -1))
-    ]
-    return min(losses) / candidate.shape[1]
+    together = np.concatenate(distances, axis=1)
+    return min(measure.average(apart, weights) for apart in together) / directions.shape[-1]

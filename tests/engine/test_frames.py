@@ -70,6 +70,21 @@ def test_losses_are_those_of_whole_expressions(alphabet, points, trees, frame, d
 
 
 @pytest.mark.parametrize(("frame", "directions"), FIELDS, ids=NAMES)
+def test_the_loss_of_a_whole_expression_does_not_depend_on_blocks(
+    alphabet, points, trees, frame, directions, monkeypatch
+):
+    expressions = [to_sympy(tree, alphabet.operators) for tree in trees]
+
+    def losses():
+        field = alphabet.names, points, directions
+        return [reference.loss(expression, *field, frame=frame) for expression in expressions]
+
+    at_once = losses()
+    monkeypatch.setattr(reference, "block_rows", lambda columns: 64)
+    assert losses() == pytest.approx(at_once, rel=1e-12)
+
+
+@pytest.mark.parametrize(("frame", "directions"), FIELDS, ids=NAMES)
 def test_normal_equations_are_the_slope_of_the_loss(alphabet, points, frame, directions):
     step = 1e-6
 

@@ -1,0 +1,155 @@
+"""Known symmetries, used: on the network, on its gradients and on the rows.
+
+The network is averaged over the images of a point that lie where it was taught, which leaves the
+part of its noise that breaks the symmetry out. Gradients lose their part along the velocity of a
+continuous symmetry, which is noise as well. And rows are moved to their images at random, so that
+formulas that break the symmetry are seen to do so, also where the data show one half only.
+
+Formulas are not projected along with the gradients, as they are on the tangent space of data: what
+they have along the velocity is a fault of theirs and is to count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+
+from keras_symgrad.directions import split, unit
+from keras_symgrad.domain import Domain
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.symmetries import Element, Symmetry, group
+from keras_symgrad.tangent import orthonormal
+
+# Share of the data whose images lie among the data, where a network is averaged over images.
+MAPPED = 0.9
+# Rows of data whose images are looked for among them.
+LOOKED_AT = 1000
+
+
+def symmetrized(
+    neuron: Neuron, x: np.ndarray, names: Sequence[str], symmetries: Sequence[Symmetry]
+) -> Neuron:
+    """The mean of a neuron over the images of a point under maps that keep the data's domain.
+
+    Args:
+        neuron: of the variables that the symmetries name.
+        x: points of shape `(rows, inputs)` from where the model was trained.
+        names: of the inputs.
+        symmetries: any.
+
+    Returns:
+        A neuron with these symmetries; the same one if no map keeps the domain.
+    """
+    kept = [e for e in group(symmetries, names) if _keeps(e, x)]
+    if len(kept) < 2:
+        return neuron
+    matrices = tf.constant(np.stack([e.matrix.T for e in kept]), neuron.dtype)
+    signs = tf.constant([e.sign for e in kept], neuron.dtype)
+
+    def mean(points: tf.Tensor) -> tf.Tensor:
+        images = tf.reshape(points @ matrices, [-1, points.shape[1]])
+        values = tf.reshape(tf.cast(neuron(images), neuron.dtype), [len(kept), -1])
+        return tf.linalg.matvec(values, signs / len(kept), transpose_a=True)
+
+    return replace(neuron, name=f"{neuron.name}, mean of {len(kept)} images", function=mean)
+
+
+def projected(field: GradientField, symmetries: Sequence[Symmetry]) -> GradientField:
+    """The field without what its gradients have along continuous symmetries.
+
+    Rows weigh by the square of what is left: the shorter it is, the more its direction is noise.
+
+    Args:
+        field: of one neuron.
+        symmetries: any.
+
+    Returns:
+        A `GradientField` at the same points.
+
+    Raises:
+        ValueError: the field is that of several neurons together.
+    """
+    if field.directions.ndim == 3:
+        raise ValueError(
+            "`symmetries` are those of one concept, and several neurons together carry more. "
+            f"Leave them out. Received: {field}"
+        )
+    left = across(field.directions, generators(field, symmetries))
+    square = (left**2).sum(axis=1)
+    if not square.any():
+        raise ValueError(
+            "Nothing is left of the gradients: a function with all of these symmetries is "
+            f"constant. Leave one out. Received: symmetries={list(symmetries)!r}"
+        )
+    if np.allclose(square, 1):
+        return field
+    weights = square if field.weights is None else square * field.weights
+    return replace(field, directions=unit(left), weights=weights)
+
+
+def spread(field: GradientField, symmetries: Sequence[Symmetry], seed: int = 0) -> GradientField:
+    """The field with its rows at images of their points, each under a map chosen at random.
+
+    Args:
+        field: of one neuron.
+        symmetries: any.
+        seed: of the choice.
+
+    Returns:
+        A `GradientField` of as many rows.
+    """
+    elements = group(symmetries, field.names)
+    if len(elements) == 1:
+        return field
+    chosen = np.random.default_rng(seed).integers(len(elements), size=field.rows)
+    matrices = np.stack([e.matrix for e in elements])[chosen]
+    signs = np.array([e.sign for e in elements], float)[chosen]
+    frame, directions = field.frame, signs[:, None] * field.directions
+    if field.keeps_variables_apart:
+        widths = np.ones(field.variables) if frame is None else np.diag(frame)
+        full = directions @ np.linalg.pinv(np.diag(widths))
+        directions = unit(np.einsum("rij,rj->ri", matrices, full) * widths)
+    else:
+        # A gradient's coordinates stay, and their vectors move along.
+        frame = np.einsum("...av,rwv->raw", frame, matrices)
+    return replace(
+        field,
+        points=np.einsum("rij,rj->ri", matrices, field.points),
+        directions=directions,
+        frame=frame,
+        values=None if field.values is None else signs * field.values,
+    )
+
+
+def across(directions: np.ndarray, velocities: np.ndarray) -> np.ndarray:
+    """What directions have across velocities, both in the coordinates of a field."""
+    if not velocities.shape[1]:
+        return directions
+    return split(directions[None], orthonormal(velocities))[1][0]
+
+
+def generators(field: GradientField, symmetries: Sequence[Symmetry]) -> np.ndarray:
+    """Generators in the coordinates of a field, `(rows, k, axes)`.
+
+    With c = F grad f the coordinates, v . grad f = a . c where F^T a = v. Where no a does, because
+    v leaves the surface that gradients are compared on, nothing is known of c, and a is zero.
+    """
+    each = [symmetry.generators(field.names, field.points) for symmetry in symmetries]
+    velocities = np.concatenate([np.zeros((field.rows, 0, field.variables)), *each], axis=1)
+    if field.frame is None:
+        return velocities
+    found = np.einsum("...va,...kv->...ka", np.linalg.pinv(field.frame), velocities)
+    again = np.einsum("...av,...ka->...kv", field.frame, found)
+    off = np.linalg.norm(again - velocities, axis=2) > 1e-6 * np.linalg.norm(velocities, axis=2)
+    return np.where(off[:, :, None], 0.0, found)
+
+
+def _keeps(element: Element, x: np.ndarray) -> bool:
+    """Whether the images of data lie among the data."""
+    some = x[np.isfinite(x).all(axis=1)]
+    images = element.images(some[:LOOKED_AT])
+    return bool(np.mean(Domain(some).holds(images)) >= MAPPED)
