@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_symgrad.archives import check_archive
+from keras_symgrad.hdf5 import check_hdf5_content
 
 # What the size of a layer's weights is told by, in its configuration.
 SIZES = frozenset(
@@ -42,8 +43,8 @@ def check_keras_archive(path: Path) -> None:
         path: of the file.
 
     Raises:
-        ValueError: the archive is damaged or far larger inside than outside, or its layers are
-            larger than the weights in it.
+        ValueError: the archive is damaged or far larger inside than outside, its layers are
+            larger than the weights in it, or these cannot be read safely.
     """
     check_archive(path)
     with zipfile.ZipFile(path) as archive:
@@ -58,6 +59,7 @@ def check_keras_archive(path: Path) -> None:
         except Exception as error:  # of the decompressor
             raise ValueError(f"Its configuration is damaged ({error}).") from None
     check_sizes(config.get("config") if isinstance(config, dict) else config, weights)
+    check_hdf5_content(path)
 
 
 def check_hdf5(path: Path) -> None:
@@ -67,10 +69,11 @@ def check_hdf5(path: Path) -> None:
         path: of the file.
 
     Raises:
-        ValueError: it has none, or its layers are larger than the file.
+        ValueError: it has none, its layers are larger than the file, or it cannot be read safely.
     """
     import h5py
 
+    check_hdf5_content(path)
     try:
         with h5py.File(path, "r") as file:
             text = file.attrs["model_config"]

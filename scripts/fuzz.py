@@ -231,19 +231,26 @@ def in_a_process(
             command = [sys.executable, __file__, "--target", name, "--runs"]
             command += [str(min(runs - whole.runs, MOST_OF_A_PROCESS))]
             command += ["--seconds-each", str(limit), "--seed", str(seed), "--inside", temporary]
-            done = subprocess.run(command, stderr=subprocess.PIPE, env=_apart(folder))
-            part = folder / "tally.json"
-            if not part.exists() and not list(folder.glob("died-*")):
-                sys.exit(f"fuzz: error: the fuzzer did not start: {done.stderr.decode()[-2000:]}")
-            tally = Tally(**json.loads(part.read_text())) if part.exists() else Tally(runs=1)
-            for artifact in folder.glob("died-*"):
-                tally.find(
-                    "died", done.stderr.decode(errors="replace")[-600:], artifact.read_bytes()
-                )
-            whole = _together(whole, tally)
+            with (folder / "said").open("wb") as said:
+                process = subprocess.Popen(command, stderr=said, env=_apart(folder))
+                _watch(process, folder / "present")
+            whole = _together(whole, _told(folder, process.returncode))
         keep(whole)
         seed += 1
     return whole
+
+
+def _told(folder: Path, status: int) -> Tally:
+    """The tally that a process left in its folder, with the input that it died of, if it did."""
+    tally, said = folder / "tally.json", (folder / "said").read_text(errors="replace")
+    died = [*folder.glob("died-*"), *(folder.glob("present") if status else ())]
+    if not tally.exists() and not died:
+        sys.exit(f"fuzz: error: the fuzzer did not start: {said[-2000:]}")
+    told = Tally(**json.loads(tally.read_text())) if tally.exists() else Tally()
+    for artifact in died:
+        told.runs += 1
+        told.find("died", f"status {status}: {said[-600:]}", artifact.read_bytes())
+    return told
 
 
 def _watch(process: subprocess.Popen, present: Path) -> None:
