@@ -118,9 +118,14 @@ def _reads_hdf5(command: object) -> bool:
 def _is_of_a_library(code: object) -> bool:
     """Whether code is a module's that is imported, or what SymPy writes to multiply monomials.
 
-    That depends on the number of their variables alone.
+    The latter depends on the number of their variables alone. A module may make code as well, as
+    SymPy's units do, which are loaded when they are needed first.
     """
-    caller = sys._getframe(2).f_code.co_filename
-    if caller.startswith("<frozen importlib") or caller.endswith("sympy/polys/monomials.py"):
+    frame = sys._getframe(2)
+    if frame.f_code.co_filename.endswith("sympy/polys/monomials.py"):
         return True
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
     return getattr(code, "co_filename", "<string>").startswith(PYTHON)

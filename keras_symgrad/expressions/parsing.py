@@ -133,6 +133,9 @@ class _Reader:
         # A factor that SymPy has multiplied into a sum lies deeper than a node's own numbers.
         if not all(_is_double(atom.evalf(15)) for atom in expression.atoms() if atom.is_number):
             raise self.refusal("A number that is too large or not real", node)
+        # A power of a power has an exponent that no text held.
+        for power in expression.atoms(sympy.Pow):
+            self.check_power(*power.args, node)
         made = {type(part).__name__ for part in expression.atoms(AppliedUndef, sympy.Function)}
         if not made <= _WRITTEN:
             raise self.refusal(f"SymPy makes '{min(made - _WRITTEN)}' of what stands", node)

@@ -168,6 +168,8 @@ REFUSED = {
     "1e999": "not a number that is allowed",
     "9**9**9**9": "An exponent beyond 10000",
     "x1**(10**9)": "An exponent beyond 10000",
+    "(x1**10000)**3": "An exponent beyond 10000",
+    "x1**9000*x1**9000": "An exponent beyond 10000",
     "(((9*x1)**9999)**9999)**9999": "too large or not real",
     "exp(exp(exp(20.0)))": "too large or not real",
     "exp(exp(exp(20)))*x1": "too large or not real",
