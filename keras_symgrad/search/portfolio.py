@@ -13,7 +13,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 
 from keras_symgrad.expressions.complexity import Complexity
@@ -35,6 +35,9 @@ from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.settling import Settling
 from keras_symgrad.search.stopping import Progress, Stopping
 from keras_symgrad.search.structure import Structure
+
+# Limits and Ctrl-C are looked for so often while the engine is compiled, in seconds.
+PATIENCE = 0.1
 
 
 class PortfolioSearch:
@@ -220,7 +223,7 @@ class PortfolioSearch:
                 if not self._ring:
                     yield from self._dictionary(compilation.start)
                 if self.problem.methods != ("dictionary",):
-                    compilation.result()
+                    yield from self._until(compilation)
                     yield from self._generations()
         else:
             with Workers(self.executor, self.workers) as workers:
@@ -249,6 +252,12 @@ class PortfolioSearch:
             yield self._now(0)
         self._collector.shorten(spectral.found)
         yield self._now(0)
+
+    def _until(self, compilation: _Aside) -> Iterator[None]:
+        """Waits for the engine; as soon as there is a formula, a limit may end the search."""
+        while not compilation.done(PATIENCE):
+            if len(self.archive):
+                yield None
 
     def _keep(self, found: Sequence) -> None:
         self._evaluated += len(found)
@@ -332,7 +341,10 @@ class _Aside:
         """Starts the work, once."""
         self._job = self._job or self._thread.submit(self._work)
 
-    def result(self) -> None:
-        """Waits for the work, started now if it was not before."""
+    def done(self, seconds: float) -> bool:
+        """Whether the work, started now if it was not before, is done after some seconds."""
         self.start()
+        if not wait([self._job], seconds).done:
+            return False
         self._job.result()
+        return True

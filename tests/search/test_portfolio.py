@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import sympy
@@ -54,6 +56,27 @@ def test_a_perfect_match_of_the_dictionary_ends_the_search_before_anything_is_co
     search = portfolio(field_of(x1**2 + sympy.sin(x2 + x3)))
     search.run(Stopping(time_limit=60))
     assert search.stopped == "target_loss"
+
+
+def test_a_time_limit_does_not_wait_for_the_compiler(monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(
+        "keras_symgrad.engine.evaluation.Engine.compile", lambda self: over.wait(60)
+    )
+    search = portfolio(noisy(x1 * sympy.sin(x2) + x3))
+    search.run(Stopping(time_limit=1, patience=None))
+    assert search.stopped == "time_limit"
+    assert len(search.archive) and not over.is_set()
+    over.set()
+
+
+def test_what_goes_wrong_while_compiling_is_told(monkeypatch):
+    def fails(self):
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr("keras_symgrad.engine.evaluation.Engine.compile", fails)
+    with pytest.raises(RuntimeError, match="no compiler"):
+        portfolio(noisy(x1 * sympy.sin(x2) + x3)).run(Stopping(time_limit=60))
 
 
 def test_what_is_no_sum_is_left_to_the_trees():
