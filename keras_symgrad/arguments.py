@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
 from keras_symgrad import __version__
+from keras_symgrad.argument_types import (
+    METHODS,
+    above_zero,
+    at_least,
+    delta,
+    methods,
+    names,
+    smoothing,
+    unit,
+)
 from keras_symgrad.knowledge_arguments import add_knowledge
 
 Command = Callable[[argparse.Namespace], int]
 
 PROGRAM = "keras-symgrad"
 RESULT_FILE = "interpretation.json"
-# Those of `search.portfolio`, whose import takes seconds.
-METHODS = ("dictionary", "features", "trees")
 
 EXAMPLES = """\
 examples:
@@ -150,7 +157,7 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--columns",
         metavar="NAMES",
-        type=_names,
+        type=names,
         help="the columns that the model takes, in its order, with commas between them "
         "(default: all)",
     )
@@ -163,7 +170,7 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--delta",
         metavar="D",
-        type=_delta,
+        type=delta,
         default=0.01,
         help="read a classifier's gradients where its probability is between D and 1 - D; "
         "'none' reads them everywhere (default: %(default)s)",
@@ -171,7 +178,7 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--rows",
         metavar="N",
-        type=_at_least(int, 2),
+        type=at_least(int, 2),
         default=2000,
         help="points to read gradients at (default: %(default)s)",
     )
@@ -185,7 +192,7 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--smoothing",
         metavar="W",
-        type=_smoothing,
+        type=smoothing,
         default="auto",
         help="average gradients over a neighbourhood of W standard deviations of the data; 'auto' "
         "averages those that jump, as in ReLU networks, and 'none' does not "
@@ -201,7 +208,7 @@ def _add_neuron(command: argparse.ArgumentParser) -> None:
     neuron.add_argument(
         "--unit",
         metavar="K",
-        type=_unit,
+        type=unit,
         help="which unit of a layer of several, from 0; 'K,J' for unit K minus unit J; in an "
         "output of several axes its position, such as 'ROW,COLUMN,CHANNEL'",
     )
@@ -219,7 +226,7 @@ def _add_neuron(command: argparse.ArgumentParser) -> None:
     neuron.add_argument(
         "--class-names",
         metavar="NAMES",
-        type=_names,
+        type=names,
         help="names for --classes, in the model's order, with commas between them",
     )
     neuron.add_argument(
@@ -257,7 +264,7 @@ def _add_search(command: argparse.ArgumentParser) -> None:
     search.add_argument(
         "--max-complexity",
         metavar="N",
-        type=_at_least(float, 1),
+        type=at_least(float, 1),
         default=30,
         help="longest formula: 1 for each variable and operation, 2 for functions, 3 for "
         "constants (default: %(default)s)",
@@ -265,7 +272,7 @@ def _add_search(command: argparse.ArgumentParser) -> None:
     search.add_argument(
         "--methods",
         metavar="NAMES",
-        type=_methods,
+        type=methods,
         default=METHODS,
         help="ways to search, with commas between: dictionary (sums of short features), features "
         "(evolved ones) and trees (evolved formulas); all by default",
@@ -273,13 +280,13 @@ def _add_search(command: argparse.ArgumentParser) -> None:
     search.add_argument(
         "--time-limit",
         metavar="S",
-        type=_above_zero,
+        type=above_zero,
         default=60.0,
         help="seconds of search; it ends sooner if it has long found nothing better "
         "(default: %(default)g)",
     )
     search.add_argument(
-        "--seed", metavar="N", type=_at_least(int, 0), default=0, help="(default: %(default)s)"
+        "--seed", metavar="N", type=at_least(int, 0), default=0, help="(default: %(default)s)"
     )
 
 
@@ -305,14 +312,14 @@ def _add_long_search(command: argparse.ArgumentParser) -> None:
     long.add_argument(
         "--population",
         metavar="N",
-        type=_at_least(int, 16),
+        type=at_least(int, 16),
         default=1024,
         help="trees that evolve at a time, on each island (default: %(default)s)",
     )
     long.add_argument(
         "--workers",
         metavar="N",
-        type=_at_least(int, 1),
+        type=at_least(int, 1),
         default=2,
         help="threads that evaluate trees, or processes (default: %(default)s)",
     )
@@ -324,7 +331,7 @@ def _add_long_search(command: argparse.ArgumentParser) -> None:
     long.add_argument(
         "--islands",
         metavar="N",
-        type=_at_least(int, 1),
+        type=at_least(int, 1),
         help="populations that exchange their best (default: 1, or as many as processes)",
     )
 
@@ -358,71 +365,3 @@ def _add_traceback(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--traceback", action="store_true", help="on a failure, show where in the code it was"
     )
-
-
-def _names(text: str) -> list[str]:
-    # A name that holds a comma can be put in quotation marks, as in a CSV file.
-    try:
-        names = next(csv.reader([text], skipinitialspace=True), [])
-    except csv.Error:  # several lines
-        names = []
-    names = [name.strip() for name in names]
-    if not names or not all(names):
-        raise argparse.ArgumentTypeError(f"expected names with commas between them, not {text!r}")
-    return names
-
-
-def _methods(text: str) -> tuple[str, ...]:
-    methods = tuple(_names(text))
-    if not set(methods) <= set(METHODS):
-        raise argparse.ArgumentTypeError(
-            f"expected names among {', '.join(METHODS)}, with commas between, not {text!r}"
-        )
-    return methods
-
-
-def _delta(text: str) -> float | None:
-    if text.lower() == "none":
-        return None
-    delta = _number(float, text)
-    if not 0 < delta < 0.5:
-        raise argparse.ArgumentTypeError(f"expected 'none' or a number in (0, 0.5), not {text!r}")
-    return delta
-
-
-def _smoothing(text: str) -> str | float | None:
-    if text.lower() in ("auto", "none"):
-        return None if text.lower() == "none" else "auto"
-    return _above_zero(text)
-
-
-def _unit(text: str) -> int | tuple[int, ...]:
-    units = [_number(int, part) for part in text.split(",")]
-    if min(units) < 0:
-        raise argparse.ArgumentTypeError(f"expected numbers from 0 on, such as 'K,J', not {text!r}")
-    return units[0] if len(units) == 1 else tuple(units)
-
-
-def _above_zero(text: str) -> float:
-    number = _number(float, text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
-    return number
-
-
-def _at_least(kind: type, lowest: int) -> Callable[[str], float]:
-    def number_from(text: str) -> float:
-        number = _number(kind, text)
-        if not lowest <= number < float("inf"):
-            raise argparse.ArgumentTypeError(f"expected at least {lowest}, not {text!r}")
-        return number
-
-    return number_from
-
-
-def _number(kind: type, text: str) -> float:
-    try:
-        return kind(text)
-    except ValueError:
-        article = {int: "a whole number", float: "a number"}[kind]
-        raise argparse.ArgumentTypeError(f"expected {article}, not {text!r}") from None

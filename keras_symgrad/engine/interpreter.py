@@ -1,9 +1,9 @@
 """The interpreter: one XLA program that walks the tapes of a whole population.
 
 Forward for values, backward for adjoints, both with tangent lanes for the constants, then the
-sums over rows that losses and constant refinement need. XLA compiles it once per layout and
-number of rows, never per candidate. The mathematics of an operator enters through the
-TensorFlow code of its value and its first and second partials, and nowhere else.
+sums over rows of `reductions`. XLA compiles it once per layout and number of rows, never per
+candidate. The mathematics of an operator enters through the TensorFlow code of its value and its
+first and second partials, and nowhere else.
 
 A slot holds lanes of rows: lane 0 is the value v, lane j its derivative dv/dc_j with respect to
 the j-th constant of its tree. The adjoints have the same lanes, which makes the pass
@@ -13,16 +13,15 @@ forward-over-reverse: exact second derivatives at the price of the lanes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 
-import numpy as np
 import tensorflow as tf
 
+from keras_symgrad.engine.reductions import Tensors, collect_losses, collect_normal_equations
 from keras_symgrad.engine.tapes import Layout
+from keras_symgrad.engine.xla import as_slots, compiled, loop, put
 from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.operators import Operator, OperatorSet
-
-Tensors = dict[str, tf.Tensor]
 
 
 @lru_cache(maxsize=32)
@@ -52,7 +51,7 @@ def compiled_sums(
         and the same by rho'(|u + U|^2), for which sign is the better one is only known at the end.
     """
     columns = 4 + (lanes + lanes**2) * (1 if loss.is_squared else 2)
-    collect = _collect_losses if lanes == 0 else _collect_normal_equations
+    collect = collect_losses if lanes == 0 else collect_normal_equations
 
     def sums(tapes: Tensors, field: Tensors, chunks: tf.Tensor) -> tf.Tensor:
         dtype = field["points"].dtype
@@ -62,19 +61,19 @@ def compiled_sums(
 
             def each_tile(tile: tf.Tensor, buffers: tuple, total: tf.Tensor) -> tuple:
                 rows = {name: array[tile] for name, array in field.items()}
-                buffers = _walk(operators, layout, lanes, tape, rows, buffers)
+                buffers = walk(operators, layout, lanes, tape, rows, buffers)
                 return tile + 1, buffers, total + collect(layout, lanes, loss, tape, rows, buffers)
 
             tiles = field["points"].shape[0]
             total = tf.zeros([layout.trees, columns], dtype)
-            _, buffers, total = _loop(0, tiles, each_tile, buffers, total)
-            return index + 1, buffers, _put(result, index, total)
+            _, buffers, total = loop(0, tiles, each_tile, buffers, total)
+            return index + 1, buffers, put(result, index, total)
 
         result = tf.zeros([layout.chunks, layout.trees, columns], dtype)
-        buffers = _buffers(layout, lanes, field)
-        return _loop(0, chunks, each_chunk, buffers, result)[-1]
+        buffers = new_buffers(layout, lanes, field)
+        return loop(0, chunks, each_chunk, buffers, result)[-1]
 
-    return _compiled(sums)
+    return compiled(sums)
 
 
 @lru_cache(maxsize=32)
@@ -94,8 +93,8 @@ def compiled_fields(operators: OperatorSet, layout: Layout, lanes: int, shape: t
     """
 
     def fields(tape: Tensors, rows: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
-        buffers = _buffers(layout, lanes, {name: array[None] for name, array in rows.items()})
-        values, adjoints = _walk(operators, layout, lanes, tape, rows, buffers)
+        buffers = new_buffers(layout, lanes, {name: array[None] for name, array in rows.items()})
+        values, adjoints = walk(operators, layout, lanes, tape, rows, buffers)
         shape = [1 + lanes, rows["points"].shape[-1]]
         # (groups, leaves, width) -> (groups, width, leaves): all leaves of a tree together.
         by_tree = {
@@ -104,41 +103,19 @@ def compiled_fields(operators: OperatorSet, layout: Layout, lanes: int, shape: t
         }
         owner = tf.range(layout.trees)[:, None] * layout.variables + by_tree["leaf_variable"]
         owner = tf.where(by_tree["leaf_state"] > 0, owner, layout.trees * layout.variables)
-        leaves = tf.gather(_slots(adjoints), tf.reshape(by_tree["leaf"], [-1]))
+        leaves = tf.gather(as_slots(adjoints), tf.reshape(by_tree["leaf"], [-1]))
         gradients = tf.math.unsorted_segment_sum(
             leaves, tf.reshape(owner, [-1]), layout.trees * layout.variables + 1
         )[:-1]
-        roots = tf.gather(_slots(values), tape["root"])
+        roots = tf.gather(as_slots(values), tape["root"])
         return tf.reshape(roots, [layout.trees, *shape]), tf.reshape(
             gradients, [layout.trees, layout.variables, *shape]
         )
 
-    return _compiled(fields)
+    return compiled(fields)
 
 
-def _compiled(function: Callable) -> Callable:
-    # TensorFlow counts traces by the code they come from, and warns of five programs that only
-    # differ in what they close over. A partial has no code of its own.
-    return tf.function(partial(function), jit_compile=True, autograph=False)
-
-
-def _loop(start: object, stop: object, body: Callable, *state: object) -> tuple:
-    return tf.while_loop(
-        lambda index, *_: index < stop, body, (start, *state), parallel_iterations=1
-    )
-
-
-def _put(buffer: tf.Tensor, index: tf.Tensor, entry: tf.Tensor) -> tf.Tensor:
-    """The buffer with one entry replaced; XLA makes it one write in place."""
-    return tf.tensor_scatter_nd_update(buffer, [[index]], entry[None])
-
-
-def _slots(buffer: tf.Tensor) -> tf.Tensor:
-    """A buffer of blocks `(blocks, ..., width, lanes * rows)` as `(slots, lanes * rows)`."""
-    return tf.reshape(buffer, [-1, buffer.shape[-1]])
-
-
-def _buffers(layout: Layout, lanes: int, field: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+def new_buffers(layout: Layout, lanes: int, field: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
     """Values and adjoints of one chunk; made once and carried through all loops.
 
     Lanes and rows share the last axis: a separate axis of length one, where there are no
@@ -153,7 +130,7 @@ def _buffers(layout: Layout, lanes: int, field: Tensors) -> tuple[tf.Tensor, tf.
     return values, tf.concat([adjoints, unit], axis=0)
 
 
-def _walk(
+def walk(
     operators: OperatorSet,
     layout: Layout,
     lanes: int,
@@ -169,10 +146,10 @@ def _walk(
     fill = first * layout.width - layout.variables
     columns = tf.pad(rows["points"], [[0, fill], [0, lanes * count]])
     for block in range(first):
-        values = _put(values, block, columns[block * layout.width : (block + 1) * layout.width])
+        values = put(values, block, columns[block * layout.width : (block + 1) * layout.width])
 
     def forward(index: tf.Tensor, values: tf.Tensor) -> tuple:
-        slots = _slots(values)
+        slots = as_slots(values)
 
         def apply(operator: Operator) -> tf.Tensor:
             arguments = _arguments(operator, slots, tape["argument"][index])
@@ -187,14 +164,14 @@ def _walk(
 
         branches = [lambda operator=operator: apply(operator) for operator in operators]
         result = tf.switch_case(tape["operator"][index], [*branches, load])
-        return index + 1, _put(values, index + first, result)
+        return index + 1, put(values, index + first, result)
 
-    _, values = _loop(0, tape["used"], forward, values)
+    _, values = loop(0, tape["used"], forward, values)
 
     def backward(index: tf.Tensor, adjoints: tf.Tensor) -> tuple:
-        adjoint = tf.gather(_slots(adjoints), tape["adjoint"][index])
+        adjoint = tf.gather(as_slots(adjoints), tape["adjoint"][index])
         value = values[index + first]
-        slots = _slots(values)
+        slots = as_slots(values)
 
         def apply(operator: Operator) -> tf.Tensor:
             arguments = _arguments(operator, slots, tape["argument"][index])
@@ -203,7 +180,7 @@ def _walk(
             return tf.reshape(tf.stack(passed), [layout.arity, *slot])
 
         branches = [lambda operator=operator: apply(operator) for operator in operators]
-        return index - 1, _put(adjoints, index, tf.switch_case(tape["operator"][index], branches))
+        return index - 1, put(adjoints, index, tf.switch_case(tape["operator"][index], branches))
 
     _, adjoints = tf.while_loop(
         lambda index, _: index >= tape["loads"],
@@ -269,186 +246,3 @@ def _rows(code: object, like: tf.Tensor) -> tf.Tensor:
         code = tf.constant(code, like.dtype)
     # A constant branch of a Piecewise is float32 whatever its arguments are.
     return tf.broadcast_to(tf.cast(code, like.dtype), like.shape)
-
-
-def _collect_losses(
-    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple
-) -> tf.Tensor:
-    """The four columns that losses need, shape `(trees, 4)`."""
-    values, adjoints = map(_slots, buffers)
-    dtype, count = values.dtype, rows["points"].shape[-1]
-
-    def each_group(group: tf.Tensor, result: tf.Tensor) -> tuple:
-        def each_leaf(step: tf.Tensor, column: tf.Tensor, *sums: tf.Tensor) -> tuple:
-            state = tape["leaf_state"][group, step]
-            is_leaf = tf.cast(state > 0, dtype)[:, None]
-            is_last = tf.cast(state > 1, dtype)[:, None]
-            leaf = tf.gather(adjoints, tape["leaf"][group, step])
-            column += is_leaf * leaf
-            variable = tape["leaf_variable"][group, step]
-            done = is_last * column
-            return step + 1, column - done, *add(variable, done, *sums)
-
-        def add_partial(variable: tf.Tensor, done: tf.Tensor, dot: tf.Tensor, square: tf.Tensor):
-            scaled = done * tf.gather(rows["scales"], variable)[:, None]
-            dot += scaled * tf.gather(rows["directions"], variable)
-            return dot, square + scaled * scaled
-
-        def add_coordinates(variable: tf.Tensor, done: tf.Tensor, coordinates: tf.Tensor):
-            return (coordinates + done[:, None] * tf.gather(rows["frame"], variable),)
-
-        zeros = tf.zeros([layout.width, count], dtype)
-        if "frame" in rows:
-            add = add_coordinates
-            axes = rows["directions"].shape[-2]
-            start = tf.zeros([layout.width, axes, count], dtype)
-            *_, coordinates = _loop(0, tape["steps"][group], each_leaf, zeros, start)
-            square = tf.reduce_sum(coordinates**2, axis=1)
-            direction = _nearest(rows["directions"], coordinates)
-            dot = tf.reduce_sum(direction * coordinates, axis=1)
-        else:
-            add = add_partial
-            *_, dot, square = _loop(0, tape["steps"][group], each_leaf, zeros, zeros, zeros)
-        root = tf.reshape(tape["root"], [-1, layout.width])[group]
-        finite = tf.math.is_finite(square) & tf.math.is_finite(tf.gather(values, root))
-        inverse = _inverse_length(square)
-        if loss.is_squared:
-            cosine = dot * inverse
-            apart, opposite = 1 - cosine, 1 + cosine
-        else:
-            candidate = coordinates * inverse[:, None]
-            apart, opposite = (loss.code(d)[0] for d in _squared_distances(direction, candidate))
-        sums = _loss_columns(rows["weights"], apart, opposite, inverse, finite)
-        return group + 1, _put(result, group, tf.stack(sums, axis=1))
-
-    groups = layout.trees // layout.width
-    result = tf.zeros([groups, layout.width, 4], dtype)
-    _, result = _loop(0, groups, each_group, result)
-    return tf.reshape(result, [layout.trees, 4])
-
-
-def _collect_normal_equations(
-    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple
-) -> tf.Tensor:
-    """The same columns and, with G the unnormalized gradient, those of the constants.
-
-    U_j = (G_j - U (U.G_j)) / |G|, so the rows need only the products G.G_j, u.G_j and G_j.G_k.
-    Of a span, u is the direction nearest to G; it turns with G, but to first order the loss does
-    not notice.
-    """
-    values, adjoints = map(_slots, buffers)
-    dtype, count = values.dtype, rows["points"].shape[-1]
-    width = layout.width
-
-    def each_tree(index: tf.Tensor, result: tf.Tensor) -> tuple:
-        group, place = index // width, index % width
-
-        def each_leaf(step: tf.Tensor, column: tf.Tensor, sums: tf.Tensor) -> tuple:
-            state = tape["leaf_state"][group, step, place]
-            # An index that comes from an array must go through `gather`: XLA takes the begin of
-            # a slice for a compile-time constant and would compile anew for every population.
-            leaf = tf.gather(adjoints, tape["leaf"][group, step, place])
-            column += tf.reshape(leaf, [1 + lanes, count])
-
-            variable = tape["leaf_variable"][group, step, place]
-            sums = tf.cond(state > 1, lambda: add(variable, column, sums), lambda: sums)
-            return step + 1, column * tf.cast(state < 2, dtype), sums
-
-        def add_partials(variable: tf.Tensor, column: tf.Tensor, products: tf.Tensor) -> tf.Tensor:
-            direction = tf.gather(rows["directions"], variable)
-            # Row 0 is u, the others G, G_1, ...: all products of them at once.
-            scaled = column * tf.gather(rows["scales"], variable)
-            vectors = tf.concat([direction[None], scaled], axis=0)
-            return products + vectors[:, None] * vectors[None]
-
-        def add_coordinates(variable: tf.Tensor, column: tf.Tensor, vectors: tf.Tensor):
-            return vectors + tf.gather(rows["frame"], variable)[:, None] * column[None]
-
-        column = tf.zeros([1 + lanes, count], dtype)
-        stop = tf.reduce_sum(tf.cast(tape["leaf_state"][group, :, place] > 0, tf.int32))
-        if "frame" in rows:
-            add = add_coordinates
-            vectors = tf.zeros([rows["directions"].shape[-2], 1 + lanes, count], dtype)
-            *_, vectors = _loop(0, stop, each_leaf, column, vectors)
-            direction = _nearest(rows["directions"], vectors[None, :, 0])[0]
-            vectors = tf.concat([direction[:, None], vectors], axis=1)
-            products = tf.einsum("air,ajr->ijr", vectors, vectors)
-        else:
-            add = add_partials
-            products = tf.zeros([2 + lanes, 2 + lanes, count], dtype)
-            *_, products = _loop(0, stop, each_leaf, column, products)
-        square = products[1, 1]
-        # Not asked of the constants' lanes: the exponent of a negative base has NaN there.
-        finite = tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
-        finite &= tf.math.is_finite(square)
-        inverse = _inverse_length(square)
-        weights = rows["weights"]
-        cosine = products[0, 1] * inverse
-        along = products[1, 2:] * inverse
-        projected = (products[0, 2:] - cosine * along) * inverse
-        curved = (products[2:, 2:] - along[:, None] * along[None]) * inverse**2
-        if loss.is_squared:
-            apart, opposite, weightings = 1 - cosine, 1 + cosine, [weights]
-        else:
-            candidate = vectors[:, 1] * inverse
-            pairs = [loss.code(d) for d in _squared_distances(direction, candidate, axis=0)]
-            apart, opposite = (rho for rho, _ in pairs)
-            weightings = [weights * weight for _, weight in pairs]
-        sums = [tf.stack(_loss_columns(weights, apart, opposite, inverse, finite))]
-        for each in weightings:
-            sums.append(tf.reduce_sum(each * projected, axis=1))
-            sums.append(tf.reshape(tf.reduce_sum(each * curved, axis=2), [-1]))
-        return index + 1, _put(result, index, tf.concat(sums, axis=0))
-
-    columns = 4 + (lanes + lanes**2) * (1 if loss.is_squared else 2)
-    result = tf.zeros([layout.trees, columns], dtype)
-    return _loop(0, layout.trees, each_tree, result)[-1]
-
-
-def _nearest(directions: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
-    """The directions `(axes, rows)`, or those in spans `(k, axes, rows)` nearest to gradients.
-
-    Gradients have the shape `(trees, axes, rows)`, and so have the directions of spans.
-    """
-    if directions.shape.rank == 2:
-        return directions[None]
-    dots = tf.einsum("tar,kar->tkr", gradients, directions)
-    inverse = _inverse_length(tf.reduce_sum(dots**2, axis=1, keepdims=True))
-    return tf.einsum("tkr,kar->tar", dots * inverse, directions)
-
-
-def _inverse_length(square: tf.Tensor) -> tf.Tensor:
-    """1/|G| from |G|^2, and zero for a gradient of no length.
-
-    Below the smallest normal number, squares of components lose their digits, and the direction
-    made from them could have any length: a gradient so short that this would show (3e-16 in
-    float32) counts as zero.
-    """
-    limits = np.finfo(square.dtype.name)
-    return tf.where(square >= limits.tiny / limits.eps, tf.math.rsqrt(square), 0)
-
-
-def _squared_distances(
-    direction: tf.Tensor, candidate: tf.Tensor, axis: int = 1
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """|u - U|^2 and |u + U|^2, by their components: 2 (1 - cos) has no digits for small angles."""
-    return (
-        tf.reduce_sum((direction - candidate) ** 2, axis=axis),
-        tf.reduce_sum((direction + candidate) ** 2, axis=axis),
-    )
-
-
-def _loss_columns(
-    weights: tf.Tensor,
-    apart: tf.Tensor,
-    opposite: tf.Tensor,
-    inverse: tf.Tensor,
-    finite: tf.Tensor,
-) -> list[tf.Tensor]:
-    of_rows = [
-        weights * apart,
-        weights * opposite,
-        weights * tf.cast(inverse == 0, weights.dtype),
-        tf.cast(~finite, weights.dtype),
-    ]
-    return [tf.reduce_sum(of_row, axis=-1) for of_row in of_rows]

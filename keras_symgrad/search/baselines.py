@@ -24,8 +24,9 @@ import tensorflow as tf
 from deap import gp
 
 from keras_symgrad.engine.evaluation import TAPE_ARRAYS, Engine, NormalEquations
-from keras_symgrad.engine.interpreter import _buffers, _compiled, _slots, _walk
+from keras_symgrad.engine.interpreter import new_buffers, walk
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
+from keras_symgrad.engine.xla import as_slots, compiled
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.fingerprint import Fingerprint
 from keras_symgrad.expressions.trees import Alphabet
@@ -170,9 +171,9 @@ def _compiled_fit(
         target = field["target"]
         # Nothing is walked backwards: that is for gradients.
         forward = {**tape, "loads": tape["used"]}
-        buffers = _buffers(layout, lanes, field)
-        slots, _ = _walk(operators, layout, lanes, forward, field, buffers)
-        values = tf.gather(_slots(slots), tape["root"])
+        buffers = new_buffers(layout, lanes, field)
+        slots, _ = walk(operators, layout, lanes, forward, field, buffers)
+        values = tf.gather(as_slots(slots), tape["root"])
         values = tf.reshape(values, [layout.trees, 1 + lanes, rows])
         value, tangents = values[:, 0], values[:, 1:]
         finite = tf.reduce_all(tf.math.is_finite(value), axis=1)
@@ -237,4 +238,4 @@ def _compiled_fit(
         curvature = tf.reshape(curvature, [layout.trees, lanes**2])
         return tf.concat([loss[:, None], projected, curvature], axis=1)
 
-    return _compiled(fit)
+    return compiled(fit)

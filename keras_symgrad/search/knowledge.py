@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import sympy
 from deap import gp
 
-from keras_symgrad.dimensions import NUMBER, DimensionalAnalysis, Dimensions
+from keras_symgrad.dimensional_analysis import NUMBER, DimensionalAnalysis
+from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.parsing import from_text

@@ -1,0 +1,199 @@
+"""Sums over rows: what losses and the refinement of constants need of a population.
+
+They are reduced group by group, or tree by tree, in the program of `interpreter`, so that no array
+of all trees and all rows is ever written.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from keras_symgrad.engine.tapes import Layout
+from keras_symgrad.engine.xla import as_slots, loop, put
+from keras_symgrad.losses import Loss
+
+Tensors = dict[str, tf.Tensor]
+
+
+def collect_losses(
+    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple
+) -> tf.Tensor:
+    """The four columns that losses need, shape `(trees, 4)`."""
+    values, adjoints = map(as_slots, buffers)
+    dtype, count = values.dtype, rows["points"].shape[-1]
+
+    def each_group(group: tf.Tensor, result: tf.Tensor) -> tuple:
+        def each_leaf(step: tf.Tensor, column: tf.Tensor, *sums: tf.Tensor) -> tuple:
+            state = tape["leaf_state"][group, step]
+            is_leaf = tf.cast(state > 0, dtype)[:, None]
+            is_last = tf.cast(state > 1, dtype)[:, None]
+            leaf = tf.gather(adjoints, tape["leaf"][group, step])
+            column += is_leaf * leaf
+            variable = tape["leaf_variable"][group, step]
+            done = is_last * column
+            return step + 1, column - done, *add(variable, done, *sums)
+
+        def add_partial(variable: tf.Tensor, done: tf.Tensor, dot: tf.Tensor, square: tf.Tensor):
+            scaled = done * tf.gather(rows["scales"], variable)[:, None]
+            dot += scaled * tf.gather(rows["directions"], variable)
+            return dot, square + scaled * scaled
+
+        def add_coordinates(variable: tf.Tensor, done: tf.Tensor, coordinates: tf.Tensor):
+            return (coordinates + done[:, None] * tf.gather(rows["frame"], variable),)
+
+        zeros = tf.zeros([layout.width, count], dtype)
+        if "frame" in rows:
+            add = add_coordinates
+            axes = rows["directions"].shape[-2]
+            start = tf.zeros([layout.width, axes, count], dtype)
+            *_, coordinates = loop(0, tape["steps"][group], each_leaf, zeros, start)
+            square = tf.reduce_sum(coordinates**2, axis=1)
+            direction = _nearest(rows["directions"], coordinates)
+            dot = tf.reduce_sum(direction * coordinates, axis=1)
+        else:
+            add = add_partial
+            *_, dot, square = loop(0, tape["steps"][group], each_leaf, zeros, zeros, zeros)
+        root = tf.reshape(tape["root"], [-1, layout.width])[group]
+        finite = tf.math.is_finite(square) & tf.math.is_finite(tf.gather(values, root))
+        inverse = _inverse_length(square)
+        if loss.is_squared:
+            cosine = dot * inverse
+            apart, opposite = 1 - cosine, 1 + cosine
+        else:
+            candidate = coordinates * inverse[:, None]
+            apart, opposite = (loss.code(d)[0] for d in _squared_distances(direction, candidate))
+        sums = _loss_columns(rows["weights"], apart, opposite, inverse, finite)
+        return group + 1, put(result, group, tf.stack(sums, axis=1))
+
+    groups = layout.trees // layout.width
+    result = tf.zeros([groups, layout.width, 4], dtype)
+    _, result = loop(0, groups, each_group, result)
+    return tf.reshape(result, [layout.trees, 4])
+
+
+def collect_normal_equations(
+    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple
+) -> tf.Tensor:
+    """The same columns and, with G the unnormalized gradient, those of the constants.
+
+    U_j = (G_j - U (U.G_j)) / |G|, so the rows need only the products G.G_j, u.G_j and G_j.G_k.
+    Of a span, u is the direction nearest to G; it turns with G, but to first order the loss does
+    not notice.
+    """
+    values, adjoints = map(as_slots, buffers)
+    dtype, count = values.dtype, rows["points"].shape[-1]
+    width = layout.width
+
+    def each_tree(index: tf.Tensor, result: tf.Tensor) -> tuple:
+        group, place = index // width, index % width
+
+        def each_leaf(step: tf.Tensor, column: tf.Tensor, sums: tf.Tensor) -> tuple:
+            state = tape["leaf_state"][group, step, place]
+            # An index that comes from an array must go through `gather`: XLA takes the begin of
+            # a slice for a compile-time constant and would compile anew for every population.
+            leaf = tf.gather(adjoints, tape["leaf"][group, step, place])
+            column += tf.reshape(leaf, [1 + lanes, count])
+
+            variable = tape["leaf_variable"][group, step, place]
+            sums = tf.cond(state > 1, lambda: add(variable, column, sums), lambda: sums)
+            return step + 1, column * tf.cast(state < 2, dtype), sums
+
+        def add_partials(variable: tf.Tensor, column: tf.Tensor, products: tf.Tensor) -> tf.Tensor:
+            direction = tf.gather(rows["directions"], variable)
+            # Row 0 is u, the others G, G_1, ...: all products of them at once.
+            scaled = column * tf.gather(rows["scales"], variable)
+            vectors = tf.concat([direction[None], scaled], axis=0)
+            return products + vectors[:, None] * vectors[None]
+
+        def add_coordinates(variable: tf.Tensor, column: tf.Tensor, vectors: tf.Tensor):
+            return vectors + tf.gather(rows["frame"], variable)[:, None] * column[None]
+
+        column = tf.zeros([1 + lanes, count], dtype)
+        stop = tf.reduce_sum(tf.cast(tape["leaf_state"][group, :, place] > 0, tf.int32))
+        if "frame" in rows:
+            add = add_coordinates
+            vectors = tf.zeros([rows["directions"].shape[-2], 1 + lanes, count], dtype)
+            *_, vectors = loop(0, stop, each_leaf, column, vectors)
+            direction = _nearest(rows["directions"], vectors[None, :, 0])[0]
+            vectors = tf.concat([direction[:, None], vectors], axis=1)
+            products = tf.einsum("air,ajr->ijr", vectors, vectors)
+        else:
+            add = add_partials
+            products = tf.zeros([2 + lanes, 2 + lanes, count], dtype)
+            *_, products = loop(0, stop, each_leaf, column, products)
+        square = products[1, 1]
+        # Not asked of the constants' lanes: the exponent of a negative base has NaN there.
+        finite = tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
+        finite &= tf.math.is_finite(square)
+        inverse = _inverse_length(square)
+        weights = rows["weights"]
+        cosine = products[0, 1] * inverse
+        along = products[1, 2:] * inverse
+        projected = (products[0, 2:] - cosine * along) * inverse
+        curved = (products[2:, 2:] - along[:, None] * along[None]) * inverse**2
+        if loss.is_squared:
+            apart, opposite, weightings = 1 - cosine, 1 + cosine, [weights]
+        else:
+            candidate = vectors[:, 1] * inverse
+            pairs = [loss.code(d) for d in _squared_distances(direction, candidate, axis=0)]
+            apart, opposite = (rho for rho, _ in pairs)
+            weightings = [weights * weight for _, weight in pairs]
+        sums = [tf.stack(_loss_columns(weights, apart, opposite, inverse, finite))]
+        for each in weightings:
+            sums.append(tf.reduce_sum(each * projected, axis=1))
+            sums.append(tf.reshape(tf.reduce_sum(each * curved, axis=2), [-1]))
+        return index + 1, put(result, index, tf.concat(sums, axis=0))
+
+    columns = 4 + (lanes + lanes**2) * (1 if loss.is_squared else 2)
+    result = tf.zeros([layout.trees, columns], dtype)
+    return loop(0, layout.trees, each_tree, result)[-1]
+
+
+def _nearest(directions: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+    """The directions `(axes, rows)`, or those in spans `(k, axes, rows)` nearest to gradients.
+
+    Gradients have the shape `(trees, axes, rows)`, and so have the directions of spans.
+    """
+    if directions.shape.rank == 2:
+        return directions[None]
+    dots = tf.einsum("tar,kar->tkr", gradients, directions)
+    inverse = _inverse_length(tf.reduce_sum(dots**2, axis=1, keepdims=True))
+    return tf.einsum("tkr,kar->tar", dots * inverse, directions)
+
+
+def _inverse_length(square: tf.Tensor) -> tf.Tensor:
+    """1/|G| from |G|^2, and zero for a gradient of no length.
+
+    Below the smallest normal number, squares of components lose their digits, and the direction
+    made from them could have any length: a gradient so short that this would show (3e-16 in
+    float32) counts as zero.
+    """
+    limits = np.finfo(square.dtype.name)
+    return tf.where(square >= limits.tiny / limits.eps, tf.math.rsqrt(square), 0)
+
+
+def _squared_distances(
+    direction: tf.Tensor, candidate: tf.Tensor, axis: int = 1
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """|u - U|^2 and |u + U|^2, by their components: 2 (1 - cos) has no digits for small angles."""
+    return (
+        tf.reduce_sum((direction - candidate) ** 2, axis=axis),
+        tf.reduce_sum((direction + candidate) ** 2, axis=axis),
+    )
+
+
+def _loss_columns(
+    weights: tf.Tensor,
+    apart: tf.Tensor,
+    opposite: tf.Tensor,
+    inverse: tf.Tensor,
+    finite: tf.Tensor,
+) -> list[tf.Tensor]:
+    of_rows = [
+        weights * apart,
+        weights * opposite,
+        weights * tf.cast(inverse == 0, weights.dtype),
+        tf.cast(~finite, weights.dtype),
+    ]
+    return [tf.reduce_sum(of_row, axis=-1) for of_row in of_rows]

@@ -1,0 +1,32 @@
+"""Loops, buffers and programs as XLA compiles them well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import tensorflow as tf
+
+
+def compiled(function: Callable) -> Callable:
+    """A program that XLA compiles for each shape it is called with."""
+    # TensorFlow counts traces by the code they come from, and warns of five programs that only
+    # differ in what they close over. A partial has no code of its own.
+    return tf.function(partial(function), jit_compile=True, autograph=False)
+
+
+def loop(start: object, stop: object, body: Callable, *state: object) -> tuple:
+    """A loop of `body` from one index to before another, one round after the other."""
+    return tf.while_loop(
+        lambda index, *_: index < stop, body, (start, *state), parallel_iterations=1
+    )
+
+
+def put(buffer: tf.Tensor, index: tf.Tensor, entry: tf.Tensor) -> tf.Tensor:
+    """The buffer with one entry replaced; XLA makes it one write in place."""
+    return tf.tensor_scatter_nd_update(buffer, [[index]], entry[None])
+
+
+def as_slots(buffer: tf.Tensor) -> tf.Tensor:
+    """A buffer of blocks `(blocks, ..., width, lanes * rows)` as `(slots, lanes * rows)`."""
+    return tf.reshape(buffer, [-1, buffer.shape[-1]])
