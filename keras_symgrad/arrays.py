@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,14 +31,28 @@ def read_arrays(path: Path, wanted: Sequence[str]) -> dict[str, np.ndarray | Non
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if path.suffix.lower() == ".npy":
-                return {wanted[0]: np.load(path, allow_pickle=False)}
-            check_archive(path)
-            with np.load(path, allow_pickle=False) as archive:
-                found = {key: archive[key] if key in wanted else None for key in archive.files}
+                found = {wanted[0]: np.load(path, allow_pickle=False)}
+            else:
+                check_archive(path)
+                with np.load(path, allow_pickle=False) as archive:
+                    found = {key: archive[key] if key in wanted else None for key in archive.files}
         if others := [key for key, array in found.items() if isinstance(array, bytes)]:
             raise ValueError(f"No array, but bytes: {others[0]!r:.80}")
+        for array in found.values():
+            if array is not None:
+                _check_texts(array)
         return found
     # A damaged file lets NumPy, its parser of headers and the archive's reader fail in many ways.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"The arrays in {path} could not be read. {reason}") from error
+
+
+def _check_texts(array: np.ndarray) -> None:
+    """Raises for texts of what is no character, which NumPy makes strings of that crash Python."""
+    if array.dtype.kind == "V":
+        raise ValueError(f"It holds records, not an array of numbers or texts: {array.dtype!s:.80}")
+    if array.dtype.kind == "U" and array.nbytes:
+        native = array.astype(array.dtype.newbyteorder("="))
+        if np.frombuffer(native.tobytes(), np.uint32).max() > sys.maxunicode:
+            raise ValueError("A text of it holds what is no character.")

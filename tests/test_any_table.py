@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+import pytest
 from any_input import EXAMPLES, one_line
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +79,12 @@ def test_a_damaged_field_is_one_line_that_says_why_not(tmp_path, content, at):
         assert one_line(error)
     else:
         assert field.variables == len(field.names)
+
+
+@pytest.mark.parametrize("kind", ["U3", [("name", "U3")]], ids=["texts", "records"])
+def test_what_is_no_character_is_refused(tmp_path, kind):
+    names = np.zeros(2, "U3")
+    names.view(np.uint32)[:] = 0x82828282
+    np.savez(tmp_path / "x.npz", x=np.ones((2, 2)), names=names.view(kind))
+    with pytest.raises(ValueError, match=r"^The arrays in .*x\.npz could not be read\. [^\n]*$"):
+        read_points(tmp_path / "x.npz")
