@@ -9,7 +9,7 @@ from typing import Any
 
 PROCESSES = "processes"
 # One worker is one core: its libraries must not start threads for all of them.
-_ONE_THREAD = {
+ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -70,7 +70,7 @@ class Workers:
 
         # Loky's processes do not run the user's script again, so that it needs no guard.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
-        return ProcessPoolExecutor(self.count, env=_ONE_THREAD | quiet)
+        return ProcessPoolExecutor(self.count, env=ONE_THREAD | quiet)
 
     def _close(self) -> None:
         executor, self._executor = self._executor, None
