@@ -46,11 +46,17 @@ def evaluate(
     symbols = [sympy.Symbol(f"s{index}", real=True) for index in used]
     # Names are data: the code that SymPy prints holds neutral symbols only.
     rename = dict(zip((symbol(names[k]) for k in used), symbols))
-    renamed = [expression.xreplace(rename) for expression in expressions]
-    code = tensorflow_code(symbols, renamed, fast=False)
+    # TensorFlow keeps each Python number that it meets outside of a graph, for good. Fitted
+    # constants are new in every formula, and so they are given as arrays.
+    floats = sorted(set().union(*(e.atoms(sympy.Float) for e in expressions)), key=float)
+    constants = {number: sympy.Symbol(f"c{k}", real=True) for k, number in enumerate(floats)}
+    renamed = [expression.xreplace(rename | constants) for expression in expressions]
+    code = tensorflow_code([*symbols, *constants.values()], renamed, fast=False)
     columns = [tf.constant(column) for column in np.ascontiguousarray(points.T[used])]
-    # Entries that do not depend on the points come back as Python numbers.
-    return np.stack([np.broadcast_to(np.asarray(entry), len(points)) for entry in code(*columns)])
+    numbers = [tf.constant(np.array(float(number), points.dtype)) for number in floats]
+    # Entries that do not depend on the points come back as numbers.
+    entries = code(*columns, *numbers)
+    return np.stack([np.broadcast_to(np.asarray(entry), len(points)) for entry in entries])
 
 
 def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -> np.ndarray:
