@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import sympy
-import tensorflow as tf
 
 from keras_symgrad.derivatives import differentiate
 from keras_symgrad.directions import in_frame, nearest, unit
+from keras_symgrad.expressions.numeric import numpy_function
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.memory import block_rows
-from keras_symgrad.tensorflow_code import tensorflow_code
+from keras_symgrad.tensorflow_code import with_float_constants
 
 
 def evaluate(
@@ -28,10 +28,10 @@ def evaluate(
     Args:
         expressions: SymPy expressions in the named variables.
         names: names of the columns.
-        points: `(rows, variables)`; its dtype is the dtype of the computation.
+        points: `(rows, variables)`.
 
     Returns:
-        `(expressions, rows)`; NaN for an expression that is not real.
+        `(expressions, rows)`, in float64; NaN for an expression that is not real.
 
     Example:
 
@@ -40,23 +40,10 @@ def evaluate(
     array([[1.        , 9.        ],
            [3.14159265, 3.14159265]])
     """
-    occurring = set().union(*(expression.free_symbols for expression in expressions))
-    # Of many variables few occur; one is always needed, for the code has an argument.
-    used = [k for k, name in enumerate(names) if symbol(name) in occurring] or [0]
-    symbols = [sympy.Symbol(f"s{index}", real=True) for index in used]
-    # Names are data: the code that SymPy prints holds neutral symbols only.
-    rename = dict(zip((symbol(names[k]) for k in used), symbols))
-    # TensorFlow keeps each Python number that it meets outside of a graph, for good. Fitted
-    # constants are new in every formula, and so they are given as arrays.
-    floats = sorted(set().union(*(e.atoms(sympy.Float) for e in expressions)), key=float)
-    constants = {number: sympy.Symbol(f"c{k}", real=True) for k, number in enumerate(floats)}
-    renamed = [expression.xreplace(rename | constants) for expression in expressions]
-    code = tensorflow_code([*symbols, *constants.values()], renamed, fast=False)
-    columns = [tf.constant(column) for column in np.ascontiguousarray(points.T[used])]
-    numbers = [tf.constant(np.array(float(number), points.dtype)) for number in floats]
-    # Entries that do not depend on the points come back as numbers.
-    entries = code(*columns, *numbers)
-    return np.stack([np.broadcast_to(np.asarray(entry), len(points)) for entry in entries])
+    # NumPy and not TensorFlow, which keeps where each operation outside of a graph was called from,
+    # for good: a megabyte of every search, for each formula is code of its own.
+    real = [with_float_constants(expression) for expression in expressions]
+    return numpy_function(real, [symbol(name) for name in names])(points).T
 
 
 def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -> np.ndarray:

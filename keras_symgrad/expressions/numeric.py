@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import sympy
+from sympy.printing.numpy import SciPyPrinter
 
 
 def anonymous(
@@ -58,7 +59,9 @@ def numpy_function(
     # Code of a hundred arguments takes SymPy a while, and a formula has few.
     used = [k for k, name in enumerate(symbols) if name in occurring]
     plain, renamed = anonymous(expressions, [symbols[k] for k in used])
-    code = sympy.lambdify(plain, renamed, modules=["scipy", "numpy"], cse=True)
+    code = sympy.lambdify(
+        plain, renamed, modules=["scipy", "numpy"], printer=_Printer(_SETTINGS), cse=True
+    )
 
     def function(points: np.ndarray) -> np.ndarray:
         points = np.asarray(points, dtype=np.float64)
@@ -67,6 +70,20 @@ def numpy_function(
         return np.stack([_real(np.broadcast_to(v, len(points))) for v in values], axis=-1)
 
     return function
+
+
+# Those that `lambdify` gives to a printer of its own.
+_SETTINGS = {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True}
+
+
+class _Printer(SciPyPrinter):
+    """SymPy's printer for NumPy, but for conditions that do not depend on the rows."""
+
+    def _print_Piecewise(self, pieces: sympy.Piecewise) -> str:
+        (value, condition), *rest = pieces.args
+        rest = sympy.Piecewise(*rest) if rest else sympy.nan
+        where = self._module_format("numpy.where")
+        return f"{where}({', '.join(map(self._print, (condition, value, rest)))})"
 
 
 def _real(values: np.ndarray) -> np.ndarray:

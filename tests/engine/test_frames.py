@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import sympy
 
 from keras_symgrad.directions import in_frame, nearest, unit
 from keras_symgrad.engine import reference
@@ -83,24 +82,6 @@ def test_the_loss_of_a_whole_expression_does_not_depend_on_blocks(
     at_once = losses()
     monkeypatch.setattr(reference, "block_rows", lambda columns: 64)
     assert losses() == pytest.approx(at_once, rel=1e-12)
-
-
-def test_fitted_constants_reach_tensorflow_as_arrays(alphabet, points, monkeypatch):
-    # Of Python numbers it keeps each for good: a megabyte for every search of a process.
-    generated = []
-
-    def code(symbols, expressions, **options):
-        generated.extend(expressions)
-        return tensorflow_code(symbols, expressions, **options)
-
-    tensorflow_code = reference.tensorflow_code
-    monkeypatch.setattr(reference, "tensorflow_code", code)
-    tree = alphabet.tree(["add", "mul", 2.625, 0, "sin", "mul", 1.375, 1])
-    expression = to_sympy(tree, alphabet.operators)
-    found = reference.gradient(expression, alphabet.names, points)
-    np.testing.assert_allclose(found[:, 0], 2.625)
-    np.testing.assert_allclose(found[:, 1], 1.375 * np.cos(1.375 * points[:, 1]))
-    assert generated and not any(each.atoms(sympy.Float) for each in generated)
 
 
 @pytest.mark.parametrize(("frame", "directions"), FIELDS, ids=NAMES)

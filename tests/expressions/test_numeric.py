@@ -33,3 +33,11 @@ def test_constants_have_a_value_for_every_row_and_what_is_undefined_is_nan():
     assert np.isnan(values[0, 1])
     assert np.isinf(values[1, 2])
     assert np.isnan(values[0, 3])
+
+
+def test_a_condition_on_numbers_alone_is_one_for_all_rows():
+    x = sympy.Symbol("x", real=True)
+    condition = sympy.Lt(sympy.Float(0.25), sympy.sin(1, evaluate=False), evaluate=False)
+    pieces = sympy.Piecewise((x**2, condition), (x, True), evaluate=False)
+    found = numpy_function([pieces, pieces + 1], [x])(np.array([[2.0], [3.0]]))
+    np.testing.assert_array_equal(found, [[4, 5], [9, 10]])
