@@ -138,3 +138,23 @@ def test_the_same_bytes_make_the_same_input(fuzz):
     data = np.random.default_rng(0).bytes(300)
     for make in (inputs.expression, lambda c: inputs.edited_json({"a": [1, {"b": "x"}]}, c)):
         assert make(inputs.Choices(data)) == make(inputs.Choices(data))
+
+
+def test_a_process_that_died_tells_what_it_died_of(fuzz, tmp_path):
+    (tmp_path / "said").write_text("Segmentation fault")
+    (tmp_path / "present").write_bytes(b"abc")
+    (tmp_path / "tally.json").write_text('{"runs": 7, "accepted": 3, "refused": 4}')
+    assert fuzz._told(tmp_path, 0).findings == []
+    told = fuzz._told(tmp_path, -11)
+    assert (told.runs, told.accepted) == (8, 3)
+    (found,) = told.findings
+    assert (found["kind"], found["base64"]) == ("died", "YWJj")
+    assert "-11" in found["what"] and "Segmentation fault" in found["what"]
+
+
+def test_a_process_that_hangs_on_an_input_is_ended(fuzz, tmp_path, monkeypatch):
+    monkeypatch.setattr(fuzz, "HANGING", 0.5)
+    (tmp_path / "present").write_bytes(b"abc")
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    fuzz._watch(process, tmp_path / "present")
+    assert process.returncode < 0
