@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_symgrad.activations import logit_of
+from keras_symgrad.batches import in_batches
 from keras_symgrad.units import Unit
 
 KINDS = ("logit", "probability", "value")
@@ -87,9 +88,11 @@ class Neuron:
         x = self._checked(x)
         values = np.empty(len(x), self.dtype)
         gradients = np.empty(x.shape, self.dtype)
-        for rows in _batches(len(x), batch_size):
+        for rows, batch in in_batches(x, batch_size):
+            count = rows.stop - rows.start
             try:
-                values[rows], gradients[rows] = self._compiled(tf.constant(x[rows], self.dtype))
+                value, gradient = self._compiled(tf.constant(batch, self.dtype))
+                values[rows], gradients[rows] = value.numpy()[:count], gradient.numpy()[:count]
             except (ValueError, TypeError, LookupError, tf.errors.OpError) as error:
                 raise self._failed("differentiated", x, error) from error
         return values, gradients
@@ -115,9 +118,10 @@ class Neuron:
         """
         x = self._checked(x)
         values = np.empty(len(x), self.dtype)
-        for rows in _batches(len(x), batch_size):
+        for rows, batch in in_batches(x, batch_size):
             try:
-                values[rows] = self._compiled_value(tf.constant(x[rows], self.dtype))
+                value = self._compiled_value(tf.constant(batch, self.dtype))
+                values[rows] = value.numpy()[: rows.stop - rows.start]
             except (ValueError, TypeError, LookupError, tf.errors.OpError) as error:
                 raise self._failed("evaluated", x, error) from error
         return values
@@ -266,7 +270,3 @@ class Neuron:
             function = self.function
             read = replace(read, function=lambda x: logit_of(tf.cast(function(x), self.dtype)))
         return read
-
-
-def _batches(rows: int, size: int) -> list[slice]:
-    return [slice(start, start + size) for start in range(0, rows, size)]

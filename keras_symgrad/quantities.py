@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_symgrad import loading, tracing
+from keras_symgrad.batches import in_batches
 from keras_symgrad.inputs import Inputs
 from keras_symgrad.tables import check_names
 from keras_symgrad.units import only_tensor, position, unit_name
@@ -177,8 +178,10 @@ class Quantities:
             Values `(rows, quantities)`, float64.
         """
         x = np.asarray(x, dtype=self.dtype)
-        parts = [self(x[start : start + batch_size]) for start in range(0, len(x), batch_size)]
-        return np.concatenate([np.zeros((0, len(self))), *parts]).astype(np.float64)
+        values = np.empty((len(x), len(self)))
+        for rows, batch in in_batches(x, batch_size):
+            values[rows] = self(batch).numpy()[: rows.stop - rows.start]
+        return values
 
     def values_and_jacobians(self, x: Any, batch_size: int = 4096) -> tuple[np.ndarray, np.ndarray]:
         """The quantities and their derivatives with respect to the input.
@@ -206,9 +209,10 @@ class Quantities:
         batch_size = max(1, min(batch_size, LARGEST_BATCH // max(1, len(self) * x.shape[1])))
         values = np.empty((len(x), len(self)))
         jacobians = np.empty((len(x), len(self), x.shape[1]))
-        for start in range(0, len(x), batch_size):
-            batch = slice(start, start + batch_size)
-            values[batch], jacobians[batch] = self._differentiated(tf.constant(x[batch]))
+        for rows, batch in in_batches(x, batch_size):
+            count = rows.stop - rows.start
+            value, jacobian = self._differentiated(tf.constant(batch))
+            values[rows], jacobians[rows] = value[:count], jacobian[:count]
         self._check_finite(values, jacobians)
         return values, jacobians
 

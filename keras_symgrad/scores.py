@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_symgrad import activations, loading, obstacles, tracing
+from keras_symgrad.batches import in_batches
 from keras_symgrad.inputs import Inputs
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.units import only_tensor
@@ -144,8 +145,10 @@ class Scores:
             x: points of shape `(rows, inputs)`.
         """
         x = np.asarray(x, self.dtype)
-        parts = [self._compiled(tf.constant(x[k : k + BATCH])) for k in range(0, len(x), BATCH)]
-        return np.concatenate(parts) if parts else np.zeros((0, self.classes), self.dtype)
+        scores = np.empty((len(x), self.classes), self.dtype)
+        for rows, batch in in_batches(x, BATCH):
+            scores[rows] = self._compiled(tf.constant(batch)).numpy()[: rows.stop - rows.start]
+        return scores
 
     @cached_property
     def _compiled(self) -> Callable[[tf.Tensor], tf.Tensor]:
