@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_symgrad import custom_gradients
 from keras_symgrad.activations import logit_of
 from keras_symgrad.batches import in_batches
 from keras_symgrad.units import Unit
@@ -162,7 +163,8 @@ class Neuron:
         # The number of rows is left open, so that a last smaller batch is not compiled again.
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
         # A concrete function: TensorFlow would warn of too much tracing when neuron follows neuron.
-        return tf.function(function, input_signature=signature).get_concrete_function()
+        traced = tf.function(function, input_signature=signature).get_concrete_function()
+        return custom_gradients.end_with(traced)
 
     def settle(self, x: np.ndarray) -> Neuron:
         """Decides by data what the model does not say: whether its output is a probability.

@@ -155,10 +155,12 @@ class Quantities:
         values = tf.convert_to_tensor(self.function(rows))
         if values.shape.rank == 1 and len(self) == 1:
             values = values[:, None]
-        if values.shape.rank != 2 or values.shape[1] not in (None, len(self)):
+        wanted = tf.TensorShape([x.shape[0], len(self)])
+        if values.shape.rank != 2 or not wanted.is_compatible_with(values.shape):
             raise ValueError(
                 f"The function of the quantities {', '.join(self.names)} must return the shape "
-                f"(rows, {len(self)}). Received: shape {tuple(values.shape)}"
+                f"(rows, {len(self)}). Received: shape {tuple(values.shape)} for the shape "
+                f"{tuple(x.shape)}"
             )
         if not values.dtype.is_floating:
             raise ValueError(

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad import activations, loading, obstacles, tracing
+from keras_symgrad import activations, custom_gradients, loading, obstacles, tracing
 from keras_symgrad.batches import in_batches
 from keras_symgrad.inputs import Inputs
 from keras_symgrad.neurons import Neuron
@@ -154,7 +154,7 @@ class Scores:
     def _compiled(self) -> Callable[[tf.Tensor], tf.Tensor]:
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
         compiled = tf.function(self.function, autograph=False, input_signature=signature)
-        return compiled.get_concrete_function()
+        return custom_gradients.end_with(compiled.get_concrete_function())
 
 
 def _are_probabilities(values: np.ndarray) -> bool:

@@ -119,7 +119,12 @@ def test_large_jacobians_are_read_in_small_batches(monkeypatch):
         (lambda x: tf.round(x), ["a", "b"], "No gradient leads.*rounding"),
         (lambda x: tf.stop_gradient(x), ["a", "b"], "No gradient leads"),
         (lambda x: tf.argmax(x, axis=1), ["a"], "dtype int64, which has no gradient"),
-        (lambda x: x, ["a"], r"shape \(rows, 1\). Received: shape \(3, 2\)"),
+        (
+            lambda x: x,
+            ["a"],
+            r"shape \(rows, 1\). Received: shape \(64, 2\) for the shape \(64, 2\)",
+        ),
+        (lambda x: x[:1], ["a", "b"], r"Received: shape \(1, 2\) for the shape \(64, 2\)"),
         (lambda x: x[0], ["a", "b"], r"shape \(rows, 2\)"),
         (lambda x: tf.sqrt(x), ["a", "b"], "not finite in 1 of 3 rows. It is a. Leave"),
         (lambda x: tf.linalg.matvec(tf.ones((3, 3)), x), ["a", "b", "c"], "on points with 2 col"),

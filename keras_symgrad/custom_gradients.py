@@ -1,0 +1,53 @@
+"""Custom gradients end with the graph that they belong to.
+
+TensorFlow registers the gradient of each call of a `tf.custom_gradient` in a graph (swish is one)
+under a name of its own, for good, and the gradient holds the graph: more than half a megabyte for
+each network that is read. There is no public way to take it out again.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+
+try:
+    from tensorflow.python.framework.ops import gradient_registry
+
+    _registered = gradient_registry._registry
+except (ImportError, AttributeError):  # Another TensorFlow: it keeps what it keeps.
+    _registered = {}
+
+# The operation that carries a custom gradient, and the attribute that names it.
+CARRIER, NAME = "IdentityN", "_gradient_op_type"
+
+
+def end_with(function: Callable) -> Callable:
+    """A traced function whose custom gradients are forgotten when it is.
+
+    Args:
+        function: a `tf.types.experimental.ConcreteFunction`.
+
+    Returns:
+        The function.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> trace = tf.function(tf.nn.silu).get_concrete_function
+    >>> function = end_with(trace(tf.TensorSpec([None])))
+    >>> function(tf.zeros(1)).numpy()
+    array([0.], dtype=float32)
+    """
+    names = [
+        operation.get_attr(NAME).decode()
+        for operation in function.graph.get_operations()
+        if operation.type == CARRIER and NAME in operation.node_def.attr
+    ]
+    if names:
+        weakref.finalize(function, _forget, names).atexit = False
+    return function
+
+
+def _forget(names: list[str]) -> None:
+    for name in names:
+        _registered.pop(name, None)
