@@ -51,41 +51,52 @@ class PolynomialSearch:
     ):
         self.maker, self.directions, self.rows, self.loss = maker, directions, rows, loss
 
-    def polynomials(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination]:
+    def polynomials(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination | None]:
         """Sums of monomials, those of the most promising bendings.
 
         Args:
             atoms: the coordinates.
             terms: largest number of terms in a sum.
+
+        Yields:
+            Sums; `None` while bendings are compared, and for sets of terms without a sum.
         """
         degree = DEGREES.get(len(atoms), 2)
-        fits = [fit for bent in self._bendings(atoms) for fit in self._fits(bent, degree)]
-        fits.sort(key=lambda fit: fit.promise())
-        for fit in fits[:FOLLOWED]:
-            yield from filter(None, map(fit.solve, fit.pruned(terms)))
+        fits = []
+        for bent in self._bendings(atoms):
+            for fit in self._fits(bent, degree):
+                fits.append((fit.promise(), fit))
+                yield None
+        fits.sort(key=lambda pair: pair[0])
+        for _, fit in fits[:FOLLOWED]:
+            yield from map(fit.solve, fit.pruned(terms))
 
-    def quotients(self, atoms: Sequence[Feature]) -> Iterator[gp.PrimitiveTree]:
+    def quotients(self, atoms: Sequence[Feature]) -> Iterator[gp.PrimitiveTree | None]:
         """Quotients of quadratic forms, those of the most promising bendings, as trees.
 
         Args:
             atoms: the coordinates.
+
+        Yields:
+            Trees; `None` while bendings are compared, and for quotients that are too long.
         """
         if "div" not in self.maker.alphabet.primitives or len(atoms) > MOST_COORDINATES:
             return
         fits = []
         for bent in self._bendings(atoms):
             for words in self.maker.summable(self.maker.monomials(bent, 2)):
-                fits.append((words, QuotientFit(words, self.directions, self.rows)))
-        fits.sort(key=lambda pair: pair[1].promise())
+                fit = QuotientFit(words, self.directions, self.rows)
+                fits.append((fit.promise(), words, fit))
+                yield None
+        fits.sort(key=lambda found: found[0])
+        followed = [(words, fit) for _, words, fit in fits[:FOLLOWED]]
         plain = self.maker.summable(
             self.maker.monomials(atoms, 3 if len(atoms) <= MOST_BENT else 2)
         )
         first = [(words, QuotientFit(words, self.directions, self.rows)) for words in plain]
-        for k, (words, fit) in enumerate([*first, *fits[:FOLLOWED]]):
+        for k, (words, fit) in enumerate([*first, *followed]):
             for quotient in fit.quotients(pairs=k < len(first)):
-                tree = self._written(words, fit, quotient)
-                if tree is not None:
-                    yield tree
+                yield self._written(words, fit, quotient)
 
     def _bendings(self, atoms: Sequence[Feature]) -> Iterator[tuple[Feature, ...]]:
         if len(atoms) <= MOST_BENT:

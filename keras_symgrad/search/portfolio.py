@@ -236,22 +236,30 @@ class PortfolioSearch:
     def _compile(self) -> None:
         self._instruments.engine.compile()
 
-    def _dictionary(self, make_ready: Callable[[], None]) -> Iterator[Progress]:
+    def _dictionary(self, make_ready: Callable[[], None]) -> Iterator[Progress | None]:
         """Stages of the dictionary; what follows is made ready beside the thorough ones."""
         problem, spectral = self.problem, self._instruments.spectral
         if "dictionary" not in problem.methods:
             return
-        for stage in spectral.quick_stages():
-            self._keep(stage)
-            yield self._now(0)
+        yield from self._staged(spectral.quick_stages())
         # Where the quick stages find a perfect match, nothing is compiled.
         if problem.methods != ("dictionary",):
             make_ready()
-        for stage in spectral.thorough_stages():
-            self._keep(stage)
-            yield self._now(0)
+        yield from self._staged(spectral.thorough_stages())
         self._collector.shorten(spectral.found)
         yield self._now(0)
+
+    def _staged(self, stages: Iterator[list[Candidate] | None]) -> Iterator[Progress | None]:
+        try:
+            for stage in stages:
+                if stage is not None:
+                    self._keep(stage)
+                    yield self._now(0)
+                elif len(self.archive):
+                    yield None
+        finally:
+            # Of a stage that a limit ended, what it had found.
+            self._keep(self._instruments.spectral.end_stage())
 
     def _until(self, compilation: _Aside) -> Iterator[None]:
         """Waits for the engine; as soon as there is a formula, a limit may end the search."""

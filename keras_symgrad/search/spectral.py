@@ -8,7 +8,7 @@ they carry the same concept as the sum of their logarithms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -81,6 +81,8 @@ class SpectralSearch:
         self.alphabet, self.field = alphabet, field
         self.beam, self.terms, self.size = beam, terms, dictionary
         self.found: list[Candidate] = []
+        self._gathered: list[Candidate] = []
+        self._have_form = True
         self.maker = FeatureMaker(alphabet, knowledge)
         self.variables = self.maker.variables(field.points, field.frame)
         self.measure = measure or TreeMeasure(self.maker, field, signed=signed)
@@ -110,42 +112,83 @@ class SpectralSearch:
         ordered = sorted(self.found, key=lambda one: (max(one.loss, 1e-12), len(one.tree)))
         return [candidate.tree for candidate in ordered]
 
-    def stages(self) -> Iterator[list[Candidate]]:
+    def stages(self) -> Iterator[list[Candidate] | None]:
         """One stage after the other, each when it is asked for: the quick ones, then the others.
 
         Yields:
-            The stage's candidates.
+            `None` in between, many times a second, so that a limit can end a stage, and at its
+            end the stage's candidates.
         """
         yield from self.quick_stages()
         yield from self.thorough_stages()
 
-    def quick_stages(self) -> Iterator[list[Candidate]]:
+    def quick_stages(self) -> Iterator[list[Candidate] | None]:
         """A small dictionary over the variables, and one over each level of coordinates."""
         if self.template is not None:
-            yield self._filled(self.template)
+            yield from self._filled(self.template)
         first = min(FIRST_TERMS, self.terms), min(FIRST_DICTIONARY, self.size)
-        yield self._stage([self.variables[k] for k in self._relevant()], *first)
+        yield from self._stage([self.variables[k] for k in self._relevant()], *first)
         for level in self.structure.levels[:0:-1]:
-            yield self._stage([unit.feature for unit in level], *first)
+            yield from self._stage([unit.feature for unit in level], *first)
 
-    def thorough_stages(self) -> Iterator[list[Candidate]]:
+    def thorough_stages(self) -> Iterator[list[Candidate] | None]:
         """Polynomials and quotients in all coordinates, and large dictionaries.
 
         They take some seconds with many variables.
         """
         for level in self.structure.levels[::-1]:
-            yield self._polynomial_stage([unit.feature for unit in level])
+            yield from self._polynomial_stage([unit.feature for unit in level])
         variables = [unit.feature for unit in self.structure.levels[0]]
-        yield self._stage(variables, self.terms, self.size)
+        yield from self._stage(variables, self.terms, self.size)
         if self.structure.units:
             units = [unit.feature for unit in self.structure.units]
-            yield self._stage([*units, *variables], self.terms, self.size)
+            yield from self._stage([*units, *variables], self.terms, self.size)
 
-    def _stage(self, atoms: Sequence[Feature], terms: int, size: int) -> list[Candidate]:
+    def _stage(
+        self, atoms: Sequence[Feature], terms: int, size: int
+    ) -> Iterator[list[Candidate] | None]:
         combinations = chain(
             self._quadratic_forms(atoms, terms), self._combinations(atoms, terms, size)
         )
-        return self._kept([one for found in combinations for one in self.candidates(found)])
+        return self._gather(one for found in combinations for one in self.candidates(found))
+
+    def _polynomial_stage(self, atoms: Sequence[Feature]) -> Iterator[list[Candidate] | None]:
+        search = PolynomialSearch(self.maker, self.field.directions, self.rows, self.field.loss)
+
+        def found() -> Iterator[Candidate | None]:
+            for combination in search.polynomials(atoms, self.terms + 1):
+                yield from self.candidates(combination) if combination else (None,)
+            for tree in search.quotients(atoms):
+                yield tree and self._quotient(tree)
+
+        return self._gather(found())
+
+    def _filled(self, template: Template) -> Iterator[list[Candidate] | None]:
+        filling = Filling(self.maker, template, self.variables, self.measure)
+        found = (Candidate(None, tree, loss) for tree, loss in filling.trees())
+        return self._gather(found, have_form=True)
+
+    def _gather(
+        self, candidates: Iterable[Candidate | None], have_form: bool = False
+    ) -> Iterator[list[Candidate] | None]:
+        self._have_form = have_form or self.template is None
+        for candidate in candidates:
+            if candidate is not None:
+                self._gathered.append(candidate)
+            yield None
+        yield self.end_stage()
+
+    def end_stage(self) -> list[Candidate]:
+        """Ends the present stage, be it done or not.
+
+        Returns:
+            What it has found; nothing between two stages.
+        """
+        stage, self._gathered = self._gathered, []
+        if not self._have_form:
+            stage = self._of_form(stage)
+        self.found += stage
+        return stage
 
     def candidates(self, combination: Combination) -> Iterator[Candidate]:
         """The ways to write a combination, each with the loss of what is written."""
@@ -162,25 +205,26 @@ class SpectralSearch:
         known = self.maker.knowledge
         return known is None or self.template is not None or known.admits(tree)
 
-    def _kept(self, stage: list[Candidate]) -> list[Candidate]:
-        """The candidates that go into what was found: all, or under a template those of its form.
+    def _of_form(self, stage: list[Candidate]) -> list[Candidate]:
+        """The candidates that have the template's form.
 
-        Asking SymPy for the form takes some 20 ms, so that the best of each length are asked.
+        Asking SymPy for it takes some 20 ms, so that the best of each length are asked.
         """
-        if self.template is not None:
-            best: dict[int, Candidate] = {}
-            for one in sorted(stage, key=lambda one: one.loss):
-                best.setdefault(len(one.tree), one)
-            stage = [
-                Candidate(None, tree, self.measure(tree))
-                for one in list(best.values())[:MOST_ASKED]
-                if (tree := self._of_form(one.tree)) is not None
-            ]
-        self.found += stage
-        return stage
+        best: dict[int, Candidate] = {}
+        for one in sorted(stage, key=lambda one: one.loss):
+            best.setdefault(len(one.tree), one)
+        asked = (
+            self.maker.knowledge.tree(to_sympy(one.tree, self.alphabet.operators))
+            for one in list(best.values())[:MOST_ASKED]
+        )
+        return [Candidate(None, tree, self.measure(tree)) for tree in filter(None, asked)]
 
-    def _of_form(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
-        return self.maker.knowledge.tree(to_sympy(tree, self.alphabet.operators))
+    def _quotient(self, tree: gp.PrimitiveTree) -> Candidate | None:
+        # Of a quotient and its negative one grows where the neuron does.
+        ways = [tree, self._negative(tree)] if self.signed else [tree]
+        loss, tree = min(((self.measure(way), way) for way in ways), key=lambda pair: pair[0])
+        kept = np.isfinite(loss) and self._keeps_rules(tree)
+        return Candidate(None, tree, loss) if kept else None
 
     def _quadratic_forms(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination]:
         """Quadratic forms in the atoms, with linear terms and without, from all terms to two.
@@ -197,24 +241,6 @@ class SpectralSearch:
 
     def _fit(self, features: Sequence[Feature]) -> SpectralFit:
         return SpectralFit(features, self.field.directions, self.rows, loss=self.field.loss)
-
-    def _polynomial_stage(self, atoms: Sequence[Feature]) -> list[Candidate]:
-        search = PolynomialSearch(self.maker, self.field.directions, self.rows, self.field.loss)
-        found = search.polynomials(atoms, self.terms + 1)
-        stage = [one for combination in found for one in self.candidates(combination)]
-        for tree in search.quotients(atoms):
-            # Of a quotient and its negative one grows where the neuron does.
-            ways = [tree, self._negative(tree)] if self.signed else [tree]
-            loss, tree = min(((self.measure(way), way) for way in ways), key=lambda pair: pair[0])
-            if np.isfinite(loss) and self._keeps_rules(tree):
-                stage.append(Candidate(None, tree, loss))
-        return self._kept(stage)
-
-    def _filled(self, template: Template) -> list[Candidate]:
-        filling = Filling(self.maker, template, self.variables, self.measure)
-        stage = [Candidate(None, tree, loss) for tree, loss in filling.trees()]
-        self.found += stage
-        return stage
 
     def _negative(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree:
         return gp.PrimitiveTree([self.alphabet.primitives["mul"], Constant(-1.0), *tree])

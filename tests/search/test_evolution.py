@@ -34,7 +34,7 @@ def evolution_of(field: GradientField, seed: int = 0) -> FeatureEvolution:
 def test_features_that_no_dictionary_holds_are_evolved():
     field = field_of(x1 * sympy.sin(x2 * x3) + x3**2)
     evolution = evolution_of(field)
-    least = min(one.loss for stage in evolution.spectral.stages() for one in stage)
+    least = min(one.loss for stage in evolution.spectral.stages() for one in stage or ())
     assert least > 1e-6
     for _ in range(100):
         least = min([least, *(one.loss for one in evolution.step())])

@@ -70,6 +70,22 @@ def test_a_time_limit_does_not_wait_for_the_compiler(monkeypatch):
     over.set()
 
 
+def test_a_limit_ends_a_stage_of_the_dictionary_which_keeps_what_it_had_found(monkeypatch):
+    asked = []
+
+    def reason(self, progress, waited=0.0):
+        asked.append(progress.evaluations)
+        return "time_limit" if len(asked) == 9 else None
+
+    monkeypatch.setattr(Stopping, "reason", reason)
+    search = portfolio(noisy(x1 * sympy.sin(x2) + x3), methods=("dictionary",))
+    search.run(Stopping(time_limit=60))
+    assert search.stopped == "time_limit"
+    # The first stage ends with the first question, and the others are of the second one.
+    assert len(set(asked)) == 1
+    assert search.evaluations == asked[0] + 8
+
+
 def test_what_goes_wrong_while_compiling_is_told(monkeypatch):
     def fails(self):
         raise RuntimeError("no compiler")
