@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 from sympy.printing.tensorflow import TensorflowPrinter
 
+from keras_symgrad.expressions.numeric import with_float_constants
+
 
 def tensorflow_code(
     symbols: Sequence[sympy.Symbol], expressions: Iterable[sympy.Expr], *, fast: bool = True
@@ -93,19 +95,3 @@ class _Printer(TensorflowPrinter):
         where = self._module_format("tensorflow.where")
         branches = f"{self._print_typed(value)}, {self._print_typed(rest)}"
         return f"{where}({self._print(condition)}, {branches})"
-
-
-def with_float_constants(expression: sympy.Expr) -> sympy.Expr:
-    """The expression with constants such as sqrt(2), pi or log(3) as floats.
-
-    SymPy would print them as TensorFlow calls on integers, which TensorFlow refuses. Whole
-    numbers and fractions stay; what is not a real number becomes NaN.
-    """
-
-    def as_float(constant: sympy.Expr) -> sympy.Expr:
-        value = complex(constant.evalf(17))
-        return sympy.Float(value.real, 17) if value.imag == 0 else sympy.nan
-
-    return expression.replace(
-        lambda part: part.is_number and not part.is_Rational and not part.is_Float, as_float
-    )

@@ -13,11 +13,10 @@ import sympy
 
 from keras_symgrad.derivatives import differentiate
 from keras_symgrad.directions import in_frame, nearest, unit
-from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.numeric import numpy_function, with_float_constants
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.memory import block_rows
-from keras_symgrad.tensorflow_code import with_float_constants
 
 
 def evaluate(

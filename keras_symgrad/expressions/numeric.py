@@ -35,6 +35,22 @@ def anonymous(
     return plain, [expression.xreplace(renamed) for expression in expressions]
 
 
+def with_float_constants(expression: sympy.Expr) -> sympy.Expr:
+    """The expression with constants such as sqrt(2), pi or log(3) as floats.
+
+    TensorFlow refuses them as calls on integers, and NumPy makes what is not real a complex number
+    or a warning. Whole numbers and fractions stay; what is not a real number becomes NaN.
+    """
+
+    def as_float(constant: sympy.Expr) -> sympy.Expr:
+        value = complex(constant.evalf(17))
+        return sympy.Float(value.real, 17) if value.imag == 0 else sympy.nan
+
+    return expression.replace(
+        lambda part: part.is_number and not part.is_Rational and not part.is_Float, as_float
+    )
+
+
 def numpy_function(
     expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]
 ) -> Callable[[np.ndarray], np.ndarray]:

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import sympy
+from sympy import log, pi, sqrt
 
-from keras_symgrad.expressions.numeric import anonymous, numpy_function
+from keras_symgrad.expressions.numeric import anonymous, numpy_function, with_float_constants
 from keras_symgrad.expressions.trees import symbol
+
+X = sympy.Symbol("x", real=True)
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,21 @@ def test_a_condition_on_numbers_alone_is_one_for_all_rows():
     pieces = sympy.Piecewise((x**2, condition), (x, True), evaluate=False)
     found = numpy_function([pieces, pieces + 1], [x])(np.array([[2.0], [3.0]]))
     np.testing.assert_array_equal(found, [[4, 5], [9, 10]])
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (pi, sympy.Float(np.pi, 17)),
+        (sqrt(2) * X, sympy.Float("1.4142135623730950488", 17) * X),
+        (X**2 / 3, X**2 / 3),
+        (log(-1), sympy.nan),
+        (sqrt(-2), sympy.nan),
+        (sympy.zoo, sympy.nan),
+        (sympy.oo, sympy.oo),
+    ],
+    ids=str,
+)
+def test_constants_become_floats_and_what_is_not_real_nan(expression, expected):
+    found = with_float_constants(expression)
+    assert found == expected or abs(found - expected).subs(X, 1) < 1e-16
