@@ -35,6 +35,14 @@ def run(code: str, names: dict, where: str) -> None:
 
 def hurry(monkeypatch: pytest.MonkeyPatch, **options) -> None:
     """Lets `interpret`, wherever it is called, search quietly and no longer than options say."""
-    quick = functools.partial(ks.interpret, verbose=False, **options)
+    interpret, longest = ks.interpret, options.get("time_limit")
+
+    @functools.wraps(interpret)
+    def quick(*arguments, **given):
+        asked = {"verbose": False, **options, **given}
+        if longest is not None and given.get("time_limit") is not None:
+            asked["time_limit"] = min(longest, given["time_limit"])
+        return interpret(*arguments, **asked)
+
     for room in (ks, classes, jointly):
         monkeypatch.setattr(room, "interpret", quick)
