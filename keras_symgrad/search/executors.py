@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
@@ -70,7 +72,9 @@ class Workers:
 
         # Loky's processes do not run the user's script again, so that it needs no guard.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
-        return ProcessPoolExecutor(self.count, env=ONE_THREAD | quiet)
+        return ProcessPoolExecutor(
+            self.count, env=ONE_THREAD | quiet, initializer=end_with, initargs=(os.getpid(),)
+        )
 
     def _close(self) -> None:
         executor, self._executor = self._executor, None
@@ -81,6 +85,23 @@ class Workers:
             executor.shutdown(wait=True, kill_workers=True)
         else:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+def end_with(parent: int) -> None:
+    """Lets this process end when the one that started it has, even if it was killed.
+
+    Loky's workers would wait for its next task for ever, each with some 800 MB.
+
+    Args:
+        parent: number of the process that started this one.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def check_executor(executor: Any) -> None:
