@@ -2,8 +2,8 @@
 
     python scripts/soak.py --minutes 120 --json soak.json
 
-Prints the resident memory after every search. It is flat if the median of ten searches in a row never
-exceeds that of the ten at the end of the first ten minutes by more than 5 %.
+Prints the resident memory after every search. It is flat if the median of ten searches in a row
+never exceeds that of the ten at the end of the first ten minutes by more than 5 %.
 """
 
 from __future__ import annotations
