@@ -153,7 +153,7 @@ class PortfolioSearch:
         with self._instruments, closing(self._steps()) as steps:
             told.on_search_begin()
             try:
-                self.stopped = stopping.drive(steps, on_step)
+                self.stopped = stopping.drive(steps, on_step, self._kept)
             finally:
                 # It can still be kept here: afterwards its last offspring are taken in.
                 told.on_search_end()
@@ -202,10 +202,19 @@ class PortfolioSearch:
         # Of formulas that fit alike it has those that came first, which the islands do not know.
         self._collector.restore(state["collector"])
         self._ring = [Epoch.of(island) for island in ring]
+        self.evaluations = self._evaluated + sum(epoch.evaluations for epoch in self._ring)
 
     def _new_island(self, index: int) -> Island:
         """An island with an archive of its own."""
         return Island(self._instruments, Collector(self._instruments), index)
+
+    @property
+    def _kept(self) -> Progress | None:
+        """Where a search that was kept stands; it may have reached its limits."""
+        if not self._ring:
+            return None
+        generation = self._ring[0].generation
+        return self._settling.progress(self.archive, generation, self.evaluations, self._passed)
 
     @property
     def _passed(self) -> float:

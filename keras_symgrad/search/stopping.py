@@ -94,18 +94,23 @@ class Stopping:
         self,
         steps: Iterable[Progress | None],
         on_step: Callable[[Progress | None], str | None] | None = None,
+        start: Progress | None = None,
     ) -> str:
         """Takes steps of a search until a limit is reached or Ctrl-C is pressed.
 
         Args:
             steps: yields the progress after each step, and `None` while it waits for others.
             on_step: called with what each yields; may return a reason to end.
+            start: where a search that goes on stands already; if a limit is reached there, no step
+                is taken.
 
         Returns:
             Name of the limit, "exhausted" if there were no more steps, "interrupted" after Ctrl-C,
             or the reason of `on_step`.
         """
-        last, since = None, time.perf_counter()
+        if start is not None and (reason := self.reason(start)):
+            return reason
+        last, since = start, time.perf_counter()
         try:
             with deferred_interrupt() as was_pressed:
                 for progress in steps:

@@ -47,6 +47,20 @@ def test_a_resumed_search_finds_what_an_uninterrupted_one_finds(kept):
     assert len(written(parts)) >= 5 and parts.evaluations > 1000
 
 
+@pytest.mark.parametrize("islands", [1, 2])
+def test_a_search_that_had_reached_its_limit_takes_no_further_step(tmp_path, islands):
+    # It may have been killed after its last generation, while the result was made.
+    path = tmp_path / "ended.json"
+    whole = small_search(islands=islands)
+    whole.run(generations(4), [Checkpoint(path, every=0)])
+    again, told = resumed(path, islands=islands), []
+    log = LambdaCallback(on_generation_end=lambda generation, _: told.append(generation))
+    again.run(generations(4), [log])
+    assert (again.stopped, told) == ("generations", [])
+    assert written(again) == written(whole)
+    assert again.evaluations == whole.evaluations
+
+
 @pytest.mark.parametrize("methods", ["features", "trees"])
 def test_each_way_to_search_is_kept(tmp_path, methods):
     path = tmp_path / "search.json"
