@@ -160,7 +160,11 @@ class GeneticSearch:
                         self.archive, self.generation, self.evaluations, seconds
                     )
             except GeneratorExit:
-                self._take_in(self.generation)
+                self.take_in_last()
+
+    def take_in_last(self) -> None:
+        """Takes in the offspring that were bred last, which no generation will."""
+        self._take_in(self.generation)
 
     def state(self) -> Plain:
         """All that the next generations depend on, as plain data, offspring just bred included."""

@@ -96,6 +96,11 @@ class Island:
         elif self.evolution:
             yield from count(self.generation + 1)
 
+    def take_in_last(self) -> None:
+        """Ends an island that was restored as if its `generations` were closed."""
+        if self.genetic:
+            self.genetic.take_in_last()
+
     def state(self) -> Plain:
         """The island as plain data."""
         return {

@@ -157,6 +157,9 @@ class PortfolioSearch:
             finally:
                 # It can still be kept here: afterwards its last offspring are taken in.
                 told.on_search_end()
+            if self._here and self._ring:
+                # It was kept after its last generation, and nothing was left to do.
+                self._restored().take_in_last()
         return self.archive
 
     def state(self) -> Plain | None:
@@ -209,6 +212,11 @@ class PortfolioSearch:
         return Island(self._instruments, Collector(self._instruments), index)
 
     @property
+    def _here(self) -> bool:
+        """Whether one island evolves in this process."""
+        return self.executor is None and self.islands == 1
+
+    @property
     def _kept(self) -> Progress | None:
         """Where a search that was kept stands; it may have reached its limits."""
         if not self._ring:
@@ -226,8 +234,7 @@ class PortfolioSearch:
             measure = self._instruments.measure
             self._keep([Candidate(None, tree, measure(tree)) for tree in guesses])
             yield self._now(0)
-        here = self.executor is None and self.islands == 1
-        if here:
+        if self._here:
             with _Aside(self._compile) as compilation:
                 if not self._ring:
                     yield from self._dictionary(compilation.start)
@@ -283,9 +290,7 @@ class PortfolioSearch:
 
     def _generations(self) -> Iterator[Progress]:
         """Generations of one island in this process."""
-        island = Island(self._instruments, self._collector)
-        if self._ring:
-            island.restore(json.loads(self._ring.pop().state))
+        island = self._restored() if self._ring else Island(self._instruments, self._collector)
         with closing(island.generations()) as generations:
             for generation in generations:
                 self.evaluations = self._evaluated + island.evaluations
@@ -294,6 +299,12 @@ class PortfolioSearch:
                 yield self._now(generation)
                 self._island = None
         self.evaluations = self._evaluated + island.evaluations
+
+    def _restored(self) -> Island:
+        """The one island of this process, as it was kept."""
+        island = Island(self._instruments, self._collector)
+        island.restore(json.loads(self._ring.pop().state))
+        return island
 
     def _epochs(self, islands: Islands) -> Iterator[Progress | None]:
         """Epochs of many islands, by the workers of an executor."""

@@ -47,13 +47,15 @@ def test_a_resumed_search_finds_what_an_uninterrupted_one_finds(kept):
     assert len(written(parts)) >= 5 and parts.evaluations > 1000
 
 
-@pytest.mark.parametrize("islands", [1, 2])
-def test_a_search_that_had_reached_its_limit_takes_no_further_step(tmp_path, islands):
+@pytest.mark.parametrize(
+    "options", [{"methods": ["trees"]}, {"methods": ["features"]}, {"islands": 2}]
+)
+def test_a_search_that_had_reached_its_limit_takes_no_further_step(tmp_path, options):
     # It may have been killed after its last generation, while the result was made.
     path = tmp_path / "ended.json"
-    whole = small_search(islands=islands)
+    whole = small_search(**options)
     whole.run(generations(4), [Checkpoint(path, every=0)])
-    again, told = resumed(path, islands=islands), []
+    again, told = resumed(path, **options), []
     log = LambdaCallback(on_generation_end=lambda generation, _: told.append(generation))
     again.run(generations(4), [log])
     assert (again.stopped, told) == ("generations", [])
