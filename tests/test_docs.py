@@ -33,7 +33,7 @@ def text_of(page: Path) -> str:
 def test_the_python_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
     monkeypatch.chdir(ROOT)
     # What the pages show is found in less than a second.
-    code_blocks.hurry(monkeypatch, methods=("dictionary",), time_limit=2)
+    code_blocks.hurry(monkeypatch, methods=("dictionary",), time_limit=3)
     names = {}
     for code in code_blocks.blocks(text_of(page), "python"):
         code_blocks.run(code, names, page.name)

@@ -40,7 +40,7 @@ def names(monkeypatch):
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_the_readme_block_runs(block, names, monkeypatch):
     # Most ask untrained networks, in which the search would look for a formula to no end.
-    code_blocks.hurry(monkeypatch, time_limit=1)
+    code_blocks.hurry(monkeypatch, time_limit=2)
     code_blocks.run(block, names, "README.md")
 
 

@@ -30,7 +30,7 @@ POINTS = np.random.default_rng(0).uniform(0.2, 1.8, (40, 3))
 DIRECTIONS = reference.unit(np.random.default_rng(1).normal(size=POINTS.shape))
 WEIGHTS = np.random.default_rng(2).uniform(0.0, 1.0, len(POINTS))
 TREES = 240
-TREES_WITH_CONSTANTS = 60
+TREES_WITH_CONSTANTS = 80
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 
 
