@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_symgrad.batches import in_batches
 from keras_symgrad.columns import arranged
 from keras_symgrad.inputs import Inputs
 from keras_symgrad.loading import kind_by_loss
@@ -178,15 +179,16 @@ def _points(model: keras.Model, x: Any) -> np.ndarray:
 
 def _outputs(model: keras.Model, points: np.ndarray, batch: int = 4096) -> np.ndarray:
     inputs, parts = Inputs.of(model, points.shape[1]), []
-    for start in range(0, len(points), batch):
-        rows = tf.constant(points[start : start + batch], model.variable_dtype)
-        tensors = tf.nest.flatten(model(inputs(rows), training=False))
+    for rows, some in in_batches(points, batch):
+        given = tf.constant(some, model.variable_dtype)
+        tensors = tf.nest.flatten(model(inputs(given), training=False))
         if len(tensors) != 1:
             raise ValueError(
                 f"'{model.name}' has {len(tensors)} outputs. Compare models of one each: "
                 "`keras.Model(model.input, tensor)`."
             )
-        parts.append(np.asarray(tensors[0], float).reshape(len(rows), -1))
+        values = np.asarray(tensors[0], float).reshape(len(some), -1)
+        parts.append(values[: rows.stop - rows.start])
     return np.concatenate(parts)
 
 

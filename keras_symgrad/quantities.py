@@ -157,10 +157,12 @@ class Quantities:
             values = values[:, None]
         wanted = tf.TensorShape([x.shape[0], len(self)])
         if values.shape.rank != 2 or not wanted.is_compatible_with(values.shape):
+            # Those of a batch that was filled up: their number would tell the caller nothing.
+            same = values.shape[:1] == x.shape[:1]
+            sizes = ["rows", *values.shape[1:]] if same else values.shape
             raise ValueError(
                 f"The function of the quantities {', '.join(self.names)} must return the shape "
-                f"(rows, {len(self)}). Received: shape {tuple(values.shape)} for the shape "
-                f"{tuple(x.shape)}"
+                f"(rows, {len(self)}). Received: shape ({', '.join(map(str, sizes))})"
             )
         if not values.dtype.is_floating:
             raise ValueError(

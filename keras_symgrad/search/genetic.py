@@ -150,7 +150,7 @@ class GeneticSearch:
                     generation = self.generation
                     for half in halves:
                         bred = [self._breed(deme) for deme in half]
-                        self._take_in(generation)
+                        self.take_in()
                         trees = [child for brood in bred for child in brood]
                         job = evaluator.submit(self._evaluate, trees, self._bounds(), generation)
                         self._pending = Offspring(half, bred, job)
@@ -160,11 +160,25 @@ class GeneticSearch:
                         self.archive, self.generation, self.evaluations, seconds
                     )
             except GeneratorExit:
-                self.take_in_last()
+                self.take_in()
 
-    def take_in_last(self) -> None:
-        """Takes in the offspring that were bred last, which no generation will."""
-        self._take_in(self.generation)
+    def take_in(self) -> None:
+        """Puts evaluated offspring in the place of the oldest members."""
+        if self._pending is None:
+            return
+        half, bred, job = self._pending.half, self._pending.bred, self._pending.job
+        self._pending = None
+        evaluated = iter(job.result())
+        self.evaluations += sum(map(len, bred))
+        for index, brood in zip(half, bred):
+            born = [self._born(individual, *next(evaluated)) for individual in brood]
+            born = [child for child in born if child is not None]
+            deme = (self._demes[index] + born)[-self.settings.population :]
+            self._demes[index] = self._renewed(index, deme, self.generation)
+            for child in born:
+                self._crowd[child.complexity] = self._crowd.get(child.complexity, 0) + 1
+        if sum(self._crowd.values()) > 20 * self.settings.population:
+            self._crowd = {c: n / 2 for c, n in self._crowd.items()}
 
     def state(self) -> Plain:
         """All that the next generations depend on, as plain data, offspring just bred included."""
@@ -319,24 +333,6 @@ class GeneticSearch:
             if loss < evaluated[k][1] and self._knowledge.admits(tree):
                 evaluated[k] = (tree, loss)
         return evaluated
-
-    def _take_in(self, generation: int) -> None:
-        """Puts evaluated offspring in the place of the oldest members."""
-        if self._pending is None:
-            return
-        half, bred, job = self._pending.half, self._pending.bred, self._pending.job
-        self._pending = None
-        evaluated = iter(job.result())
-        self.evaluations += sum(map(len, bred))
-        for index, brood in zip(half, bred):
-            born = [self._born(individual, *next(evaluated)) for individual in brood]
-            born = [child for child in born if child is not None]
-            deme = (self._demes[index] + born)[-self.settings.population :]
-            self._demes[index] = self._renewed(index, deme, generation)
-            for child in born:
-                self._crowd[child.complexity] = self._crowd.get(child.complexity, 0) + 1
-        if sum(self._crowd.values()) > 20 * self.settings.population:
-            self._crowd = {c: n / 2 for c, n in self._crowd.items()}
 
     def _born(
         self, individual: Individual, tree: gp.PrimitiveTree, loss: float

@@ -96,10 +96,10 @@ class Island:
         elif self.evolution:
             yield from count(self.generation + 1)
 
-    def take_in_last(self) -> None:
-        """Ends an island that was restored as if its `generations` were closed."""
+    def take_in(self) -> None:
+        """Takes in the offspring bred last, as when `generations` is closed."""
         if self.genetic:
-            self.genetic.take_in_last()
+            self.genetic.take_in()
 
     def state(self) -> Plain:
         """The island as plain data."""

@@ -159,7 +159,7 @@ class PortfolioSearch:
                 told.on_search_end()
             if self._here and self._ring:
                 # It was kept after its last generation, and nothing was left to do.
-                self._restored().take_in_last()
+                self._restored().take_in()
         return self.archive
 
     def state(self) -> Plain | None:
