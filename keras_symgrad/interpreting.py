@@ -38,6 +38,7 @@ from keras_symgrad.symmetries import Symmetry, check_symmetries
 from keras_symgrad.symmetrizing import spread
 from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent, can_be_drawn
+from keras_symgrad.trimming import trims
 from keras_symgrad.units import Unit
 from keras_symgrad.verdict import verdict
 
@@ -47,6 +48,7 @@ SEARCH_ROWS = 512
 _LOWEST = {"rows": 2, "seed": 0, "workers": 1, "population": 16}
 
 
+@trims
 def interpret(
     model: keras.Model | Neuron | GradientField | str | os.PathLike | Sequence,
     x: Any = None,
