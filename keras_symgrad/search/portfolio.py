@@ -13,13 +13,14 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor
 from contextlib import closing
 
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.archive import Archive
+from keras_symgrad.search.aside import Aside
 from keras_symgrad.search.callbacks import Callback, CallbackList
 from keras_symgrad.search.collector import Collector
 from keras_symgrad.search.combination import Candidate
@@ -235,7 +236,7 @@ class PortfolioSearch:
             self._keep([Candidate(None, tree, measure(tree)) for tree in guesses])
             yield self._now(0)
         if self._here:
-            with _Aside(self._compile) as compilation:
+            with Aside(self._compile) as compilation:
                 if not self._ring:
                     yield from self._dictionary(compilation.start)
                 if self.problem.methods != ("dictionary",):
@@ -277,7 +278,7 @@ class PortfolioSearch:
             # Of a stage that a limit ended, what it had found.
             self._keep(self._instruments.spectral.end_stage())
 
-    def _until(self, compilation: _Aside) -> Iterator[None]:
+    def _until(self, compilation: Aside) -> Iterator[None]:
         """Waits for the engine; as soon as there is a formula, a limit may end the search."""
         while not compilation.done(PATIENCE):
             if len(self.archive):
@@ -349,30 +350,3 @@ class PortfolioSearch:
         """The progress, after new formulas of the front were tried with whole numbers."""
         self._collector.round()
         return self._settling.progress(self.archive, generation, self.evaluations, self._passed)
-
-
-class _Aside:
-    """Work that is done in a thread of its own as soon as it is started."""
-
-    def __init__(self, work: Callable[[], None]):
-        self._work, self._thread = work, ThreadPoolExecutor(1)
-        self._job: Future | None = None
-
-    def __enter__(self) -> _Aside:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # Nobody waits for work that is not needed any more.
-        self._thread.shutdown(wait=False)
-
-    def start(self) -> None:
-        """Starts the work, once."""
-        self._job = self._job or self._thread.submit(self._work)
-
-    def done(self, seconds: float) -> bool:
-        """Whether the work, started now if it was not before, is done after some seconds."""
-        self.start()
-        if not wait([self._job], seconds).done:
-            return False
-        self._job.result()
-        return True

@@ -1,0 +1,54 @@
+"""Work beside the search: the engine is compiled while the dictionary is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+
+class Aside:
+    """Work that is done in a thread of its own as soon as it is started.
+
+    Args:
+        work: what to do; what it raises is raised by `done`.
+
+    Example:
+
+    >>> with Aside(lambda: print("compiled")) as compilation:
+    ...     compilation.done(60)
+    compiled
+    True
+    """
+
+    def __init__(self, work: Callable[[], object]):
+        self._work, self._thread = work, ThreadPoolExecutor(1)
+        self._job: Future | None = None
+
+    def __enter__(self) -> Aside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Nobody waits for work that is not needed any more.
+        self._thread.shutdown(wait=False)
+
+    def start(self) -> None:
+        """Starts the work, once."""
+        self._job = self._job or self._thread.submit(self._work)
+
+    def done(self, seconds: float) -> bool:
+        """Whether the work, started now if it was not before, is done after some seconds.
+
+        Args:
+            seconds: to wait at most.
+
+        Returns:
+            True when it is done.
+
+        Raises:
+            Exception: what the work raised.
+        """
+        self.start()
+        if not wait([self._job], seconds).done:
+            return False
+        self._job.result()
+        return True
