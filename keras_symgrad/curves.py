@@ -7,13 +7,15 @@ any monotone function would explain, trees are bred on the values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sympy
 
 from keras_symgrad.constants import UNNOTICED, simple_numbers
+from keras_symgrad.derivatives import differentiate
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.numeric import numpy_function
 from keras_symgrad.expressions.shortening import weight, with_whole_numbers
@@ -49,7 +51,9 @@ POOR = 3.0
 WORST = 1e6
 # Of the fits, those that are read, and of the starts of a fit those that are followed. A loss so
 # many times the least is not made good by brevity.
-READ, FOLLOWED, HOPELESS = 6, 3, 300.0
+READ, FOLLOWED, HOPELESS = 6, 5, 300.0
+# Evaluations from each of these, and of the best of them: some forms creep along a valley.
+BRIEF, LONG = 25, 200
 SEARCH_ROWS, SEARCH_GENERATIONS, SEARCH_SECONDS = 512, 40, 10.0
 
 
@@ -132,9 +136,17 @@ class _Fit:
         self._scale = 1 / (np.std(points.f) * np.sqrt(len(points.f)))
 
     def values(self, constants: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:
+        return self._code(self._columns(constants, g))[:, 0]
+
+    def _columns(self, constants: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:
         g = self.points.g if g is None else g
-        rows = np.broadcast_to(constants, (len(g), len(constants)))
-        return self._code(np.column_stack([g, rows]))[:, 0]
+        return np.column_stack([g, np.broadcast_to(constants, (len(g), len(constants)))])
+
+    @cached_property
+    def _slopes(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Code of the derivatives in the parameters."""
+        partials = [differentiate(self.expression, name) for name in self.parameters]
+        return numpy_function(partials, [G, *self.parameters])
 
     def residual(self, constants: np.ndarray) -> np.ndarray:
         return self._scale * (self.values(constants) - self.points.f)
@@ -143,12 +155,15 @@ class _Fit:
         loss = float((self.residual(constants) ** 2).sum())
         return loss if np.isfinite(loss) else np.inf
 
-    def refined(self, constants: np.ndarray, moved: np.ndarray | None = None) -> np.ndarray:
+    def refined(
+        self, constants: np.ndarray, moved: np.ndarray | None = None, evaluations: int = LONG
+    ) -> np.ndarray:
         """Constants at the nearest minimum of the loss, those that are not `moved` as they are."""
         from scipy.optimize import least_squares
 
         moved = np.ones(len(constants), bool) if moved is None else moved
-        if not moved.any() or not np.isfinite(self.loss(constants)):
+        # Fewer points than constants fix none of them.
+        if not 0 < moved.sum() <= len(self.points.g) or not np.isfinite(self.loss(constants)):
             return constants
         result = constants.astype(float).copy()
 
@@ -157,7 +172,13 @@ class _Fit:
             # A step over a pole, or far up an exponential, is a bad step, not an error.
             return np.clip(np.nan_to_num(self.residual(result), nan=WORST), -WORST, WORST)
 
-        fit = least_squares(residual, constants[moved], x_scale="jac", xtol=1e-12, max_nfev=60)
+        def jacobian(values: np.ndarray) -> np.ndarray:
+            result[moved] = values
+            slopes = self._scale * self._slopes(self._columns(result))[:, moved]
+            return np.clip(np.nan_to_num(slopes, nan=0.0), -WORST, WORST)
+
+        options = {"method": "lm", "x_scale": "jac", "xtol": 1e-12, "max_nfev": evaluations}
+        fit = least_squares(residual, constants[moved], jacobian, **options)
         result[moved] = fit.x
         return result if self.loss(result) <= self.loss(constants) else constants
 
@@ -202,19 +223,22 @@ def _fitted(
         tried.append(np.array([start[s] for s in fit.parameters]))
     best, least = None, np.inf
     for start in sorted(tried, key=fit.loss)[:FOLLOWED]:
-        constants = fit.refined(start)
+        constants = fit.refined(start, evaluations=BRIEF)
         if fit.loss(constants) < least and fit.is_monotone(constants):
             best, least = constants, fit.loss(constants)
         if least < EXACT:
             break
-    return None if best is None else (fit, best)
+    if best is None:
+        return None
+    constants = fit.refined(best)
+    return fit, constants if fit.is_monotone(constants) else best
 
 
 def _starts(points: _Points, form: sympy.Expr) -> Iterator[dict[sympy.Symbol, float]]:
     low, high = points.low, points.high
     width = high - low
     if form in _SCALED:
-        for b in (1 / width, 4 / width, -4 / width):
+        for b in (1 / width, -1 / width, 4 / width, -4 / width):
             for middle in np.quantile(points.g, (0.05, 0.5, 0.95)):
                 yield {_B: b, _C: -b * middle}
     elif form in _EDGED:

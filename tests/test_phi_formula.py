@@ -56,6 +56,17 @@ def test_what_wraps_a_concept_is_found_with_its_constants(text, low, high):
     assert phi.rows == 200
 
 
+@pytest.mark.parametrize(
+    "text, low, high",
+    [("tanh(g + 2)", 0, 2), ("exp(-g/50)", 2, 6.6), ("log(exp(3 - g/3) + 1)", 1.3, 5.4)],
+)
+def test_a_wrapper_is_found_where_its_points_show_little_of_it(text, low, high):
+    # Their constants lie along a valley that is nearly flat.
+    truth = from_text(text, ["g"])
+    phi = phi_of(sympy.lambdify(truth.free_symbols.pop(), truth, "numpy"), low, high, noise=0.0)
+    assert sympy.simplify(sympy.nsimplify(phi.expression) - from_text(text, ["g"])) == 0, phi
+
+
 def test_what_no_form_of_the_dictionary_is_gets_searched_for():
     phi = phi_of(lambda g: g + 0.3 * np.exp(g), -1, 3)
     assert sympy.simplify(phi.expression - G - sympy.Rational(3, 10) * sympy.exp(G)) == 0, phi
