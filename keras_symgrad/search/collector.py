@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import sympy
@@ -66,11 +66,14 @@ class Collector:
                 for tree in rounded_variants(individual.tree):
                     self.add(tree, self._instruments.measure(tree))
 
-    def shorten(self, found: Sequence[Candidate]) -> None:
+    def shorten(self, found: Sequence[Candidate]) -> Iterator[None]:
         """Adds the shortest writing of sums: those of the front, and those of whole numbers.
 
         A sum with whole numbers may be much shorter when it is factored, and yet be hidden
         behind sums that fit a little better with their many digits.
+
+        Yields:
+            `None` after each of them: all together take SymPy seconds.
         """
         alphabet, measure = self._problem.alphabet, self._instruments.measure
         if "mul" not in alphabet.primitives:
@@ -88,6 +91,7 @@ class Collector:
             with suppress(TimeoutError, ValueError):
                 short = within(1.0, lambda e=expression: self._shortest_tree(e))
                 self.add(short, measure(short))
+            yield
 
     def _shortest_tree(self, expression: sympy.Expr) -> gp.PrimitiveTree:
         alphabet, known = self._problem.alphabet, self._problem.knowledge

@@ -263,7 +263,7 @@ class PortfolioSearch:
         if problem.methods != ("dictionary",):
             make_ready()
         yield from self._staged(spectral.thorough_stages())
-        self._collector.shorten(spectral.found)
+        yield from self._collector.shorten(spectral.found)
         yield self._now(0)
 
     def _staged(self, stages: Iterator[list[Candidate] | None]) -> Iterator[Progress | None]:

@@ -13,6 +13,7 @@ from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.search.callbacks import LambdaCallback
+from keras_symgrad.search.collector import Collector
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS
 from keras_symgrad.search.stopping import Stopping
@@ -84,6 +85,25 @@ def test_a_limit_ends_a_stage_of_the_dictionary_which_keeps_what_it_had_found(mo
     # The first stage ends with the first question, and the others are of the second one.
     assert len(set(asked)) == 1
     assert search.evaluations == asked[0] + 8
+
+
+def test_a_limit_ends_the_shortening_of_what_the_dictionary_found(monkeypatch):
+    shortened = []
+    shorter = Collector._shortest_tree
+
+    def counted(self, expression):
+        shortened.append(expression)
+        return shorter(self, expression)
+
+    def reason(self, progress, waited=0.0):
+        return "time_limit" if len(shortened) == 2 else None
+
+    monkeypatch.setattr(Collector, "_shortest_tree", counted)
+    monkeypatch.setattr(Stopping, "reason", reason)
+    search = portfolio(noisy(x1 * sympy.sin(x2) + x3), methods=("dictionary",))
+    search.run(Stopping(time_limit=60))
+    assert search.stopped == "time_limit"
+    assert len(shortened) == 2
 
 
 def test_what_goes_wrong_while_compiling_is_told(monkeypatch):
