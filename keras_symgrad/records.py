@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 Read = TypeVar("Read")
 
-# A file of results or of a search is read into memory whole.
+# Results are read into memory whole.
 LARGEST_FILE = 64 * 2**20
 
 
