@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import keras_symgrad as ks
 from keras_symgrad.callbacks import LambdaCallback
@@ -38,3 +39,19 @@ def test_a_search_takes_the_threads_it_is_given_and_no_process(workers):
     # One hands the trees over while others are bred, and one has compiled: both wait for the rest.
     assert threads <= 2 + (workers if workers > 1 else 0)
     assert set(threading.enumerate()) - before == set()
+
+
+def test_a_search_holds_the_linear_algebra_at_one_thread():
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    x = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    seen = []
+    with threadpool_limits(2, user_api="blas"):
+        ks.interpret(
+            ks.GradientField.from_gradients(x, x * [2, 4]),
+            callbacks=[LambdaCallback(on_generation_end=lambda *_: seen.append(threads()))],
+            verbose=False,
+        )
+        assert threads() == {2}
+    assert seen and all(found == {1} for found in seen)

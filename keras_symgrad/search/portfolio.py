@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 
+from threadpoolctl import threadpool_limits
+
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.gradients import GradientField
@@ -151,7 +153,10 @@ class PortfolioSearch:
                 told.on_generation_end(progress)
             return self._asked
 
-        with self._instruments, closing(self._steps()) as steps:
+        # Its matrices are small: threads of the linear algebra wait for each other, and for the
+        # engine's, longer than they work.
+        one_thread = threadpool_limits(1, user_api="blas")
+        with one_thread, self._instruments, closing(self._steps()) as steps:
             told.on_search_begin()
             try:
                 self.stopped = stopping.drive(steps, on_step, self._kept)
