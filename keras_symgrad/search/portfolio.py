@@ -155,8 +155,11 @@ class PortfolioSearch:
 
         # Its matrices are small: threads of the linear algebra wait for each other, and for the
         # engine's, longer than they work.
-        one_thread = threadpool_limits(1, user_api="blas")
-        with one_thread, self._instruments, closing(self._steps()) as steps:
+        with (
+            threadpool_limits(1, user_api="blas"),
+            self._instruments,
+            closing(self._steps()) as steps,
+        ):
             told.on_search_begin()
             try:
                 self.stopped = stopping.drive(steps, on_step, self._kept)
