@@ -21,6 +21,7 @@ from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.losses import Loss, as_loss
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
+from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.provenance import Clock, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading, check_smoothing
@@ -40,6 +41,7 @@ from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.trimming import trims
 from keras_symgrad.units import Unit
+from keras_symgrad.users_units import groups_in_users, in_users
 from keras_symgrad.verdict import verdict
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
@@ -271,9 +273,6 @@ def interpret(
 
     names = reading.field.names
     alphabet = Alphabet(operators, names)
-    sample = train.subset(SEARCH_ROWS, seed)
-    if kept is not None:
-        sample = kept.field(sample)
     knowledge = Knowledge(
         alphabet,
         complexity,
@@ -283,6 +282,16 @@ def interpret(
         guesses=guesses,
         max_complexity=max_complexity,
     )
+    units = OwnUnits.of(
+        train.points, names, kept=knowledge.fixed_variables, shifts=knowledge.allows_shifts
+    )
+    searched = reading
+    if units is not None:
+        searched, knowledge = reading.in_units(units), knowledge.in_units(units)
+        train, held_out = units.field(train), units.field(held_out)
+    sample = train.subset(SEARCH_ROWS, seed)
+    if kept is not None:
+        sample = kept.field(sample)
     search = PortfolioSearch(
         alphabet,
         sample,
@@ -295,6 +304,7 @@ def interpret(
         executor=executor,
         islands=islands,
         knowledge=knowledge,
+        units=units,
     )
     if kept is not None:
         kept.restore(search)
@@ -306,7 +316,7 @@ def interpret(
             alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge
         )
         said = verdict(
-            reading,
+            searched,
             finisher,
             archive,
             sampler=sampler,
@@ -314,13 +324,17 @@ def interpret(
             symmetries=symmetries,
             seed=seed,
         )
+        groups = search.structure.groups(alphabet)
+        if units is not None:
+            said = in_users(said, units, reading)
+            groups = groups_in_users(groups, units)
 
     used = said["best"].expression.free_symbols
     return Interpretation(
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
         names=names,
         ignored=tuple(names[k] for k in search.structure.ignored if symbol(names[k]) not in used),
-        groups=search.structure.groups(alphabet),
+        groups=groups,
         rows={
             "search": sample.rows,
             "train": train.rows,
