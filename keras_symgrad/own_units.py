@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 # Columns narrower or wider than these get a scale.
 NARROWEST = 1e-4
 WIDEST = 1e4
-# Columns whose middle is this many widths away from zero get an offset: within such a column a
-# smooth function of x bends by less than a thousandth of what it rises.
-FARTHEST = 1e3
-# Offsets are round numbers within this share of the width from the middle.
-NEAR_MIDDLE = 0.1
+# Columns whose middle is this many widths away from zero get an offset. Within such a column x**2,
+# log(x) and 1/x bend by a hundredth of what they rise: no network shows which of them it is, and
+# no sum of them tells (x - offset)**2 well.
+FARTHEST = 50.0
+# Offsets are round numbers within so many widths from the middle.
+NEAR_MIDDLE = 1.0
 # The part of the rows, at each end, that says nothing of a column's width.
 OUTLYING = 0.01
 # Columns whose scales are at most this many powers of ten apart get one in common: the unit in
