@@ -327,7 +327,7 @@ def interpret(
 
     with clock.timed("finishing"):
         finisher = Finisher(
-            alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge
+            alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge, units=units
         )
         said = verdict(
             searched,

@@ -119,6 +119,15 @@ class OwnUnits:
         """Of all variables, `(variables,)`."""
         return np.array([self.units.get(name, (0.0, 1.0))[1] for name in self.names])
 
+    @property
+    def zeros(self) -> dict[sympy.Symbol, sympy.Number]:
+        """The k with x = scale (z + k), of the variables z that have an offset."""
+        return {
+            symbol(name): _offset(float(f"{offset / scale:.15g}"))
+            for name, (offset, scale) in self.units.items()
+            if offset
+        }
+
     def points(self, x: np.ndarray) -> np.ndarray:
         """Points of the user's variables in own units, `(rows, variables)`."""
         return (np.asarray(x, dtype=np.float64) - self.offsets) / self.scales
@@ -138,12 +147,15 @@ class OwnUnits:
 
     def in_users(self, expression: sympy.Expr) -> sympy.Expr:
         """An expression in own units as one in the user's, of the same values."""
-        return expression.xreplace(
-            {
-                symbol(name): (symbol(name) - _offset(offset)) * _factor(_inverse(scale))
-                for name, (offset, scale) in self.units.items()
-            }
-        )
+        users = {}
+        for name, (offset, scale) in self.units.items():
+            shifted = symbol(name) - _offset(offset)
+            # SymPy would multiply brackets out, and their digits away.
+            factor = _factor(_inverse(scale))
+            users[symbol(name)] = (
+                shifted if factor == 1 else sympy.Mul(factor, shifted, evaluate=False)
+            )
+        return expression.xreplace(users)
 
     def in_own(self, expression: sympy.Expr) -> sympy.Expr:
         """An expression in the user's units as one in own units, of the same values."""

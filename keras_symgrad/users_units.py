@@ -6,12 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import sympy
+
+from keras_symgrad.expressions.offsets import own_shift
+from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.provenance import box_of
 from keras_symgrad.reading import Reading
 from keras_symgrad.scaled_formula import ScaledFormula, in_users_units
 from keras_symgrad.search.structure import Group
+from keras_symgrad.uncertainty import Constant
+
+# Share up to which a constant that was fitted again is the same number.
+SAME = 1e-2
 
 
 def in_users(said: dict[str, Any], units: OwnUnits, reading: Reading) -> dict[str, Any]:
@@ -45,6 +53,7 @@ def in_users(said: dict[str, Any], units: OwnUnits, reading: Reading) -> dict[st
             name: tuple(replace(other, formula=shown(other.formula)) for other in said[name])
             for name in ("rivals", "alternatives")
         },
+        "constants": constants_in_users(said["constants"], said["best"].expression, units),
         "box": box_of(reading.domain),
     }
 
@@ -52,3 +61,33 @@ def in_users(said: dict[str, Any], units: OwnUnits, reading: Reading) -> dict[st
 def groups_in_users(groups: Sequence[Group], units: OwnUnits) -> tuple[Group, ...]:
     """Groups of variables in own units, in the user's."""
     return tuple(replace(group, expression=units.in_users(group.expression)) for group in groups)
+
+
+def constants_in_users(
+    constants: Sequence[Constant], expression: sympy.Expr, units: OwnUnits
+) -> tuple[Constant, ...]:
+    """Constants as they are printed: of z + 5, in z = x - 2000, the number is 1995.
+
+    Args:
+        constants: of the expression.
+        expression: in own units.
+        units: of the variables.
+    """
+    shifts: dict[sympy.Number, tuple[float, float]] = {}
+    for name, (offset, scale) in units.units.items():
+        shift = own_shift(expression, symbol(name)) if offset else None
+        if shift is not None:
+            shifts[shift] = offset, scale
+    found = []
+    for constant in constants:
+        number = sympy.Float(constant.value, 17) if constant.shown is None else constant.shown
+        # A number that was fitted again may differ in its last digits.
+        near = [s for s in shifts if abs(s - number) <= SAME * max(abs(s), constant.error)]
+        if near:
+            offset, scale = shifts.pop(near[0])
+            shown = constant.shown
+            if shown is not None:
+                shown = sympy.nsimplify(offset - scale * shown, rational=True)
+            constant = Constant(offset - scale * constant.value, scale * constant.error, shown)
+        found.append(constant)
+    return tuple(found)
