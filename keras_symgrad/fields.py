@@ -36,6 +36,7 @@ class Field:
     explained: float = 1.0
     spectrum: tuple[float, ...] = (1.0,)
     loss: Loss = SQUARED
+    plateau: int = 0
 
     @property
     def rows(self) -> int:

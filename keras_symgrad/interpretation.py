@@ -69,7 +69,8 @@ class Interpretation(Result):
         groups: variables that enter only through one function of theirs, as the gradients show
             before any search, each with its evidence.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
-            `flat` ones had no gradient.
+            `flat` ones had no gradient, and `plateau` ones were far from the boundary of a
+            classifier that is undecided there.
         evaluations: candidates that the search evaluated.
         stopped: the limit that ended the search.
         seed: that all random choices came from.
@@ -150,6 +151,12 @@ class Interpretation(Result):
             yield "constants", ", ".join(map(str, self.constants))
         if self.value is not None and self.matches != "nothing":
             yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
+        if plateau := self.rows.get("plateau"):
+            yield (
+                "plateau",
+                f"{plateau:,} data rows were left out, where the network is undecided far from its "
+                "decision boundary",
+            )
         if self.ignored:
             yield "ignored", ", ".join(self.ignored)
         if self.symmetries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -18,7 +19,7 @@ from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
-from keras_symgrad.losses import Loss, as_loss
+from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
@@ -30,6 +31,7 @@ from keras_symgrad.search.checkpoint import KeptSearch
 from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.executors import check_executor
 from keras_symgrad.search.knowledge import Knowledge
+from keras_symgrad.search.outliers import has_outlying_rows
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
@@ -75,7 +77,7 @@ def interpret(
     max_complexity: float = 30,
     methods: Sequence[str] = METHODS,
     signed: bool = False,
-    loss: str | Loss = "squared",
+    loss: str | Loss = "auto",
     symmetries: Sequence[Symmetry] = (),
     constraints: Constraints | None = None,
     dimensions: Dimensions | Mapping[str, str] | None = None,
@@ -143,7 +145,8 @@ def interpret(
         signed: whether a formula must grow where the neuron grows.
         loss: how much a difference between unit gradients counts: "squared"; "angle", which
             grows with the angle and hardly looks at rows that are far off; "huber", squared up to
-            6 degrees and linear beyond; or a `Loss`, such as `Huber(0.05)` or one of your own.
+            6 degrees and linear beyond; "auto", which is "huber" for a field with outlying rows
+            and "squared" for others; or a `Loss`, such as `Huber(0.05)` or one of your own.
         symmetries: that the concept is known to have, such as `Exchange("x1", "x2")`,
             `Even("x3")` or `Rotation("x", "y")`. The part of the network's gradients that breaks
             them is left out, and formulas that break them pay for it.
@@ -235,7 +238,9 @@ def interpret(
         )
     stopping = stopping or Stopping(time_limit=time_limit)
     methods = check_methods(methods)
-    measure, symmetries = as_loss(loss), check_symmetries(symmetries)
+    automatic = isinstance(loss, str) and loss == "auto"
+    measure = SQUARED if automatic else as_loss(loss)
+    symmetries = check_symmetries(symmetries)
     check_executor(executor)
     callbacks = check_callbacks(callbacks)
     kept = None if resume is None else KeptSearch(resume)
@@ -281,10 +286,12 @@ def interpret(
                 seed=seed,
             )
         reading = reading.prepared(symmetries, measure)
+        alphabet = Alphabet(operators, reading.field.names)
+        if automatic and has_outlying_rows(alphabet, reading.field.subset(SEARCH_ROWS, seed)):
+            reading = replace(reading, field=replace(reading.field, loss=LOSSES["huber"]))
         train, held_out = spread(reading.field, symmetries, seed).split(seed=seed)
 
     names = reading.field.names
-    alphabet = Alphabet(operators, names)
     sample = train.subset(SEARCH_ROWS, seed)
     if kept is not None:
         sample = kept.field(sample)
@@ -340,6 +347,7 @@ def interpret(
             "train": train.rows,
             "held_out": held_out.rows,
             "dropped": reading.field.dropped,
+            "plateau": reading.field.plateau,
             "flat": reading.flat,
             **reading.field.origin,
         },
