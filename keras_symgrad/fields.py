@@ -63,6 +63,13 @@ class Field:
         return self.directions.shape[-1]
 
     @property
+    def fills_space(self) -> bool:
+        """Whether directions of one function are compared along all variables."""
+        frame = self.frame
+        whole = frame is None or (frame.ndim == 2 and self.axes == self.variables)
+        return whole and self.directions.ndim == 2
+
+    @property
     def keeps_variables_apart(self) -> bool:
         """Whether each coordinate belongs to one variable, and the directions tell its part."""
         frame = self.frame
@@ -76,27 +83,46 @@ class Field:
         """Gradients at the points as directions that compare with the field's own."""
         return unit(in_frame(gradients, self.frame))
 
-    def scaled_gradients(self, widths: np.ndarray) -> np.ndarray:
-        """The gradients, each partial derivative times the width of its variable.
+    @property
+    def widths(self) -> np.ndarray:
+        """Widths of the variables in the field's metric, `(variables,)`; 1 without a frame.
 
-        Lengths are not known, so that each row has one factor of its own. In coordinates that do
-        not show all of a gradient, it is the shortest one that has the directions.
+        They are relative, and 0 for a variable that never changes.
+        """
+        if self.frame is None:
+            return np.ones(self.variables)
+        frame = self.frame if self.frame.ndim == 2 else np.sqrt((self.frame**2).mean(axis=0))
+        return np.linalg.norm(frame, axis=0)
 
-        Args:
-            widths: of the variables, `(variables,)`; a width of 0 leaves a variable out.
+    def gradients_per_width(self) -> np.ndarray:
+        """Partial derivatives by the variables, each in units of its width.
 
         Returns:
-            `(rows, k, variables)` for the k directions of each row, 1 for one function.
+            `(rows, k, variables)`, with k = 1 for one function. Where the frame has fewer axes
+            than there are variables it is the shortest gradient with the field's directions.
         """
+        span = as_span(self.directions)
+        if self.frame is None:
+            return span
+        widths = self.widths
         units = np.where(widths > 0, widths, 1.0)
-        frame = np.eye(self.axes) if self.frame is None else self.frame
-        inverse = np.linalg.pinv(frame / units)
-        return np.einsum("...va,...ka->...kv", inverse, as_span(self.directions)) * (widths > 0)
+        inverse = np.linalg.pinv(self.frame / units)
+        return np.einsum("...va,...ka->...kv", inverse, span)
+
+    def gradients_over_range(self) -> np.ndarray:
+        """Partial derivatives by the variables, each times the standard deviation of its values.
+
+        Returns:
+            `(rows, k, variables)`, as `gradients_per_width`, up to one common factor.
+        """
+        widths, deviations = self.widths, self.points.std(axis=0)
+        ranges = np.divide(deviations, widths, out=np.zeros_like(widths), where=widths > 0)
+        return self.gradients_per_width() * ranges
 
     def strength(self, rows: np.ndarray) -> np.ndarray:
         """How much each variable turns the directions, over the range of its values.
 
-            s_j = sum_rows w (width_j df/dx_j)**2,   width_j the standard deviation
+            s_j = sum_rows w (sigma_j df/dx_j)**2,   sigma_j the standard deviation of x_j
 
         Args:
             rows: weights w of the rows, `(rows,)`.
@@ -113,8 +139,23 @@ class Field:
         >>> bool(90 < wide / narrow < 110)
         True
         """
-        gradients = self.scaled_gradients(self.points.std(axis=0))
-        return rows @ (gradients**2).sum(axis=1)
+        return rows @ (self.gradients_over_range() ** 2).sum(axis=1)
+
+    def column_by_column(self) -> Self | None:
+        """The field in the metric of its variables' own widths, which keeps variables apart.
+
+        Returns:
+            A field with a diagonal frame, or `None` where the directions do not tell each
+            variable's part: along a surface, and for the span of several functions.
+        """
+        if self.keeps_variables_apart:
+            return self
+        frame = self.frame
+        apart = frame is not None and frame.ndim == 2 and self.directions.ndim == 2
+        if not apart or np.linalg.matrix_rank(frame / self.widths.max()) < self.variables:
+            return None
+        directions = unit(self.gradients_per_width()[:, 0])
+        return replace(self, frame=np.diag(self.widths), directions=directions)
 
     def __repr__(self) -> str:
         origin = ", ".join(f"{count} {name}" for name, count in self.origin.items() if count)

@@ -7,7 +7,7 @@ a one-hot block, and x_B' comes from another row,
 
 which is the gradient along the way between the two, added up. Logits count up to the largest that
 is read (`delta`): beyond it a decision is certain, and nobody taught the network how certain. Of a
-field of gradients alone the first order of the same is known, with C_BB the covariance of the columns,
+field of gradients alone the first order of the same is known, with C_BB the columns' covariance,
 
     I_B = mean sqrt(g_B C_BB g_B)
 
@@ -142,8 +142,7 @@ def influences(
     values, gradients = neuron.values_and_gradients(x[first])
     gradients = gradients.astype(np.float64)
     if len(blocks) > MAX_EXCHANGED:
-        widths = x.std(axis=0)
-        sizes, signs = _first_order(gradients[:, None] * widths, x, widths, blocks)
+        sizes, signs = _first_order(gradients[:, None] * x.std(axis=0), x, blocks)
         return _sorted(blocks, sizes, signs, x, names, looked_at)
     every = [neuron.values(_exchanged(x, first, second, block)) for block in blocks]
     changes = np.array(every, np.float64)
@@ -185,10 +184,9 @@ def influences_of_field(
     >>> print(*influences_of_field(field), sep=", ")
     x1 75 % (-), x2 25 % (+)
     """
-    x, widths = field.points, field.points.std(axis=0)
+    x = field.points
     blocks = _blocks(x)
-    gradients = field.scaled_gradients(widths)
-    sizes, signs = _first_order(gradients, x, widths, blocks, field.weights)
+    sizes, signs = _first_order(field.gradients_over_range(), x, blocks, field.weights)
     return _sorted(blocks, sizes, signs, x, field.names, looked_at)
 
 
@@ -269,13 +267,13 @@ def _exchanged(
 def _first_order(
     gradients: np.ndarray,
     x: np.ndarray,
-    widths: np.ndarray,
     blocks: Sequence[tuple[int, ...]],
     weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes, and parts of the changes that rise, by scaled gradients `(rows, k, columns)`."""
+    """Sizes, and parts of the changes that rise, by gradients over the range of `x`."""
     weights = np.ones(len(gradients)) if weights is None else weights
     weights = weights / weights.sum()
+    widths = x.std(axis=0)
     units = np.where(widths > 0, widths, 1.0)
     sizes, signs = np.zeros(len(blocks)), np.full(len(blocks), np.nan)
     for k, block in enumerate(map(list, blocks)):

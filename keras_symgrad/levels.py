@@ -1,4 +1,4 @@
-"""Columns of few values: their values, and one-hot blocks, which are one variable of several levels."""
+"""Columns of few values, and one-hot blocks: one variable of several levels in as many columns."""
 
 from __future__ import annotations
 

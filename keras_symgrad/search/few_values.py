@@ -1,8 +1,8 @@
 """Columns of few values in formulas: a function of one alone is a polynomial through its values.
 
 On a column of k values every function of it is a polynomial of degree k - 1, of a column of zeros
-and ones a straight line: exp(-0.02*red**2 + sin(red)) and 1 + 1.27*red are one function there. What a
-formula does between the values nobody was shown, so that the polynomial stands for all of them.
+and ones a straight line: exp(-0.02*red**2 + sin(red)) and 1 + 1.27*red are one function there. What
+a formula does between the values nobody was shown, so that the polynomial stands for all of them.
 Functions of several variables, such as x1*red or sin(x1 + red), are left as they are.
 """
 
