@@ -32,11 +32,13 @@ from keras_symgrad.levels import block_name, few_values, one_hot_blocks
 if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.neurons import Neuron
+    from keras_symgrad.reading import Reading
 
 # An input that changes the neuron by less than this part of what the strongest does is ignored.
 IGNORED = 0.03
 # Part of all changes that go one way where an input is said to have a sign.
 SIGN_LEVEL = 0.95
+SIGNS = ("+", "-", "mixed", "none")
 # Rows whose inputs are exchanged: these are enough, and not fewer than that are.
 MAX_ROWS = 2000
 MIN_ROWS = 100
@@ -188,6 +190,35 @@ def influences_of_field(
     blocks = _blocks(x)
     sizes, signs = _first_order(field.gradients_over_range(), x, blocks, field.weights)
     return _sorted(blocks, sizes, signs, x, field.names, looked_at)
+
+
+def influences_of_reading(
+    reading: Reading,
+    *,
+    delta: float | None = 1e-2,
+    looked_at: Collection[int] | None = None,
+    seed: int = 0,
+) -> tuple[Influence, ...]:
+    """The influence of each variable of formulas on what was read.
+
+    Args:
+        reading: of a network, whose inputs are exchanged between all of its data rows, or of a
+            field of gradients, or in terms of quantities, of which gradients alone are known.
+        delta: as in `influences`.
+        looked_at: as in `influences`.
+        seed: as in `influences`.
+
+    Returns:
+        One `Influence` for each variable and one-hot block, the largest share first.
+    """
+    if reading.network is None:
+        return influences_of_field(reading.raw, looked_at=looked_at)
+    x = reading.data
+    if len(x) < 2:
+        return influences_of_field(reading.raw, looked_at=looked_at)
+    return influences(
+        reading.network, x, reading.field.names, delta=delta, looked_at=looked_at, seed=seed
+    )
 
 
 def ignored(found: Sequence[Influence]) -> tuple[str, ...]:
