@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_symgrad.evidence import SAME_CLASS, Alternative
 from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.influence import Influence, described, few_valued, not_looked_at
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.results import Result
@@ -65,7 +66,8 @@ class Interpretation(Result):
         noise_floor: losses below it are not told apart, by held-out rows of one network or by the
             disagreement of several.
         constants: of `best`, each with its fitted value, the 95 % interval and what it is shown as.
-        ignored: variables that hardly turn the neuron's gradient.
+        ignored: variables that change the neuron by less than 3 % of what the strongest does, and
+            are not in the formula.
         groups: variables that enter only through one function of theirs, as the gradients show
             before any search, each with its evidence.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
@@ -84,6 +86,8 @@ class Interpretation(Result):
         given: formulas found before, along whose level sets this one was looked for.
         symmetries: that were known, with how well network and `best` keep them.
         surface: where the data lie, and what of the gradients that leaves.
+        influence: how much the neuron depends on each input, the strongest first; empty for the
+            file of an earlier version.
     """
 
     neuron: str
@@ -115,6 +119,7 @@ class Interpretation(Result):
     given: tuple[Formula, ...] = ()
     symmetries: tuple[SymmetryCheck, ...] = ()
     surface: Surface | None = field(default=None, repr=False)
+    influence: tuple[Influence, ...] = ()
 
     def __post_init__(self) -> None:
         if self.surface is None:
@@ -146,6 +151,8 @@ class Interpretation(Result):
     @property
     def remarks(self) -> Iterator[tuple[str, str]]:
         """What may be said of the formula and what may not, as names and texts for people."""
+        if self.influence:
+            yield "influence", described(self.influence)
         yield "matches", f"{self.matches} ({self._reason})"
         if self.constants and self.matches != "nothing":
             yield "constants", ", ".join(map(str, self.constants))
@@ -159,6 +166,10 @@ class Interpretation(Result):
             )
         if self.ignored:
             yield "ignored", ", ".join(self.ignored)
+        if unseen := not_looked_at(self.influence):
+            yield "not looked at", f"groups were not looked for among {', '.join(unseen)}"
+        if columns := few_valued(self.influence):
+            yield "columns of few values", columns
         if self.symmetries:
             yield "symmetries", "; ".join(map(str, self.symmetries))
         yield from self._surface
@@ -244,6 +255,7 @@ class Interpretation(Result):
             "alternatives": [other.to_dict() for other in self.alternatives],
             "noise_floor": self.noise_floor,
             "constants": [constant.to_dict() for constant in self.constants],
+            "influence": [one.to_dict() for one in self.influence],
             "ignored": list(self.ignored),
             "groups": [group.to_dict() for group in self.groups],
             "rows": self.rows,

@@ -18,7 +18,9 @@ from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.influence import ignored, influences_of_reading
 from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.levels import few_values
 from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
@@ -303,6 +305,7 @@ def interpret(
         template=template,
         guesses=guesses,
         max_complexity=max_complexity,
+        values=few_values(reading.every_point),
     )
     search = PortfolioSearch(
         alphabet,
@@ -336,11 +339,16 @@ def interpret(
             seed=seed,
         )
 
+    with clock.timed("finishing"):
+        influence = influences_of_reading(
+            reading, delta=delta, looked_at=search.structure.looked_at, seed=seed
+        )
     used = said["best"].expression.free_symbols
     return Interpretation(
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
         names=names,
-        ignored=tuple(names[k] for k in search.structure.ignored if symbol(names[k]) not in used),
+        influence=influence,
+        ignored=tuple(name for name in ignored(influence) if symbol(name) not in used),
         groups=search.structure.groups(alphabet),
         rows={
             "search": sample.rows,
