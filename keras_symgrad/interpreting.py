@@ -25,6 +25,7 @@ from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
+from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.provenance import Clock, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading, check_smoothing
@@ -45,6 +46,7 @@ from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.trimming import trims
 from keras_symgrad.units import Unit
+from keras_symgrad.users_units import groups_in_users, in_users
 from keras_symgrad.verdict import verdict
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
@@ -288,15 +290,10 @@ def interpret(
                 seed=seed,
             )
         reading = reading.prepared(symmetries, measure)
-        alphabet = Alphabet(operators, reading.field.names)
-        if automatic and has_outlying_rows(alphabet, reading.field.subset(SEARCH_ROWS, seed)):
-            reading = replace(reading, field=replace(reading.field, loss=LOSSES["huber"]))
         train, held_out = spread(reading.field, symmetries, seed).split(seed=seed)
 
     names = reading.field.names
-    sample = train.subset(SEARCH_ROWS, seed)
-    if kept is not None:
-        sample = kept.field(sample)
+    alphabet = Alphabet(operators, names)
     knowledge = Knowledge(
         alphabet,
         complexity,
@@ -307,6 +304,20 @@ def interpret(
         max_complexity=max_complexity,
         values=few_values(reading.every_point),
     )
+    units = OwnUnits.of(
+        train.points, names, kept=knowledge.fixed_variables, shifts=knowledge.allows_shifts
+    )
+    searched = reading
+    if units is not None:
+        searched, knowledge = reading.in_units(units), knowledge.in_units(units)
+        train, held_out = units.field(train), units.field(held_out)
+    if automatic and has_outlying_rows(alphabet, train.subset(SEARCH_ROWS, seed)):
+        robust = LOSSES["huber"]
+        searched = replace(searched, field=replace(searched.field, loss=robust))
+        train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
+    sample = train.subset(SEARCH_ROWS, seed)
+    if kept is not None:
+        sample = kept.field(sample)
     search = PortfolioSearch(
         alphabet,
         sample,
@@ -319,6 +330,7 @@ def interpret(
         executor=executor,
         islands=islands,
         knowledge=knowledge,
+        units=units,
     )
     if kept is not None:
         kept.restore(search)
@@ -330,7 +342,7 @@ def interpret(
             alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge
         )
         said = verdict(
-            reading,
+            searched,
             finisher,
             archive,
             sampler=sampler,
@@ -338,6 +350,10 @@ def interpret(
             symmetries=symmetries,
             seed=seed,
         )
+        groups = search.structure.groups(alphabet)
+        if units is not None:
+            said = in_users(said, units, reading)
+            groups = groups_in_users(groups, units)
 
     with clock.timed("finishing"):
         influence = influences_of_reading(
@@ -349,7 +365,7 @@ def interpret(
         names=names,
         influence=influence,
         ignored=tuple(name for name in ignored(influence) if symbol(name) not in used),
-        groups=search.structure.groups(alphabet),
+        groups=groups,
         rows={
             "search": sample.rows,
             "train": train.rows,
