@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -39,7 +39,7 @@ from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
 from keras_symgrad.search.settings import GeneticSettings
-from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.search.stopping import Stopping, limits_of
 from keras_symgrad.symmetries import Symmetry, check_symmetries
 from keras_symgrad.symmetrizing import spread
 from keras_symgrad.tables import read_points
@@ -87,7 +87,7 @@ def interpret(
     dimensions: Dimensions | Mapping[str, str] | None = None,
     template: str | None = None,
     guesses: Sequence[str | sympy.Expr] = (),
-    time_limit: float | None = 60.0,
+    time_limit: float | None | Literal["auto"] = "auto",
     stopping: Stopping | None = None,
     population: int = 1024,
     callbacks: Sequence[Callback] = (),
@@ -161,8 +161,8 @@ def interpret(
         template: an outer form with free parts, such as `"f(x1, x2) + sin(g(x3))"`, each of the
             variables in its brackets.
         guesses: formulas to start from, as text or SymPy expressions.
-        time_limit: seconds of search, or `None`.
-        stopping: all limits of the search; replaces `time_limit`.
+        time_limit: seconds of search, or `None`; "auto" is a minute, or what `stopping` says.
+        stopping: all limits of the search. A `time_limit` beside it needs one without.
         population: trees that evolve at a time, on each island.
         callbacks: of `keras_symgrad.callbacks`, told about every generation: `EarlyStopping`,
             `CSVLogger`, `TensorBoard`, `Checkpoint`, or your own.
@@ -240,7 +240,7 @@ def interpret(
             "Several neurons together have a span of gradients and no sign to agree with. "
             "Leave out `signed`. Received: signed=True"
         )
-    stopping = stopping or Stopping(time_limit=time_limit)
+    stopping = limits_of(time_limit, stopping)
     methods = check_methods(methods)
     automatic = isinstance(loss, str) and loss == "auto"
     measure = SQUARED if automatic else as_loss(loss)
