@@ -183,6 +183,13 @@ def _add_data(command: argparse.ArgumentParser) -> None:
         help="points to read gradients at (default: %(default)s)",
     )
     data.add_argument(
+        "--metric",
+        choices=("covariance", "columns"),
+        default="covariance",
+        help="compare directions by the covariance of the data, or column by column "
+        "(default: %(default)s)",
+    )
+    data.add_argument(
         "--tangent",
         choices=("auto", "local", "none"),
         default="auto",

@@ -36,7 +36,7 @@ DIFFERENT = 3
 SHARED_NAMES = frozenset(
     (
         *("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed"),
-        *("in_terms_of", "tangent", "smoothing", "signature", "template", "dimensions"),
+        *("in_terms_of", "metric", "tangent", "smoothing", "signature", "template", "dimensions"),
     )
 )
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad.directions import in_frame, unit
+from keras_symgrad.metric import Metric, check_metric, covariance, metric_frame
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.pullback import PullBack, explained
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.sampling import Rows, Sampler, data_rows, slab_rows
 from keras_symgrad.tables import Columns, check_names, check_weights, finite_rows, read_points
-from keras_symgrad.tangent import Tangent, can_be_drawn, enough, orthonormal, tangent_frame
+from keras_symgrad.tangent import Tangent, can_be_drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,7 @@ def choose_rows(
     sampler: Sampler | None = None,
     draw: bool = True,
     move: bool = True,
+    metric: Metric = "covariance",
     tangent: Tangent = "auto",
     in_terms_of: Quantities | None = None,
     weights: np.ndarray | None = None,
@@ -73,6 +75,7 @@ def choose_rows(
 ) -> FieldRows:
     """The rows where a neuron's gradients are worth reading; see `GradientField.from_neuron`."""
     _check_options(delta, rows)
+    metric = check_metric(metric)
     x, found = read_points(x, columns)
     if neuron.inputs is not None and x.shape[1] != neuron.inputs:
         raise ValueError(
@@ -108,7 +111,7 @@ def choose_rows(
     order = rng.permutation(len(chosen.points))
     weights = _weights_of(chosen, weights)
     inputs = chosen.points[order]
-    frame = _frame(inputs, x, tangent)
+    frame = metric_frame(inputs, x, metric, tangent)
     result = FieldRows(
         inputs,
         chosen.values[order],
@@ -121,72 +124,41 @@ def choose_rows(
         {"data": len(chosen.data_index), "drawn": chosen.drawn, "moved": chosen.moved},
         int(np.sum(~finite)) + chosen.dropped,
     )
-    return result if in_terms_of is None else _in_terms_of(in_terms_of, result, batch_size)
+    if in_terms_of is None:
+        return result
+    # A matrix of the user's own is one of the inputs.
+    metric = metric if isinstance(metric, str) else "covariance"
+    return _in_terms_of(in_terms_of, result, metric, batch_size)
 
 
-def _in_terms_of(quantities: Quantities, rows: FieldRows, batch_size: int) -> FieldRows:
+def _in_terms_of(
+    quantities: Quantities, rows: FieldRows, metric: Metric, batch_size: int
+) -> FieldRows:
     """The same rows, for formulas in quantities that are functions of the input."""
     values, jacobians = quantities.values_and_jacobians(rows.inputs, batch_size)
     frame = np.eye(rows.inputs.shape[1]) if rows.input_frame is None else rows.input_frame
     # Steps along the frame's vectors, which are what the input's coordinates are steps of.
     jacobians = np.einsum("...qi,...ai->...qa", jacobians, frame)
     share = explained(jacobians, in_frame(rows.gradients, rows.input_frame))
-    widths = _widths(values)
+    widths = np.sqrt(np.diag(covariance(values)))
     units = np.where(widths > 0, widths, 1.0)
     through = PullBack.through(jacobians / units[:, None])
-    mixed = through.of_quantities
+    input_frame, own_frame = through.of_inputs @ frame, through.of_quantities
+    if own_frame is None:
+        # The coordinates are the quantities, which have a metric of their own.
+        own_frame = metric_frame(values, values, metric)
+        mixed = np.diag(1 / units) if own_frame is None else own_frame / units
+        input_frame = mixed @ input_frame
+    else:
+        own_frame = own_frame * units
     return replace(
         rows,
-        input_frame=through.of_inputs @ frame,
+        input_frame=input_frame,
         names=quantities.names,
         points=values,
-        frame=_diagonal(widths) if mixed is None else mixed * units,
+        frame=own_frame,
         explained=float(np.mean(share)),
     )
-
-
-def _frame(points: np.ndarray, x: np.ndarray, tangent: Tangent) -> np.ndarray | None:
-    """Coordinates along the data, in which variables of very different sizes count alike."""
-    widths = _widths(x)
-    varies = widths > 0
-    units = np.where(varies, widths, 1.0)
-    frame = None
-    if not isinstance(tangent, str):
-        frame = tangent_frame(points, x, tangent)
-        # In variables that are measured in their widths, steps have other lengths.
-        frame = None if frame is None else orthonormal(frame / units)
-    else:
-        # A column that never changes is left out as such, and makes no surface.
-        x = enough(x) if tangent == "auto" else x
-        some = tangent_frame(
-            points[:, varies] / units[varies], x[:, varies] / units[varies], tangent
-        )
-        if some is not None:
-            frame = np.zeros((*some.shape[:-1], len(units)))
-            frame[..., varies] = some
-    if frame is not None:
-        return frame * units
-    return _diagonal(widths)
-
-
-def _diagonal(widths: np.ndarray) -> np.ndarray | None:
-    return None if (widths == 1).all() else np.diag(widths)
-
-
-def _widths(x: np.ndarray) -> np.ndarray:
-    """What to measure variables of very different sizes in, to make them count alike.
-
-    A gradient with respect to metres is a thousand times one with respect to millimetres: where
-    one column is ten times as wide as another, each is measured in its own width. A column that
-    never changes says nothing of the gradient along it and gets the width 0.
-    """
-    widths = np.ptp(x, axis=0)
-    varies = widths > 0
-    if not varies.any():
-        return np.ones(x.shape[1])
-    if widths[varies].max() < 10 * widths[varies].min():
-        return varies.astype(float)
-    return widths / widths.max()
 
 
 def _check_options(delta: float | None, rows: int | None) -> None:

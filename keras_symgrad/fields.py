@@ -63,6 +63,13 @@ class Field:
         return self.directions.shape[-1]
 
     @property
+    def fills_space(self) -> bool:
+        """Whether directions of one function are compared along all variables."""
+        frame = self.frame
+        whole = frame is None or (frame.ndim == 2 and self.axes == self.variables)
+        return whole and self.directions.ndim == 2
+
+    @property
     def keeps_variables_apart(self) -> bool:
         """Whether each coordinate belongs to one variable, and the directions tell its part."""
         frame = self.frame
@@ -76,6 +83,32 @@ class Field:
         """Gradients at the points as directions that compare with the field's own."""
         return unit(in_frame(gradients, self.frame))
 
+    @property
+    def widths(self) -> np.ndarray:
+        """Widths of the variables in the field's metric, `(variables,)`; 1 without a frame.
+
+        They are relative, and 0 for a variable that never changes.
+        """
+        if self.frame is None:
+            return np.ones(self.variables)
+        frame = self.frame if self.frame.ndim == 2 else np.sqrt((self.frame**2).mean(axis=0))
+        return np.linalg.norm(frame, axis=0)
+
+    def gradients_per_width(self) -> np.ndarray:
+        """Partial derivatives by the variables, each in units of its width.
+
+        Returns:
+            `(rows, k, variables)`, with k = 1 for one function. Where the frame has fewer axes
+            than there are variables it is the shortest gradient with the field's directions.
+        """
+        span = as_span(self.directions)
+        if self.frame is None:
+            return span
+        widths = self.widths
+        units = np.where(widths > 0, widths, 1.0)
+        inverse = np.linalg.pinv(self.frame / units)
+        return np.einsum("...va,...ka->...kv", inverse, span)
+
     def strength(self, rows: np.ndarray) -> np.ndarray:
         """How much each variable turns the directions.
 
@@ -83,14 +116,26 @@ class Field:
             rows: weights of the rows, `(rows,)`.
 
         Returns:
-            Mean squares of the partial derivatives, `(variables,)`. In coordinates that do not
-            tell them all, they are those of the shortest gradient that has the directions.
+            Mean squares of the partial derivatives in units of the variables' widths,
+            `(variables,)`.
         """
-        span = as_span(self.directions)
-        if not self.keeps_variables_apart:
-            inverse = np.linalg.pinv(np.eye(self.axes) if self.frame is None else self.frame)
-            span = np.einsum("...va,...ka->...kv", inverse, span)
-        return rows @ (span**2).sum(axis=1)
+        return rows @ (self.gradients_per_width() ** 2).sum(axis=1)
+
+    def column_by_column(self) -> Self | None:
+        """The field in the metric of its variables' own widths, which keeps variables apart.
+
+        Returns:
+            A field with a diagonal frame, or `None` where the directions do not tell each
+            variable's part: along a surface, and for the span of several functions.
+        """
+        if self.keeps_variables_apart:
+            return self
+        frame = self.frame
+        apart = frame is not None and frame.ndim == 2 and self.directions.ndim == 2
+        if not apart or np.linalg.matrix_rank(frame / self.widths.max()) < self.variables:
+            return None
+        directions = unit(self.gradients_per_width()[:, 0])
+        return replace(self, frame=np.diag(self.widths), directions=directions)
 
     def __repr__(self) -> str:
         origin = ", ".join(f"{count} {name}" for name, count in self.origin.items() if count)

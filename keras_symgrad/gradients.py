@@ -21,6 +21,7 @@ from keras_symgrad.directions import in_frame, principal, unit
 from keras_symgrad.ensemble import mean_directions, mean_neuron
 from keras_symgrad.field_rows import FieldRows, choose_rows
 from keras_symgrad.fields import Field
+from keras_symgrad.metric import Metric, check_metric, metric_frame
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.sampling import Sampler
@@ -84,6 +85,7 @@ class GradientField(Field):
         sampler: Sampler | None = None,
         draw: bool = True,
         move: bool = True,
+        metric: Metric = "covariance",
         tangent: Tangent = "auto",
         in_terms_of: Quantities | None = None,
         weights: np.ndarray | None = None,
@@ -109,6 +111,8 @@ class GradientField(Field):
             draw: whether unlabelled points may be drawn. Say no if the data fill their domain in a
                 way that a box does not describe.
             move: whether points may be moved.
+            metric: in which directions compare: "covariance" of the data, "columns" (each by
+                itself), or a covariance matrix; see `metric.metric_frame`.
             tangent: the tangent space of the data, along which alone gradients are compared; see
                 `tangent.tangent_frame`. By default that of the linear subspace that the data lie
                 in, if they do. Points are neither drawn nor moved off a surface.
@@ -142,6 +146,7 @@ class GradientField(Field):
             sampler=sampler,
             draw=draw,
             move=move,
+            metric=metric,
             tangent=tangent,
             in_terms_of=in_terms_of,
             weights=weights,
@@ -173,7 +178,7 @@ class GradientField(Field):
 
         >>> networks = [Neuron(f"net_{k}", lambda x, k=k: x[:, 0] + 0.1 * k * x[:, 1], inputs=2)
         ...             for k in (0, 1)]
-        >>> x = np.random.default_rng(0).normal(size=(9, 2))
+        >>> x = np.random.default_rng(0).normal(size=(900, 2))
         >>> field = GradientField.from_neurons(networks, x)
         >>> f"{field.noise:.4f}", field.directions[0].round(2).tolist()
         ('0.0012', [1.0, 0.05])
@@ -243,6 +248,7 @@ class GradientField(Field):
         weights: np.ndarray | None = None,
         origin: dict[str, int] | None = None,
         dropped: int = 0,
+        metric: Metric = "covariance",
         frame: np.ndarray | None = None,
     ) -> GradientField:
         """A field of gradients that come from anywhere.
@@ -255,7 +261,8 @@ class GradientField(Field):
             weights: of the rows, `(rows,)`.
             origin: number of rows by where they come from.
             dropped: rows that were left out before.
-            frame: the coordinates to compare directions in; those of the variables by default.
+            metric: in which directions compare, as in `from_neuron`.
+            frame: the coordinates to compare directions in; those of the metric by default.
 
         Returns:
             A `GradientField` without the rows in which a number is not finite.
@@ -271,6 +278,10 @@ class GradientField(Field):
                 "Expected one gradient for each point, of the same shape. Received shapes: "
                 f"points {points.shape}, gradients {gradients.shape}"
             )
+        if frame is None:
+            usable = np.isfinite(points).all(axis=1)
+            known = points[usable] if usable.any() else np.zeros((1, points.shape[1]))
+            frame = metric_frame(known, known, check_metric(metric))
         weights = check_weights(weights, len(points))
         values = None if values is None else np.asarray(values, dtype=np.float64).reshape(-1)
         directions = unit(in_frame(gradients, frame))

@@ -19,6 +19,7 @@ from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.losses import Loss, as_loss
+from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.provenance import Clock, recorded, versions
@@ -65,6 +66,7 @@ def interpret(
     sampler: Callable[[int, np.random.Generator], np.ndarray] | None = None,
     draw: bool = True,
     move: bool = True,
+    metric: Metric = "covariance",
     tangent: Tangent = "auto",
     in_terms_of: str | Quantities | None = None,
     smoothing: str | float | None = "auto",
@@ -121,6 +123,9 @@ def interpret(
         sampler: `(n, rng) -> (n, inputs)`, draws unlabelled points.
         draw: whether unlabelled points may be added to the data.
         move: whether points may be moved to the decision boundary.
+        metric: in which directions compare: "covariance" weighs steps as the data take them, so
+            that units, correlated columns and one-hot columns make no difference; "columns" takes
+            each column by itself, as published losses do; or a covariance matrix of your own.
         tangent: the surface that the data lie on: "auto" finds a linear one (a fixed trace, an
             antisymmetric matrix), "local" any other; vectors of its tangent space, or a function
             that returns them at points; `None` for none. Gradients are compared along it only,
@@ -185,6 +190,7 @@ def interpret(
     given = dict(locals())
     _check_numbers(max_complexity, rows=rows, seed=seed, workers=workers, population=population)
     check_smoothing(smoothing)
+    metric = check_metric(metric)
     if isinstance(model, GradientField) != (x is None):
         raise ValueError(
             "`interpret` takes a model or a `Neuron` with points `x`, or a `GradientField` alone: "
@@ -203,6 +209,13 @@ def interpret(
             "`layer`, `unit`, `activation`, `kind` and `signature` choose a neuron of a model. A "
             "`Neuron` is one already, and a `GradientField` was read from one: leave them out, or "
             f"pass the model. Received: {layer=}, {unit=}, {activation=}, {kind=}, {signature=}"
+        )
+    if isinstance(model, GradientField) and not (
+        isinstance(metric, str) and metric == "covariance"
+    ):
+        raise ValueError(
+            "A `GradientField` was read in a metric of its own. Leave out `metric`, or make the "
+            f"field with it. Received: {metric=}"
         )
     if isinstance(model, GradientField) and (names, columns, in_terms_of) != (None, None, None):
         raise ValueError(
@@ -262,6 +275,7 @@ def interpret(
                 sampler=sampler,
                 draw=draw,
                 move=move,
+                metric=metric,
                 tangent=tangent,
                 in_terms_of=in_terms_of,
                 seed=seed,

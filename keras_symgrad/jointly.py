@@ -28,6 +28,7 @@ from keras_symgrad.inputs import Inputs
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.kinks import is_piecewise_constant
+from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.provenance import recorded, versions
 from keras_symgrad.quantities import Quantities
@@ -128,6 +129,7 @@ def interpret_jointly(
     columns: Sequence[str | int] | None = None,
     concepts: int | None = None,
     rows: int = 2000,
+    metric: Metric = "covariance",
     tangent: Tangent = "auto",
     in_terms_of: str | Quantities | None = None,
     smoothing: str | float | None = "auto",
@@ -152,6 +154,7 @@ def interpret_jointly(
         concepts: how many to look for; by default as many as are independent by the singular
             values of the neurons' unit gradients, those of at least a fifth of the largest.
         rows: how many rows to read.
+        metric: in which directions compare, as for `interpret`.
         tangent: the surface that the data lie on, as for `interpret`.
         in_terms_of: the layer or `Quantities` that formulas are to be written in.
         smoothing: width that gradients are averaged over, as for `interpret`: "auto" averages
@@ -177,6 +180,7 @@ def interpret_jointly(
     """
     given = {name: value for name, value in locals().items() if name != "options"} | options
     check_smoothing(smoothing)
+    metric = check_metric(metric)
     points, own = read_points(x, columns)
     names = own if names is None else check_names(names, points.shape[1])
     if isinstance(model, (list, tuple)):
@@ -204,6 +208,7 @@ def interpret_jointly(
         points,
         names=names,
         rows=rows,
+        metric=metric,
         tangent=tangent,
         in_terms_of=in_terms_of,
         seed=seed,

@@ -83,7 +83,7 @@ def gradients(concept: Interpretation) -> list[Panel]:
 
 def has_planes(concept: Interpretation) -> bool:
     """Whether network and formula can be drawn in planes, which data on a surface do not fill."""
-    known = concept.network and concept.phi and concept.gradients.keeps_variables_apart
+    known = concept.network and concept.phi and concept.gradients.fills_space
     return bool(known) and len(strongest(concept)) > 1
 
 

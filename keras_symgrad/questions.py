@@ -92,7 +92,10 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         for name in ("operators", "max_complexity", "methods", "time_limit", "seed")
     }
     common = {
-        **{name: getattr(options, name) for name in ("layer", "signature", "rows", "smoothing")},
+        **{
+            name: getattr(options, name)
+            for name in ("layer", "signature", "rows", "metric", "smoothing")
+        },
         "names": names,
         "tangent": None if options.tangent == "none" else options.tangent,
         "verbose": not options.quiet,

@@ -23,7 +23,7 @@ class Surface:
 
     Attributes:
         axes: directions along it, as many as variables where the data fill their space.
-        plane: orthonormal vectors along a plane, `(axes, variables)`; `None` where the data fill
+        plane: vectors along a plane, `(axes, variables)`; `None` where the data fill
             their space or the surface is curved.
         centre: mean of the data, `(variables,)`, with a plane.
         curved: whether its directions change from point to point.
@@ -58,8 +58,8 @@ class Surface:
             A `Surface`.
         """
         frame, joint = field.frame, field.directions.ndim == 3
-        # A frame may be no more than the widths of the variables.
-        if frame is None or field.keeps_variables_apart:
+        # A frame of as many axes as there are variables is a metric of the whole space.
+        if frame is None or field.axes == field.variables:
             return cls(field.variables, joint=joint, explained=field.explained)
         if frame.ndim == 3:
             return cls(field.axes, curved=True, joint=joint, explained=field.explained)

@@ -109,10 +109,10 @@ def spread(field: GradientField, symmetries: Sequence[Symmetry], seed: int = 0) 
     matrices = np.stack([e.matrix for e in elements])[chosen]
     signs = np.array([e.sign for e in elements], float)[chosen]
     frame, directions = field.frame, signs[:, None] * field.directions
-    if field.keeps_variables_apart:
-        widths = np.ones(field.variables) if frame is None else np.diag(frame)
-        full = directions @ np.linalg.pinv(np.diag(widths))
-        directions = unit(np.einsum("rij,rj->ri", matrices, full) * widths)
+    if field.fills_space:
+        whole = np.eye(field.variables) if frame is None else frame
+        gradients = directions @ np.linalg.pinv(whole).T
+        directions = unit(np.einsum("rij,rj->ri", matrices, gradients) @ whole.T)
     else:
         # A gradient's coordinates stay, and their vectors move along.
         frame = np.einsum("...av,rwv->raw", frame, matrices)

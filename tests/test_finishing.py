@@ -44,7 +44,14 @@ def archive(finisher: Finisher, *trees: list) -> Archive:
     for nodes in trees:
         tree = finisher.alphabet.tree(nodes)
         expression = to_sympy(tree, finisher.alphabet.operators)
-        seen = loss(expression, NAMES, train.points, train.directions, signed=finisher.signed)
+        seen = loss(
+            expression,
+            NAMES,
+            train.points,
+            train.directions,
+            frame=train.frame,
+            signed=finisher.signed,
+        )
         found.add(Individual(tree, finisher.complexity(tree), 0, seen))
     return found
 
@@ -61,7 +68,9 @@ def test_constants_are_refitted_and_losses_are_those_of_the_held_out_rows():
     assert float(constant) == pytest.approx(2.3, rel=0.02)
     held_out = room.held_out
     for row in front:
-        measured = loss(row.expression, NAMES, held_out.points, held_out.directions)
+        measured = loss(
+            row.expression, NAMES, held_out.points, held_out.directions, frame=held_out.frame
+        )
         assert row.loss == pytest.approx(measured, rel=1e-12)
         assert (row.names, row.operators) == (NAMES, room.alphabet.operators)
 
@@ -84,7 +93,8 @@ def test_simple_constants_replace_floats_and_cost_next_to_nothing():
     assert simple.expression == x1**2 + 2 * x2**2
     train = room.train
     before, after = (
-        loss(f.expression, NAMES, train.points, train.directions) for f in (front.best, simple)
+        loss(f.expression, NAMES, train.points, train.directions, frame=train.frame)
+        for f in (front.best, simple)
     )
     assert after <= (1 + UNNOTICED) * before
 

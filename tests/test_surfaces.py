@@ -35,7 +35,10 @@ def with_noise_across(x):
 def test_across_a_surface_the_network_is_not_asked(of_fixed_trace):
     neuron = Neuron("matrix", with_noise_across, inputs=4, dtype="float64")
     x = of_fixed_trace
-    along, across = (interpret(neuron, x, tangent=t, **QUICK) for t in ("auto", None))
+    along, across = (
+        interpret(neuron, x, tangent=t, metric=m, **QUICK)
+        for t, m in (("auto", "covariance"), (None, "columns"))
+    )
     determinant = np.stack([x[:, 3], -x[:, 2], -x[:, 1], x[:, 0]], axis=1)
     # Projected on what the data show, by hand.
     project = np.eye(4) - np.outer([1, 0, 0, 1], [1, 0, 0, 1]) / 2

@@ -14,7 +14,7 @@ groups begins anew among the coordinates, until nothing more comes together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -139,7 +139,17 @@ def read_structure(
     Returns:
         The `Structure`.
     """
-    return Structure(*_Reader(maker, field, variables, rows).read())
+    apart = field.column_by_column()
+    if apart is None or apart is field:
+        return Structure(*_Reader(maker, field, variables, rows).read())
+    # Partial derivatives of one variable each are read in a metric that keeps variables apart.
+    own = maker.variables(apart.points, apart.frame)
+    ignored, levels = _Reader(maker, apart, own, rows).read()
+    again = [
+        tuple(replace(unit, feature=maker.of_tree(unit.feature.tree, variables)) for unit in level)
+        for level in levels
+    ]
+    return Structure(ignored, tuple(again))
 
 
 class _Reader:

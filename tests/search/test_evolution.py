@@ -50,7 +50,7 @@ def test_losses_are_those_of_the_trees():
     assert len(found) > 20
     for candidate in found[::5]:
         expression = to_sympy(candidate.tree, OPERATORS)
-        exact = loss(expression, field.names, field.points, field.directions)
+        exact = loss(expression, field.names, field.points, field.directions, frame=field.frame)
         assert candidate.loss == pytest.approx(exact, rel=1e-6, abs=1e-12)
 
 

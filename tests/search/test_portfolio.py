@@ -45,7 +45,7 @@ def test_every_method_finds_a_simple_concept(methods):
     archive = search.run(Stopping(None, generations=60, patience=None, target_loss=1e-8))
     choice = archive.choice()
     expression = to_sympy(choice.tree, OPERATORS)
-    assert loss(expression, NAMES, field.points, field.directions) < 1e-7
+    assert loss(expression, NAMES, field.points, field.directions, frame=field.frame) < 1e-7
     assert search.stopped in ("target_loss", "exhausted")
 
 
@@ -140,7 +140,10 @@ def test_signed_searches_tell_a_concept_from_its_opposite():
     search = portfolio(field, signed=True)
     choice = search.run(Stopping(None, generations=40)).choice()
     expression = to_sympy(choice.tree, OPERATORS)
-    assert loss(expression, NAMES, field.points, field.directions, signed=True) < 1e-7
+    assert (
+        loss(expression, NAMES, field.points, field.directions, frame=field.frame, signed=True)
+        < 1e-7
+    )
 
 
 @pytest.mark.parametrize("methods", [(), "dictionry", ("trees", "magic")])

@@ -80,7 +80,7 @@ def test_the_loss_is_the_one_that_formulas_are_measured_by():
     alphabet = Alphabet(OperatorSet("full"), field.names)
     expression = to_sympy(combination.trees(alphabet)[0], alphabet.operators)
     assert combination.loss == pytest.approx(
-        loss(expression, field.names, field.points, field.directions), rel=1e-9
+        loss(expression, field.names, field.points, field.directions, frame=field.frame), rel=1e-9
     )
 
 
@@ -110,7 +110,9 @@ def test_published_concepts_are_found_from_exact_gradients(truth, box, operators
     best, *others = search(field, operators)
     assert error(best, exact(truth, box, rows=2000, seed=9)) < 1e-6
     # The others come in the order of their loss on the rows of the search.
-    losses = [loss(e, field.names, field.points, field.directions) for e in others[:20]]
+    losses = [
+        loss(e, field.names, field.points, field.directions, frame=field.frame) for e in others[:20]
+    ]
     np.testing.assert_allclose(losses, np.sort(losses), rtol=1e-3, atol=1e-8)
 
 
@@ -161,7 +163,10 @@ def test_awkward_data_give_a_good_formula_quickly_and_without_warnings(awkward):
     found = search(awkward, "arithmetic, square")
     # A second or two on an idle core.
     assert time.perf_counter() - start < 30
-    losses = [loss(e, awkward.names, awkward.points, awkward.directions) for e in found]
+    losses = [
+        loss(e, awkward.names, awkward.points, awkward.directions, frame=awkward.frame)
+        for e in found
+    ]
     assert np.isfinite(losses).all()
     assert losses[0] < 1e-6
 

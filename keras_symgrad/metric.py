@@ -1,0 +1,235 @@
+"""The metric in which directions of gradients are compared: the covariance of the data.
+
+Parallel stays parallel under every linear change of the inputs, so the class of a concept does not
+depend on a metric. How far two gradients are apart does. With the covariance C of the data and its
+root S, the unit gradients
+
+    u = S grad f / |S grad f|
+
+compare what two functions do along the steps that the data take: <S a, S b> is the covariance of
+the linear functions with the gradients a and b. Directions that the data never vary along, where a
+network was taught nothing, drop out. Units of columns, correlated columns and one-hot blocks are
+one case; a plane that the data lie in is the limit in which an eigenvalue of C is zero.
+
+A metric is written as a frame, the linear map S, `(axes, variables)`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_symgrad.tangent import Tangent, enough, orthonormal, tangent_frame
+
+Metric = str | np.ndarray
+
+# Half widths, in standard deviations of a normal distribution, that outliers are clipped at.
+CLIPPED = 5.0
+# Shares of the data within one, two and three standard deviations. Where a column has one value in
+# all but a few rows, the inner quantiles are equal and the outer ones tell its scale.
+QUANTILES = ((0.1587, 1.0), (0.0228, 2.0), (0.00135, 3.0))
+# Least part of the covariance that is that of independent columns.
+LEAST_SHRINKAGE = 1e-3
+# Correlations below this, or below so many standard errors, count as none.
+SMALLEST_CORRELATION = 0.05
+CORRELATED = 4.5
+# Columns whose standard deviations differ by less than this factor count as equally wide.
+EQUALLY_WIDE = 1.25
+# Columns are measured in their own widths, by `metric="columns"`, where one is so much wider.
+MUCH_WIDER = 10.0
+
+
+def check_metric(metric: Metric) -> Metric:
+    """A metric as it was given, if it is one.
+
+    Args:
+        metric: `"covariance"`, `"columns"`, or a covariance matrix of the user's own.
+
+    Returns:
+        The name, or the matrix as float64 `(variables, variables)`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if isinstance(metric, str) and metric in ("covariance", "columns"):
+        return metric
+    received = repr(metric) if isinstance(metric, str) else f"an object of {type(metric)}"
+    if not isinstance(metric, str):
+        try:
+            matrix = np.asarray(metric, dtype=np.float64)
+        except (TypeError, ValueError):
+            matrix = np.zeros(0)
+        received = f"an array of shape {matrix.shape}" if matrix.size else received
+        if matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and np.isfinite(matrix).all():
+            spread = np.sqrt(np.outer(np.diag(matrix).clip(0), np.diag(matrix).clip(0)))
+            unequal = np.abs(matrix - matrix.T) > 1e-8 * spread
+            if not unequal.any() and np.linalg.eigvalsh(_correlation(matrix))[0] > -1e-8:
+                return matrix
+            received += " that is no covariance matrix (symmetric, no negative eigenvalue)"
+    raise ValueError(
+        '`metric` is "covariance" (that of the data), "columns" (each input by itself), or a '
+        f"covariance matrix of shape (inputs, inputs). Received: metric={received}"
+    )
+
+
+def covariance(x: np.ndarray) -> np.ndarray:
+    """The covariance of data, robust against outliers and shrunk towards independent columns.
+
+    Columns are clipped at five robust standard deviations. The correlation matrix R becomes
+
+        (1 - s) R + s I
+
+    with s by the oracle approximating shrinkage, one in a thousand at least, so that few rows of
+    many columns have a covariance too. Without a correlation that is certain the columns count as
+    independent.
+
+    Args:
+        x: data `(rows, variables)`, finite.
+
+    Returns:
+        Matrix `(variables, variables)`, float64; zero in the rows and columns of constant
+        variables.
+
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> a, b = rng.normal(size=(2, 4000))
+    >>> (covariance(np.stack([a, 100 * (0.6 * a + 0.8 * b)], axis=1)) / [1, 100]).round(1)
+    array([[  1. ,   0.6],
+           [ 59.8, 100.9]])
+
+    Reference: Chen, Wiesel, Eldar and Hero, IEEE Trans. Signal Process. 58 (2010) 5016.
+    """
+    z, scale = _standardized(x)
+    widths = z.std(axis=0)
+    varies = widths > 0
+    z = z[:, varies] / widths[varies]
+    correlation = _shrunk(z.T @ z / len(z), len(z))
+    matrix = np.zeros((x.shape[1], x.shape[1]))
+    matrix[np.ix_(varies, varies)] = correlation
+    widths = widths * scale
+    return matrix * np.outer(widths, widths)
+
+
+def metric_frame(
+    points: np.ndarray, x: np.ndarray, metric: Metric = "covariance", tangent: Tangent = None
+) -> np.ndarray | None:
+    """The linear map that takes gradients to coordinates in which their directions compare.
+
+    Along a surface that the data lie in, with orthonormal tangent vectors B, it is the root of
+    B C B' times B: the metric restricted to the surface.
+
+    Args:
+        points: where it is wanted, `(rows, variables)`.
+        x: the data, `(samples, variables)`, finite.
+        metric: `"covariance"`, `"columns"` (the variables as they are, in their own widths where
+            one is ten times as wide as another), or a covariance matrix.
+        tangent: the surface; see `tangent.tangent_frame`.
+
+    Returns:
+        `(axes, variables)` or, where it changes from point to point, `(rows, axes, variables)`;
+        `None` for the variables as they are.
+
+    Raises:
+        ValueError: the matrix has another number of variables.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(2000, 2)) @ [[1.0, 0.9], [0.0, 0.1]]
+    >>> frame = metric_frame(x, x)
+    >>> differs = np.array([[1.0, -1.0], [1.0, 1.0]]) @ frame.T
+    >>> np.linalg.norm(differs, axis=1).round(1).tolist()
+    [0.1, 1.9]
+    """
+    matrix = _matrix(x, metric)
+    widths = np.sqrt(np.diag(matrix))
+    varies = widths > 0
+    if not varies.any():
+        return None
+    units = np.where(varies, widths, 1.0)
+    basis = _surface(points, x, tangent, varies, units)
+    # The largest entry is 1: float32 has a range.
+    relative = widths / widths.max()
+    if basis is not None and basis.ndim == 3:
+        return basis * relative
+    correlation = _correlation(matrix)
+    if basis is not None:
+        return _root(basis @ correlation @ basis.T) @ basis * relative
+    if (correlation[np.ix_(varies, varies)] == np.eye(int(varies.sum()))).all():
+        alike = varies.all() and widths.max() < EQUALLY_WIDE * widths.min()
+        return None if alike else np.diag(relative)
+    return _root(correlation) * relative
+
+
+def _matrix(x: np.ndarray, metric: Metric) -> np.ndarray:
+    if not isinstance(metric, str):
+        if len(metric) != x.shape[1]:
+            raise ValueError(
+                f"`metric` must be a matrix of shape {(x.shape[1],) * 2} for data of "
+                f"{x.shape[1]} columns. Received: shape {metric.shape}"
+            )
+        return metric
+    if metric == "covariance":
+        return covariance(enough(x))
+    widths = np.ptp(x, axis=0)
+    varies = widths > 0
+    if varies.any() and widths[varies].max() < MUCH_WIDER * widths[varies].min():
+        widths = varies.astype(float)
+    return np.diag(widths**2)
+
+
+def _surface(
+    points: np.ndarray, x: np.ndarray, tangent: Tangent, varies: np.ndarray, units: np.ndarray
+) -> np.ndarray | None:
+    """Orthonormal tangent vectors, in variables that are measured in their widths."""
+    if not isinstance(tangent, str):
+        vectors = tangent_frame(points, x, tangent)
+        return None if vectors is None else orthonormal(vectors / units)
+    # A column that never changes is left out as such, and makes no surface.
+    x = enough(x) if tangent == "auto" else x
+    some = tangent_frame(points[:, varies] / units[varies], x[:, varies] / units[varies], tangent)
+    if some is None:
+        return None
+    basis = np.zeros((*some.shape[:-1], len(units)))
+    basis[..., varies] = some
+    return basis
+
+
+def _standardized(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns around their medians in robust scales, clipped, and the scales."""
+    centre = np.median(x, axis=0)
+    z = x - centre
+    # Of columns of 1e-200 or 1e200 the squares would leave the range of floats.
+    scale = np.abs(z).max(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    z = z / scale
+    robust = np.zeros(x.shape[1])
+    for tail, deviations in QUANTILES:
+        low, high = np.quantile(z, (tail, 1 - tail), axis=0)
+        robust = np.where(robust > 0, robust, (high - low) / (2 * deviations))
+    bound = np.where(robust > 0, CLIPPED * robust, np.inf)
+    z = np.clip(z, -bound, bound)
+    return z - z.mean(axis=0), scale
+
+
+def _shrunk(correlation: np.ndarray, rows: int) -> np.ndarray:
+    size = len(correlation)
+    apart = np.abs(correlation - np.eye(size))
+    if size < 2 or apart.max() < max(SMALLEST_CORRELATION, CORRELATED / np.sqrt(rows)):
+        return np.eye(size)
+    squares = float((correlation**2).sum())
+    # With p variables and n rows: ((1 - 2/p) tr R^2 + p^2) / ((n + 1 - 2/p) (tr R^2 - p)).
+    wanted = ((1 - 2 / size) * squares + size**2) / ((rows + 1 - 2 / size) * (squares - size))
+    share = float(np.clip(wanted, LEAST_SHRINKAGE, 1.0))
+    return (1 - share) * correlation + share * np.eye(size)
+
+
+def _correlation(matrix: np.ndarray) -> np.ndarray:
+    widths = np.sqrt(np.maximum(np.diag(matrix), 0))
+    units = np.where(widths > 0, widths, 1.0)
+    return matrix / units / units[:, None]
+
+
+def _root(matrix: np.ndarray) -> np.ndarray:
+    """The symmetric root of a matrix without negative eigenvalues."""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
