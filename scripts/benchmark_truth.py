@@ -159,8 +159,7 @@ def overfitted(activation: str, seed: int, rows: int, epochs: int) -> Case:
 
 
 WITHOUT: dict[str, Callable[[str, int, int, int], Case]] = {
-    made.__name__: made
-    for made in (random_weights, random_labels, fourier, gaussians, overfitted)
+    made.__name__: made for made in (random_weights, random_labels, fourier, gaussians, overfitted)
 }
 
 
