@@ -28,7 +28,7 @@ from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.residuals import predictable, residuals
 from keras_symgrad.rivals import length, rivals
-from keras_symgrad.search.selection import NATS_PER_UNIT
+from keras_symgrad.search.selection import FINEST_OF_LABELS, NATS_PER_UNIT
 
 # Formulas closer than this, mean of 1 - |cos| on the domain, are the same concept.
 SAME_CLASS = 2e-3
@@ -234,7 +234,9 @@ class Evidence:
 
     @property
     def _is_told_apart(self) -> bool:
-        thick = self.cosine_error <= max(THICKNESS * self.boundary_error, SMALLEST_ERROR)
+        # The middle row, because a few may lie where a gradient grows without bound.
+        slab, boundary = np.median(self._errors), np.median(self._errors[self._nearest])
+        thick = slab <= max(THICKNESS * boundary, 2 * FINEST_OF_LABELS)
         alone = all(self._advantage(rival) > MARGIN for rival in self.rivals)
         return thick and alone and all(map(self._is_certainly_worse, self.rivals))
 

@@ -70,11 +70,13 @@ class Fidelity:
 
             (value - baseline) / (1 - baseline)
 
+        Where the baseline is always right there is nothing to explain, and the share is 0.
+
         >>> Fidelity("agreement", 0.97, 0.9, 500).explained
         0.7
         """
         if self.baseline >= 1:
-            return 1.0 if self.value >= 1 else 0.0
+            return 0.0
         return round((self.value - self.baseline) / (1 - self.baseline), 12)
 
     def __str__(self) -> str:

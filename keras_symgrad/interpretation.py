@@ -221,11 +221,13 @@ class Interpretation(Result):
         if self.matches == Match.NOTHING:
             return off
         if self.matches == Match.APPROXIMATION:
-            return f"{off}, more than errors of the network or noise account for"
+            return f"{off}, or values off, by more than a network's own error or noise"
         if self.surface.joint:
             return f"{off}, its gradient lies in the span of the neurons' over all the data"
         if self.boundary_error is None:
-            return f"{off}, parallel over all the data"
+            # Directions that were given may be noisy; those of a network are not.
+            noise = "" if "drawn" in self.rows else ", noise included"
+            return f"{off}{noise}, parallel over all the data"
         if not self.rivals:
             return f"{off}, no other formula shares its boundary"
         rival = self.rivals[0]

@@ -150,7 +150,8 @@ def fidelity(
         values, points = neuron.values(kept), reading.in_variables(kept)
     with np.errstate(all="ignore"):
         found = phi(formula(points))
-    if decides or reading.is_classifier:
+    # Where all decisions are alike, values alone can tell a formula from a constant.
+    if decides and 0 < np.mean(values > 0) < 1:
         return Fidelity.of_decisions(values > 0, found > 0)
     return Fidelity.of_values(values, found)
 

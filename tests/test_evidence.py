@@ -182,12 +182,14 @@ def test_the_rival_of_a_long_formula_comes_from_the_short_one_of_its_boundary():
     rng = np.random.default_rng(0)
     x = rng.uniform(0.5, 2, size=(600, 1)) + rng.normal(0, 0.01, size=(600, 2))
     noisy = [1.0, -1.0] + rng.normal(0, 0.05, size=(600, 2))
-    field = GradientField.from_gradients(x, noisy, values=x[:, 0] - x[:, 1])
-    long = evidence(field, x, X1 - X2 + sympy.sin(X1) * (X1 - X2) / 50, 0.0)
+    values = x[:, 0] - x[:, 1]
+    field = GradientField.from_gradients(x, noisy, values=values, frame=np.eye(2))
+    domain = rng.uniform(0.5, 2, size=(500, 2))
+    long = evidence(field, domain, X1 - X2 + sympy.sin(X1) * (X1 - X2) / 50, 0.0)
     quotients = {X1 / X2, X2 / X1}
     assert not quotients & {rival.formula.expression for rival in long.rivals}
     front = [long._finisher.fitted(X1 - X2), long.best]
-    found = Evidence(long.best, long._finisher, field, x, 0.0, None, front)
+    found = Evidence(long.best, long._finisher, field, domain, 0.0, None, front)
     assert quotients & {rival.formula.expression for rival in found.rivals}
     assert found.matches == "boundary"
 
