@@ -37,8 +37,10 @@ SAME_CLASS = 2e-3
 # -0.3 and 0.4 for x1*x2/r**2 and x1*x2 - r**2, which share a boundary, and 0.8 for x1 + x2 - 2*x3
 # where (x1 + x2)/x3 made the labels.
 MARGIN = 0.9
-# Degrees that a network's gradients may be off the concept that it was taught, on average.
-NETWORK_ANGLE = 6.0
+# Degrees that a network's gradients may be off the concept that it was taught, on average: 0.2 to
+# 6.3 were measured on networks of formulas, 19 and more on those of none that
+# `scripts/benchmark_truth.py` trains.
+NETWORK_ANGLE = 7.0
 # Degrees that are rounding where gradients come from elsewhere.
 ROUNDING_ANGLE = 0.5
 # Degrees that a formula of noisy directions may be off, noise included.

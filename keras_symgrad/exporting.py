@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -195,11 +194,11 @@ def _to_onnx(formula: Formula, path: Path) -> None:
 def _to_tflite(formula: Formula, path: Path) -> None:
     import tensorflow as tf
 
-    expression = formula.expression
+    writable = formula
     for function, instead in _WITHOUT.items():
-        expression = expression.replace(function, instead)
+        writable = writable.rewritten(lambda e, f=function, i=instead: e.replace(f, i))
     builtin = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    model = to_model(replace(formula, expression=expression))
+    model = to_model(writable)
     try:
         model.export(path, format="litert", verbose=False, target_spec=builtin)
     except Exception as error:

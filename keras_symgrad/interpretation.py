@@ -11,6 +11,7 @@ import numpy as np
 from keras_symgrad.evidence import SAME_CLASS, Alternative
 from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.influence import Influence, described, few_valued, not_looked_at
 from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
@@ -67,11 +68,13 @@ class Interpretation(Result):
         noise_floor: losses below it are not told apart, by held-out rows of one network or by the
             disagreement of several.
         constants: of `best`, each with its fitted value, the 95 % interval and what it is shown as.
-        ignored: variables that hardly turn the neuron's gradient.
+        ignored: variables that change the neuron by less than 3 % of what the strongest does, and
+            are not in the formula.
         groups: variables that enter only through one function of theirs, as the gradients show
             before any search, each with its evidence.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
-            `flat` ones had no gradient.
+            `flat` ones had no gradient, and `plateau` ones were far from the boundary of a
+            classifier that is undecided there.
         evaluations: candidates that the search evaluated.
         stopped: the limit that ended the search.
         seed: that all random choices came from.
@@ -87,6 +90,8 @@ class Interpretation(Result):
         surface: where the data lie, and what of the gradients that leaves.
         fidelity: how well phi(best) reproduces the neuron's values, or the rule its decisions, on
             data rows that nothing was fitted on; `None` for a gradient field without values.
+        influence: how much the neuron depends on each input, the strongest first; empty for the
+            file of an earlier version.
     """
 
     neuron: str
@@ -119,6 +124,7 @@ class Interpretation(Result):
     symmetries: tuple[SymmetryCheck, ...] = ()
     surface: Surface | None = field(default=None, repr=False)
     fidelity: Fidelity | None = None
+    influence: tuple[Influence, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matches", Match(self.matches))
@@ -163,6 +169,8 @@ class Interpretation(Result):
     @property
     def remarks(self) -> Iterator[tuple[str, str]]:
         """What may be said of the formula and what may not, as names and texts for people."""
+        if self.influence:
+            yield "influence", described(self.influence)
         yield "matches", f"{self.matches} ({self._reason})"
         if self.fidelity is not None:
             yield "fidelity", str(self.fidelity)
@@ -172,8 +180,18 @@ class Interpretation(Result):
             yield "constants", ", ".join(map(str, self.constants))
         if self.value is not None and self.matches != "nothing":
             yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
+        if plateau := self.rows.get("plateau"):
+            yield (
+                "plateau",
+                f"{plateau:,} data rows were left out, where the network is undecided far from its "
+                "decision boundary",
+            )
         if self.ignored:
             yield "ignored", ", ".join(self.ignored)
+        if unseen := not_looked_at(self.influence):
+            yield "not looked at", f"groups were not looked for among {', '.join(unseen)}"
+        if columns := few_valued(self.influence):
+            yield "columns of few values", columns
         if self.symmetries:
             yield "symmetries", "; ".join(map(str, self.symmetries))
         yield from self._surface
@@ -264,6 +282,7 @@ class Interpretation(Result):
             "alternatives": [other.to_dict() for other in self.alternatives],
             "noise_floor": self.noise_floor,
             "constants": [constant.to_dict() for constant in self.constants],
+            "influence": [one.to_dict() for one in self.influence],
             "ignored": list(self.ignored),
             "groups": [group.to_dict() for group in self.groups],
             "rows": self.rows,

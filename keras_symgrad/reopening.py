@@ -22,6 +22,7 @@ from keras_symgrad.evidence import Alternative
 from keras_symgrad.expressions.text import from_text
 from keras_symgrad.fidelity import AGREEMENT, R2, Fidelity
 from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.influence import SIGNS, Influence
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import JointInterpretation, interpret_jointly
@@ -159,6 +160,7 @@ def _interpretation(record: Record) -> Interpretation:
         surface=_surface(record, len(names)),
         symmetries=_symmetries(record),
         fidelity=record.maybe("fidelity", _fidelity),
+        influence=_influences(record, names),
     )
 
 
@@ -255,6 +257,30 @@ def _constant(record: Record) -> Constant:
 def _group(record: Record, names: tuple[str, ...]) -> Group:
     expression = from_text(record.text("expression"), names)
     return Group(record.texts("variables"), expression, record.number("error"))
+
+
+def _influences(record: Record, names: tuple[str, ...]) -> tuple[Influence, ...]:
+    # Files that were written before there were influences have none.
+    if "influence" not in record:
+        return ()
+    return tuple(_influence(one, names) for one in record.records("influence"))
+
+
+def _influence(record: Record, names: tuple[str, ...]) -> Influence:
+    columns = record.texts("columns")
+    if not columns or not set(columns) <= set(names):
+        raise record.refused("columns", "names of variables")
+    share = record.number("share")
+    if not 0 <= share <= 1:
+        raise record.refused("share", "a number from 0 to 1")
+    return Influence(
+        record.text("name"),
+        columns,
+        share,
+        record.one_of("sign", SIGNS),
+        record.flag("looked_at"),
+        tuple(record.numbers("values")),
+    )
 
 
 def _rows(record: Record) -> dict[str, int]:

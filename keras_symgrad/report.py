@@ -52,6 +52,7 @@ ORIGINS = {
     "drawn": "drawn from the data's domain",
     "moved": "moved to the decision boundary along the gradient",
     "dropped": "left out because a number was missing or infinite",
+    "plateau": "left out because the decision boundary is far from them",
     "flat": "left out because the gradient was zero",
     "search": "searched on",
     "train": "used to fit constants",

@@ -24,7 +24,6 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.provenance import box_of
-from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.archive import Archive
@@ -87,7 +86,7 @@ def verdict(
     if field.values is not None:
         phi = MonotoneFit.through(best(field.points), field.values)
         if neuron is not None and not reading.is_classifier:
-            value = value_of(best, field, neuron, reading.unseen, reading.in_terms_of, seed)
+            value = value_of(best, reading, seed)
     decides_at = threshold(neuron, field, phi)
     evidence = Evidence(
         best,
@@ -98,7 +97,8 @@ def verdict(
         fidelity=fidelity(best, phi, reading, finisher.held_out, decides=decides_at is not None),
         front=front,
     )
-    checks = checked(symmetries, reading.raw, reading.network, reading.shown, best.expression)
+    shown = best.expression if reading.units is None else reading.units.in_users(best.expression)
+    checks = checked(symmetries, reading.raw, reading.network, reading.shown, shown)
     warn_if_broken(checks, neuron.name if neuron else "The field of gradients")
     signed = finisher.signed
     return {
@@ -156,30 +156,21 @@ def fidelity(
     return Fidelity.of_values(values, found)
 
 
-def value_of(
-    formula: Formula,
-    field: GradientField,
-    neuron: Neuron,
-    kept: np.ndarray,
-    in_terms_of: Quantities | None,
-    seed: int,
-) -> PhiFormula | None:
+def value_of(formula: Formula, reading: Reading, seed: int) -> PhiFormula | None:
     """The neuron's value in closed form, phi of its concept.
 
     Args:
         formula: the concept.
-        field: rows that phi is fitted on.
-        neuron: the neuron.
-        kept: points that it is measured on, `(points, inputs)`.
-        in_terms_of: quantities that the concept is written in.
+        reading: of the neuron; phi is fitted on the rows of its field, and measured on the points
+            that were kept apart.
         seed: of the search for phi.
 
     Returns:
         phi with its R2 on the kept points; `None` where there is nothing to fit.
     """
-    kept = _finite(kept)
-    values = neuron.values(kept)
-    points = kept if in_terms_of is None else in_terms_of.values(kept)
+    field, kept = reading.field, _finite(reading.unseen)
+    values = reading.neuron.values(kept)
+    points = reading.in_variables(kept)
     try:
         return PhiFormula.of(formula, field.points, field.values, points, values, seed=seed)
     except ValueError:
