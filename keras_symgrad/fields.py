@@ -77,6 +77,11 @@ class Field:
         aligned = frame is None or (frame.ndim == 2 and is_diagonal(frame))
         return aligned and self.directions.ndim == 2
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the directions were read of a network, and not given as they are."""
+        return "drawn" in self.origin
+
     def __len__(self) -> int:
         return self.rows
 
