@@ -36,6 +36,7 @@ class Field:
     explained: float = 1.0
     spectrum: tuple[float, ...] = (1.0,)
     loss: Loss = SQUARED
+    plateau: int = 0
 
     @property
     def rows(self) -> int:
@@ -76,6 +77,11 @@ class Field:
         aligned = frame is None or (frame.ndim == 2 and is_diagonal(frame))
         return aligned and self.directions.ndim == 2
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the directions were read of a network, and not given as they are."""
+        return "drawn" in self.origin
+
     def __len__(self) -> int:
         return self.rows
 
@@ -109,17 +115,37 @@ class Field:
         inverse = np.linalg.pinv(self.frame / units)
         return np.einsum("...va,...ka->...kv", inverse, span)
 
-    def strength(self, rows: np.ndarray) -> np.ndarray:
-        """How much each variable turns the directions.
-
-        Args:
-            rows: weights of the rows, `(rows,)`.
+    def gradients_over_range(self) -> np.ndarray:
+        """Partial derivatives by the variables, each times the standard deviation of its values.
 
         Returns:
-            Mean squares of the partial derivatives in units of the variables' widths,
-            `(variables,)`.
+            `(rows, k, variables)`, as `gradients_per_width`, up to one common factor.
         """
-        return rows @ (self.gradients_per_width() ** 2).sum(axis=1)
+        widths, deviations = self.widths, self.points.std(axis=0)
+        ranges = np.divide(deviations, widths, out=np.zeros_like(widths), where=widths > 0)
+        return self.gradients_per_width() * ranges
+
+    def strength(self, rows: np.ndarray) -> np.ndarray:
+        """How much each variable turns the directions, over the range of its values.
+
+            s_j = sum_rows w (sigma_j df/dx_j)**2,   sigma_j the standard deviation of x_j
+
+        Args:
+            rows: weights w of the rows, `(rows,)`.
+
+        Returns:
+            Mean squares as parts of their sum, `(variables,)`.
+
+        Example:
+
+        >>> from keras_symgrad.gradients import GradientField
+        >>> x = np.random.default_rng(0).normal(size=(1000, 2)) * [1000.0, 1.0]
+        >>> field = GradientField.from_gradients(x, np.tile([0.01, 1.0], (1000, 1)))
+        >>> field.strength(np.full(1000, 1e-3)).round(2)
+        array([0.99, 0.01])
+        """
+        squares = rows @ (self.gradients_over_range() ** 2).sum(axis=1)
+        return squares / (squares.sum() or 1.0)
 
     def column_by_column(self) -> Self | None:
         """The field in the metric of its variables' own widths, which keeps variables apart.

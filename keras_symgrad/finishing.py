@@ -80,7 +80,8 @@ class Finisher:
         formulas = [self._in_time(individual) for individual in archive.front()]
         formulas = [formula for formula in formulas if formula and np.isfinite(formula.loss)]
         if not formulas:
-            rules = "" if self.knowledge is None else " and keeps all rules that you gave"
+            has_rules = self.knowledge is not None and self.knowledge.has_rules
+            rules = " and keeps all rules that you gave" if has_rules else ""
             raise ValueError(
                 f"The search found no formula that is finite on all rows{rules}. Try other "
                 "operators, or a longer `time_limit`."

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -17,8 +18,10 @@ from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.influence import ignored, influences_of_reading
 from keras_symgrad.interpretation import Interpretation
-from keras_symgrad.losses import Loss, as_loss
+from keras_symgrad.levels import few_values
+from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
@@ -31,11 +34,12 @@ from keras_symgrad.search.checkpoint import KeptSearch
 from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.executors import check_executor
 from keras_symgrad.search.knowledge import Knowledge
+from keras_symgrad.search.outliers import has_outlying_rows
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
 from keras_symgrad.search.settings import GeneticSettings
-from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.search.stopping import Stopping, limits_of
 from keras_symgrad.symmetries import Symmetry, check_symmetries
 from keras_symgrad.symmetrizing import spread
 from keras_symgrad.tables import read_points
@@ -77,13 +81,13 @@ def interpret(
     max_complexity: float = 30,
     methods: Sequence[str] = METHODS,
     signed: bool = False,
-    loss: str | Loss = "squared",
+    loss: str | Loss = "auto",
     symmetries: Sequence[Symmetry] = (),
     constraints: Constraints | None = None,
     dimensions: Dimensions | Mapping[str, str] | None = None,
     template: str | None = None,
     guesses: Sequence[str | sympy.Expr] = (),
-    time_limit: float | None = 60.0,
+    time_limit: float | None | Literal["auto"] = "auto",
     stopping: Stopping | None = None,
     population: int = 1024,
     callbacks: Sequence[Callback] = (),
@@ -145,7 +149,8 @@ def interpret(
         signed: whether a formula must grow where the neuron grows.
         loss: how much a difference between unit gradients counts: "squared"; "angle", which
             grows with the angle and hardly looks at rows that are far off; "huber", squared up to
-            6 degrees and linear beyond; or a `Loss`, such as `Huber(0.05)` or one of your own.
+            6 degrees and linear beyond; "auto", which is "huber" for a field with outlying rows
+            and "squared" for others; or a `Loss`, such as `Huber(0.05)` or one of your own.
         symmetries: that the concept is known to have, such as `Exchange("x1", "x2")`,
             `Even("x3")` or `Rotation("x", "y")`. The part of the network's gradients that breaks
             them is left out, and formulas that break them pay for it.
@@ -156,8 +161,8 @@ def interpret(
         template: an outer form with free parts, such as `"f(x1, x2) + sin(g(x3))"`, each of the
             variables in its brackets.
         guesses: formulas to start from, as text or SymPy expressions.
-        time_limit: seconds of search, or `None`.
-        stopping: all limits of the search; replaces `time_limit`.
+        time_limit: seconds of search, or `None`; "auto" is a minute, or what `stopping` says.
+        stopping: all limits of the search. A `time_limit` beside it needs one without.
         population: trees that evolve at a time, on each island.
         callbacks: of `keras_symgrad.callbacks`, told about every generation: `EarlyStopping`,
             `CSVLogger`, `TensorBoard`, `Checkpoint`, or your own.
@@ -235,9 +240,11 @@ def interpret(
             "Several neurons together have a span of gradients and no sign to agree with. "
             "Leave out `signed`. Received: signed=True"
         )
-    stopping = stopping or Stopping(time_limit=time_limit)
+    stopping = limits_of(time_limit, stopping)
     methods = check_methods(methods)
-    measure, symmetries = as_loss(loss), check_symmetries(symmetries)
+    automatic = isinstance(loss, str) and loss == "auto"
+    measure = SQUARED if automatic else as_loss(loss)
+    symmetries = check_symmetries(symmetries)
     check_executor(executor)
     callbacks = check_callbacks(callbacks)
     kept = None if resume is None else KeptSearch(resume)
@@ -295,6 +302,7 @@ def interpret(
         template=template,
         guesses=guesses,
         max_complexity=max_complexity,
+        values=few_values(reading.every_point),
     )
     units = OwnUnits.of(
         train.points, names, kept=knowledge.fixed_variables, shifts=knowledge.allows_shifts
@@ -303,6 +311,12 @@ def interpret(
     if units is not None:
         searched, knowledge = reading.in_units(units), knowledge.in_units(units)
         train, held_out = units.field(train), units.field(held_out)
+    if automatic and has_outlying_rows(alphabet, train.subset(SEARCH_ROWS, seed)):
+        robust = LOSSES["huber"]
+        reading, searched = (
+            replace(one, field=replace(one.field, loss=robust)) for one in (reading, searched)
+        )
+        train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
     sample = train.subset(SEARCH_ROWS, seed)
     if kept is not None:
         sample = kept.field(sample)
@@ -343,17 +357,23 @@ def interpret(
             said = in_users(said, units, reading)
             groups = groups_in_users(groups, units)
 
+    with clock.timed("finishing"):
+        influence = influences_of_reading(
+            reading, delta=delta, looked_at=search.structure.looked_at, seed=seed
+        )
     used = said["best"].expression.free_symbols
     return Interpretation(
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
         names=names,
-        ignored=tuple(names[k] for k in search.structure.ignored if symbol(names[k]) not in used),
+        influence=influence,
+        ignored=tuple(name for name in ignored(influence) if symbol(name) not in used),
         groups=groups,
         rows={
             "search": sample.rows,
             "train": train.rows,
             "held_out": held_out.rows,
             "dropped": reading.field.dropped,
+            "plateau": reading.field.plateau,
             "flat": reading.flat,
             **reading.field.origin,
         },

@@ -160,6 +160,37 @@ def metric_frame(
     return _root(correlation) * relative
 
 
+def first_order_distance(
+    values: np.ndarray, gradients: np.ndarray, x: np.ndarray, metric: Metric = "covariance"
+) -> np.ndarray:
+    """How far points are from where a function is zero, to first order.
+
+        |f| / |S grad f|
+
+    Args:
+        values: of the function, `(rows,)`.
+        gradients: of the function, `(rows, variables)`.
+        x: the data whose metric it is, `(samples, variables)`.
+        metric: as for `metric_frame`.
+
+    Returns:
+        Distances `(rows,)` in standard deviations of the data; infinite where there is no
+        gradient.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(10_000, 2)) * 3
+    >>> first_order_distance(np.array([6.0]), np.array([[2.0, 0.0]]), x).round(1).tolist()
+    [1.0]
+    """
+    matrix = _matrix(x, metric)
+    widths = np.sqrt(np.diag(matrix))
+    steps = (gradients * widths) @ _root(_correlation(matrix))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.abs(values) / np.linalg.norm(steps, axis=1)
+    return np.where(np.isnan(distance), np.inf, distance)
+
+
 def _matrix(x: np.ndarray, metric: Metric) -> np.ndarray:
     if not isinstance(metric, str):
         if len(metric) != x.shape[1]:

@@ -128,6 +128,18 @@ class Reading:
         """Points of the variables, from everywhere that the formula is to hold."""
         return self.field.points if self.network is None else self.in_variables(self.shown)
 
+    @property
+    def data(self) -> np.ndarray:
+        """The finite rows of the data that a network was read with, `(rows, inputs)`."""
+        given = [self.shown] if self.shown is self.unseen else [self.shown, self.unseen]
+        return np.concatenate([rows[finite_rows(rows)] for rows in given])
+
+    @property
+    def every_point(self) -> np.ndarray:
+        """All points of the variables that were read or given, `(points, variables)`, finite."""
+        points = self.field.points
+        return points if self.network is None else np.concatenate([points, self.data])
+
     def in_variables(self, points: np.ndarray) -> np.ndarray:
         """The variables of formulas at points of the inputs."""
         points = points if self.in_terms_of is None else self.in_terms_of.values(points)

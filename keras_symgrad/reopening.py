@@ -20,10 +20,13 @@ from keras_symgrad.classes import interpret_classes
 from keras_symgrad.columns import check_names
 from keras_symgrad.evidence import Alternative
 from keras_symgrad.expressions.text import from_text
+from keras_symgrad.fidelity import AGREEMENT, R2, Fidelity
 from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.influence import SIGNS, Influence
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import JointInterpretation, interpret_jointly
+from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.provenance import call
@@ -36,7 +39,6 @@ from keras_symgrad.symmetry_checks import SymmetryCheck
 from keras_symgrad.uncertainty import Constant
 from keras_symgrad.writing import RESULT_FORMAT, RESULT_VERSION
 
-MATCHES = ("concept", "boundary", "nothing")
 # Stands for a number of no more than passing interest that was not finite.
 UNKNOWN = math.nan
 WHAT = "a result that `save` wrote"
@@ -137,7 +139,7 @@ def _interpretation(record: Record) -> Interpretation:
         boundary_error=record.number("boundary_error", UNKNOWN)
         if "boundary_error" in record
         else None,
-        matches=record.one_of("matches", MATCHES),
+        matches=Match(record.one_of("matches", tuple(map(str, Match)))),
         rivals=tuple(_alternative(rival, names) for rival in record.records("rivals")),
         alternatives=tuple(_alternative(other, names) for other in record.records("alternatives")),
         noise_floor=floor,
@@ -158,6 +160,8 @@ def _interpretation(record: Record) -> Interpretation:
         given=_given(record, names),
         surface=_surface(record, len(names)),
         symmetries=_symmetries(record),
+        fidelity=record.maybe("fidelity", _fidelity),
+        influence=_influences(record, names),
     )
 
 
@@ -193,6 +197,15 @@ def _phi(record: Record) -> MonotoneFit:
     if not monotone or not ((steps >= 0).all() or (steps <= 0).all()):
         raise record.refused("knots", "ascending knots with a monotone value each")
     return MonotoneFit(knots, values, record.number("r2", UNKNOWN))
+
+
+def _fidelity(record: Record) -> Fidelity:
+    return Fidelity(
+        record.one_of("metric", (R2, AGREEMENT)),
+        record.number("value", UNKNOWN),
+        record.number("baseline", UNKNOWN),
+        record.whole("rows"),
+    )
 
 
 def _value(record: Record, best: Formula) -> PhiFormula:
@@ -250,6 +263,30 @@ def _constant(record: Record) -> Constant:
 def _group(record: Record, names: tuple[str, ...]) -> Group:
     expression = from_text(record.text("expression"), names)
     return Group(record.texts("variables"), expression, record.number("error"))
+
+
+def _influences(record: Record, names: tuple[str, ...]) -> tuple[Influence, ...]:
+    # Files that were written before there were influences have none.
+    if "influence" not in record:
+        return ()
+    return tuple(_influence(one, names) for one in record.records("influence"))
+
+
+def _influence(record: Record, names: tuple[str, ...]) -> Influence:
+    columns = record.texts("columns")
+    if not columns or not set(columns) <= set(names):
+        raise record.refused("columns", "names of variables")
+    share = record.number("share")
+    if not 0 <= share <= 1:
+        raise record.refused("share", "a number from 0 to 1")
+    return Influence(
+        record.text("name"),
+        columns,
+        share,
+        record.one_of("sign", SIGNS),
+        record.flag("looked_at"),
+        tuple(record.numbers("values")),
+    )
 
 
 def _rows(record: Record) -> dict[str, int]:

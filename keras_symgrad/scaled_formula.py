@@ -176,7 +176,8 @@ def _only_factors(expression: sympy.Expr, units: OwnUnits, x: np.ndarray) -> lis
             by_scale.setdefault(scale, []).append(name)
     together = [names for names in by_scale.values() if len(names) > 1]
     spare: list[str] = []
-    for names in (*together, *([name] for names in by_scale.values() for name in names)):
+    alone = ([name] for group in by_scale.values() for name in group)
+    for names in (*together, *alone):
         if not set(names) & set(spare):
             if _factor(expression, units, units.without(names), x) is not None:
                 spare += names

@@ -9,7 +9,6 @@ from typing import Any
 
 import sympy
 from sympy.printing.mathml import MathMLPresentationPrinter
-
 from sympy.printing.precedence import PRECEDENCE
 
 from keras_symgrad.expressions.text import NO_UNITS, Units, is_plain, rounded, written

@@ -23,6 +23,7 @@ from keras_symgrad.expressions.parsing import from_text
 from keras_symgrad.expressions.trees import FIRST_VARIABLE_CODE, Alphabet, symbol, to_sympy
 from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.search.constraints import Constraints
+from keras_symgrad.search.few_values import FewValuedColumns
 from keras_symgrad.search.template import Template
 from keras_symgrad.search.template_variation import TemplateVariation
 from keras_symgrad.search.variation import Nodes, Variation
@@ -42,9 +43,12 @@ class Knowledge:
         template: an outer form with free parts, such as "f(x1, x2) + sin(g(x3))".
         guesses: formulas to start from, as text or SymPy expressions.
         max_complexity: the largest that a guess may have.
+        values: of columns that have few of them, by the column's number: formulas do not bend
+            these. A template does as its user likes.
 
     Attributes:
         guesses: the guesses as trees.
+        few_values: what keeps formulas from bending columns of few values.
 
     Raises:
         ValueError: a rule names what does not exist, or a guess cannot be written or breaks a
@@ -72,8 +76,10 @@ class Knowledge:
         template: str | None = None,
         guesses: Sequence[str | sympy.Expr] = (),
         max_complexity: float = float("inf"),
+        values: Mapping[int, tuple[float, ...]] | None = None,
     ):
         self.alphabet = alphabet
+        self.few_values = FewValuedColumns(alphabet, values or {} if template is None else {})
         if constraints is not None and not isinstance(constraints, Constraints):
             raise ValueError(
                 "`constraints` are rules such as ks.Constraints(forbidden={'sin': 'sin, cos'}). "
@@ -94,13 +100,18 @@ class Knowledge:
 
     @property
     def restricts(self) -> bool:
-        """Whether there is a rule at all."""
+        """Whether there is a rule at all, of the user's or of the data."""
+        return bool(self._rules) or bool(self.few_values)
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether the user gave a rule."""
         return bool(self._rules)
 
     @property
     def described(self) -> dict[str, object] | None:
         """Rules and guesses as plain data; `None` where nothing is known."""
-        if not self.restricts and not self.guesses:
+        if not self.has_rules and not self.guesses:
             return None
         rules, units = self.constraints, self.analysis and self.analysis.dimensions
         return {
@@ -132,6 +143,11 @@ class Knowledge:
                 where that breaks a rule.
         """
         own = copy(self)
+        values = {
+            k: tuple((value - units.offsets[k]) / units.scales[k] for value in levels)
+            for k, levels in self.few_values.values.items()
+        }
+        own.few_values = FewValuedColumns(self.alphabet, values)
         own.guesses = tuple(filter(None, (self._in_units(guess, units) for guess in self.guesses)))
         return own
 
@@ -154,7 +170,7 @@ class Knowledge:
         Args:
             tree: nodes in prefix order.
         """
-        return all(rule.admits(tree) for rule in self._rules)
+        return self.few_values.admits(tree) and all(rule.admits(tree) for rule in self._rules)
 
     def complaint(self, tree: Nodes) -> str | None:
         """Which rule a tree breaks, in words; `None` if it breaks none.
@@ -195,7 +211,7 @@ class Knowledge:
                 admits=self.admits,
                 admits_part=self.admits_feature,
             )
-        admits = self.admits if self._rules else None
+        admits = self.admits if self.restricts else None
         return Variation(self.alphabet, seed, max_nodes, blocks, admits=admits)
 
     def admits_feature(self, nodes: Nodes) -> bool:
@@ -207,6 +223,8 @@ class Knowledge:
         Args:
             nodes: in prefix order.
         """
+        if not self.few_values.admits(nodes):
+            return False
         if self.analysis is not None and self.analysis.of(nodes) < 0:
             return False
         if self.constraints is not None and not self.constraints.admits(nodes):
@@ -245,10 +263,11 @@ class Knowledge:
             expression: in the alphabet's variables.
 
         Returns:
-            The expression, in the template's form if there is one; `None` if it breaks a rule or
-            cannot be written with the operators.
+            The expression, in the template's form if there is one, with columns of few values
+            unbent; `None` if it breaks a rule or cannot be written with the operators.
         """
-        if not self._rules:
+        expression = self.few_values.straightened(expression)
+        if expression is None or not self._rules:
             return expression
         if self.template is not None:
             parts = self.template.parts_of(expression)
@@ -307,7 +326,10 @@ class Knowledge:
                 expression = from_text(guess, self.alphabet.names, self.alphabet.operators)
             # A user's own symbols need not be real.
             named = {s: symbol(s.name) for s in expression.free_symbols}
-            tree = self._written(expression.xreplace(named))
+            unbent = self.few_values.straightened(expression.xreplace(named))
+            if unbent is None:
+                raise ValueError("it is not a real number on all values of a column")
+            tree = self._written(unbent)
         except ValueError as error:
             raise ValueError(f"The guess '{guess}' cannot be used: {error}") from None
         if not named:

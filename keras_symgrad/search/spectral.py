@@ -36,6 +36,8 @@ SIMPLE = 30
 MOST_ASKED = 20
 # Sets of each size whose features are exchanged one by one.
 EXCHANGED = 4
+# Variables of the linear form that others are left out of, and terms of the largest that is tried.
+MAX_LINEAR, MAX_LINEAR_TERMS = 60, 15
 
 
 class SpectralSearch:
@@ -143,13 +145,20 @@ class SpectralSearch:
         if self.structure.units:
             units = [unit.feature for unit in self.structure.units]
             yield from self._stage([*units, *variables], self.terms, self.size)
+        if self.structure.others:
+            # The words of all quadratic forms in so many variables would be too many.
+            every = [*variables, *(unit.feature for unit in self.structure.others)]
+            sums = self._combinations(every, self.terms, self.size)
+            yield from self._sums_stage(chain(self._linear_forms(every), sums))
 
     def _stage(
         self, atoms: Sequence[Feature], terms: int, size: int
     ) -> Iterator[list[Candidate] | None]:
-        combinations = chain(
-            self._quadratic_forms(atoms, terms), self._combinations(atoms, terms, size)
+        return self._sums_stage(
+            chain(self._quadratic_forms(atoms, terms), self._combinations(atoms, terms, size))
         )
+
+    def _sums_stage(self, combinations: Iterable[Combination]) -> Iterator[list[Candidate] | None]:
         return self._gather(one for found in combinations for one in self.candidates(found))
 
     def _polynomial_stage(self, atoms: Sequence[Feature]) -> Iterator[list[Candidate] | None]:
@@ -195,6 +204,10 @@ class SpectralSearch:
         ways = combination.trees(self.alphabet)
         if self.signed:
             ways += replace(combination, weights=-combination.weights).trees(self.alphabet)
+        known = self.maker.knowledge
+        if known is not None:
+            # A product of powers and exponentials may bend a column that the sum does not.
+            ways = list(filter(None, map(known.few_values.rewritten, ways)))
         for tree in ways:
             loss = self.measure(tree)
             if np.isfinite(loss) and self._keeps_rules(tree):
@@ -238,6 +251,13 @@ class SpectralSearch:
                 if len(group) > 1:
                     fit = self._fit(group)
                     yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
+
+    def _linear_forms(self, atoms: Sequence[Feature]) -> Iterator[Combination]:
+        """Linear forms in many atoms, from many terms to two."""
+        for group in self.maker.summable(atoms[:MAX_LINEAR]):
+            if len(group) > 1:
+                fit = self._fit(group)
+                yield from filter(None, map(fit.solve, fit.pruned(MAX_LINEAR_TERMS)))
 
     def _fit(self, features: Sequence[Feature]) -> SpectralFit:
         return SpectralFit(features, self.field.directions, self.rows, loss=self.field.loss)

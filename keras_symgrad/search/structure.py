@@ -31,7 +31,7 @@ from keras_symgrad.search.spectral_fit import SpectralFit
 
 # A variable that turns the gradient by less than this share of the strongest one is left out.
 WEAKEST = 1e-3
-# Groups are formed of the variables that turn the gradient most.
+# Groups are formed of the variables that turn the gradient most. The others are searched with.
 MOST_VARIABLES = 12
 # A group whose partial derivatives miss those of its function by more than this is none; the
 # measure is 1 - |cos|, rows weighted by the group's share of the gradient.
@@ -68,10 +68,17 @@ class Structure:
     Attributes:
         ignored: columns that hardly turn the gradient.
         levels: coordinates, the variables first, each level with fewer of them than the one before.
+        others: variables that count and that no group was looked for among, the strongest first.
     """
 
     ignored: tuple[int, ...]
     levels: tuple[tuple[Unit, ...], ...]
+    others: tuple[Unit, ...] = ()
+
+    @property
+    def looked_at(self) -> frozenset[int]:
+        """The columns that groups were looked for among."""
+        return frozenset().union(*(unit.columns for unit in self.levels[0]))
 
     @property
     def units(self) -> list[Unit]:
@@ -85,7 +92,7 @@ class Structure:
 
         Of a hundred variables of which three matter, few random trees would hold any of the three.
         """
-        left = self.levels[0] if self.ignored else ()
+        left = (*self.levels[0], *self.others) if self.ignored else ()
         return [unit.feature.tree for unit in (*self.units, *left)]
 
     def groups(self, alphabet: Alphabet) -> tuple[Group, ...]:
@@ -144,12 +151,12 @@ def read_structure(
         return Structure(*_Reader(maker, field, variables, rows).read())
     # Partial derivatives of one variable each are read in a metric that keeps variables apart.
     own = maker.variables(apart.points, apart.frame)
-    ignored, levels = _Reader(maker, apart, own, rows).read()
-    again = [
-        tuple(replace(unit, feature=maker.of_tree(unit.feature.tree, variables)) for unit in level)
-        for level in levels
-    ]
-    return Structure(ignored, tuple(again))
+    ignored, levels, others = _Reader(maker, apart, own, rows).read()
+
+    def again(level: tuple[Unit, ...]) -> tuple[Unit, ...]:
+        return tuple(replace(u, feature=maker.of_tree(u.feature.tree, variables)) for u in level)
+
+    return Structure(ignored, tuple(map(again, levels)), again(others))
 
 
 class _Reader:
@@ -166,13 +173,13 @@ class _Reader:
         self.rows = rows
         self._known: dict[frozenset, Unit | None] = {}
 
-    def read(self) -> tuple[tuple, tuple]:
-        variables = self.variables
+    def read(self) -> tuple[tuple, tuple, tuple]:
         strength = self.field.strength(self.rows)
-        order = np.argsort(-strength, kind="stable")[:MOST_VARIABLES]
-        relevant = sorted(int(k) for k in order if strength[k] >= WEAKEST * strength.max())
-        ignored = tuple(k for k in range(len(strength)) if k not in relevant)
-        level = tuple(Unit(frozenset([k]), variables[k], 0.0) for k in relevant)
+        order = [int(k) for k in np.argsort(-strength, kind="stable")]
+        counts = [k for k in order if strength[k] >= WEAKEST * strength.max()]
+        ignored = tuple(sorted(order[len(counts) :]))
+        level = self._alone(sorted(counts[:MOST_VARIABLES]))
+        others = self._alone(counts[MOST_VARIABLES:])
         levels = [level]
         # Off the coordinates of the variables, their partial derivatives are not known apart.
         while len(level) > 2 and self.field.keeps_variables_apart:
@@ -181,7 +188,10 @@ class _Reader:
                 break
             level = joined
             levels.append(level)
-        return ignored, tuple(levels)
+        return ignored, tuple(levels), others
+
+    def _alone(self, columns: Sequence[int]) -> tuple[Unit, ...]:
+        return tuple(Unit(frozenset([k]), self.variables[k], 0.0) for k in columns)
 
     def _joined(self, level: tuple[Unit, ...]) -> tuple[Unit, ...] | None:
         """The coordinates with the best groups in place of their members; `None` without groups."""
