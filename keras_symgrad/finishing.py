@@ -112,7 +112,7 @@ class Finisher:
         fit = ConstantFit(formula.expression, self.train, signed=self.signed)
         snapped = fit.expression(fit.snapped(fit.start))
         short = self._shortest(snapped)
-        shorter = canonical(simplify(short, seconds=2.0, measure=self._weight))
+        shorter = canonical(simplify(short, seconds=2.0, measure=self.weight))
         found = self._first_conforming([shorter, short, snapped])
         best = formula if found is None else self._measured(found, formula.complexity)
         return self._with_zeros(best)
@@ -178,7 +178,7 @@ class Finisher:
         short = shortest(expression, self.alphabet, self.complexity)
         completed = completed_squares(short, list(self._zeros))
         if completed is not None:
-            short = min([short, canonical(completed)], key=self._weight)
+            short = min([short, canonical(completed)], key=self.weight)
         return self._oriented(short)
 
     def _oriented(self, expression: sympy.Expr) -> sympy.Expr:
@@ -203,10 +203,10 @@ class Finisher:
         )
 
     def _measured(self, expression: sympy.Expr, otherwise: float) -> Formula:
-        if self._zeros and self.knowledge is None:
+        if self._zeros and not (self.knowledge and self.knowledge.has_rules):
             sloped = with_unit_slopes(expression, list(self._zeros)).as_coeff_Mul()[1]
-            expression = min(expression, self._oriented(sloped), key=self._weight)
-        weight = self._weight(expression)
+            expression = min(expression, self._oriented(sloped), key=self.weight)
+        weight = self.weight(expression)
         return Formula(
             expression,
             weight if np.isfinite(weight) else otherwise,
@@ -224,5 +224,6 @@ class Finisher:
             self.alphabet.operators,
         )
 
-    def _weight(self, expression: sympy.Expr) -> float:
+    def weight(self, expression: sympy.Expr) -> float:
+        """Complexity of an expression; infinite if the operators cannot write it."""
         return weight(expression, self.alphabet, self.complexity)

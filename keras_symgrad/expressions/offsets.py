@@ -39,8 +39,12 @@ def completed_squares(
     terms, changed = list(expression.args), False
     for variable in variables:
         inside = [term for term in terms if variable in term.free_symbols]
-        weights = {power: term.coeff(variable, power) for term in inside for power in (1, 2)
-                   if term == term.coeff(variable, power) * variable**power}
+        weights = {
+            power: term.coeff(variable, power)
+            for term in inside
+            for power in (1, 2)
+            if term == term.coeff(variable, power) * variable**power
+        }
         if len(inside) == 2 == len(weights) and all(w.is_number for w in weights.values()):
             half = weights[1] / (2 * weights[2])
             terms = [term for term in terms if term not in inside]
@@ -134,9 +138,7 @@ def folded(
         variable = sympy.Symbol(name, real=True)
         number = own_shift(expression, variable)
         if number is not None:
-            expression = expression.xreplace(
-                {part: part - number for part in _sums_with(expression, variable)}
-            )
+            expression = without_shift(expression, variable, number)
             units[name] = (float(f"{offset - float(number) * scale:.15g}"), scale)
     return expression, units
 
@@ -152,5 +154,9 @@ def own_shift(expression: sympy.Expr, variable: sympy.Symbol) -> sympy.Number | 
     return number if number != 0 else None
 
 
-def _sums_with(expression: sympy.Expr, variable: sympy.Symbol) -> list[sympy.Expr]:
-    return [part for part in expression.atoms(sympy.Add) if variable in part.args]
+def without_shift(
+    expression: sympy.Expr, variable: sympy.Symbol, number: sympy.Number
+) -> sympy.Expr:
+    """An expression without the number that is added to a variable wherever it stands."""
+    sums = [part for part in expression.atoms(sympy.Add) if variable in part.args]
+    return expression.xreplace({part: part - number for part in sums})
