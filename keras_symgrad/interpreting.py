@@ -313,7 +313,9 @@ def interpret(
         train, held_out = units.field(train), units.field(held_out)
     if automatic and has_outlying_rows(alphabet, train.subset(SEARCH_ROWS, seed)):
         robust = LOSSES["huber"]
-        searched = replace(searched, field=replace(searched.field, loss=robust))
+        reading, searched = (
+            replace(one, field=replace(one.field, loss=robust)) for one in (reading, searched)
+        )
         train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
     sample = train.subset(SEARCH_ROWS, seed)
     if kept is not None:

@@ -41,3 +41,14 @@ def test_the_default_loss_finds_the_concept_of_most_rows():
     )
     found = gradient(concept.best.expression, field.names, field.points)
     assert direction_error(found, exact) < 1e-4
+
+
+def test_rows_that_hide_the_formula_of_the_others_are_noticed():
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-1, 1, (600, 6))
+    exact = np.stack([x[:, 1], x[:, 0], *(2 * x[:, k] for k in range(2, 6))], axis=1)
+    read = exact + 0.01 * rng.normal(size=x.shape)
+    wrong = rng.uniform(size=len(x)) < 0.25
+    read[wrong] = 10 * rng.normal(size=(int(wrong.sum()), 6))
+    field = GradientField.from_gradients(x, read)
+    assert has_outlying_rows(Alphabet(OperatorSet("polynomial"), field.names), field)
