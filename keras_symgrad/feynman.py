@@ -22,8 +22,8 @@ from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.metric import Metric
 from keras_symgrad.known_concepts import real_symbols, rowwise, with_real_symbols
+from keras_symgrad.metric import Metric
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.systems import System
 
