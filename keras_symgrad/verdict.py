@@ -149,7 +149,7 @@ def fidelity(
     if neuron is None:
         values, points = held_out.values, held_out.points
     else:
-        kept = _finite(reading.unseen)[:AGREEMENT_POINTS]
+        kept = finite_points(reading.unseen)[:AGREEMENT_POINTS]
         values, points = neuron.values(kept), reading.in_variables(kept)
     with np.errstate(all="ignore"):
         found = phi(formula(points))
@@ -171,7 +171,7 @@ def value_of(formula: Formula, reading: Reading, seed: int) -> PhiFormula | None
     Returns:
         phi with its R2 on the kept points; `None` where there is nothing to fit.
     """
-    field, kept = reading.field, _finite(reading.unseen)
+    field, kept = reading.field, finite_points(reading.unseen)
     values = reading.neuron.values(kept)
     points = reading.in_variables(kept)
     try:
@@ -218,7 +218,7 @@ def decisions(
     Returns:
         Points `(points, inputs)` and booleans `(points,)`.
     """
-    points = _finite(kept)[:AGREEMENT_POINTS]
+    points = finite_points(kept)[:AGREEMENT_POINTS]
     missing = AGREEMENT_POINTS - len(points)
     if draw and missing > 0:
         # Other random numbers than those that drew the rows of the field.
@@ -226,7 +226,7 @@ def decisions(
         if sampler is not None:
             fresh = np.asarray(sampler(missing, rng), float)
         else:
-            domain = Domain(_finite(shown))
+            domain = Domain(finite_points(shown))
             fresh = domain.draw(missing, rng)
             fresh = fresh[domain.holds(fresh)]
         points = np.concatenate([points, fresh])
@@ -313,7 +313,7 @@ def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
         Those whose R2 is within 0.1 of the best one's.
     """
     field = reading.field.subset(FAITHFUL_ROWS)
-    kept = _finite(reading.unseen)[:AGREEMENT_POINTS]
+    kept = finite_points(reading.unseen)[:AGREEMENT_POINTS]
     values, points = reading.neuron.values(kept), reading.in_variables(kept)
     explained = {}
     for row in front:
@@ -363,7 +363,7 @@ def _is_stable(formula: Formula, finisher: Finisher) -> bool:
     return apart <= max(SAME_CLASS, STABLE * float(errors(formula.expression, field).mean()))
 
 
-def _finite(points: np.ndarray) -> np.ndarray:
+def finite_points(points: np.ndarray) -> np.ndarray:
     """The rows without NaN and infinity; the array itself where all are."""
     finite = np.isfinite(points).all(axis=1)
     return points if finite.all() else points[finite]
