@@ -82,7 +82,23 @@ class Influence:
     def __str__(self) -> str:
         kinds = {"+": " (+)", "-": " (-)", "mixed": " (+-)", "none": ""}
         levels = f" ({len(self.columns)} levels)" if self.is_block else ""
-        return f"{self.name} {_percent(self.share)}{levels or kinds[self.sign]}"
+        return f"{self.name} {self.percent}{levels or kinds[self.sign]}"
+
+    @property
+    def percent(self) -> str:
+        """The share for people: tenths below one per cent, and zero only for zero."""
+        if 0 < self.share < 5e-4:
+            return "< 0.1 %"
+        digits = 1 if 0 < self.share < 0.01 else 0
+        return f"{100 * self.share:.{digits}f} %"
+
+    @property
+    def effect(self) -> str:
+        """What the neuron does where the input grows, as a word."""
+        if self.is_block:
+            return f"depends on the level, one of {len(self.columns)}"
+        words = {"+": "grows", "-": "falls", "mixed": "grows and falls", "none": ""}
+        return words[self.sign]
 
     @property
     def is_block(self) -> bool:
@@ -368,13 +384,6 @@ def _sign(rising: float) -> str:
     if rising >= SIGN_LEVEL:
         return "+"
     return "-" if rising <= 1 - SIGN_LEVEL else "mixed"
-
-
-def _percent(share: float) -> str:
-    """A share for people: tenths below one per cent, and zero only for zero."""
-    if share and share < 5e-4:
-        return "< 0.1 %"
-    return f"{100 * share:.2g} %" if share < 0.01 else f"{100 * share:.0f} %"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
-from keras_symgrad.own_units import OwnUnits
+from keras_symgrad.own_units import FARTHEST, FARTHEST_OF_NETWORK, OwnUnits
 from keras_symgrad.provenance import Clock, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading, check_smoothing
@@ -305,12 +305,16 @@ def interpret(
         values=few_values(reading.every_point),
     )
     units = OwnUnits.of(
-        train.points, names, kept=knowledge.fixed_variables, shifts=knowledge.allows_shifts
+        train.points,
+        names,
+        kept=knowledge.fixed_variables,
+        shifts=knowledge.allows_shifts,
+        farthest=FARTHEST if reading.neuron is None else FARTHEST_OF_NETWORK,
     )
     searched = reading
     if units is not None:
         searched, knowledge = reading.in_units(units), knowledge.in_units(units)
-        train, held_out = units.field(train), units.field(held_out)
+        train, held_out = (units.field(rows, reading.dtype) for rows in (train, held_out))
     if automatic and has_outlying_rows(alphabet, train.subset(SEARCH_ROWS, seed)):
         robust = LOSSES["huber"]
         reading, searched = (
@@ -341,7 +345,7 @@ def interpret(
 
     with clock.timed("finishing"):
         finisher = Finisher(
-            alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge
+            alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge, units=units
         )
         said = verdict(
             searched,
@@ -354,7 +358,7 @@ def interpret(
         )
         groups = search.structure.groups(alphabet)
         if units is not None:
-            said = in_users(said, units, reading)
+            said = in_users(said, units, reading, finisher)
             groups = groups_in_users(groups, units)
 
     with clock.timed("finishing"):

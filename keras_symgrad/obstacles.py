@@ -99,7 +99,17 @@ def _warn_of_steps(name: str, function: Callable, rows: tf.Tensor, gradient: tf.
         )
         return not _same(low, high)
 
+    def is_steep_at_zero(columns: Sequence[int]) -> np.ndarray:
+        # Where a column of numbers around 1e-6 is large, the network may be saturated.
+        points = tf.constant(_filled(rows, columns, 0.0), rows.dtype)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(points)
+            value = function(points)
+        return np.any(tape.gradient(value, points, unconnected_gradients="zero"), axis=0)
+
     try:
+        if len(flat) and changes(flat):
+            flat = flat[~is_steep_at_zero(flat)[flat]]
         stepped = [k for k in flat if changes([k])] if len(flat) and changes(flat) else []
     except tf.errors.OpError:
         return

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 # Columns narrower or wider than these get a scale.
 NARROWEST = 1e-4
 WIDEST = 1e4
-# Columns whose middle is this many widths away from zero get an offset. Within such a column x**2,
-# log(x) and 1/x bend by a hundredth of what they rise: no network shows which of them it is, and
-# no sum of them tells (x - offset)**2 well.
-FARTHEST = 50.0
+# Columns whose middle is this many widths away from zero get an offset. Of a network's gradients,
+# fifty: there x**2, log(x) and 1/x bend by a hundredth of what they rise, which no network shows,
+# and no sum of them tells (x - offset)**2 well. Gradients from elsewhere may be exact.
+FARTHEST_OF_NETWORK, FARTHEST = 50.0, 1e3
 # Offsets are round numbers within so many widths from the middle.
 NEAR_MIDDLE = 1.0
 # The part of the rows, at each end, that says nothing of a column's width.
@@ -76,6 +76,7 @@ class OwnUnits:
         *,
         kept: Collection[str] = (),
         shifts: bool = True,
+        farthest: float = FARTHEST,
     ) -> OwnUnits | None:
         """The units that columns of data need.
 
@@ -84,6 +85,7 @@ class OwnUnits:
             names: of the variables.
             kept: those that stay as they are in any case.
             shifts: whether there may be offsets.
+            farthest: widths that the middle of a column without an offset is from zero, at most.
 
         Returns:
             The units, or `None` where no column needs any.
@@ -95,7 +97,7 @@ class OwnUnits:
         for k, name in enumerate(names):
             if name in kept or not 0 < width[k] < np.inf:
                 continue
-            if shifts and abs(middle[k]) > FARTHEST * width[k]:
+            if shifts and abs(middle[k]) > farthest * width[k]:
                 near = NEAR_MIDDLE * width[k]
                 offsets[k] = roundest(middle[k] - near, middle[k] + near)
             if not NARROWEST <= width[k] <= WIDEST:
@@ -119,31 +121,45 @@ class OwnUnits:
         """Of all variables, `(variables,)`."""
         return np.array([self.units.get(name, (0.0, 1.0))[1] for name in self.names])
 
+    @property
+    def zeros(self) -> dict[sympy.Symbol, sympy.Number]:
+        """The k with x = scale (z + k), of the variables z that have an offset."""
+        return {
+            symbol(name): _offset(float(f"{offset / scale:.15g}"))
+            for name, (offset, scale) in self.units.items()
+            if offset
+        }
+
     def points(self, x: np.ndarray) -> np.ndarray:
         """Points of the user's variables in own units, `(rows, variables)`."""
         return (np.asarray(x, dtype=np.float64) - self.offsets) / self.scales
 
-    def field(self, field: Field) -> Field:
+    def field(self, field: Field, dtype: str = "float64") -> Field:
         """A field of gradients in own units; its directions are the same.
 
         Args:
             field: in the user's units, of these variables.
+            dtype: in which a network saw the points: around 1e6 float32 has sixteenths.
         """
+        seen = np.where(self.offsets != 0, field.points.astype(dtype), field.points)
         frame = field.frame
         if (self.scales != 1).any():
             frame = (np.eye(field.variables) if frame is None else frame) / self.scales
             # A factor of the whole frame is no matter of directions.
             frame /= np.abs(frame).max()
-        return replace(field, points=self.points(field.points), frame=frame)
+        return replace(field, points=self.points(seen), frame=frame)
 
     def in_users(self, expression: sympy.Expr) -> sympy.Expr:
         """An expression in own units as one in the user's, of the same values."""
-        return expression.xreplace(
-            {
-                symbol(name): (symbol(name) - _offset(offset)) * _factor(_inverse(scale))
-                for name, (offset, scale) in self.units.items()
-            }
-        )
+        users = {}
+        for name, (offset, scale) in self.units.items():
+            shifted = symbol(name) - _offset(offset)
+            # SymPy would multiply brackets out, and their digits away.
+            factor = _factor(_inverse(scale))
+            users[symbol(name)] = (
+                shifted if factor == 1 else sympy.Mul(factor, shifted, evaluate=False)
+            )
+        return expression.xreplace(users)
 
     def in_own(self, expression: sympy.Expr) -> sympy.Expr:
         """An expression in the user's units as one in own units, of the same values."""

@@ -108,7 +108,12 @@ class Reading:
 
     def in_units(self, units: OwnUnits) -> Reading:
         """The reading for formulas in units of the variables' own."""
-        return replace(self, field=units.field(self.field), units=units)
+        return replace(self, field=units.field(self.field, self.dtype), units=units)
+
+    @property
+    def dtype(self) -> str:
+        """In which the network saw the points of the field; quantities it did not see."""
+        return "float64" if self.network is None else self.network.dtype
 
     @property
     def is_classifier(self) -> bool:

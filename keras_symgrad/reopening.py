@@ -32,6 +32,7 @@ from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.provenance import call
 from keras_symgrad.records import Record, read_json
 from keras_symgrad.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
+from keras_symgrad.scaled_formula import read_scaled
 from keras_symgrad.search.structure import Group
 from keras_symgrad.surface import Surface
 from keras_symgrad.symmetry_checks import SymmetryCheck
@@ -168,7 +169,12 @@ def _formula(record: Record, names: tuple[str, ...]) -> Formula:
     expression = from_text(record.text("expression"), names)
     # A formula of other operators than the search's has no finite weight.
     complexity = record.number("complexity", math.inf)
-    return Formula(expression, complexity, record.number("loss"), names)
+    formula = Formula(expression, complexity, record.number("loss"), names)
+    if "units" not in record:
+        return formula
+    own = from_text(record.text("own"), names)
+    units = record.record("units")
+    return read_scaled(formula, own, {name: units.numbers(name) for name in units.names})
 
 
 def _front(record: Record, names: tuple[str, ...], floor: float) -> ParetoFront:

@@ -294,9 +294,10 @@ class _Slab:
         return found.cut(wanted)
 
     def _step(self, part: _Part, level: np.ndarray) -> np.ndarray:
-        gradient = np.where(self.domain.discrete, 0.0, part.gradients)
+        units = self.domain.units
+        gradient = np.where(self.domain.discrete, 0.0, part.gradients * units)
         with np.errstate(all="ignore"):
-            step = ((level - part.values) / np.sum(gradient**2, axis=1))[:, None] * gradient
+            step = ((level - part.values) / np.sum(gradient**2, axis=1))[:, None] * gradient * units
             longest = np.max(np.abs(step) / self.domain.width, axis=1, keepdims=True)
             step *= np.minimum(1.0, LONGEST_STEP / longest)
         return np.where(np.isfinite(step), step, 0.0)

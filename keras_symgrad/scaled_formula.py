@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy
 
 from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.text import to_latex, to_pretty
+from keras_symgrad.expressions.offsets import folded
+from keras_symgrad.expressions.text import Units, rounded, to_latex, to_pretty, to_text
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.formula import Formula
-from keras_symgrad.own_units import OwnUnits
+from keras_symgrad.own_units import OwnUnits, checked_units
 
 if TYPE_CHECKING:
     from keras_symgrad.layers import SymbolicLayer
@@ -75,6 +77,14 @@ class ScaledFormula(Formula):
             units=units,
         )
 
+    @cached_property
+    def _own_code(self) -> Callable[[np.ndarray], np.ndarray]:
+        return numpy_function([self.own], [symbol(name) for name in self.names])
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Values at points of the user's variables; see `Formula`."""
+        return self._own_code(self.units.points(x))[:, 0]
+
     def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> ScaledFormula:
         """The formula with its expression in own units written in another way."""
         own = rewrite(self.own)
@@ -82,17 +92,24 @@ class ScaledFormula(Formula):
 
     def to_pretty(self, digits: int = 3) -> str:
         """The expression as text for people, constants rounded and units written out."""
-        return to_pretty(self.own, digits, units=self.units.units)
+        own, units = self._written(digits)
+        return to_pretty(own, digits, units=units)
 
     def to_latex(self, digits: int = 3) -> str:
         """The expression as LaTeX, constants rounded and units written out."""
-        return to_latex(self.own, digits, units=self.units.units)
+        own, units = self._written(digits)
+        return to_latex(own, digits, units=units)
 
     def to_mathml(self, digits: int = 3, relation: str = "", number: str = "") -> str:
         """The expression as MathML, constants rounded and units written out."""
         from keras_symgrad.expressions.mathml import to_mathml
 
-        return to_mathml(self.own, digits, relation, number, units=self.units.units)
+        own, units = self._written(digits)
+        return to_mathml(own, digits, relation, number, units=units)
+
+    def _written(self, digits: int) -> tuple[sympy.Expr, Units]:
+        """The expression in own units and these, x - 2005 for x - 2000 - 5.04."""
+        return folded(rounded(self.own, digits), self.units.units)
 
     def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
         """The formula as a Keras layer that computes in own units; see `Formula.to_layer`."""
@@ -109,8 +126,6 @@ class ScaledFormula(Formula):
 
     def to_dict(self) -> dict:
         """The formula as plain data, with its units and its expression in them."""
-        from keras_symgrad.expressions.text import to_text
-
         return super().to_dict() | {
             "own": to_text(self.own, names=self.names),
             "units": {name: list(unit) for name, unit in self.units.units.items()},
@@ -205,15 +220,25 @@ def _values(expression: sympy.Expr, names: tuple[str, ...], x: np.ndarray) -> np
 
 
 def read_scaled(
-    formula: Formula, own: sympy.Expr, units: Mapping[str, tuple[float, float]]
-) -> Formula:
-    """A formula from a file, with the units that the file has for it."""
+    formula: Formula, own: sympy.Expr, units: Mapping[str, Sequence[float]]
+) -> ScaledFormula:
+    """A formula from a file, with the units that the file has for it.
+
+    Args:
+        formula: as files without units have it.
+        own: its expression in own units.
+        units: offset and scale by the name of a variable.
+
+    Raises:
+        ValueError: the units are none.
+    """
+    checked = checked_units(units, formula.names)
     return ScaledFormula(
-        formula.expression,
+        checked.in_users(own),
         formula.complexity,
         formula.loss,
         formula.names,
         formula.operators,
         own=own,
-        units=OwnUnits(formula.names, dict(units)),
+        units=checked,
     )
