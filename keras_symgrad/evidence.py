@@ -55,9 +55,10 @@ FAITHFUL = 0.7
 # Share of a smooth difference of formulas that neighbouring rows must predict, or they are too few
 # to tell structure from noise.
 POWER = 0.3
-# Nats of error a unit of complexity by which a longer formula shows that something is missing, of a
-# formula that is off by more degrees than longer ones gain by fitting a network's own errors.
+# Nats of error a unit of complexity, and times, by which a longer formula of less error shows that
+# something is missing, in degrees of error that are worth explaining.
 MISSING_NATS = 0.25
+MISSING_FACTOR = 3.0
 OWN_ANGLE = 1.0
 # Share of the rows that lie nearest to the decision boundary.
 NEAREST = 0.2
@@ -126,7 +127,7 @@ class Evidence:
         threshold: g where a classifier decides; `None` for a neuron that decides nothing.
         fidelity: how well the formula reproduces the neuron's values or decisions on held-out
             rows; `None` for a field without values.
-        front: all formulas that the search kept, the chosen one's form among them.
+        front: formulas that the search kept and that may be chosen, this one's form among them.
     """
 
     def __init__(
@@ -186,9 +187,10 @@ class Evidence:
 
         *Concept*: nothing is left of the directions but noise and what a network of the concept
         would err by; phi(g) explains 97 % of the variance of values, or nine tenths of the
-        decisions that no constant explains; no longer formula shows that something is missing;
-        and, of a classifier, the whole slab is met about as well as its boundary, and no rival
-        with the same boundary explains the network about as well in about as many words:
+        decisions that no constant explains; no longer formula shows that something is missing,
+        and the error falls steeply towards this one; and, of a classifier, the whole slab is met
+        about as well as its boundary, and no rival with the same boundary explains the network
+        about as well in about as many words:
 
             log(error of rival / error) + 0.4 (length of rival - length) > 0.85
 
@@ -197,7 +199,8 @@ class Evidence:
         """
         of_values = self.fidelity is not None and self.fidelity.metric == R2
         explained = self._explained >= (EXPLAINED_VALUES if of_values else EXPLAINED_DECISIONS)
-        if explained and self._is_parallel and not self.is_incomplete:
+        lawful = not self.is_incomplete and not self.is_gradual
+        if explained and self._is_parallel and lawful:
             if self.threshold is None or self._is_told_apart:
                 return Match.CONCEPT
             return Match.BOUNDARY
@@ -251,22 +254,39 @@ class Evidence:
 
     @cached_property
     def is_incomplete(self) -> bool:
-        """Whether a longer formula of the front shows that the chosen one misses something."""
-        off = self.systematic_error > _error(OWN_ANGLE)
-        return off and self._gain_of_longer > MISSING_NATS
+        """Whether a longer formula of the front shows that the chosen one misses something.
+
+        It has a third of the error, and gains a quarter of a nat a unit of complexity: longer
+        formulas that follow a network's own errors gain a tenth.
+        """
+        if self.systematic_error <= _error(OWN_ANGLE):
+            return False
+        own = max(self.cosine_error, SMALLEST_ERROR)
+        for row in self.front:
+            longer = row.complexity - self.best.complexity
+            if longer > 0:
+                error = float(errors(row.expression, self._field).mean())
+                nats = np.log(own / max(error, SMALLEST_ERROR))
+                if nats > max(MISSING_NATS * longer, np.log(MISSING_FACTOR)):
+                    return True
+        return False
 
     @cached_property
-    def _gain_of_longer(self) -> float:
-        """Nats of error a unit of complexity that a longer formula of the front gains at most."""
+    def is_gradual(self) -> bool:
+        """Whether a read network's error falls towards the formula no faster than it falls anyhow.
+
+        A formula that the network has learned ends a steep fall: 0.36 nats and more for each unit
+        of complexity that it takes more than a simpler row. Towards a function without a formula
+        the error of longer and longer sums falls by a fifth of a nat, and so on beyond any of them.
+        """
+        if not self._field.is_read:
+            return False
         own = max(self.cosine_error, SMALLEST_ERROR)
-        longer = [row for row in self.front if row.complexity > self.best.complexity]
-        return max(
-            (
-                np.log(own / max(errors(row.expression, self._field).mean(), SMALLEST_ERROR))
-                / (row.complexity - self.best.complexity)
-                for row in longer
-            ),
-            default=0.0,
+        return any(
+            np.log(max(float(errors(row.expression, self._field).mean()), SMALLEST_ERROR) / own)
+            < MISSING_NATS * (self.best.complexity - row.complexity)
+            for row in self.front
+            if row.complexity < self.best.complexity
         )
 
     @cached_property

@@ -98,7 +98,7 @@ def verdict(
         domain=reading.domain,
         threshold=decides_at,
         fidelity=fidelity(best, phi, reading, finisher.held_out, decides=decides_at is not None),
-        front=front,
+        front=list(filter(front.is_trusted, front)),
     )
     shown = best.expression if reading.units is None else reading.units.in_users(best.expression)
     checks = checked(symmetries, reading.raw, reading.network, reading.shown, shown)
