@@ -38,15 +38,16 @@ options = {"methods": "dictionary", "time_limit": 20, "verbose": False}
 No formula fits all rows, and the one that does the least harm on all of them is none of physics.
 """
 
-squared = ks.interpret(model, points, **options)
+squared = ks.interpret(model, points, loss="squared", **options)
 print(f"\nsquared\n{squared}")
 
 """
 ## A robust loss
 
 `"huber"` is squared up to an angle of 6 degrees and grows in proportion beyond, and `"angle"` is in
-proportion from the start. Both leave the rows alone that nothing fits. One unit of loss means the
-same for all of them: that of a field which is equally far off in every row.
+proportion from the start. Both leave the rows alone that nothing fits. By default `interpret` takes
+`"huber"` where it finds that some rows are far off a formula that explains most of them. One unit
+of loss means the same for all of them: that of a field which is equally far off in every row.
 """
 
 for loss in ("huber", "angle"):

@@ -14,6 +14,8 @@ REFERENCE_ROWS = 5000
 # Trees of neighbours look at all points where there are more variables than this: with 100 of them
 # 10,000 points took 20 s, and take 1 s by products of matrices.
 MOST_IN_TREE = 12
+# Variables that differ more in width are measured each in its own.
+MUCH_WIDER = 1e3
 # Points whose distances are computed at a time.
 BLOCK = 200
 
@@ -54,6 +56,18 @@ class Domain:
         fills_box = self.discrete.any() or len(x) <= x.shape[1]
         self.plane = None if fills_box else tangent_frame(x, enough(x) / self.width, "auto")
         self._x = x
+
+    @property
+    def units(self) -> np.ndarray:
+        """What lengths in the box are measured in, `(variables,)`.
+
+        The variables as they are, or each in its width where one is thousands of times as wide as
+        another: along the shortest way the narrow ones alone would move.
+        """
+        varying = self.width[self.high > self.low]
+        alike = not len(varying) or varying.max() < MUCH_WIDER * varying.min()
+        # Ones in float32 leave gradients in float32 as they are.
+        return np.ones(len(self.width), np.float32) if alike else self.width
 
     def draw(self, rows: int, rng: np.random.Generator) -> np.ndarray:
         """Points drawn uniformly from the box, discrete columns from their values.

@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +51,8 @@ def to_json(formula: Formula) -> str:
         "complexity": formula.complexity,
         "loss": formula.loss if math.isfinite(formula.loss) else None,
     }
+    scaled = formula.to_dict()
+    content |= {name: scaled[name] for name in ("own", "units") if name in scaled}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -94,7 +95,18 @@ def from_json(text: str) -> Formula:
             f"This version of keras-symgrad reads formulas of version {JSON_VERSION}. "
             f"Received: version {version!r}"
         )
-    return Formula(from_text(expression, names), complexity, loss, tuple(names))
+    formula = Formula(from_text(expression, names), complexity, loss, tuple(names))
+    if "units" not in content:
+        return formula
+    from keras_symgrad.scaled_formula import read_scaled
+
+    try:
+        return read_scaled(formula, from_text(content["own"], names), dict(content["units"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            "A formula in units of its variables' own has them by name, and its expression in "
+            f"them. Received: own={content.get('own')!r}, units={content['units']!r}"
+        ) from error
 
 
 def export(formula: Formula, path: str | os.PathLike) -> Path:
@@ -195,11 +207,11 @@ def _to_onnx(formula: Formula, path: Path) -> None:
 def _to_tflite(formula: Formula, path: Path) -> None:
     import tensorflow as tf
 
-    expression = formula.expression
+    writable = formula
     for function, instead in _WITHOUT.items():
-        expression = expression.replace(function, instead)
+        writable = writable.rewritten(lambda e, f=function, i=instead: e.replace(f, i))
     builtin = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    model = to_model(replace(formula, expression=expression))
+    model = to_model(writable)
     try:
         model.export(path, format="litert", verbose=False, target_spec=builtin)
     except Exception as error:

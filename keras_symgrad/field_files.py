@@ -25,6 +25,7 @@ def write(field: GradientField, path: str | os.PathLike) -> Path:
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
     about = {
         "dropped": field.dropped,
+        "plateau": field.plateau,
         "origin": field.origin,
         "noise": field.noise,
         "explained": field.explained,
@@ -86,6 +87,7 @@ def _parts(content: dict[str, np.ndarray]) -> dict[str, Any]:
         "directions": directions,
         "names": check_names([str(name) for name in content["names"].ravel()], points.shape[1]),
         "dropped": about.whole("dropped"),
+        "plateau": about.whole("plateau") if "plateau" in about else 0,
         "origin": about.by_name("origin", int),
         "noise": about.number("noise") if "noise" in about else None,
         "explained": about.number("explained") if "explained" in about else 1.0,

@@ -35,6 +35,8 @@ class FieldRows:
         weights: `(rows,)`, or `None`.
         origin: number of rows by where they come from.
         dropped: data rows left out because a number is not finite.
+        plateau: data rows left out because the boundary is far from them, though the neuron is
+            undecided there.
         explained: mean share of the gradients that functions of the variables can have.
     """
 
@@ -48,6 +50,7 @@ class FieldRows:
     weights: np.ndarray | None
     origin: dict[str, int]
     dropped: int
+    plateau: int = 0
     explained: float = 1.0
 
     def directions_of(self, gradients: np.ndarray) -> np.ndarray:
@@ -103,6 +106,7 @@ def choose_rows(
             sampler=sampler,
             draw=draw and (drawable or sampler is not None),
             move=move and drawable,
+            metric=metric,
             batch_size=batch_size,
         )
         _warn_if_few(chosen, rows, draw)
@@ -123,6 +127,7 @@ def choose_rows(
         None if weights is None else weights[order],
         {"data": len(chosen.data_index), "drawn": chosen.drawn, "moved": chosen.moved},
         int(np.sum(~finite)) + chosen.dropped,
+        chosen.plateau,
     )
     if in_terms_of is None:
         return result

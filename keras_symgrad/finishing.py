@@ -9,16 +9,22 @@ import numpy as np
 import sympy
 
 from keras_symgrad.comparison import exceeds, losses
-from keras_symgrad.constants import ConstantFit
+from keras_symgrad.constants import UNNOTICED, ConstantFit
 from keras_symgrad.engine.reference import loss
 from keras_symgrad.expressions.canonical import canonical
 from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.offsets import (
+    completed_squares,
+    with_unit_slopes,
+    with_zeros,
+)
 from keras_symgrad.expressions.shortening import shortest, weight, with_whole_numbers
 from keras_symgrad.expressions.simplification import simplify
 from keras_symgrad.expressions.time_limit import within
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.search.archive import Archive, Individual
 
 if TYPE_CHECKING:
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
 
 # For one formula. Nearly all take some milliseconds; nested powers and sigmoids can take minutes.
 SECONDS = 20.0
+# Losses below it are rounding errors.
+LEAST_LOSS = 1e-14
 
 
 class Finisher:
@@ -38,6 +46,7 @@ class Finisher:
         held_out: rows that losses are measured on.
         signed: whether the opposite direction counts as different.
         knowledge: rules that formulas keep; none by default.
+        units: of the variables' own that the rows are in; `None` where they are the user's.
     """
 
     def __init__(
@@ -49,10 +58,12 @@ class Finisher:
         *,
         signed: bool = False,
         knowledge: Knowledge | None = None,
+        units: OwnUnits | None = None,
     ):
         self.alphabet, self.complexity = alphabet, complexity
         self.train, self.held_out, self.signed = train, held_out, signed
         self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
+        self._zeros = {} if units is None else units.zeros
 
     def front(self, archive: Archive) -> ParetoFront:
         """The Pareto front of an archive.
@@ -101,9 +112,22 @@ class Finisher:
         fit = ConstantFit(formula.expression, self.train, signed=self.signed)
         snapped = fit.expression(fit.snapped(fit.start))
         short = self._shortest(snapped)
-        shorter = canonical(simplify(short, seconds=2.0, measure=self._weight))
+        shorter = canonical(simplify(short, seconds=2.0, measure=self.weight))
         found = self._first_conforming([shorter, short, snapped])
-        return formula if found is None else self._measured(found, formula.complexity)
+        best = formula if found is None else self._measured(found, formula.complexity)
+        return self._with_zeros(best)
+
+    def _with_zeros(self, formula: Formula) -> Formula:
+        """The formula with x itself for z + number, where the loss does not notice it."""
+        limit = (1 + UNNOTICED) * formula.loss + LEAST_LOSS
+        for way in with_zeros(formula.expression, self._zeros):
+            fit = ConstantFit(canonical(way), self.train, signed=self.signed)
+            refined = self._first_conforming([fit.expression(fit.refined(fit.start))])
+            if refined is not None:
+                other = self._measured(refined, formula.complexity)
+                if other.loss <= limit:
+                    return other
+        return formula
 
     def _in_time(self, individual: Individual) -> Formula | None:
         """The formula of a tree, unless SymPy cannot cope with it in time."""
@@ -151,7 +175,11 @@ class Finisher:
         return None
 
     def _shortest(self, expression: sympy.Expr) -> sympy.Expr:
-        return self._oriented(shortest(expression, self.alphabet, self.complexity))
+        short = shortest(expression, self.alphabet, self.complexity)
+        completed = completed_squares(short, list(self._zeros))
+        if completed is not None:
+            short = min([short, canonical(completed)], key=self.weight)
+        return self._oriented(short)
 
     def _oriented(self, expression: sympy.Expr) -> sympy.Expr:
         """The expression, turned to grow where the neuron grows if the sign counts."""
@@ -175,7 +203,10 @@ class Finisher:
         )
 
     def _measured(self, expression: sympy.Expr, otherwise: float) -> Formula:
-        weight = self._weight(expression)
+        if self._zeros and not (self.knowledge and self.knowledge.has_rules):
+            sloped = with_unit_slopes(expression, list(self._zeros)).as_coeff_Mul()[1]
+            expression = min(expression, self._oriented(sloped), key=self.weight)
+        weight = self.weight(expression)
         return Formula(
             expression,
             weight if np.isfinite(weight) else otherwise,
@@ -193,5 +224,6 @@ class Finisher:
             self.alphabet.operators,
         )
 
-    def _weight(self, expression: sympy.Expr) -> float:
+    def weight(self, expression: sympy.Expr) -> float:
+        """Complexity of an expression; infinite if the operators cannot write it."""
         return weight(expression, self.alphabet, self.complexity)

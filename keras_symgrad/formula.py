@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -74,11 +74,11 @@ class Formula:
         """The expression as LaTeX, constants rounded."""
         return to_latex(self.expression, digits)
 
-    def to_mathml(self, digits: int = 3) -> str:
-        """The expression as MathML for web pages, constants rounded."""
+    def to_mathml(self, digits: int = 3, relation: str = "", number: str = "") -> str:
+        """The expression as MathML for web pages, constants rounded; see `mathml.to_mathml`."""
         from keras_symgrad.expressions.mathml import to_mathml
 
-        return to_mathml(self.expression, digits)
+        return to_mathml(self.expression, digits, relation, number)
 
     def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
         """The expression as a Keras layer from `(batch, variables)` to `(batch, 1)`.
@@ -102,7 +102,15 @@ class Formula:
         """
         from keras_symgrad.expressions.freeing import freed
 
-        return replace(self, expression=freed(self.expression))
+        return self.rewritten(freed)
+
+    def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> Formula:
+        """The formula with its expression written in another way.
+
+        Args:
+            rewrite: takes a SymPy expression to another.
+        """
+        return replace(self, expression=rewrite(self.expression))
 
     def to_model(self) -> keras.Model:
         """The expression as a Keras model from `(batch, variables)` to `(batch, 1)`."""

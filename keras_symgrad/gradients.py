@@ -63,6 +63,8 @@ class GradientField(Field):
         spectrum: of several neurons together, the medians of the singular values of their unit
             gradients, divided by the largest.
         loss: how much a difference between its directions and those of a formula counts.
+        plateau: data rows of a classifier left out because its decision boundary is far from
+            them, though it is undecided there.
 
     Example:
 
@@ -324,4 +326,5 @@ class GradientField(Field):
             rows.origin,
             rows.frame,
             explained=rows.explained,
+            plateau=rows.plateau,
         )._usable(np.isfinite(rows.gradients).all(axis=1))

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.evidence import SAME_CLASS, Alternative
+from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.influence import Influence, described, few_valued, not_looked_at
+from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.results import Result
@@ -32,7 +34,7 @@ EXPLAINED = 0.99
 # How much longer than the best formula another one may be to be shown beside it.
 READABLE = 1.5
 ENDINGS = {
-    "time_limit": "until the time limit",
+    "time_limit": "until the time limit, unfinished",
     "patience": "until nothing better turned up for long",
     "target_loss": "until a perfect match",
     "exhausted": "until everything had been tried",
@@ -58,8 +60,8 @@ class Interpretation(Result):
             held-out rows.
         boundary_error: the same on the fifth of all rows that lies nearest to the decision
             boundary; `None` for a neuron that decides nothing.
-        matches: "concept" if the network itself tells `best` from other formulas with the same
-            decision boundary, "boundary" if it does not, "nothing" if nothing simple fits.
+        matches: what may be promised of `best`: "concept", "boundary", "approximation" or
+            "nothing"; see `Match`.
         rivals: formulas with the same decision boundary and other gradients off it, those that
             the network tells apart least first.
         alternatives: other formulas that held-out rows do not find worse than `best`.
@@ -71,7 +73,8 @@ class Interpretation(Result):
         groups: variables that enter only through one function of theirs, as the gradients show
             before any search, each with its evidence.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
-            `flat` ones had no gradient.
+            `flat` ones had no gradient, and `plateau` ones were far from the boundary of a
+            classifier that is undecided there.
         evaluations: candidates that the search evaluated.
         stopped: the limit that ended the search.
         seed: that all random choices came from.
@@ -85,6 +88,8 @@ class Interpretation(Result):
         given: formulas found before, along whose level sets this one was looked for.
         symmetries: that were known, with how well network and `best` keep them.
         surface: where the data lie, and what of the gradients that leaves.
+        fidelity: how well phi(best) reproduces the neuron's values, or the rule its decisions, on
+            data rows that nothing was fitted on; `None` for a gradient field without values.
         influence: how much the neuron depends on each input, the strongest first; empty for the
             file of an earlier version.
     """
@@ -98,7 +103,7 @@ class Interpretation(Result):
     rule: Rule | None
     cosine_error: float
     boundary_error: float | None
-    matches: str
+    matches: Match
     rivals: tuple[Alternative, ...]
     alternatives: tuple[Alternative, ...]
     noise_floor: float
@@ -118,9 +123,11 @@ class Interpretation(Result):
     given: tuple[Formula, ...] = ()
     symmetries: tuple[SymmetryCheck, ...] = ()
     surface: Surface | None = field(default=None, repr=False)
+    fidelity: Fidelity | None = None
     influence: tuple[Influence, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "matches", Match(self.matches))
         if self.surface is None:
             object.__setattr__(self, "surface", Surface.of(self.gradients))
 
@@ -137,10 +144,22 @@ class Interpretation(Result):
 
     @property
     def headline(self) -> str:
-        """The best formula, or that nothing simple fits, as text for people."""
-        if self.matches == "nothing":
-            return f"nothing simple fits; the best of a bad lot is {self.best.to_pretty()}"
-        return self.best.to_pretty()
+        """The best formula and, where it is not what the network computes, that it is not."""
+        formula = self.best.to_pretty()
+        off = f"gradients {self.angle:.0f} degrees off"
+        if self.matches == Match.NOTHING:
+            return f"no simple formula fits; the closest found is {formula} ({off})"
+        if self.matches == Match.APPROXIMATION:
+            return f"{formula} (an approximation, {off})"
+        return formula
+
+    @property
+    def angle(self) -> float:
+        """Degrees between the gradients of `best` and of the neuron, on held-out rows.
+
+        The angle whose 1 - cos is `cosine_error`, the mean over the rows.
+        """
+        return float(np.degrees(np.arccos(1 - min(self.cosine_error, 1.0))))
 
     @property
     def ending(self) -> str:
@@ -153,10 +172,20 @@ class Interpretation(Result):
         if self.influence:
             yield "influence", described(self.influence)
         yield "matches", f"{self.matches} ({self._reason})"
+        if self.fidelity is not None:
+            yield "fidelity", str(self.fidelity)
+        if self.stopped == "time_limit":
+            yield "unfinished", "the time limit ended the search; a longer one may find better"
         if self.constants and self.matches != "nothing":
             yield "constants", ", ".join(map(str, self.constants))
         if self.value is not None and self.matches != "nothing":
             yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
+        if plateau := self.rows.get("plateau"):
+            yield (
+                "plateau",
+                f"{plateau:,} data rows were left out, where the network is undecided far from its "
+                "decision boundary",
+            )
         if self.ignored:
             yield "ignored", ", ".join(self.ignored)
         if unseen := not_looked_at(self.influence):
@@ -206,23 +235,27 @@ class Interpretation(Result):
 
     @property
     def _reason(self) -> str:
-        if self.matches == "nothing":
-            degrees = np.degrees(np.arccos(1 - min(self.cosine_error, 1)))
-            return f"its gradients are {degrees:.0f} degrees off"
+        off = f"gradients {_degrees(self.angle)} off"
+        if self.matches == Match.NOTHING:
+            return off
+        if self.matches == Match.APPROXIMATION:
+            return f"{off}, or values off, by more than a network's own error or noise"
         if self.surface.joint:
-            return "its gradient lies in the span of the neurons' over all the data"
+            return f"{off}, its gradient lies in the span of the neurons' over all the data"
         if self.boundary_error is None:
-            return "gradients are parallel over all the data"
+            # Directions that were given may be noisy; those of a network are not.
+            noise = "" if "drawn" in self.rows else ", noise included"
+            return f"{off}{noise}, parallel over all the data"
         if not self.rivals:
-            return "no other formula shares its boundary"
+            return f"{off}, no other formula shares its boundary"
         rival = self.rivals[0]
         # Rows where a gradient grows without bound say little: the middle row is compared.
         apart = f"with {rival.error_ratio:#.2g} times the error"
         if rival.longer > 0:
             apart += f" in {rival.longer} more word{'s' if rival.longer > 1 else ''}"
-        if self.matches == "concept":
-            return f"the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
-        return f"{rival.formula.to_pretty()} has the same boundary and fits {apart}"
+        if self.matches == Match.CONCEPT:
+            return f"{off}, the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
+        return f"{off}, {rival.formula.to_pretty()} has the same boundary and fits {apart}"
 
     def to_dict(self) -> dict:
         """The result as plain data, as `save` writes it and `load_interpretation` reads it."""
@@ -243,7 +276,8 @@ class Interpretation(Result):
             "value": self.value.to_dict() if self.value else None,
             "cosine_error": self.cosine_error,
             "boundary_error": self.boundary_error,
-            "matches": self.matches,
+            "matches": str(self.matches),
+            "fidelity": self.fidelity.to_dict() if self.fidelity else None,
             "rivals": [rival.to_dict() for rival in self.rivals],
             "alternatives": [other.to_dict() for other in self.alternatives],
             "noise_floor": self.noise_floor,
@@ -290,3 +324,8 @@ class Interpretation(Result):
         from keras_symgrad.notebook import interpretation_markdown
 
         return interpretation_markdown(self)
+
+
+def _degrees(angle: float) -> str:
+    # Below it are rounding errors.
+    return "less than 0.01 degrees" if angle < 0.01 else f"{angle:.2g} degrees"

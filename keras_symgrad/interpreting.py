@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -20,10 +21,11 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.influence import ignored, influences_of_reading
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.levels import few_values
-from keras_symgrad.losses import Loss, as_loss
+from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.operators import OperatorSet
+from keras_symgrad.own_units import FARTHEST, FARTHEST_OF_NETWORK, OwnUnits
 from keras_symgrad.provenance import Clock, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading, check_smoothing
@@ -32,17 +34,19 @@ from keras_symgrad.search.checkpoint import KeptSearch
 from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.executors import check_executor
 from keras_symgrad.search.knowledge import Knowledge
+from keras_symgrad.search.outliers import has_outlying_rows
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
 from keras_symgrad.search.settings import GeneticSettings
-from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.search.stopping import Stopping, limits_of
 from keras_symgrad.symmetries import Symmetry, check_symmetries
 from keras_symgrad.symmetrizing import spread
 from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.trimming import trims
 from keras_symgrad.units import Unit
+from keras_symgrad.users_units import groups_in_users, in_users
 from keras_symgrad.verdict import verdict
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
@@ -77,13 +81,13 @@ def interpret(
     max_complexity: float = 30,
     methods: Sequence[str] = METHODS,
     signed: bool = False,
-    loss: str | Loss = "squared",
+    loss: str | Loss = "auto",
     symmetries: Sequence[Symmetry] = (),
     constraints: Constraints | None = None,
     dimensions: Dimensions | Mapping[str, str] | None = None,
     template: str | None = None,
     guesses: Sequence[str | sympy.Expr] = (),
-    time_limit: float | None = 60.0,
+    time_limit: float | None | Literal["auto"] = "auto",
     stopping: Stopping | None = None,
     population: int = 1024,
     callbacks: Sequence[Callback] = (),
@@ -145,7 +149,8 @@ def interpret(
         signed: whether a formula must grow where the neuron grows.
         loss: how much a difference between unit gradients counts: "squared"; "angle", which
             grows with the angle and hardly looks at rows that are far off; "huber", squared up to
-            6 degrees and linear beyond; or a `Loss`, such as `Huber(0.05)` or one of your own.
+            6 degrees and linear beyond; "auto", which is "huber" for a field with outlying rows
+            and "squared" for others; or a `Loss`, such as `Huber(0.05)` or one of your own.
         symmetries: that the concept is known to have, such as `Exchange("x1", "x2")`,
             `Even("x3")` or `Rotation("x", "y")`. The part of the network's gradients that breaks
             them is left out, and formulas that break them pay for it.
@@ -156,8 +161,8 @@ def interpret(
         template: an outer form with free parts, such as `"f(x1, x2) + sin(g(x3))"`, each of the
             variables in its brackets.
         guesses: formulas to start from, as text or SymPy expressions.
-        time_limit: seconds of search, or `None`.
-        stopping: all limits of the search; replaces `time_limit`.
+        time_limit: seconds of search, or `None`; "auto" is a minute, or what `stopping` says.
+        stopping: all limits of the search. A `time_limit` beside it needs one without.
         population: trees that evolve at a time, on each island.
         callbacks: of `keras_symgrad.callbacks`, told about every generation: `EarlyStopping`,
             `CSVLogger`, `TensorBoard`, `Checkpoint`, or your own.
@@ -235,9 +240,11 @@ def interpret(
             "Several neurons together have a span of gradients and no sign to agree with. "
             "Leave out `signed`. Received: signed=True"
         )
-    stopping = stopping or Stopping(time_limit=time_limit)
+    stopping = limits_of(time_limit, stopping)
     methods = check_methods(methods)
-    measure, symmetries = as_loss(loss), check_symmetries(symmetries)
+    automatic = isinstance(loss, str) and loss == "auto"
+    measure = SQUARED if automatic else as_loss(loss)
+    symmetries = check_symmetries(symmetries)
     check_executor(executor)
     callbacks = check_callbacks(callbacks)
     kept = None if resume is None else KeptSearch(resume)
@@ -287,9 +294,6 @@ def interpret(
 
     names = reading.field.names
     alphabet = Alphabet(operators, names)
-    sample = train.subset(SEARCH_ROWS, seed)
-    if kept is not None:
-        sample = kept.field(sample)
     knowledge = Knowledge(
         alphabet,
         complexity,
@@ -300,6 +304,26 @@ def interpret(
         max_complexity=max_complexity,
         values=few_values(reading.every_point),
     )
+    units = OwnUnits.of(
+        train.points,
+        names,
+        kept=knowledge.fixed_variables,
+        shifts=knowledge.allows_shifts,
+        farthest=FARTHEST if reading.neuron is None else FARTHEST_OF_NETWORK,
+    )
+    searched = reading
+    if units is not None:
+        searched, knowledge = reading.in_units(units), knowledge.in_units(units)
+        train, held_out = (units.field(rows, reading.dtype) for rows in (train, held_out))
+    if automatic and has_outlying_rows(alphabet, train.subset(SEARCH_ROWS, seed)):
+        robust = LOSSES["huber"]
+        reading, searched = (
+            replace(one, field=replace(one.field, loss=robust)) for one in (reading, searched)
+        )
+        train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
+    sample = train.subset(SEARCH_ROWS, seed)
+    if kept is not None:
+        sample = kept.field(sample)
     search = PortfolioSearch(
         alphabet,
         sample,
@@ -312,6 +336,7 @@ def interpret(
         executor=executor,
         islands=islands,
         knowledge=knowledge,
+        units=units,
     )
     if kept is not None:
         kept.restore(search)
@@ -320,10 +345,10 @@ def interpret(
 
     with clock.timed("finishing"):
         finisher = Finisher(
-            alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge
+            alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge, units=units
         )
         said = verdict(
-            reading,
+            searched,
             finisher,
             archive,
             sampler=sampler,
@@ -331,6 +356,10 @@ def interpret(
             symmetries=symmetries,
             seed=seed,
         )
+        groups = search.structure.groups(alphabet)
+        if units is not None:
+            said = in_users(said, units, reading, finisher)
+            groups = groups_in_users(groups, units)
 
     with clock.timed("finishing"):
         influence = influences_of_reading(
@@ -342,12 +371,13 @@ def interpret(
         names=names,
         influence=influence,
         ignored=tuple(name for name in ignored(influence) if symbol(name) not in used),
-        groups=search.structure.groups(alphabet),
+        groups=groups,
         rows={
             "search": sample.rows,
             "train": train.rows,
             "held_out": held_out.rows,
             "dropped": reading.field.dropped,
+            "plateau": reading.field.plateau,
             "flat": reading.flat,
             **reading.field.origin,
         },

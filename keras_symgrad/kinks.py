@@ -43,7 +43,7 @@ def is_piecewise_constant(neuron: Neuron, x: np.ndarray) -> bool:
     rows = telling_rows(neuron, x, TESTED_ROWS)
     step = STEP * directions(x.shape[1], 2)[:1] @ shape
     here, there = (
-        unit(neuron.values_and_gradients(points)[1] @ shape) for points in (rows, rows + step)
+        unit(neuron.values_and_gradients(points)[1] @ shape.T) for points in (rows, rows + step)
     )
     steep = here.any(axis=1) & there.any(axis=1)
     if not steep.any():

@@ -81,9 +81,10 @@ def add_knowledge(command: argparse.ArgumentParser) -> None:
     )
     known.add_argument(
         "--loss",
-        choices=LOSSES,
-        default="squared",
-        help="how much a row counts that is far off: 'angle' and 'huber' let it count less "
+        choices=("auto", *LOSSES),
+        default="auto",
+        help="how much a row counts that is far off: 'angle' and 'huber' let it count less, and "
+        "'auto' takes 'huber' where some rows are far off "
         "(default: %(default)s)",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import keras
@@ -17,6 +17,8 @@ from keras_symgrad.expressions.numeric import anonymous
 from keras_symgrad.expressions.text import from_text, to_text
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.operators import OperatorSet
+from keras_symgrad.own_units import checked_units
+from keras_symgrad.scaled_formula import ScaledFormula
 from keras_symgrad.tensorflow_code import tensorflow_code
 
 
@@ -38,6 +40,9 @@ class SymbolicLayer(keras.layers.Layer):
             symbols of the SymPy expression, x2 before x10.
         operators: the set whose operators a tree or a text may use.
         trainable: whether training changes the constants.
+        units: offset and scale by the name of a column, for columns that the formula is in
+            `(column - offset) / scale` of. Training does not change them. By default those of the
+            result.
         **kwargs: what every Keras layer takes, such as `name` and `dtype`.
 
     Input shape:
@@ -58,6 +63,9 @@ class SymbolicLayer(keras.layers.Layer):
     [[6.0], [9.0]]
     >>> np.asarray(layer.symbolic_gradient(np.array([[3.0, 0.0]]))).tolist()
     [[6.0, 2.5]]
+    >>> far = SymbolicLayer("x1**2", names=["x1"], units={"x1": (1e6, 1e-3)})
+    >>> np.asarray(far(np.array([[1e6 + 0.5]]))).round(-1).tolist(), far.expression
+    ([[250000.0]], 1000000.0*(x1 - 1000000)**2)
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class SymbolicLayer(keras.layers.Layer):
         names: Sequence[str] | None = None,
         operators: OperatorSet | None = None,
         trainable: bool = True,
+        units: Mapping[str, Sequence[float]] | None = None,
         **kwargs,
     ):
         if keras.backend.backend() != "tensorflow":
@@ -74,8 +83,12 @@ class SymbolicLayer(keras.layers.Layer):
                 f"Keras is imported. Received: backend='{keras.backend.backend()}'"
             )
         super().__init__(trainable=trainable, **kwargs)
+        if units is None and isinstance(expression, ScaledFormula):
+            names = expression.names if names is None else names
+            units, expression = expression.units.units, expression.own
         text, names = _text_and_names(expression, names, operators)
         self.names = names
+        self._units = checked_units(units or {}, names)
         # A formula is always read from its text, so that a layer and its reloaded copy number
         # their constants alike.
         self._text = text
@@ -131,7 +144,8 @@ class SymbolicLayer(keras.layers.Layer):
         inputs = keras.ops.convert_to_tensor(inputs)
         if not self.built:
             self.build(tuple(inputs.shape))
-        return self._evaluate(self._gradient_code, inputs)
+        by_scale = 1 / tf.constant(self._units.scales, self.compute_dtype)
+        return self._evaluate(self._gradient_code, inputs) * by_scale
 
     @property
     def expression(self) -> sympy.Expr:
@@ -140,9 +154,10 @@ class SymbolicLayer(keras.layers.Layer):
         if values and self.built:
             # The shortest decimals that are the same float: 0.1, not 0.10000000149.
             values = [float(str(value)) for value in np.asarray(self.constants)]
-        return self._template.xreplace(
+        own = self._template.xreplace(
             {symbol: sympy.Float(value) for symbol, value in zip(self._symbols, values)}
         )
+        return self._units.in_users(own)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Shape of the output: the last axis becomes 1."""
@@ -150,7 +165,10 @@ class SymbolicLayer(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """What `from_config` makes the layer from: the formula as text, read but never run."""
-        return {**super().get_config(), "expression": self._text, "names": list(self.names)}
+        config = {**super().get_config(), "expression": self._text, "names": list(self.names)}
+        if self._units.units:
+            config["units"] = {name: list(unit) for name, unit in self._units.units.items()}
+        return config
 
     @property
     def _symbols(self) -> list[sympy.Symbol]:
@@ -177,6 +195,13 @@ class SymbolicLayer(keras.layers.Layer):
 
     def _evaluate(self, code: Callable, inputs: tf.Tensor | np.ndarray) -> tf.Tensor:
         inputs = tf.cast(inputs, self.compute_dtype)
+        if self._units.units:
+            offsets, scales = (
+                tf.constant(numbers, inputs.dtype)
+                for numbers in (self._units.offsets, self._units.scales)
+            )
+            # Offsets first: numbers near each other lose no digits by it.
+            inputs = (inputs - offsets) / scales
         columns = tf.split(inputs, len(self.names), axis=-1)
         constants = []
         if self._initial:

@@ -214,7 +214,7 @@ def as_loss(loss: str | Loss) -> Loss:
     found = loss if isinstance(loss, Loss) else LOSSES.get(loss if isinstance(loss, str) else "")
     if found is None:
         raise ValueError(
-            f"`loss` is one of {', '.join(map(repr, LOSSES))}, or a `Loss` such as "
+            f"`loss` is one of 'auto', {', '.join(map(repr, LOSSES))}, or a `Loss` such as "
             f"`keras_symgrad.Huber(0.05)`. Received: loss={loss!r}"
         )
     return found

@@ -110,6 +110,27 @@ def covariance(x: np.ndarray) -> np.ndarray:
     return matrix * np.outer(widths, widths)
 
 
+def deviations(x: np.ndarray) -> np.ndarray:
+    """Standard deviations of columns, of any size that a double has.
+
+    Args:
+        x: data `(rows, variables)`, finite.
+
+    Returns:
+        `(variables,)`, 0 for a column that never changes.
+
+    Example:
+
+    >>> deviations(np.array([[1.0, -1e200, 7.0], [3.0, 1e200, 7.0]])).tolist()
+    [1.0, 1e+200, 0.0]
+    """
+    # Squares of columns of 1e200 would leave the range of floats.
+    size = np.abs(x).max(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    spread = np.where(np.ptp(x, axis=0) > 0, (x / size).std(axis=0), 0.0)
+    return spread * size
+
+
 def metric_frame(
     points: np.ndarray, x: np.ndarray, metric: Metric = "covariance", tangent: Tangent = None
 ) -> np.ndarray | None:
@@ -158,6 +179,37 @@ def metric_frame(
         alike = varies.all() and widths.max() < EQUALLY_WIDE * widths.min()
         return None if alike else np.diag(relative)
     return _root(correlation) * relative
+
+
+def first_order_distance(
+    values: np.ndarray, gradients: np.ndarray, x: np.ndarray, metric: Metric = "covariance"
+) -> np.ndarray:
+    """How far points are from where a function is zero, to first order.
+
+        |f| / |S grad f|
+
+    Args:
+        values: of the function, `(rows,)`.
+        gradients: of the function, `(rows, variables)`.
+        x: the data whose metric it is, `(samples, variables)`.
+        metric: as for `metric_frame`.
+
+    Returns:
+        Distances `(rows,)` in standard deviations of the data; infinite where there is no
+        gradient.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(10_000, 2)) * 3
+    >>> first_order_distance(np.array([6.0]), np.array([[2.0, 0.0]]), x).round(1).tolist()
+    [1.0]
+    """
+    matrix = _matrix(x, metric)
+    widths = np.sqrt(np.diag(matrix))
+    steps = (gradients * widths) @ _root(_correlation(matrix))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.abs(values) / np.linalg.norm(steps, axis=1)
+    return np.where(np.isnan(distance), np.inf, distance)
 
 
 def _matrix(x: np.ndarray, metric: Metric) -> np.ndarray:

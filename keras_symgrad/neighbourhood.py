@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_symgrad.domain import Domain
+from keras_symgrad.domain import MUCH_WIDER, Domain
 from keras_symgrad.neurons import Neuron
 
 # So many directions leave a tenth of the error that the kinks of a network leave.
@@ -47,16 +47,24 @@ def shape_of(x: np.ndarray) -> np.ndarray:
         x: points of shape `(rows, inputs)`; those that are not finite do not count either.
 
     Returns:
-        A symmetric matrix, but for columns that are not moved, `(inputs, inputs)`.
+        A matrix S, `(inputs, inputs)`: steps are e S for e in a ball, and the slopes along them
+        S grad f. It is symmetric but for columns that are not moved; where one column is
+        thousands of times as wide as another, the root is taken in units of their widths, of
+        which rounding would else leave the wide ones alone.
     """
     x = np.asarray(x, dtype=np.float64)
     x = x[np.isfinite(x).all(axis=1)]
     off = np.abs(x - np.median(x, axis=0))
     typical = 1.4826 * np.median(off, axis=0)
     near = x[np.all(off <= np.where(typical > 0, 3 * typical, np.inf), axis=1)]
-    covariance = np.cov(near if len(near) > x.shape[1] else x, rowvar=False)
+    near = near if len(near) > x.shape[1] else x
+    widths = near.std(axis=0)
+    varies = widths > 0
+    alike = not varies.any() or widths[varies].max() < MUCH_WIDER * widths[varies].min()
+    units = np.ones(x.shape[1]) if alike else np.where(varies, widths, 1.0)
+    covariance = np.cov(near if alike else near / units, rowvar=False)
     variances, axes = np.linalg.eigh(np.atleast_2d(covariance))
-    root = (axes * np.sqrt(np.maximum(variances, 0))) @ axes.T
+    root = (axes * np.sqrt(np.maximum(variances, 0))) @ axes.T * units
     root[:, Domain(x).discrete] = 0
     return root
 

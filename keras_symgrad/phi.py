@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,6 +72,14 @@ class MonotoneFit:
         residual = float(np.mean((f - smooth[place]) ** 2))
         r2 = 1 - residual / variance if variance > 0 else 1.0
         return cls(positions, heights, r2)
+
+    def of_multiple(self, factor: float) -> MonotoneFit:
+        """The same fit against a multiple of the concept.
+
+        Args:
+            factor: positive.
+        """
+        return replace(self, knots=factor * self.knots)
 
     @property
     def rising(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -113,6 +113,18 @@ class PhiFormula:
     def __call__(self, g: np.ndarray) -> np.ndarray:
         """phi at values of the concept, `(rows,)`; NaN where it is undefined."""
         return self._code(np.asarray(g, dtype=float)[:, None])[:, 0]
+
+    def of_multiple(self, value: Formula, factor: float) -> PhiFormula:
+        """The same phi as a function of a multiple of the concept.
+
+        Args:
+            value: the neuron's value.
+            factor: positive.
+        """
+        expression = self.expression
+        if factor != 1:
+            expression = expression.xreplace({G: G * sympy.Float(1 / factor, 17)})
+        return replace(self, expression=expression, value=value)
 
     def __str__(self) -> str:
         return self.to_pretty()

@@ -15,6 +15,7 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.kinks import is_piecewise_constant
 from keras_symgrad.losses import Loss
 from keras_symgrad.neurons import Neuron
+from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.smoothing import averaged, choose_width, smoothed
 from keras_symgrad.symmetries import Symmetry
@@ -35,6 +36,7 @@ class Reading:
         unseen: points kept apart, for the rule to be tested on.
         in_terms_of: quantities that formulas are in, in the place of the inputs.
         flat: rows that had no gradient.
+        units: that the field is in, where they are not the user's; `raw` and points are in theirs.
     """
 
     field: GradientField
@@ -44,6 +46,7 @@ class Reading:
     unseen: np.ndarray | None = None
     in_terms_of: Quantities | None = None
     flat: int = 0
+    units: OwnUnits | None = None
 
     @classmethod
     def of_field(cls, field: GradientField) -> Reading:
@@ -103,6 +106,15 @@ class Reading:
             )
         return replace(self, field=replace(field, loss=loss), flat=flat)
 
+    def in_units(self, units: OwnUnits) -> Reading:
+        """The reading for formulas in units of the variables' own."""
+        return replace(self, field=units.field(self.field, self.dtype), units=units)
+
+    @property
+    def dtype(self) -> str:
+        """In which the network saw the points of the field; quantities it did not see."""
+        return "float64" if self.network is None else self.network.dtype
+
     @property
     def is_classifier(self) -> bool:
         """Whether a neuron was read that decides something."""
@@ -119,7 +131,7 @@ class Reading:
     @property
     def domain(self) -> np.ndarray:
         """Points of the variables, from everywhere that the formula is to hold."""
-        return self.field.points if self.network is None else self.shown
+        return self.field.points if self.network is None else self.in_variables(self.shown)
 
     @property
     def data(self) -> np.ndarray:
@@ -135,7 +147,8 @@ class Reading:
 
     def in_variables(self, points: np.ndarray) -> np.ndarray:
         """The variables of formulas at points of the inputs."""
-        return points if self.in_terms_of is None else self.in_terms_of.values(points)
+        points = points if self.in_terms_of is None else self.in_terms_of.values(points)
+        return points if self.units is None else self.units.points(points)
 
 
 def check_smoothing(smoothing: str | float | None) -> None:

@@ -20,23 +20,25 @@ from keras_symgrad.classes import interpret_classes
 from keras_symgrad.columns import check_names
 from keras_symgrad.evidence import Alternative
 from keras_symgrad.expressions.text import from_text
+from keras_symgrad.fidelity import AGREEMENT, R2, Fidelity
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.influence import SIGNS, Influence
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import JointInterpretation, interpret_jointly
+from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.provenance import call
 from keras_symgrad.records import Record, read_json
 from keras_symgrad.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
+from keras_symgrad.scaled_formula import read_scaled
 from keras_symgrad.search.structure import Group
 from keras_symgrad.surface import Surface
 from keras_symgrad.symmetry_checks import SymmetryCheck
 from keras_symgrad.uncertainty import Constant
 from keras_symgrad.writing import RESULT_FORMAT, RESULT_VERSION
 
-MATCHES = ("concept", "boundary", "nothing")
 # Stands for a number of no more than passing interest that was not finite.
 UNKNOWN = math.nan
 WHAT = "a result that `save` wrote"
@@ -137,7 +139,7 @@ def _interpretation(record: Record) -> Interpretation:
         boundary_error=record.number("boundary_error", UNKNOWN)
         if "boundary_error" in record
         else None,
-        matches=record.one_of("matches", MATCHES),
+        matches=Match(record.one_of("matches", tuple(map(str, Match)))),
         rivals=tuple(_alternative(rival, names) for rival in record.records("rivals")),
         alternatives=tuple(_alternative(other, names) for other in record.records("alternatives")),
         noise_floor=floor,
@@ -158,6 +160,7 @@ def _interpretation(record: Record) -> Interpretation:
         given=_given(record, names),
         surface=_surface(record, len(names)),
         symmetries=_symmetries(record),
+        fidelity=record.maybe("fidelity", _fidelity),
         influence=_influences(record, names),
     )
 
@@ -166,7 +169,12 @@ def _formula(record: Record, names: tuple[str, ...]) -> Formula:
     expression = from_text(record.text("expression"), names)
     # A formula of other operators than the search's has no finite weight.
     complexity = record.number("complexity", math.inf)
-    return Formula(expression, complexity, record.number("loss"), names)
+    formula = Formula(expression, complexity, record.number("loss"), names)
+    if "units" not in record:
+        return formula
+    own = from_text(record.text("own"), names)
+    units = record.record("units")
+    return read_scaled(formula, own, {name: units.numbers(name) for name in units.names})
 
 
 def _front(record: Record, names: tuple[str, ...], floor: float) -> ParetoFront:
@@ -189,6 +197,15 @@ def _phi(record: Record) -> MonotoneFit:
     if not monotone or not ((steps >= 0).all() or (steps <= 0).all()):
         raise record.refused("knots", "ascending knots with a monotone value each")
     return MonotoneFit(knots, values, record.number("r2", UNKNOWN))
+
+
+def _fidelity(record: Record) -> Fidelity:
+    return Fidelity(
+        record.one_of("metric", (R2, AGREEMENT)),
+        record.number("value", UNKNOWN),
+        record.number("baseline", UNKNOWN),
+        record.whole("rows"),
+    )
 
 
 def _value(record: Record, best: Formula) -> PhiFormula:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad import panels, plots
+from keras_symgrad.match import Match
 from keras_symgrad.panels import Panel
 from keras_symgrad.provenance import IN_MEMORY, call
 from keras_symgrad.search.selection import SMALLEST_LOSS
@@ -33,22 +34,6 @@ if TYPE_CHECKING:
 # Inches of a picture; on a phone it shrinks a little and its text stays legible.
 SIZE = 4.6, 3.5
 
-VERDICTS = {
-    "concept": (
-        "The formula is what the network computes, up to an invertible function. Not only its "
-        "decisions but the whole field of its gradients fits this formula, and better than other "
-        "formulas that would decide alike."
-    ),
-    "boundary": (
-        "The formula has the network's decision boundary, but so have others that fit about as "
-        "well. Trust which side of the boundary a point is on; do not take the formula for the "
-        "quantity that the network computes."
-    ),
-    "nothing": (
-        "No simple formula fits this network. The one shown is the best of a bad lot and should "
-        "not be used."
-    ),
-}
 # Of a neuron that decides nothing, other formulas with the same boundary make no sense.
 VERDICT_OF_VALUES = (
     "The formula is what the neuron computes, up to an invertible function: their gradients are "
@@ -61,12 +46,13 @@ VERDICT_OF_SPANS = (
 # Variables that are all named, with their ranges.
 MOST_NAMES = 12
 # Remarks that have a section or a table of their own.
-SHOWN = ("matches", "constants", "ignored", "enter only as", "also fits")
+SHOWN = ("matches", "fidelity", "constants", "ignored", "enter only as", "also fits")
 ORIGINS = {
     "data": "rows of the data",
     "drawn": "drawn from the data's domain",
     "moved": "moved to the decision boundary along the gradient",
     "dropped": "left out because a number was missing or infinite",
+    "plateau": "left out because the decision boundary is far from them",
     "flat": "left out because the gradient was zero",
     "search": "searched on",
     "train": "used to fit constants",
@@ -117,15 +103,17 @@ def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, 
     Returns:
         Values for the macros of `parts.html`.
     """
-    simple = concept.matches != "nothing"
+    simple = concept.matches != Match.NOTHING
     # Where nothing simple fits no rule is named.
     rule = concept.rule if simple else None
     label = says_yes if rule else is_function
+    if concept.matches == Match.APPROXIMATION:
+        label = f"Approximately: {label[0].lower()}{label[1:]}"
     floor = concept.noise_floor
     return {
         "concept": concept,
         "rule": rule,
-        "label": label if simple else "Nothing simple fits. The best of a bad lot:",
+        "label": label if simple else "No simple formula fits. The closest found:",
         "median_angle": _degrees(np.median(plots.held_out_angles(concept))),
         "verdict": _verdict(concept),
         "reason": _reason(concept),
@@ -240,16 +228,14 @@ def _digest(text: str) -> str:
 
 
 def _verdict(concept: Interpretation) -> str:
-    if concept.matches == "concept" and concept.boundary_error is None:
+    if concept.matches == Match.CONCEPT and concept.boundary_error is None:
         together = concept.gradients.directions.ndim == 3
         return VERDICT_OF_SPANS if together else VERDICT_OF_VALUES
-    return VERDICTS[concept.matches]
+    return concept.matches.promise
 
 
 def _reason(concept: Interpretation) -> str:
-    """Why the verdict is what it is, if it does not say so itself."""
-    if _verdict(concept) in (VERDICT_OF_SPANS, VERDICT_OF_VALUES):
-        return ""
+    """Why the verdict is what it is."""
     return dict(concept.remarks)["matches"].removeprefix(f"{concept.matches} (").removesuffix(")")
 
 

@@ -83,9 +83,7 @@ class Rule:
 
     def to_mathml(self) -> str:
         """The rule as MathML for web pages, its numbers rounded to `digits`."""
-        from keras_symgrad.expressions.mathml import to_mathml
-
-        return to_mathml(self.formula.expression, self.digits, self.direction, self._written)
+        return self.formula.to_mathml(self.digits, self.direction, self._written)
 
     @property
     def _written(self) -> str:
@@ -96,8 +94,17 @@ class Rule:
 
     def _rounded(self, digits: int) -> Rule:
         """The rule that a reader of the text applies."""
-        formula = replace(self.formula, expression=rounded(self.formula.expression, digits))
+        formula = self.formula.rewritten(lambda expression: rounded(expression, digits))
         return replace(self, formula=formula, threshold=float(f"{self.threshold:.{digits}g}"))
+
+    def of_multiple(self, formula: Formula, factor: float) -> Rule:
+        """The same rule of a multiple of the formula.
+
+        Args:
+            formula: whose values are `factor` times those of the rule's.
+            factor: positive.
+        """
+        return replace(self, formula=formula, threshold=factor * self.threshold)
 
     def to_dict(self) -> dict:
         """The rule as plain data."""

@@ -8,19 +8,28 @@ Moved points come before a second round of draws. Draws are densest where the sl
 is where the network is least certain; points that were moved cover the boundary evenly. Measured on
 six networks, the mean of 1 - |cos| to the true gradients is 4 to 56 % lower for moved points.
 
+A logit that is small far from the boundary is not a slab but a plateau: a network that was taught
+by labels of which some are wrong is as uncertain as these everywhere, and its gradients there mean
+nothing. Rows are kept that lie within the slab by their first-order distance |f| / |S grad f| too,
+measured against that of a slab as steep as the network is on the boundary itself. On networks of
+labels of which 1 to 3 % are wrong, the mean of 1 - |cos| to the true gradients is 0.17 to 0.39
+without this choice and 3e-3 to 9e-3 with it; of six networks without a plateau it takes 0 to 3 %
+of the rows.
+
 Source of the selection by delta: Wetzel, arXiv 2401.04978, section 3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
 from keras_symgrad.domain import REFERENCE_ROWS, Domain
+from keras_symgrad.metric import Metric, first_order_distance
 from keras_symgrad.neurons import Neuron
 
 Sampler = Callable[[int, np.random.Generator], np.ndarray]
@@ -30,6 +39,13 @@ NEWTON_STEPS = 8
 MOVING_ROUNDS = 6
 # Of the box's width, the farthest a single Newton step may go: beyond, the network is not linear.
 LONGEST_STEP = 0.2
+# Farther than so many half thicknesses of the slab, a row is on a plateau.
+FARTHEST = 1.5
+# The thickness is read where the logit is so small a share of its bound, or on the nearest rows.
+NEAR_ZERO = 0.125
+FEWEST_NEAR_ZERO = 20
+# Data rows looked at for each that is wanted, for some may lie on plateaus.
+LOOKED_AT = 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,8 @@ class Rows:
         drawn: number of rows drawn from the domain, which come next.
         moved: number of rows moved onto the slab, which come last.
         dropped: data rows left out because the value or gradient is not finite.
+        plateau: data rows left out because the boundary is far from them, though the neuron is
+            undecided there.
     """
 
     points: np.ndarray
@@ -53,6 +71,7 @@ class Rows:
     drawn: int = 0
     moved: int = 0
     dropped: int = 0
+    plateau: int = 0
 
 
 def slab_rows(
@@ -65,9 +84,10 @@ def slab_rows(
     sampler: Sampler | None = None,
     draw: bool = True,
     move: bool = True,
+    metric: Metric = "covariance",
     batch_size: int = 4096,
 ) -> Rows:
-    """Rows with delta <= p <= 1 - delta: from the data, drawn, and moved there.
+    """Rows with delta <= p <= 1 - delta near the boundary: from the data, drawn, and moved there.
 
     Points move by Newton steps on the logit f towards a level t drawn uniformly from the slab:
 
@@ -85,6 +105,7 @@ def slab_rows(
             domain by default.
         draw: whether points may be drawn.
         move: whether points may be moved.
+        metric: that distances from the boundary are measured in.
         batch_size: rows that are differentiated at a time.
 
     Returns:
@@ -98,22 +119,29 @@ def slab_rows(
     values = neuron.values(x, batch_size)
     finite = np.isfinite(values)
     index = np.flatnonzero(finite & (np.abs(values) <= bound))
-    if rows is not None and len(index) > rows:
-        index = np.sort(rng.choice(index, size=rows, replace=False))
+    if rows is not None and len(index) > LOOKED_AT * rows:
+        index = rng.choice(index, size=LOOKED_AT * rows, replace=False)
     data = _Part(x[index], *neuron.values_and_gradients(x[index], batch_size))
     usable = np.isfinite(data.gradients).all(axis=1)
     dropped = int(np.sum(~finite) + np.sum(~usable))
     if not usable.all():
         data, index = data.cut(usable), index[usable]
 
-    wanted = 0 if rows is None else rows - len(index)
     domain, draw_points = Domain(x), None
     # The gradient leads off a plane that the data lie in.
     move = move and domain.plane is None
-    if wanted and sampler is not None:
+    if rows is not None and sampler is not None:
         draw_points = _checked(sampler, x.shape[1])
         domain = Domain(np.concatenate([x, draw_points(REFERENCE_ROWS, rng)]))
-    slab = _Slab(neuron, bound, domain, rng, batch_size)
+    slab = _Slab(neuron, bound, domain, rng, batch_size, x, metric)
+    slab = slab.without_plateaus(data, draw_points, draw and rows is not None)
+    near = slab.is_near(data)
+    plateau = int(np.sum(~near))
+    data, index = data.cut(near), index[near]
+    if rows is not None and len(index) > rows:
+        some = np.sort(rng.choice(len(index), size=rows, replace=False))
+        data, index = data.at(some), index[some]
+    wanted = 0 if rows is None else rows - len(index)
 
     drawn = moved = data.cut(0)
     if wanted and draw:
@@ -130,7 +158,7 @@ def slab_rows(
     if not len(index) + drawn.rows + moved.rows:
         raise ValueError(_nothing_on_the_slab(neuron, delta, values[finite]))
     every = data.joined(drawn).joined(moved)
-    return Rows(*every, index, drawn.rows, moved.rows, dropped)
+    return Rows(*every, index, drawn.rows, moved.rows, dropped, plateau)
 
 
 def data_rows(
@@ -173,8 +201,11 @@ class _Part(NamedTuple):
 
     def cut(self, rows: int | np.ndarray) -> _Part:
         """The first rows, or those marked True."""
-        keep = slice(rows) if isinstance(rows, int) else rows
-        return _Part(self.points[keep], self.values[keep], self.gradients[keep])
+        return self.at(slice(rows) if isinstance(rows, int) else rows)
+
+    def at(self, index: np.ndarray | slice) -> _Part:
+        """The rows at some positions."""
+        return _Part(self.points[index], self.values[index], self.gradients[index])
 
     def joined(self, other: _Part) -> _Part:
         return _Part(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
@@ -182,13 +213,46 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True)
 class _Slab:
-    """The rows with |logit| <= bound, and the two ways to get more of them."""
+    """The rows with |logit| <= bound near the boundary, and the two ways to get more of them."""
 
     neuron: Neuron
     bound: float
     domain: Domain
     rng: np.random.Generator
     batch_size: int
+    x: np.ndarray
+    metric: Metric
+    reach: float = np.inf
+
+    def without_plateaus(self, data: _Part, draw_points: Sampler | None, draw: bool) -> _Slab:
+        """The slab as far as it would reach if it were as steep as on the boundary.
+
+        Args:
+            data: rows on the slab.
+            draw_points: draws others; uniform on the domain by default.
+            draw: whether others may be drawn, where the data have few.
+        """
+        rows = data
+        if draw and data.rows < 10 * FEWEST_NEAR_ZERO:
+            rows = rows.joined(self.draw(self.draws_per_round, 1, draw_points)[0])
+        if not rows.rows:
+            return self
+        size = np.abs(rows.values)
+        count = max(FEWEST_NEAR_ZERO, int(np.sum(size <= NEAR_ZERO * self.bound)))
+        nearest = rows.at(np.argsort(size, kind="stable")[:count])
+        at_bound = np.full(nearest.rows, self.bound)
+        thickness = first_order_distance(at_bound, nearest.gradients, self.x, self.metric)
+        thickness = thickness[np.isfinite(thickness)]
+        if not len(thickness):
+            return self
+        return replace(self, reach=FARTHEST * float(np.median(thickness)))
+
+    def is_near(self, part: _Part) -> np.ndarray:
+        """Which rows the slab reaches."""
+        if not np.isfinite(self.reach):
+            return np.ones(part.rows, bool)
+        distance = first_order_distance(part.values, part.gradients, self.x, self.metric)
+        return distance <= self.reach
 
     @property
     def draws_per_round(self) -> int:
@@ -230,9 +294,10 @@ class _Slab:
         return found.cut(wanted)
 
     def _step(self, part: _Part, level: np.ndarray) -> np.ndarray:
-        gradient = np.where(self.domain.discrete, 0.0, part.gradients)
+        units = self.domain.units
+        gradient = np.where(self.domain.discrete, 0.0, part.gradients * units)
         with np.errstate(all="ignore"):
-            step = ((level - part.values) / np.sum(gradient**2, axis=1))[:, None] * gradient
+            step = ((level - part.values) / np.sum(gradient**2, axis=1))[:, None] * gradient * units
             longest = np.max(np.abs(step) / self.domain.width, axis=1, keepdims=True)
             step *= np.minimum(1.0, LONGEST_STEP / longest)
         return np.where(np.isfinite(step), step, 0.0)
@@ -242,6 +307,7 @@ class _Slab:
 
     def _good(self, part: _Part, in_domain: bool = False) -> np.ndarray:
         good = (np.abs(part.values) <= self.bound) & np.all(np.isfinite(part.gradients), axis=1)
+        good[good] = self.is_near(part.cut(good))
         if not in_domain:
             good[good] = self.domain.holds(part.points[good])
         return good

@@ -165,7 +165,7 @@ def choose_width(neuron: Neuron, x: np.ndarray, samples: int = SAMPLES) -> float
     rows, shifts = telling_rows(neuron, x, CHOOSING_ROWS), directions(x.shape[1], samples) @ shape
 
     def field(width: float) -> np.ndarray:
-        return unit(_mean_gradients(neuron, rows, width * shifts) @ shape)
+        return unit(_mean_gradients(neuron, rows, width * shifts) @ shape.T)
 
     fields = [field(width) for width in (*WIDTHS, np.sqrt(2) * WIDTHS[-1])]
     changes = [np.mean((wider - narrow) ** 2) for narrow, wider in zip(fields, fields[1:])]

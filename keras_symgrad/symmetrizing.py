@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_symgrad.directions import split, unit
-from keras_symgrad.domain import Domain
+from keras_symgrad.domain import MUCH_WIDER, Domain
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.symmetries import Element, Symmetry, group
@@ -111,7 +111,8 @@ def spread(field: GradientField, symmetries: Sequence[Symmetry], seed: int = 0) 
     frame, directions = field.frame, signs[:, None] * field.directions
     if field.fills_space:
         whole = np.eye(field.variables) if frame is None else frame
-        gradients = directions @ np.linalg.pinv(whole).T
+        units = _units(field)
+        gradients = directions @ np.linalg.pinv(whole / units).T / units
         directions = unit(np.einsum("rij,rj->ri", matrices, gradients) @ whole.T)
     else:
         # A gradient's coordinates stay, and their vectors move along.
@@ -142,10 +143,23 @@ def generators(field: GradientField, symmetries: Sequence[Symmetry]) -> np.ndarr
     velocities = np.concatenate([np.zeros((field.rows, 0, field.variables)), *each], axis=1)
     if field.frame is None:
         return velocities
-    found = np.einsum("...va,...kv->...ka", np.linalg.pinv(field.frame), velocities)
-    again = np.einsum("...av,...ka->...kv", field.frame, found)
+    units = _units(field)
+    frame, velocities = field.frame / units, velocities / units
+    found = np.einsum("...va,...kv->...ka", np.linalg.pinv(frame), velocities)
+    again = np.einsum("...av,...ka->...kv", frame, found)
     off = np.linalg.norm(again - velocities, axis=2) > 1e-6 * np.linalg.norm(velocities, axis=2)
     return np.where(off[:, :, None], 0.0, found)
+
+
+def _units(field: GradientField) -> np.ndarray:
+    """The variables' widths where some are thousands of times as wide as others, else ones.
+
+    A matrix of entries from 1e-30 to 1 has no inverse in float64.
+    """
+    widths = field.widths
+    varying = widths[widths > 0]
+    alike = not len(varying) or varying.max() < MUCH_WIDER * varying.min()
+    return np.ones(len(widths)) if alike else np.where(widths > 0, widths, 1.0)
 
 
 def _keeps(element: Element, x: np.ndarray) -> bool:

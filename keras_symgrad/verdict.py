@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad.comparison import errors
+from keras_symgrad.constants import ConstantFit
 from keras_symgrad.domain import Domain
-from keras_symgrad.evidence import Evidence
+from keras_symgrad.engine.reference import gradient
+from keras_symgrad.evidence import NEAREST, SAME_CLASS, Evidence
+from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
@@ -21,7 +24,6 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.provenance import box_of
-from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.archive import Archive
@@ -34,6 +36,13 @@ from keras_symgrad.uncertainty import constants
 AGREEMENT_POINTS = 10_000
 # A formula whose rule agrees with the network by so much less than another's is not chosen.
 UNFAITHFUL = 0.02
+# How many times a simpler formula's boundary error one may have to be chosen.
+WORSE_AT_BOUNDARY = 5.0
+# A formula whose phi explains so much less of a neuron's values than another's is not chosen.
+UNLIKE = 0.1
+# How far two fits may be apart, as a share of the formula's own error. Measured on noisy fields: at
+# most 0.25 for the truth, 0.2 to 2.5 for formulas that follow the noise.
+STABLE = 0.5
 # Rows that phi is fitted on for each formula of the front; for the chosen one it is on all.
 FAITHFUL_ROWS = 20_000
 
@@ -71,21 +80,28 @@ def verdict(
         points = reading.in_variables(points)
         floor = max(front.floor, 2 * FINEST_OF_LABELS / field.variables)
         front = ParetoFront(front, floor, faithful(front, field, points, yes))
+        front = ParetoFront(front, floor, true_to_boundary(front, field))
+    elif neuron is not None:
+        front = ParetoFront(front, front.floor, of_like_values(front, reading))
+    front = stable(front, finisher)
     best = finisher.with_simple_constants(front.best)
     phi = value = None
     if field.values is not None:
         phi = MonotoneFit.through(best(field.points), field.values)
         if neuron is not None and not reading.is_classifier:
-            value = value_of(best, field, neuron, reading.unseen, reading.in_terms_of, seed)
+            value = value_of(best, reading, seed)
+    decides_at = threshold(neuron, field, phi)
     evidence = Evidence(
         best,
         finisher,
         field,
         domain=reading.domain,
-        threshold=threshold(neuron, field, phi),
-        r2=phi.r2 if phi else 0.0,
+        threshold=decides_at,
+        fidelity=fidelity(best, phi, reading, finisher.held_out, decides=decides_at is not None),
+        front=front,
     )
-    checks = checked(symmetries, reading.raw, reading.network, reading.shown, best.expression)
+    shown = best.expression if reading.units is None else reading.units.in_users(best.expression)
+    checks = checked(symmetries, reading.raw, reading.network, reading.shown, shown)
     warn_if_broken(checks, neuron.name if neuron else "The field of gradients")
     signed = finisher.signed
     return {
@@ -96,6 +112,7 @@ def verdict(
         "rule": rule_of(best, phi, points, yes) if reading.is_classifier else None,
         "cosine_error": float(errors(best.expression, finisher.held_out).mean()),
         "boundary_error": evidence.boundary_error,
+        "fidelity": evidence.fidelity,
         "matches": evidence.matches,
         "rivals": evidence.rivals,
         "alternatives": evidence.alternatives(row for row in front if row is not front.best),
@@ -106,30 +123,57 @@ def verdict(
     }
 
 
-def value_of(
+def fidelity(
     formula: Formula,
-    field: GradientField,
-    neuron: Neuron,
-    kept: np.ndarray,
-    in_terms_of: Quantities | None,
-    seed: int,
-) -> PhiFormula | None:
+    phi: MonotoneFit | None,
+    reading: Reading,
+    held_out: GradientField,
+    *,
+    decides: bool,
+) -> Fidelity | None:
+    """How well a formula reproduces what the network returns, where nothing was fitted.
+
+    Args:
+        formula: the concept g.
+        phi: the function that wraps it; `None` for a field without values.
+        reading: what was read; data points that were kept apart are counted, and no others.
+        held_out: rows of the field, which are counted where there is no network.
+        decides: whether there are decisions to compare.
+
+    Returns:
+        The fidelity, or `None` where there are no values.
+    """
+    if phi is None:
+        return None
+    neuron = reading.neuron
+    if neuron is None:
+        values, points = held_out.values, held_out.points
+    else:
+        kept = _finite(reading.unseen)[:AGREEMENT_POINTS]
+        values, points = neuron.values(kept), reading.in_variables(kept)
+    with np.errstate(all="ignore"):
+        found = phi(formula(points))
+    # Where all decisions are alike, values alone can tell a formula from a constant.
+    if decides and 0 < np.mean(values > 0) < 1:
+        return Fidelity.of_decisions(values > 0, found > 0)
+    return Fidelity.of_values(values, found)
+
+
+def value_of(formula: Formula, reading: Reading, seed: int) -> PhiFormula | None:
     """The neuron's value in closed form, phi of its concept.
 
     Args:
         formula: the concept.
-        field: rows that phi is fitted on.
-        neuron: the neuron.
-        kept: points that it is measured on, `(points, inputs)`.
-        in_terms_of: quantities that the concept is written in.
+        reading: of the neuron; phi is fitted on the rows of its field, and measured on the points
+            that were kept apart.
         seed: of the search for phi.
 
     Returns:
         phi with its R2 on the kept points; `None` where there is nothing to fit.
     """
-    kept = _finite(kept)
-    values = neuron.values(kept)
-    points = kept if in_terms_of is None else in_terms_of.values(kept)
+    field, kept = reading.field, _finite(reading.unseen)
+    values = reading.neuron.values(kept)
+    points = reading.in_variables(kept)
     try:
         return PhiFormula.of(formula, field.points, field.values, points, values, seed=seed)
     except ValueError:
@@ -232,6 +276,91 @@ def faithful(
             agreement[row] = rule.agreement if rule else 0.0
     most = max(agreement.values(), default=0.0)
     return [row for row, share in agreement.items() if share >= most - UNFAITHFUL]
+
+
+def true_to_boundary(front: ParetoFront, field: GradientField) -> list[Formula]:
+    """The trusted formulas of a front but those that get worse where labels fix the network.
+
+    A longer formula may have a fraction of a simpler one's loss on the whole slab, and many times
+    its error at the boundary: then it describes how the network bends away from what it was taught.
+
+    Args:
+        front: the formulas.
+        field: rows with the network's values.
+
+    Returns:
+        Those with less than five times the boundary error of each simpler one.
+    """
+    distance = np.abs(field.values)
+    nearest = field.take(np.flatnonzero(distance <= np.quantile(distance, NEAREST)))
+    kept, least = [], np.inf
+    for row in filter(front.is_trusted, front):
+        error = max(float(errors(row.expression, nearest).mean()), FINEST_OF_LABELS)
+        if error < WORSE_AT_BOUNDARY * least:
+            kept.append(row)
+        least = min(least, error)
+    return kept
+
+
+def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
+    """The formulas of a front that explain a neuron's values on held-out rows, or nearly.
+
+    Args:
+        front: the formulas.
+        reading: what was read, with points that were kept apart.
+
+    Returns:
+        Those whose R2 is within 0.1 of the best one's.
+    """
+    field = reading.field.subset(FAITHFUL_ROWS)
+    kept = _finite(reading.unseen)[:AGREEMENT_POINTS]
+    values, points = reading.neuron.values(kept), reading.in_variables(kept)
+    explained = {}
+    for row in front:
+        g = row(field.points)
+        if np.unique(g[np.isfinite(g)]).size > 1:
+            phi = MonotoneFit.through(g, field.values)
+            explained[row] = Fidelity.of_values(values, phi(row(points))).value
+    most = max(explained.values(), default=0.0)
+    return [row for row, r2 in explained.items() if r2 >= most - UNLIKE]
+
+
+def stable(front: ParetoFront, finisher: Finisher) -> ParetoFront:
+    """A front whose best formula says the same when it is fitted on either half of the rows.
+
+    Args:
+        front: the formulas.
+        finisher: with the rows that constants are fitted on.
+
+    Returns:
+        The front, without trust in formulas whose two fits are another concept each; as it is if
+        none is left.
+    """
+    trusted = list(filter(front.is_trusted, front))
+    found = front
+    while trusted:
+        if _is_stable(found.best, finisher):
+            return found
+        trusted.remove(found.best)
+        found = ParetoFront(front, front.floor, trusted)
+    return front
+
+
+def _is_stable(formula: Formula, finisher: Finisher) -> bool:
+    """Whether two fits are of one class, or nearer to each other than to the network."""
+    halves = finisher.train.split(0.5)
+    fits = [ConstantFit(formula.expression, half, signed=finisher.signed) for half in halves]
+    if not fits[0].parameters:
+        return True
+    field = finisher.held_out
+    one, other = (
+        field.directions_of(
+            gradient(fit.expression(fit.refined(fit.start)), field.names, field.points)
+        )
+        for fit in fits
+    )
+    apart = float(np.mean(1 - np.minimum(np.abs(np.sum(one * other, axis=1)), 1)))
+    return apart <= max(SAME_CLASS, STABLE * float(errors(formula.expression, field).mean()))
 
 
 def _finite(points: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Concept, boundary or nothing: on networks that were really trained, and on fields made for it."""
+"""What may be promised of a formula: on networks that were trained, and on fields made for it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 import sympy
 
 from keras_symgrad.comparison import errors, losses
+from keras_symgrad.directions import unit
 from keras_symgrad.engine.reference import loss
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import boundary_points
@@ -27,20 +29,19 @@ X1, X2, X3, X4, X5, X6 = E.variables
 DIFFERENCE = (X3 - X4) ** 2 + (X5 - X6) ** 2 - X1 * X2
 
 
-def evidence(field: GradientField, domain, expression, threshold=None, r2=0.0) -> Evidence:
+def evidence(field: GradientField, domain, expression, threshold=None, fidelity=None) -> Evidence:
     alphabet = Alphabet(OPERATORS, field.names)
     finisher = Finisher(alphabet, Complexity().over(OPERATORS), *field.split())
     best = finisher.fitted(expression)
-    return Evidence(best, finisher, field, domain, threshold, r2)
+    front = [finisher.fitted(X1 + X2), best]
+    return Evidence(best, finisher, field, domain, threshold, fidelity, front)
 
 
 def slab(expression, noise: float, thickness: float = 0.05) -> GradientField:
     """Noisy gradients of a formula with the boundary of E, on a slab around it."""
     rng = np.random.default_rng(0)
     points = boundary_points(E, 1500) + rng.normal(0, thickness, size=(1500, 6))
-    exact = GradientField.from_gradients(
-        points, sympy_gradients(expression, points), names=E.names
-    ).directions
+    exact = unit(sympy_gradients(expression, points))
     values = E.values(points) - E.threshold
     noisy = exact + rng.normal(0, noise, size=exact.shape)
     return GradientField.from_gradients(points, noisy, names=E.names, values=values)
@@ -110,18 +111,94 @@ def test_a_neuron_that_decides_nothing_has_no_boundary():
     assert found.boundary_error is None
 
 
-@pytest.mark.parametrize(("r2", "matches"), [(0.3, "nothing"), (0.99, "concept")])
-def test_nothing_fits_where_neither_directions_nor_values_are_explained(r2, matches):
+def of_values(r2: float) -> Fidelity:
+    return Fidelity("R2", r2, 0.0, 500)
+
+
+@pytest.mark.parametrize(("r2", "matches"), [(0.3, "nothing"), (0.99, "approximation")])
+def test_a_good_fit_of_values_makes_no_concept_of_directions_that_are_off(r2, matches):
     rng = np.random.default_rng(0)
     field = GradientField.from_gradients(rng.normal(size=(500, 6)), rng.normal(size=(500, 6)))
-    assert evidence(field, field.points, X1 + X2, r2=r2).matches == matches
+    assert evidence(field, field.points, X1 + X2, fidelity=of_values(r2)).matches == matches
+
+
+MISSED = {
+    "a root that was left out": (X1 - X2 * X4) / sympy.sqrt(1 - X2**2 / X3**2 / 2),
+    "a small term": X1 - X2 * X4 + sympy.sin(3 * X3) / 20,
+}
+
+
+def given(truth, noise: float) -> GradientField:
+    """Directions of a formula as they are, or with noise, at points of a box."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0.5, 1.5, size=(800, 6)) + [0, 0, 1, 0, 0, 0]
+    gradients = unit(sympy_gradients(truth, points))
+    gradients += rng.normal(0, noise, size=gradients.shape)
+    return GradientField.from_gradients(points, gradients)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+@pytest.mark.parametrize("truth", MISSED.values(), ids=MISSED)
+def test_what_a_formula_misses_of_given_directions_is_told_from_their_noise(truth, noise):
+    field = given(truth, noise)
+    missing = evidence(field, field.points, X1 - X2 * X4)
+    assert 1e-4 < missing.systematic_error <= missing.cosine_error < 0.02
+    assert missing.matches == "approximation"
+    whole = evidence(field, field.points, truth)
+    assert whole.systematic_error < 1e-10
+    assert whole.matches == "concept"
+
+
+def test_a_formula_a_few_degrees_off_is_a_concept_of_a_network_alone():
+    field = given(X1 - X2 * X4 + sympy.sin(3 * X3) / 40, 0.0)
+    assert evidence(field, field.points, X1 - X2 * X4).matches == "approximation"
+    read = replace(field, origin={"data": field.rows, "drawn": 0, "moved": 0})
+    for r2, matches in ((0.999, "concept"), (0.9, "approximation")):
+        found = evidence(read, field.points, X1 - X2 * X4, fidelity=of_values(r2))
+        assert found.matches == matches
+
+
+def test_a_longer_formula_that_explains_much_more_shows_that_something_is_missing():
+    truth = X1 - X2 * X4 + sympy.sin(X3) / 10
+    field = given(truth, 0.0)
+    field = replace(field, origin={"data": field.rows, "drawn": 0, "moved": 0})
+    found = evidence(field, field.points, X1 - X2 * X4, fidelity=of_values(0.999))
+    assert found.cosine_error < 0.005
+    assert not found.is_incomplete
+    found = Evidence(
+        found.best,
+        found._finisher,
+        field,
+        field.points,
+        None,
+        found.fidelity,
+        [*found.front, found._finisher.fitted(truth)],
+    )
+    assert found.is_incomplete
+    assert found.matches == "approximation"
+
+
+def test_the_rival_of_a_long_formula_comes_from_the_short_one_of_its_boundary():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.5, 2, size=(600, 1)) + rng.normal(0, 0.01, size=(600, 2))
+    noisy = [1.0, -1.0] + rng.normal(0, 0.05, size=(600, 2))
+    values = x[:, 0] - x[:, 1]
+    field = GradientField.from_gradients(x, noisy, values=values, frame=np.eye(2))
+    domain = rng.uniform(0.5, 2, size=(500, 2))
+    long = evidence(field, domain, X1 - X2 + sympy.sin(X1) * (X1 - X2) / 50, 0.0)
+    quotients = {X1 / X2, X2 / X1}
+    assert not quotients & {rival.formula.expression for rival in long.rivals}
+    front = [long._finisher.fitted(X1 - X2), long.best]
+    found = Evidence(long.best, long._finisher, field, domain, 0.0, None, front)
+    assert quotients & {rival.formula.expression for rival in found.rivals}
+    assert found.matches == "boundary"
 
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_losses_of_rows_have_the_loss_as_their_mean(signed):
     field = slab(E.expression, noise=0.1)
     args = (field.names, field.points, field.directions)
-    whole = loss(-DIFFERENCE, *args, signed=signed)
+    whole = loss(-DIFFERENCE, *args, signed=signed, frame=field.frame)
     assert losses(-DIFFERENCE, field, signed).mean() == pytest.approx(whole, rel=1e-12)
 
 

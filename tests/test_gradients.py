@@ -14,6 +14,7 @@ from keras_symgrad.directions import direction_error
 from keras_symgrad.domain import Domain
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
+from keras_symgrad.sampling import LOOKED_AT
 from keras_symgrad.systems import SYSTEMS
 
 MODELS = Path(__file__).parent.parent / "examples" / "models"
@@ -359,7 +360,7 @@ def test_logits_beyond_the_largest_float32_are_told_of_without_a_warning():
         GradientField.from_neuron(certain, x, draw=False, move=False)
 
 
-def test_of_many_rows_those_that_are_taken_are_differentiated_and_no_others():
+def test_of_many_rows_a_few_for_each_that_is_taken_are_differentiated_and_no_others():
     differentiated = []
 
     class Counted(Neuron):
@@ -371,4 +372,4 @@ def test_of_many_rows_those_that_are_taken_are_differentiated_and_no_others():
         "ring", lambda x: 4 * (tf.reduce_sum(x**2, axis=1) - 1), inputs=2, is_classifier=True
     )
     field = GradientField.from_neuron(ring, uniform(20_000), rows=100)
-    assert field.rows == 100 and sum(differentiated) == 100
+    assert field.rows == 100 and sum(differentiated) == LOOKED_AT * 100

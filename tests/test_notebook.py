@@ -62,8 +62,8 @@ def test_the_rule_stands_first():
 def test_where_nothing_simple_fits_no_rule_is_named():
     concept = replace(classifier(), matches="nothing")
     for text in (shown(concept)["text/html"], shown(concept)["text/markdown"]):
-        assert "agreement" not in text
-    assert "nothing simple fits; the best of a bad lot is" in shown(concept)["text/html"]
+        assert concept.rule.latex not in text and concept.rule.to_mathml() not in text
+    assert "no simple formula fits; the closest found is" in shown(concept)["text/html"]
 
 
 @pytest.mark.parametrize("found", [of_classes, joint])

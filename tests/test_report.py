@@ -144,7 +144,7 @@ def test_where_nothing_simple_fits_no_rule_is_named():
     concept = replace(classifier(), matches="nothing")
     seen = Page(page(concept))
     text = " ".join(seen.text.split())
-    assert "Nothing simple fits. The best of a bad lot:" in text
+    assert "No simple formula fits. The closest found:" in text
     assert "should not be used" in text
     assert "agrees with the network" not in text and concept.rule.text not in text
     assert concept.best.to_text() in text

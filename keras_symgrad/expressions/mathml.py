@@ -9,11 +9,19 @@ from typing import Any
 
 import sympy
 from sympy.printing.mathml import MathMLPresentationPrinter
+from sympy.printing.precedence import PRECEDENCE
 
-from keras_symgrad.expressions.text import is_plain, rounded
+from keras_symgrad.expressions.text import NO_UNITS, Units, is_plain, rounded, written
 
 
-def to_mathml(expression: sympy.Expr, digits: int = 3, relation: str = "", number: str = "") -> str:
+def to_mathml(
+    expression: sympy.Expr,
+    digits: int = 3,
+    relation: str = "",
+    number: str = "",
+    *,
+    units: Units = NO_UNITS,
+) -> str:
     """The formula in MathML, floats rounded.
 
     Browsers break lines between `<math>` elements and not inside of them, so that each term of a
@@ -24,6 +32,7 @@ def to_mathml(expression: sympy.Expr, digits: int = 3, relation: str = "", numbe
         digits: number of significant digits, at least 1.
         relation: what follows, such as `>`.
         number: what follows the relation, as Python writes it.
+        units: offset and scale of variables in units of their own; see `text.to_pretty`.
 
     Returns:
         Elements with spaces between them, in which nothing of a variable's name is markup.
@@ -34,7 +43,7 @@ def to_mathml(expression: sympy.Expr, digits: int = 3, relation: str = "", numbe
     <math displaystyle="true"><mtext>a&lt;b</mtext></math> <math
     displaystyle="true"><mo form="infix">+</mo><mn>1.5</mn></math>
     """
-    parts = list(_Printer(digits).terms(rounded(expression, digits)))
+    parts = list(_Printer(digits, units).terms(rounded(expression, digits)))
     if relation:
         value = sympy.Float(number) if "e" in number else number
         written = (
@@ -55,9 +64,9 @@ TIMES = "&InvisibleTimes;"
 class _Printer(MathMLPresentationPrinter):
     """SymPy's MathML with rounded numbers and names that cannot break out."""
 
-    def __init__(self, digits: int):
+    def __init__(self, digits: int, units: Units = NO_UNITS):
         super().__init__()
-        self._digits = digits
+        self._digits, self._units = digits, units
 
     def terms(self, expression: sympy.Expr) -> Iterator[str]:
         """Markup of the terms of a sum, each with the sign before it."""
@@ -78,17 +87,41 @@ class _Printer(MathMLPresentationPrinter):
 
     def _print_Symbol(self, symbol: sympy.Symbol, style: str = "plain") -> Any:
         if is_plain(symbol.name):
-            return super()._print_Symbol(symbol, style)
-        return self._element("mtext", html.escape(" ".join(symbol.name.split())))
+            name = super()._print_Symbol(symbol, style)
+        else:
+            name = self._element("mtext", html.escape(" ".join(symbol.name.split())))
+        offset, scale = self._units.get(symbol.name, (0.0, 1.0))
+        if offset:
+            sign = self._element("mo", "-" if offset > 0 else "+")
+            name = self._element("mrow", name, sign, self._number(written(abs(offset))))
+        if scale != 1:
+            return self._element("mfrac", name, self._number(f"{scale:g}"))
+        return self._in_brackets(name) if offset else name
 
     _print_Dummy = _print_Symbol
 
+    def parenthesize(self, item: sympy.Basic, level: int, strict: bool = False) -> Any:
+        """SymPy's, with brackets around a fraction that has an exponent."""
+        if item.is_Symbol and self._units.get(item.name, (0.0, 1.0))[1] != 1:
+            printed = self._print(item)
+            return printed if level < PRECEDENCE["Pow"] else self._in_brackets(printed)
+        return super().parenthesize(item, level, strict)
+
     def _print_Float(self, number: sympy.Float) -> Any:
-        mantissa, _, exponent = f"{float(number):.{self._digits}g}".partition("e")
+        return self._number(f"{float(number):.{self._digits}g}")
+
+    def _number(self, text: str) -> Any:
+        """A number as Python writes it."""
+        mantissa, _, exponent = text.partition("e")
         if not exponent:
             return self._element("mn", mantissa)
         power = self._element("msup", self._element("mn", "10"), self._print(int(exponent)))
+        if mantissa == "1":
+            return power
         return self._element("mrow", self._element("mn", mantissa), self._element("mo", "·"), power)
+
+    def _in_brackets(self, part: Any) -> Any:
+        return self._element("mrow", self._element("mo", "("), part, self._element("mo", ")"))
 
     def _print_Exp1(self, _: sympy.Expr) -> Any:
         return self._element("mi", "e")

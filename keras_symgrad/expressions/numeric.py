@@ -52,13 +52,17 @@ def with_float_constants(expression: sympy.Expr) -> sympy.Expr:
 
 
 def numpy_function(
-    expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]
+    expressions: Sequence[sympy.Expr],
+    symbols: Sequence[sympy.Symbol],
+    *,
+    dtype: type = np.float64,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """NumPy code for several expressions at once.
 
     Args:
         expressions: SymPy expressions.
         symbols: the symbol of every column.
+        dtype: that is computed in.
 
     Returns:
         A function from points of shape `(rows, columns)` to values of shape
@@ -80,8 +84,8 @@ def numpy_function(
     )
 
     def function(points: np.ndarray) -> np.ndarray:
-        points = np.asarray(points, dtype=np.float64)
         with np.errstate(all="ignore"):
+            points = np.asarray(points, dtype=dtype)
             values = code(*points.T[used])
         return np.stack([_real(np.broadcast_to(v, len(points))) for v in values], axis=-1)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sympy
 from deap import gp
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from keras_symgrad.expressions.parsing import FUNCTIONS, NUMBERS, from_text
@@ -16,6 +17,11 @@ from keras_symgrad.operators import OperatorSet
 
 __all__ = ["from_text", "to_latex", "to_pretty", "to_text"]
 
+# Offset and scale by the name of a variable: (x - offset)/scale stands in its place.
+Units = Mapping[str, tuple[float, float]]
+NO_UNITS: Units = {}
+# Offsets of no more digits are written without an exponent.
+MOST_PLAIN_DIGITS = 7
 _RESERVED = {*FUNCTIONS, *NUMBERS, "Piecewise"}
 _LATEX_SPECIALS = {
     "\\": r"\textbackslash{}",
@@ -64,6 +70,8 @@ def to_pretty(
     expression: sympy.Expr | gp.PrimitiveTree,
     digits: int = 3,
     operators: OperatorSet | None = None,
+    *,
+    units: Units = NO_UNITS,
 ) -> str:
     """The text of a formula for people: floats rounded, those that become whole as integers.
 
@@ -71,6 +79,8 @@ def to_pretty(
         expression: a SymPy expression, or a tree.
         digits: number of significant digits, at least 1.
         operators: the tree's operator set; not needed for an expression.
+        units: offset and scale of the variables that the formula has in units of their own; they
+            are written out, with all digits.
 
     Returns:
         One line of Python's and SymPy's syntax.
@@ -80,15 +90,19 @@ def to_pretty(
     >>> x1, x2 = sympy.symbols("x1 x2", real=True)
     >>> to_pretty(x1**2 + 2.0004 * x2**2 - 0.318309)
     'x1**2 + 2*x2**2 - 0.318'
+    >>> to_pretty(x1**2 + 2.0004 * x2**2, units={"x1": (101325.0, 1.0), "x2": (0.0, 1e-9)})
+    '(x1 - 101325)**2 + 2*(x2/1e-09)**2'
     """
     rounded_expression = rounded(_expression(expression, operators), digits)
-    return _TextPrinter(False, digits).doprint(rounded_expression)
+    return _TextPrinter(False, digits, units).doprint(rounded_expression)
 
 
 def to_latex(
     expression: sympy.Expr | gp.PrimitiveTree,
     digits: int = 3,
     operators: OperatorSet | None = None,
+    *,
+    units: Units = NO_UNITS,
 ) -> str:
     r"""The formula in LaTeX's mathematics mode, floats rounded.
 
@@ -99,6 +113,7 @@ def to_latex(
         expression: a SymPy expression, or a tree.
         digits: number of significant digits, at least 1.
         operators: the tree's operator set; not needed for an expression.
+        units: as of `to_pretty`.
 
     Returns:
         LaTeX without dollar signs.
@@ -110,7 +125,8 @@ def to_latex(
     2.5 \text{width\_\%} + x_{1}^{2}
     """
     rounded_expression = rounded(_expression(expression, operators), digits)
-    return _LatexPrinter(digits, rounded_expression.free_symbols).doprint(rounded_expression)
+    printer = _LatexPrinter(digits, rounded_expression.free_symbols, units)
+    return printer.doprint(rounded_expression)
 
 
 def rounded(expression: sympy.Expr, digits: int = 3) -> sympy.Expr:
@@ -161,18 +177,30 @@ def _expression(
 class _TextPrinter(StrPrinter):
     """SymPy's own text, restricted to what the parser knows."""
 
-    def __init__(self, pi_is_a_variable: bool, digits: int = 17):
+    def __init__(self, pi_is_a_variable: bool, digits: int = 17, units: Units = NO_UNITS):
         super().__init__()
         self._pi_is_a_variable = pi_is_a_variable
         self._digits = digits
+        self._units = units
 
     def _print_Symbol(self, symbol: sympy.Symbol) -> str:
         name = symbol.name
-        if name.isidentifier() and not keyword.iskeyword(name) and name not in _RESERVED:
+        if not name.isidentifier() or keyword.iskeyword(name) or name in _RESERVED:
+            name = repr(name)
+        offset, scale = self._units.get(symbol.name, (0.0, 1.0))
+        if offset:
+            name = f"{name} {'-' if offset > 0 else '+'} {written(abs(offset))}"
+        if scale == 1:
             return name
-        return repr(name)
+        return f"({name})/{scale:g}" if offset else f"{name}/{scale:g}"
 
     _print_Dummy = _print_Symbol
+
+    def parenthesize(self, item: sympy.Basic, level: int, strict: bool = False) -> str:
+        """SymPy's, for variables in units of their own as well."""
+        if item.is_Symbol and (found := own_precedence(item, self._units)) is not None:
+            return f"({self._print(item)})" if found <= level else self._print(item)
+        return super().parenthesize(item, level, strict)
 
     def _print_Float(self, number: sympy.Float) -> str:
         value = float(number)
@@ -208,14 +236,66 @@ class _TextPrinter(StrPrinter):
 class _LatexPrinter(LatexPrinter):
     """SymPy's LaTeX with rounded numbers and names that cannot break out."""
 
-    def __init__(self, digits: int, symbols: set[sympy.Symbol]):
+    def __init__(self, digits: int, symbols: set[sympy.Symbol], units: Units = NO_UNITS):
         strange = {s: _latex_text(s.name) for s in symbols if not is_plain(s.name)}
         super().__init__({"symbol_names": strange})
         self._digits = digits
+        self._units = units
 
     def _print_Float(self, number: sympy.Float) -> str:
-        mantissa, _, exponent = f"{float(number):.{self._digits}g}".partition("e")
-        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+        return _latex_number(f"{float(number):.{self._digits}g}")
+
+    def _print_Symbol(self, symbol: sympy.Symbol, style: str = "plain") -> str:
+        name = super()._print_Symbol(symbol, style)
+        offset, scale = self._units.get(symbol.name, (0.0, 1.0))
+        if offset:
+            name = f"{name} {'-' if offset > 0 else '+'} {_latex_number(written(abs(offset)))}"
+        if scale == 1:
+            # SymPy puts no brackets around a symbol in a product.
+            return rf"\left({name}\right)" if offset else name
+        return rf"\frac{{{name}}}{{{_latex_number(f'{scale:g}')}}}"
+
+    def parenthesize(
+        self, item: sympy.Basic, level: int, is_neg: bool = False, strict: bool = False
+    ) -> str:
+        """SymPy's, with brackets around a fraction that has an exponent."""
+        if item.is_Symbol and self._units.get(item.name, (0.0, 1.0))[1] != 1:
+            printed = self._print(item)
+            return printed if level < PRECEDENCE["Pow"] else rf"\left({printed}\right)"
+        return super().parenthesize(item, level, is_neg, strict)
+
+    def parenthesize_super(self, s: str) -> str:
+        """SymPy's, but no second brackets around the first."""
+        return s if s.startswith(r"\left(") else super().parenthesize_super(s)
+
+
+def own_precedence(symbol: sympy.Symbol, units: Units) -> int | None:
+    """How tightly a variable in units of its own binds; `None` for any other."""
+    offset, scale = units.get(symbol.name, (0.0, 1.0))
+    if scale != 1:
+        return PRECEDENCE["Mul"]
+    return PRECEDENCE["Add"] if offset else None
+
+
+def written(number: float) -> str:
+    """A number of an own unit with all digits that it has, the shorter of two ways.
+
+    >>> written(1000000.0), written(1.7e9), written(1e6 / 1e-3), written(0.12345678)
+    ('1000000', '1.7e+09', '1e+09', '0.12345678')
+    """
+    whole = number.is_integer() and abs(number) < 2**53
+    plain = str(int(number)) if whole else repr(number)
+    exact = (f"{number:.{digits}g}" for digits in range(1, 18))
+    shortest = next(text for text in exact if float(text) == number)
+    return plain if len(plain) <= MOST_PLAIN_DIGITS or len(plain) <= len(shortest) else shortest
+
+
+def _latex_number(text: str) -> str:
+    mantissa, _, exponent = text.partition("e")
+    if not exponent:
+        return mantissa
+    power = f"10^{{{int(exponent)}}}"
+    return power if mantissa == "1" else rf"{mantissa} \cdot {power}"
 
 
 def is_plain(name: str) -> bool:

@@ -6,7 +6,9 @@ of the search ask here; where nothing is known everything is admitted, at no cos
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import sympy
@@ -14,10 +16,12 @@ from deap import gp
 
 from keras_symgrad.dimensional_analysis import NUMBER, DimensionalAnalysis
 from keras_symgrad.dimensions import Dimensions
+from keras_symgrad.expressions.canonical import canonical
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.parsing import from_text
-from keras_symgrad.expressions.trees import FIRST_VARIABLE_CODE, Alphabet, symbol
+from keras_symgrad.expressions.trees import FIRST_VARIABLE_CODE, Alphabet, symbol, to_sympy
+from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.few_values import FewValuedColumns
 from keras_symgrad.search.template import Template
@@ -116,6 +120,49 @@ class Knowledge:
             "template": self.template and self.template.text,
             "guesses": [str(tree) for tree in self.guesses],
         }
+
+    @property
+    def fixed_variables(self) -> frozenset[str]:
+        """Variables that stand in a template outside of its parts, in the units that it gives."""
+        if self.template is None:
+            return frozenset()
+        return frozenset(part.name for part in self.template.form.free_symbols) - {
+            *self.template.parts
+        }
+
+    @property
+    def allows_shifts(self) -> bool:
+        """Whether x may become x - 1000, which with units needs a number that has one."""
+        return self.analysis is None or self.analysis.dimensions.constants == "any"
+
+    def in_units(self, units: OwnUnits) -> Knowledge:
+        """The same rules, for which a variable in units of its own is a variable like any other.
+
+        Args:
+            units: that formulas are in; guesses are rewritten in them, and left out with a warning
+                where that breaks a rule.
+        """
+        own = copy(self)
+        values = {
+            k: tuple((value - units.offsets[k]) / units.scales[k] for value in levels)
+            for k, levels in self.few_values.values.items()
+        }
+        own.few_values = FewValuedColumns(self.alphabet, values)
+        own.guesses = tuple(filter(None, (self._in_units(guess, units) for guess in self.guesses)))
+        return own
+
+    def _in_units(self, guess: gp.PrimitiveTree, units: OwnUnits) -> gp.PrimitiveTree | None:
+        plain = units.in_own(to_sympy(guess, self.alphabet.operators))
+        ways = (plain, canonical(plain), sympy.expand(plain), canonical(sympy.expand(plain)))
+        trees = [tree for way in ways if (tree := self.tree(way)) is not None]
+        if trees:
+            return min(trees, key=len)
+        warnings.warn(
+            f"The guess '{guess}' is left out: its variables are searched in units of their own, "
+            f"{dict(units.units)} (offset and scale), and written in these it breaks a rule.",
+            stacklevel=3,
+        )
+        return None
 
     def admits(self, tree: Nodes) -> bool:
         """Whether a tree keeps all rules.

@@ -9,8 +9,6 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.core.framework import summary_pb2
 
-from keras_symgrad.expressions.text import to_pretty
-from keras_symgrad.expressions.trees import to_sympy
 from keras_symgrad.search.archive import Individual
 from keras_symgrad.search.callbacks import Callback, Logs
 from keras_symgrad.writing import check_writable
@@ -116,10 +114,9 @@ class TensorBoard(Callback):
         self._writer.flush()
 
     def _table(self, front: list[Individual]) -> str:
-        operators = self.search.problem.alphabet.operators
         lines = ["| complexity | loss | formula |", "| ---: | ---: | :--- |"]
         for one in front:
-            formula = to_pretty(to_sympy(one.tree, operators)).replace("|", "\\|")
+            formula = self.search.text(one.tree).replace("|", "\\|")
             lines.append(f"| {one.complexity:g} | {one.loss:.2e} | `{formula}` |")
         return "\n".join(lines)
 

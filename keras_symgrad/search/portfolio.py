@@ -15,12 +15,16 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
+from dataclasses import replace
 
+from deap import gp
 from threadpoolctl import threadpool_limits
 
 from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.text import NO_UNITS, to_pretty
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.aside import Aside
 from keras_symgrad.search.callbacks import Callback, CallbackList
@@ -60,6 +64,7 @@ class PortfolioSearch:
         islands: how many evolve side by side; one in this process, as many as workers with an
             executor. What is found depends on it, and not on who works on them.
         knowledge: rules that formulas keep and guesses to start from; none by default.
+        units: of the variables' own that the field is in, for formulas to be shown in the user's.
 
     Attributes:
         problem: what is searched for.
@@ -95,12 +100,13 @@ class PortfolioSearch:
         executor: Executor | str | None = None,
         islands: int | None = None,
         knowledge: Knowledge | None = None,
+        units: OwnUnits | None = None,
     ):
         check_executor(executor)
         self.problem = Problem(
             alphabet, field, complexity or Complexity(), settings, methods, signed, seed, knowledge
         )
-        self.workers, self.executor = workers, executor
+        self.workers, self.executor, self.units = workers, executor, units
         self.islands = islands or (1 if executor is None else workers)
         self.evaluations = 0
         self.repeated = 0
@@ -125,6 +131,11 @@ class PortfolioSearch:
     def structure(self) -> Structure:
         """What the gradients show without a search: ignored variables and groups."""
         return self._instruments.spectral.structure
+
+    def text(self, tree: gp.PrimitiveTree) -> str:
+        """A tree of the search as text for people, in the user's units."""
+        units = NO_UNITS if self.units is None else self.units.units
+        return to_pretty(tree, operators=self.problem.alphabet.operators, units=units)
 
     def stop(self, reason: str) -> None:
         """Ends the search after the present generation; for callbacks.
@@ -231,7 +242,7 @@ class PortfolioSearch:
         if not self._ring:
             return None
         generation = self._ring[0].generation
-        return self._settling.progress(self.archive, generation, self.evaluations, self._passed)
+        return self._progress(generation)
 
     @property
     def _passed(self) -> float:
@@ -357,4 +368,11 @@ class PortfolioSearch:
     def _now(self, generation: int) -> Progress:
         """The progress, after new formulas of the front were tried with whole numbers."""
         self._collector.round()
-        return self._settling.progress(self.archive, generation, self.evaluations, self._passed)
+        return self._progress(generation)
+
+    def _progress(self, generation: int) -> Progress:
+        settling, archive = self._settling, self.archive
+        progress = settling.progress(archive, generation, self.evaluations, self._passed)
+        if self.units is None or not len(archive):
+            return progress
+        return replace(progress, formula=self.text(archive.choice().tree))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -144,3 +145,35 @@ class Stopping:
             if limit is not None
         ]
         return min(1.0, max(used, default=0.0))
+
+
+def limits_of(time_limit: float | None | Literal["auto"], stopping: Stopping | None) -> Stopping:
+    """The limits that a user gave in two places.
+
+    Args:
+        time_limit: seconds, or `None`; "auto" leaves it to `stopping`, or is a minute without it.
+        stopping: all limits.
+
+    Returns:
+        The limits.
+
+    Raises:
+        ValueError: both have a time limit.
+
+    Example:
+
+    >>> limits_of(5.0, Stopping(time_limit=None, patience=40)).time_limit
+    5.0
+    """
+    if stopping is None:
+        return Stopping() if time_limit == "auto" else Stopping(time_limit=time_limit)
+    if time_limit == "auto":
+        return stopping
+    if stopping.time_limit is not None:
+        raise ValueError(
+            "`stopping` has a time limit of its own, a minute by default. Pass one of the two: "
+            "`stopping=Stopping(time_limit=...)`, or `time_limit` beside "
+            "`Stopping(time_limit=None, ...)`. "
+            f"Received: time_limit={time_limit!r}, stopping={stopping!r}"
+        )
+    return replace(stopping, time_limit=time_limit)

@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 
-from keras_symgrad.search.stopping import Progress, Stopping
+from keras_symgrad.search.stopping import Progress, Stopping, limits_of
 
 
 def progress(**fields) -> Progress:
@@ -107,3 +107,13 @@ def test_the_time_limit_holds_while_others_are_awaited():
             yield None
 
     assert Stopping(time_limit=0.05).drive(waiting()) == "time_limit"
+
+
+def test_a_time_limit_beside_stopping_is_one_limit_or_an_error():
+    assert limits_of("auto", None) == Stopping()
+    assert limits_of(5.0, None).time_limit == 5.0
+    assert limits_of("auto", Stopping(patience=3)) == Stopping(patience=3)
+    both = limits_of(5.0, Stopping(time_limit=None, patience=400))
+    assert (both.time_limit, both.patience) == (5.0, 400)
+    with pytest.raises(ValueError, match="`stopping` has a time limit.*Received: time_limit=5"):
+        limits_of(5.0, Stopping(patience=400))

@@ -1,0 +1,49 @@
+"""`Match`: what a result promises of its formula, in one word."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Match(StrEnum):
+    """What a formula is of a network; each word is a promise.
+
+    >>> Match("concept").promise.split(". ")[0]
+    'The formula is what the network computes, up to an invertible function'
+    >>> Match.NOTHING == "nothing", str(Match.BOUNDARY)
+    (True, 'boundary')
+    """
+
+    CONCEPT = "concept"
+    BOUNDARY = "boundary"
+    APPROXIMATION = "approximation"
+    NOTHING = "nothing"
+
+    @property
+    def promise(self) -> str:
+        """What the word says, in sentences for people."""
+        return PROMISES[self]
+
+
+PROMISES = {
+    Match.CONCEPT: (
+        "The formula is what the network computes, up to an invertible function. Its gradients "
+        "are parallel to the network's wherever they were read, its values or decisions are the "
+        "network's on held-out data, and no other formula that was compared does as well."
+    ),
+    Match.BOUNDARY: (
+        "The formula has the network's decision boundary, but so have others that fit about as "
+        "well. Trust which side of the boundary a point is on; do not take the formula for the "
+        "quantity that the network computes."
+    ),
+    Match.APPROXIMATION: (
+        "The formula is a faithful account of the network, as far as its fidelity says, but not "
+        "what the network computes: the gradients differ by more than the network's own error, or "
+        "longer formulas still explain what this one leaves open. Use it in the place of the "
+        "network on data like these; do not read a law into it."
+    ),
+    Match.NOTHING: (
+        "No simple formula fits this network. The one shown is the closest found and should not "
+        "be used."
+    ),
+}

@@ -1,0 +1,244 @@
+"""`ScaledFormula`: a formula for people in their units, computed in units of its variables' own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sympy
+
+from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.offsets import folded
+from keras_symgrad.expressions.text import Units, rounded, to_latex, to_pretty, to_text
+from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.formula import Formula
+from keras_symgrad.own_units import OwnUnits, checked_units
+
+if TYPE_CHECKING:
+    from keras_symgrad.layers import SymbolicLayer
+
+# Digits to which two numbers are compared that are equal but for rounding.
+SAME_VALUES = 1e-9
+# The same in float32.
+SAME_SINGLES = 1e-4
+# Rows that a formula's scales are tried on.
+TRIED_ROWS = 64
+
+
+@dataclass(frozen=True)
+class ScaledFormula(Formula):
+    """A formula in the user's units, with how it is written and computed in its own.
+
+    Attributes:
+        own: the same expression in z = (x - offset)/scale. It is what is printed, with z written
+            out, and what layers compute: SymPy would make one number of all scales, and that may
+            be too large or too small for float32.
+        units: offset and scale by the name of a variable.
+
+    Example:
+
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> found = Formula(x1**2 + 2.0 * x2**2, 9, 1e-4, ("x1", "x2"))
+    >>> units = OwnUnits(("x1", "x2"), {"x1": (0.0, 1e-25), "x2": (1e6, 1.0)})
+    >>> formula = ScaledFormula.of(found, units)
+    >>> print(formula.to_pretty())
+    (x1/1e-25)**2 + 2*(x2 - 1000000)**2
+    >>> formula(np.array([[3e-25, 1000002.0]]))
+    array([17.])
+    """
+
+    own: sympy.Expr = field(kw_only=True, repr=False)
+    units: OwnUnits = field(kw_only=True, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, formula: Formula, units: OwnUnits) -> Formula:
+        """A formula in own units as one in the user's, of the same values.
+
+        Args:
+            formula: in own units.
+            units: of the variables.
+
+        Returns:
+            The formula as it is, if no variable in it has units of its own.
+        """
+        units = units.among(formula.expression)
+        if not units.units:
+            return formula
+        return cls(
+            units.in_users(formula.expression),
+            formula.complexity,
+            formula.loss,
+            formula.names,
+            formula.operators,
+            own=formula.expression,
+            units=units,
+        )
+
+    @cached_property
+    def _own_code(self) -> Callable[[np.ndarray], np.ndarray]:
+        return numpy_function([self.own], [symbol(name) for name in self.names])
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Values at points of the user's variables; see `Formula`."""
+        return self._own_code(self.units.points(x))[:, 0]
+
+    def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> ScaledFormula:
+        """The formula with its expression in own units written in another way."""
+        own = rewrite(self.own)
+        return replace(self, expression=self.units.in_users(own), own=own)
+
+    def to_pretty(self, digits: int = 3) -> str:
+        """The expression as text for people, constants rounded and units written out."""
+        own, units = self._written(digits)
+        return to_pretty(own, digits, units=units)
+
+    def to_latex(self, digits: int = 3) -> str:
+        """The expression as LaTeX, constants rounded and units written out."""
+        own, units = self._written(digits)
+        return to_latex(own, digits, units=units)
+
+    def to_mathml(self, digits: int = 3, relation: str = "", number: str = "") -> str:
+        """The expression as MathML, constants rounded and units written out."""
+        from keras_symgrad.expressions.mathml import to_mathml
+
+        own, units = self._written(digits)
+        return to_mathml(own, digits, relation, number, units=units)
+
+    def _written(self, digits: int) -> tuple[sympy.Expr, Units]:
+        """The expression in own units and these, x - 2005 for x - 2000 - 5.04."""
+        return folded(rounded(self.own, digits), self.units.units)
+
+    def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
+        """The formula as a Keras layer that computes in own units; see `Formula.to_layer`."""
+        from keras_symgrad.layers import SymbolicLayer
+
+        return SymbolicLayer(
+            self.own,
+            self.names,
+            operators=self.operators,
+            trainable=trainable,
+            units=self.units.units,
+            **kwargs,
+        )
+
+    def to_dict(self) -> dict:
+        """The formula as plain data, with its units and its expression in them."""
+        return super().to_dict() | {
+            "own": to_text(self.own, names=self.names),
+            "units": {name: list(unit) for name, unit in self.units.units.items()},
+        }
+
+
+def in_users_units(formula: Formula, units: OwnUnits, x: np.ndarray) -> tuple[Formula, float]:
+    """A formula in own units as it is shown, without scales that are only a factor around it.
+
+    (q1/1e-19)*(q2/1e-19)/r**2 is 1e38 times q1*q2/r**2, which carries the same concept. Scales stay
+    where float32, in which layers compute, could not do without them.
+
+    Args:
+        formula: in own units.
+        units: of the variables.
+        x: points in the user's units, `(rows, variables)`.
+
+    Returns:
+        The formula in the user's units, and how many times the values of `formula` its own are.
+
+    Example:
+
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> units = OwnUnits(("x1", "x2"), {"x1": (0.0, 1e-6), "x2": (0.0, 1e6)})
+    >>> x = np.random.default_rng(0).uniform(1, 2, (50, 2)) * [1e-6, 1e6]
+    >>> found = Formula(x1 / x2**2, 4, 0.0, ("x1", "x2"))
+    >>> formula, factor = in_users_units(found, units, x)
+    >>> print(formula, factor)
+    x1/x2**2 1e-18
+    """
+    units = units.among(formula.expression)
+    spare = _only_factors(formula.expression, units, x[:TRIED_ROWS])
+    if not spare:
+        return ScaledFormula.of(formula, units), 1.0
+    fewer = units.without(spare)
+    factor = _factor(formula.expression, units, fewer, x[:TRIED_ROWS])
+    shown = ScaledFormula.of(formula, fewer)
+    if factor is None or not _fits_singles(formula.expression, fewer, x[:TRIED_ROWS]):
+        return ScaledFormula.of(formula, units), 1.0
+    return shown, factor
+
+
+def _only_factors(expression: sympy.Expr, units: OwnUnits, x: np.ndarray) -> list[str]:
+    """Variables without an offset whose scales are a factor of the whole, alone or together."""
+    by_scale: dict[float, list[str]] = {}
+    for name, (offset, scale) in units.units.items():
+        if not offset:
+            by_scale.setdefault(scale, []).append(name)
+    together = [names for names in by_scale.values() if len(names) > 1]
+    spare: list[str] = []
+    alone = ([name] for group in by_scale.values() for name in group)
+    for names in (*together, *alone):
+        if not set(names) & set(spare):
+            if _factor(expression, units, units.without(names), x) is not None:
+                spare += names
+    return spare
+
+
+def _factor(
+    expression: sympy.Expr, units: OwnUnits, fewer: OwnUnits, x: np.ndarray
+) -> float | None:
+    """How many times its values an expression has with fewer units; `None` if it varies."""
+    values, others = (_values(expression, units.names, u.points(x)) for u in (units, fewer))
+    with np.errstate(all="ignore"):
+        ratios = others / values
+    ratios = ratios[np.isfinite(values) & (values != 0)]
+    if not len(ratios) or not np.isfinite(ratios).all() or not ratios[0] > 0:
+        return None
+    alike = np.abs(ratios - ratios[0]) <= SAME_VALUES * ratios[0]
+    return _round_factor(float(np.median(ratios))) if alike.all() else None
+
+
+def _round_factor(factor: float) -> float:
+    """The power of ten that a factor is but for rounding."""
+    power = float(f"1e{round(float(np.log10(factor)))}")
+    return power if abs(factor - power) <= SAME_VALUES * power else factor
+
+
+def _fits_singles(expression: sympy.Expr, units: OwnUnits, x: np.ndarray) -> bool:
+    """Whether float32 has values, and products on the way to them, for an expression."""
+    z = units.points(x)
+    exact = _values(expression, units.names, z)
+    code = numpy_function([expression], [symbol(n) for n in units.names], dtype=np.float32)
+    single = code(z)[:, 0]
+    defined = np.isfinite(exact) & (exact != 0)
+    near = np.abs(single - exact) <= SAME_SINGLES * np.abs(exact)
+    return bool(defined.any() and (near | ~defined).mean() > 0.95)
+
+
+def _values(expression: sympy.Expr, names: tuple[str, ...], x: np.ndarray) -> np.ndarray:
+    return numpy_function([expression], [symbol(name) for name in names])(x)[:, 0]
+
+
+def read_scaled(
+    formula: Formula, own: sympy.Expr, units: Mapping[str, Sequence[float]]
+) -> ScaledFormula:
+    """A formula from a file, with the units that the file has for it.
+
+    Args:
+        formula: as files without units have it.
+        own: its expression in own units.
+        units: offset and scale by the name of a variable.
+
+    Raises:
+        ValueError: the units are none.
+    """
+    checked = checked_units(units, formula.names)
+    return ScaledFormula(
+        checked.in_users(own),
+        formula.complexity,
+        formula.loss,
+        formula.names,
+        formula.operators,
+        own=own,
+        units=checked,
+    )
