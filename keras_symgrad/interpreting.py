@@ -307,8 +307,8 @@ def interpret(
         complexity,
         constraints=constraints,
         dimensions=dimensions,
-        template=template,
-        guesses=guesses,
+        template=template if graph is None else graph.template,
+        guesses=guesses if graph is None else graph.guesses(guesses, operators),
         max_complexity=max_complexity,
         values=few_values(reading.every_point),
     )

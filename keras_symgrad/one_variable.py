@@ -13,15 +13,16 @@ v - a g(x) - b, is solved for v: the formula g has the neuron's values up to a f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import sympy
 
-from keras_symgrad.evidence import EXPLAINED_DECISIONS, FAITHFUL
+from keras_symgrad.evidence import EXPLAINED_DECISIONS, FAITHFUL, MISSING_NATS
 from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.parsing import from_text
 from keras_symgrad.expressions.shortening import weight
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.fidelity import R2, Fidelity
@@ -29,6 +30,7 @@ from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.match import Match
+from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import G, PhiFormula
 from keras_symgrad.provenance import box_of
@@ -37,7 +39,7 @@ from keras_symgrad.search.archive import Archive
 from keras_symgrad.verdict import decisions, finite_points, rule_of
 
 # R2 of a formula that is what a neuron computes: nothing but its values is there to go by.
-EXPLAINED_EXACTLY = 0.999
+EXPLAINED_EXACTLY = 0.998
 # Formulas that leave less of the variance are told apart by rounding only.
 FLOOR = 1e-9
 # Labels fix where a classifier decides, and not how its logit bends: so much of the variance may be
@@ -156,13 +158,34 @@ class Graph:
         """The form T(x, v) = f(x) + v, as `search.template` reads it."""
         return f"f({self.variable}) + {self.value}"
 
+    def guesses(
+        self, guesses: str | sympy.Expr | Sequence[str | sympy.Expr], operators: OperatorSet
+    ) -> list[sympy.Expr]:
+        """Guesses g(x) as functions of the plane.
+
+        Args:
+            guesses: as `interpret` takes them.
+            operators: that they are written in.
+
+        Raises:
+            ValueError: one of them cannot be read.
+        """
+        each = [guesses] if isinstance(guesses, (str, sympy.Expr)) else guesses
+        found = []
+        for guess in each:
+            if isinstance(guess, str):
+                guess = from_text(guess, self.names, operators)
+            named = {own: symbol(own.name) for own in guess.free_symbols}
+            found.append(guess.xreplace(named) + symbol(self.value))
+        return found
+
     def on_graph(self, expression: sympy.Expr) -> sympy.Expr:
         """T(x, v) of a formula g(x), whose factor is a constant to be fitted.
 
         Args:
             expression: g(x).
         """
-        return sympy.Float(1.0) * expression - symbol(self.value)
+        return symbol(self.value) - sympy.Float(1.0) * expression
 
 
 def assess_one_variable(
@@ -255,7 +278,7 @@ def assess_one_variable(
         "cosine_error": 0.0,
         "boundary_error": None,
         "fidelity": fidelity,
-        "matches": _match(fidelity),
+        "matches": _match(fidelity, is_gradual(best, front)),
         "rivals": (),
         "alternatives": (),
         "noise_floor": floor,
@@ -328,9 +351,35 @@ def _fidelity(best: Formula, line: _Line, reading: Reading, held_out: GradientFi
     return Fidelity.of_values(values, found)
 
 
-def _match(fidelity: Fidelity) -> Match:
+def is_gradual(best: Formula, front: ParetoFront) -> bool:
+    """Whether the loss falls towards a formula no faster than towards any function's expansion.
+
+    Args:
+        best: the formula.
+        front: formulas with the share of the variance that each leaves open.
+
+    Returns:
+        Whether it takes more than a unit of complexity for each quarter of a nat, compared with a
+        simpler row; see `Evidence.is_gradual`.
+
+    Example:
+
+    >>> x = sympy.Symbol("x", real=True)
+    >>> rows = [Formula(x**k, k, loss, ("x",)) for k, loss in ((1, 0.5), (2, 1e-4), (9, 5e-5))]
+    >>> [is_gradual(row, ParetoFront(rows)) for row in rows]
+    [False, False, True]
+    """
+    own = max(best.loss, FLOOR)
+    return any(
+        np.log(max(row.loss, FLOOR) / own) < MISSING_NATS * (best.complexity - row.complexity)
+        for row in front
+        if row.complexity < best.complexity
+    )
+
+
+def _match(fidelity: Fidelity, gradual: bool) -> Match:
     """The word: labels of one variable fix where it decides, and values all of a formula."""
-    if fidelity.metric == R2 and fidelity.value >= EXPLAINED_EXACTLY:
+    if fidelity.metric == R2 and fidelity.value >= EXPLAINED_EXACTLY and not gradual:
         return Match.CONCEPT
     if fidelity.metric != R2 and fidelity.explained >= EXPLAINED_DECISIONS:
         return Match.BOUNDARY
