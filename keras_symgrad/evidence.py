@@ -15,7 +15,6 @@ import numpy as np
 import sympy
 
 from keras_symgrad.comparison import CERTAIN, errors, exceeds, losses
-from keras_symgrad.constants import simple_numbers
 from keras_symgrad.directions import in_frame, unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.numeric import numpy_function
@@ -25,6 +24,7 @@ from keras_symgrad.formula import Formula
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.rivals import length, rivals
 from keras_symgrad.search.selection import NATS_PER_UNIT
+from keras_symgrad.simple_numbers import simple_numbers
 
 # Formulas closer than this, mean of 1 - |cos| on the domain, are the same concept.
 SAME_CLASS = 2e-3
@@ -245,8 +245,9 @@ class Evidence:
         # Quartiles, because a quotient may have a few huge values.
         low, high = np.quantile(values[np.isfinite(values)], (0.25, 0.75))
         near = 0.25 * float(high - low)
-        simple = [sympy.Integer(0), *simple_numbers(self.threshold)]
-        return next((c for c in simple if abs(float(c) - self.threshold) <= near), self.threshold)
+        level = self.threshold
+        # Rivals are asked for with any number that the slab allows, and none is believed for it.
+        return next(iter(simple_numbers(level - near, level + near, chance=1.0)), level)
 
     def _keeps_sign(self, expression: sympy.Expr) -> bool:
         values = numpy_function([expression], [symbol(name) for name in self.best.names])

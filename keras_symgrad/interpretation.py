@@ -147,7 +147,9 @@ class Interpretation(Result):
         """What may be said of the formula and what may not, as names and texts for people."""
         yield "matches", f"{self.matches} ({self._reason})"
         if self.constants and self.matches != "nothing":
-            yield "constants", ", ".join(map(str, self.constants))
+            yield "constants", "; ".join(map(str, self.constants))
+        if self.rule and self.rule.level.is_fixed and self.matches != "nothing":
+            yield "threshold", str(self.rule.level)
         if self.value is not None and self.matches != "nothing":
             yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
         if self.ignored:

@@ -28,7 +28,7 @@ SLOWEST, FASTEST = 1.3, 3.0
 # The profile is followed so many sizes of the constant, or of its first step, away.
 REACH = 30.0
 # Where the profile has crossed the limit it is looked at so many times further: it may come back.
-AHEAD = (1.5, 2.5, 5.0)
+AHEAD = (1.5, 3.0)
 # The place where the limit is crossed is known to this share of its distance, or after so many
 # refinements.
 CLOSE, CROSSINGS = 0.02, 8
@@ -36,7 +36,7 @@ CLOSE, CROSSINGS = 0.02, 8
 BETTER = 1e-3
 RESTARTS = 3
 # Relative precision of the losses along a profile.
-PRECISION = 1e-6
+PRECISION = 1e-5
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,10 @@ def intervals(fit: ConstantFit, *, seed: int = 0) -> Intervals:
     and S the squared pulls of regions of neighbouring rows (`regions.squared_pulls`):
 
         V = H^-1 S H^-1
-        P_k(c) < L + V_kk / (H^-1)_kk
+        P_k(c) < L + max(V_kk / (H^-1)_kk, m)
 
+    The minimum m is what residuals allow that are as many as the field holds independent ones: no
+    less than that is noticed, however flat or kinked the loss is at the best fit.
     Of another loss, rows weigh as they do in it, and H is replaced by its second differences over
     the half-widths.
 
@@ -152,14 +154,15 @@ class _Profiles:
         size = np.where(size > 0, size, 1.0)
         jacobian = jacobian / size
         pulls = np.einsum("rvi,rv->ri", jacobian, residual)
-        squares = squared_pulls(fit.field.points, residual, pulls, self.seed)
-        if squares is None:
+        found = squared_pulls(fit.field.points, residual, pulls, self.seed)
+        if found is None:
             return None
+        squares, fewest = found
 
         def scaled(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             inverse = np.linalg.pinv(hessian, rcond=1e-12, hermitian=True)
             across = np.maximum(np.diag(inverse), 1e-300)
-            rises = np.maximum(np.diag(inverse @ squares @ inverse), 0) / across + ROUNDING
+            rises = np.maximum(np.diag(inverse @ squares @ inverse) / across, fewest) + ROUNDING
             return rises, np.maximum(np.sqrt(rises * across) / size, self._smallest)
 
         rises, steps = scaled(np.einsum("rvi,rvj->ij", jacobian, jacobian))
@@ -250,7 +253,8 @@ class _Profiles:
                 np.sqrt(max(loss - self.least, 0.0)) for loss in (below, limit, above)
             )
             share = (middle - low) / (high - low) if np.isfinite(high) and high > low else 0.5
-            distance = near + float(np.clip(share, 0.1, 0.9)) * (far - near)
+            # A profile with a step is halved.
+            distance = near + (share if 0.1 < share < 0.9 else 0.5) * (far - near)
             trial = self._refitted(k, way * distance, constants, None)
             loss = self._loss(trial)
             if loss <= limit:

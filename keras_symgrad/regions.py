@@ -23,7 +23,7 @@ NEIGHBOURS = 5
 
 def squared_pulls(
     points: np.ndarray, errors: np.ndarray, pulls: np.ndarray, seed: int = 0
-) -> np.ndarray | None:
+) -> tuple[np.ndarray, float] | None:
     """By how much errors pull what is fitted, squared, at the end of a 95 % interval.
 
     Rows that lie side by side share a network's errors, so that it is regions that are drawn
@@ -32,7 +32,10 @@ def squared_pulls(
         t^2 v sum_R (sum_i p_i) (sum_i p_i)',    v = 1 + 3 min(likeness / 0.5, 1)
 
     v is 1 for errors that neighbours do not share, and 4 for those that they do: smooth errors are
-    partly absorbed by the constants that are fitted. t is Student's.
+    partly absorbed by the constants that are fitted. t is Student's. With e_i the errors, a sum of
+    squares may rise by chance by
+
+        t^2 sum_R |sum_i e_i|^2 / rows
 
     Args:
         points: of the rows, `(rows, variables)`.
@@ -41,15 +44,15 @@ def squared_pulls(
         seed: of the choice of regions.
 
     Returns:
-        A matrix `(constants, constants)`, between the inverses of J'J a squared interval; `None`
-        where there are too few rows for regions.
+        A matrix `(constants, constants)`, between the inverses of J'J a squared interval, and the
+        rise; `None` where there are too few rows for regions.
 
     Example: the mean of 900 independent numbers is known to 1.96/30 of their deviation.
 
     >>> rng = np.random.default_rng(0)
     >>> x, errors = rng.uniform(size=(900, 2)), rng.normal(size=(900, 1))
-    >>> half = np.sqrt(squared_pulls(x, errors, errors)[0, 0]) / 900
-    >>> 0.05 < half < 0.09
+    >>> squares, rise = squared_pulls(x, errors, errors)
+    >>> 0.05 < np.sqrt(squares[0, 0]) / 900 < 0.09
     True
 
     Reference: White, Econometrica 48 (1980) 817; Liang and Zeger, Biometrika 73 (1986) 13.
@@ -60,15 +63,19 @@ def squared_pulls(
     regions = min(REGIONS, len(points) // ROWS_PER_REGION)
     if regions <= count:
         return None
-    squares = np.zeros((count, count))
+    squares, shared = np.zeros((count, count)), 0.0
     for division in range(DIVISIONS):
-        sums = np.zeros((regions, count))
-        np.add.at(sums, assigned(points, regions, seed + division), pulls)
+        label = assigned(points, regions, seed + division)
+        sums, total = np.zeros((regions, count)), np.zeros((regions, errors.shape[1]))
+        np.add.at(sums, label, pulls)
+        np.add.at(total, label, errors)
         squares += sums.T @ sums / DIVISIONS
+        shared += (total**2).sum() / DIVISIONS
     smooth = np.clip(likeness(points, errors) / SMOOTH, 0, 1)
     inflation = 1 + (VARIANCE_OF_SMOOTH_ERRORS - 1) * smooth
     quantile = t.ppf((1 + CONFIDENCE) / 2, regions - count)
-    return quantile**2 * inflation * squares * regions / (regions - count)
+    squares *= quantile**2 * inflation * regions / (regions - count)
+    return squares, float(quantile**2 * shared / len(points))
 
 
 def assigned(points: np.ndarray, regions: int, seed: int = 0) -> np.ndarray:

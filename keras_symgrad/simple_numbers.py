@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import sympy
 
@@ -41,7 +42,9 @@ RANKS: tuple[tuple[sympy.Expr, ...], ...] = (
 )
 
 
-def simple_numbers(low: float, high: float, chance: float = CHANCE) -> list[sympy.Expr]:
+def simple_numbers(
+    low: float, high: float, chance: float = CHANCE, *, tenths: bool = False
+) -> list[sympy.Expr]:
     """Simple numbers inside an interval, simplest first, each with its evidence.
 
     A wide interval holds a simple number whatever it is the interval of. With N_r numbers of rank r
@@ -57,6 +60,7 @@ def simple_numbers(low: float, high: float, chance: float = CHANCE) -> list[symp
         low: lower end of the interval.
         high: upper end.
         chance: largest one; 1 for all simple numbers inside.
+        tenths: whether 7/10 is as simple as 7/8, as exponents have it.
 
     Returns:
         SymPy numbers: whole numbers, halves and other small fractions, pi, e and a few roots. None
@@ -79,7 +83,7 @@ def simple_numbers(low: float, high: float, chance: float = CHANCE) -> list[symp
     width = (high - low) / (middle * DECADES * math.log(10))
     reach = 10 ** (DECADES / 2)
     near = 0
-    for rank in _SIZES:
+    for rank in _SIZES_WITH_TENTHS if tenths else _SIZES:
         near += sum(middle / reach <= size <= middle * reach for size in rank.values())
         if chance < 1 and near * width > chance:
             break
@@ -88,14 +92,16 @@ def simple_numbers(low: float, high: float, chance: float = CHANCE) -> list[symp
     return found
 
 
-def _sizes() -> list[dict[sympy.Expr, float]]:
+def _sizes(ranks: Sequence[tuple[sympy.Expr, ...]]) -> list[dict[sympy.Expr, float]]:
     """The numbers of each rank that no simpler one holds."""
     sizes: list[dict[sympy.Expr, float]] = []
     known: set[sympy.Expr] = set()
-    for rank in RANKS:
+    for rank in ranks:
         sizes.append({number: float(number) for number in rank if number not in known})
         known.update(rank)
     return sizes
 
 
-_SIZES = _sizes()
+_SIZES = _sizes(RANKS)
+_TENTHS = tuple(sympy.Rational(p, 10) for p in range(1, 50))
+_SIZES_WITH_TENTHS = _sizes((*RANKS[:-1], RANKS[-1] + _TENTHS))

@@ -71,16 +71,17 @@ def threshold_interval(
     # The formula as it is shown, and not as it fits best.
     own = line(fit.start)
     errors = fit.values(fit.start)[near] - design @ own
-    squares = squared_pulls(fit.field.points[near], errors[:, None], design * errors[:, None], seed)
-    if squares is None:
+    pulls = design * errors[:, None]
+    found = squared_pulls(fit.field.points[near], errors[:, None], pulls, seed)
+    if found is None:
         return Constant(threshold)
-    moved = [own[0] + 0 * fit.start, own[0] + 0 * fit.start]
+    below = above = (inverse @ found[0] @ inverse)[0, 0]
     if len(fit.start):
-        moved = [[line(constants)[0] for constants in side] for side in intervals(fit, seed=seed).ends]
-    changes = np.array(moved) - own[0]
-    if not np.isfinite(changes).all():
-        return Constant(threshold)
-    half = (inverse @ squares @ inverse)[0, 0]
-    # The lower end of one constant may be that of a higher threshold.
-    below, above = ((np.clip(way * changes, 0, None).max(axis=0) ** 2).sum() for way in (-1, 1))
-    return Constant(threshold, threshold - math.sqrt(half + below), threshold + math.sqrt(half + above))
+        ends = intervals(fit, seed=seed).ends
+        moved = np.array([[line(constants)[0] for constants in side] for side in ends]) - own[0]
+        if not np.isfinite(moved).all():
+            return Constant(threshold)
+        # The lower end of a constant may be that of a higher threshold.
+        below += (np.clip(-moved, 0, None).max(axis=0) ** 2).sum()
+        above += (np.clip(moved, 0, None).max(axis=0) ** 2).sum()
+    return Constant(threshold, threshold - math.sqrt(below), threshold + math.sqrt(above))

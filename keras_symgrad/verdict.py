@@ -28,7 +28,8 @@ from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.selection import FINEST_OF_LABELS
 from keras_symgrad.symmetries import Symmetry
 from keras_symgrad.symmetry_checks import checked, warn_if_broken
-from keras_symgrad.uncertainty import constants
+from keras_symgrad.thresholds import threshold_interval
+from keras_symgrad.uncertainty import Constant
 
 # Points that the agreement of the rule with the network is counted on.
 AGREEMENT_POINTS = 10_000
@@ -77,6 +78,13 @@ def verdict(
         phi = MonotoneFit.through(best(field.points), field.values)
         if neuron is not None and not reading.is_classifier:
             value = value_of(best, field, neuron, reading.unseen, reading.in_terms_of, seed)
+    rule = None
+    decides_at = phi.preimage(0.0) if reading.is_classifier and phi else None
+    if decides_at is not None:
+        level = threshold_interval(
+            best.expression, finisher.train, decides_at, signed=finisher.signed, seed=seed
+        )
+        rule = Rule.of(best, level, phi.rising, points, yes)
     evidence = Evidence(
         best,
         finisher,
@@ -87,20 +95,19 @@ def verdict(
     )
     checks = checked(symmetries, reading.raw, reading.network, reading.shown, best.expression)
     warn_if_broken(checks, neuron.name if neuron else "The field of gradients")
-    signed = finisher.signed
     return {
         "front": front,
         "best": best,
         "phi": phi,
         "value": value,
-        "rule": rule_of(best, phi, points, yes) if reading.is_classifier else None,
+        "rule": rule,
         "cosine_error": float(errors(best.expression, finisher.held_out).mean()),
         "boundary_error": evidence.boundary_error,
         "matches": evidence.matches,
         "rivals": evidence.rivals,
         "alternatives": evidence.alternatives(row for row in front if row is not front.best),
         "noise_floor": front.floor,
-        "constants": constants(best.expression, finisher.train, signed=signed, seed=seed),
+        "constants": finisher.constants(best.expression, seed),
         "symmetries": checks,
         "box": box_of(reading.domain),
     }
@@ -190,7 +197,7 @@ def decisions(
 
 
 def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndarray) -> Rule | None:
-    """The decision rule of a formula, with its agreement with the network.
+    """The decision rule of a formula with a threshold of unknown interval.
 
     Args:
         formula: the concept.
@@ -204,7 +211,7 @@ def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndar
     decides_at = phi.preimage(0.0)
     if decides_at is None:
         return None
-    return Rule.of(formula, decides_at, phi.rising, points, yes)
+    return Rule.of(formula, Constant(decides_at), phi.rising, points, yes)
 
 
 def faithful(

@@ -13,7 +13,9 @@ from sympy.printing.mathml import MathMLPresentationPrinter
 from keras_symgrad.expressions.text import is_plain, rounded
 
 
-def to_mathml(expression: sympy.Expr, digits: int = 3, relation: str = "", number: str = "") -> str:
+def to_mathml(
+    expression: sympy.Expr, digits: int = 3, relation: str = "", other: str | sympy.Expr = ""
+) -> str:
     """The formula in MathML, floats rounded.
 
     Browsers break lines between `<math>` elements and not inside of them, so that each term of a
@@ -23,7 +25,7 @@ def to_mathml(expression: sympy.Expr, digits: int = 3, relation: str = "", numbe
         expression: a SymPy expression.
         digits: number of significant digits, at least 1.
         relation: what follows, such as `>`.
-        number: what follows the relation, as Python writes it.
+        other: what follows the relation: a formula, or a number as Python writes it.
 
     Returns:
         Elements with spaces between them, in which nothing of a variable's name is markup.
@@ -36,15 +38,17 @@ def to_mathml(expression: sympy.Expr, digits: int = 3, relation: str = "", numbe
     """
     parts = list(_Printer(digits).terms(rounded(expression, digits)))
     if relation:
-        value = sympy.Float(number) if "e" in number else number
-        written = (
-            next(_Printer(digits).terms(value))
-            if "e" in number
-            else f"<mn>{number.replace('-', '−')}</mn>"
-        )
-        parts.append(f'<mo form="infix">{html.escape(relation)}</mo>{written}')
+        first, *rest = _other_side(other, digits)
+        parts += [f'<mo form="infix">{html.escape(relation)}</mo>{first}', *rest]
     # Fractions of full size, as in a line of their own.
     return " ".join(f'<math displaystyle="true">{part}</math>' for part in parts)
+
+
+def _other_side(other: str | sympy.Expr, digits: int) -> list[str]:
+    if isinstance(other, str) and "e" not in other:
+        return [f"<mn>{other.replace('-', '−')}</mn>"]
+    number = sympy.Float(other) if isinstance(other, str) else rounded(other, digits)
+    return list(_Printer(digits).terms(number))
 
 
 # What parentheses grow with, and how SymPy writes a product.
