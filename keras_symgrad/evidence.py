@@ -15,7 +15,6 @@ import numpy as np
 import sympy
 
 from keras_symgrad.comparison import CERTAIN, errors, exceeds, losses
-from keras_symgrad.constants import simple_numbers
 from keras_symgrad.directions import in_frame, unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.numeric import numpy_function
@@ -29,6 +28,7 @@ from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.residuals import predictable, residuals
 from keras_symgrad.rivals import length, rivals
 from keras_symgrad.search.selection import FINEST_OF_LABELS, NATS_PER_UNIT
+from keras_symgrad.simple_numbers import simple_numbers
 
 # Formulas closer than this, mean of 1 - |cos| on the domain, are the same concept.
 SAME_CLASS = 2e-3
@@ -390,8 +390,9 @@ class Evidence:
         # Quartiles, because a quotient may have a few huge values.
         low, high = np.quantile(values[np.isfinite(values)], (0.25, 0.75))
         near = 0.25 * float(high - low)
-        simple = [sympy.Integer(0), *simple_numbers(threshold)]
-        return next((c for c in simple if abs(float(c) - threshold) <= near), threshold)
+        # Rivals are asked for with any number that the slab allows, and none is believed for it.
+        simple = simple_numbers(threshold - near, threshold + near, chance=1.0)
+        return next(iter(simple), threshold)
 
     def _keeps_sign(self, expression: sympy.Expr) -> bool:
         values = numpy_function([expression], [symbol(name) for name in self.best.names])

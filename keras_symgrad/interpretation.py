@@ -194,7 +194,9 @@ class Interpretation(Result):
         if self.stopped == "time_limit":
             yield "unfinished", "the time limit ended the search; a longer one may find better"
         if self.constants and self.matches != "nothing":
-            yield "constants", ", ".join(map(str, self.constants))
+            yield "constants", "; ".join(map(str, self.constants))
+        if self.rule and self.rule.level.is_fixed and self.matches != "nothing":
+            yield "threshold", str(self.rule.level)
         if self.value is not None and self.matches != "nothing":
             yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
         if plateau := self.rows.get("plateau"):

@@ -173,7 +173,6 @@ def templates() -> Environment:
         "listed": listed,
         "percent": panels.percent,
         "scientific": scientific,
-        "infinity": np.inf,
     }
     return texts
 

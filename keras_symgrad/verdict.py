@@ -30,7 +30,8 @@ from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.selection import FINEST_OF_LABELS
 from keras_symgrad.symmetries import Symmetry
 from keras_symgrad.symmetry_checks import checked, warn_if_broken
-from keras_symgrad.uncertainty import constants
+from keras_symgrad.thresholds import threshold_interval
+from keras_symgrad.uncertainty import Constant
 
 # Points that the agreement of the rule with the network is counted on.
 AGREEMENT_POINTS = 10_000
@@ -91,6 +92,12 @@ def verdict(
         if neuron is not None and not reading.is_classifier:
             value = value_of(best, reading, seed)
     decides_at = threshold(neuron, field, phi)
+    rule = None
+    if reading.is_classifier and decides_at is not None:
+        level = threshold_interval(
+            best.expression, finisher.train, decides_at, signed=finisher.signed, seed=seed
+        )
+        rule = Rule.of(best, level, phi.rising, points, yes)
     evidence = Evidence(
         best,
         finisher,
@@ -103,13 +110,12 @@ def verdict(
     shown = best.expression if reading.units is None else reading.units.in_users(best.expression)
     checks = checked(symmetries, reading.raw, reading.network, reading.shown, shown)
     warn_if_broken(checks, neuron.name if neuron else "The field of gradients")
-    signed = finisher.signed
     return {
         "front": front,
         "best": best,
         "phi": phi,
         "value": value,
-        "rule": rule_of(best, phi, points, yes) if reading.is_classifier else None,
+        "rule": rule,
         "cosine_error": float(errors(best.expression, finisher.held_out).mean()),
         "boundary_error": evidence.boundary_error,
         "fidelity": evidence.fidelity,
@@ -117,7 +123,7 @@ def verdict(
         "rivals": evidence.rivals,
         "alternatives": evidence.alternatives(row for row in front if row is not front.best),
         "noise_floor": front.floor,
-        "constants": constants(best.expression, finisher.train, signed=signed, seed=seed),
+        "constants": finisher.constants(best.expression, seed),
         "symmetries": checks,
         "box": box_of(reading.domain),
     }
@@ -234,7 +240,7 @@ def decisions(
 
 
 def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndarray) -> Rule | None:
-    """The decision rule of a formula, with its agreement with the network.
+    """The decision rule of a formula with a threshold of unknown interval.
 
     Args:
         formula: the concept.
@@ -248,7 +254,7 @@ def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndar
     decides_at = phi.preimage(0.0)
     if decides_at is None:
         return None
-    return Rule.of(formula, decides_at, phi.rising, points, yes)
+    return Rule.of(formula, Constant(decides_at), phi.rising, points, yes)
 
 
 def faithful(
