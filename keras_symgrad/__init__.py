@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from keras_symgrad.dimensions import Dimensions
     from keras_symgrad.engine.evaluation import Engine
     from keras_symgrad.expressions.complexity import Complexity
+    from keras_symgrad.fidelity import Fidelity
     from keras_symgrad.formula import Formula, ParetoFront
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.interpretation import Interpretation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from keras_symgrad.layers import SymbolicLayer
     from keras_symgrad.losses import Huber, Loss
     from keras_symgrad.many import interpret_many
+    from keras_symgrad.match import Match
     from keras_symgrad.measuring import ModelComparison, compare_models
     from keras_symgrad.monotone import MonotoneLayer
     from keras_symgrad.neurons import Neuron
@@ -60,6 +62,7 @@ __all__ = [
     "Engine",
     "Even",
     "Exchange",
+    "Fidelity",
     "Formula",
     "GeneticSearch",
     "GeneticSettings",
@@ -68,6 +71,7 @@ __all__ = [
     "Interpretation",
     "JointInterpretation",
     "Loss",
+    "Match",
     "ModelComparison",
     "MonotoneFit",
     "MonotoneLayer",
@@ -104,7 +108,9 @@ _ROOMS = {
     "Constraints": "search.constraints",
     "Dimensions": "dimensions",
     "Engine": "engine.evaluation",
+    "Fidelity": "fidelity",
     "Formula": "formula",
+    "Match": "match",
     "GeneticSearch": "search.genetic",
     "GeneticSettings": "search.settings",
     "GradientField": "gradients",

@@ -1,4 +1,4 @@
-"""Constants of a finished formula: fitted in float64 and offered as simple numbers.
+"""Constants of a finished formula: fitted in float64.
 
 The search refines constants of thousands of trees in float32; the few formulas that are shown
 to the user get theirs from here, with exact derivatives of the SymPy expression.
@@ -18,16 +18,18 @@ from keras_symgrad.gradients import GradientField
 # Rows that constants are fitted on, a random choice of them: what a network has learned of its
 # constants is less exact than what so many rows tell.
 FIT_ROWS = 20_000
-# A simpler number may raise the loss by this share.
-UNNOTICED = 0.02
 # Rounds of reweighting rows, by which losses that are no squares are fitted as if they were.
 # The last one is the first that lowers the loss by less than this share.
 REWEIGHTED, SETTLED = 20, 1e-4
-_NAMED = (sympy.pi, 2 * sympy.pi, sympy.pi / 2, 1 / sympy.pi, sympy.sqrt(2))
 
 
 class ConstantFit:
     """The constants of an expression as parameters of its loss on a gradient field.
+
+    Attributes:
+        parameters: SymPy symbols that stand for the constants, which ascend.
+        start: constants of the expression, `(constants,)`.
+        field: rows that they are fitted on.
 
     Args:
         expression: its floats are the constants; whole numbers and fractions are not.
@@ -60,7 +62,7 @@ class ConstantFit:
             [self._form, *(differentiate(self._form, variable) for variable in variables)],
             [*variables, *self.parameters],
         )
-        self._field, self._signed = field, signed
+        self.field, self._signed = field, signed
         weights = np.ones(field.rows) if field.weights is None else field.weights
         self._rows = weights / weights.sum()
 
@@ -69,24 +71,35 @@ class ConstantFit:
         numbers = [c if isinstance(c, sympy.Expr) else sympy.Float(float(c)) for c in constants]
         return self._form.xreplace(dict(zip(self.parameters, numbers)))
 
+    def values(self, constants: np.ndarray) -> np.ndarray:
+        """Values of the expression at the rows, `(rows,)`."""
+        return self._numbers(constants)[:, 0]
+
     def loss(self, constants: np.ndarray) -> float:
         """The field's loss of the unit gradients; infinite if a row has no finite value."""
         distances = self._distances(self._apart(constants))
         if not np.isfinite(distances).all():
             return np.inf
-        return self._field.loss.average(distances, self._rows) / self._field.axes
+        return self.field.loss.average(distances, self._rows) / self.field.axes
 
     def mean(self, constants: np.ndarray) -> float:
         """The mean of rho, divided by the axes: what `residual` has half the slope of."""
         distances = self._distances(self._apart(constants))
-        return float(self._rows @ self._field.loss.of(distances)) / self._field.axes
+        return float(self._rows @ self.field.loss.of(distances)) / self.field.axes
 
-    def refined(self, constants: np.ndarray, moved: np.ndarray | None = None) -> np.ndarray:
+    def refined(
+        self,
+        constants: np.ndarray,
+        moved: np.ndarray | None = None,
+        *,
+        precision: float = 1e-14,
+    ) -> np.ndarray:
         """Constants at the nearest minimum of the loss.
 
         Args:
             constants: to start from.
             moved: which of them may move; all by default.
+            precision: relative, of the loss.
 
         Returns:
             Constants of no higher loss.
@@ -105,14 +118,14 @@ class ConstantFit:
             return np.nan_to_num(residual, nan=1.0, posinf=1.0, neginf=1.0).ravel()
 
         best, least = constants, self.loss(constants)
-        for _ in range(1 if self._field.loss.is_squared else REWEIGHTED):
+        for _ in range(1 if self.field.loss.is_squared else REWEIGHTED):
             fit = least_squares(
                 moved_residual,
                 best[moved],
                 args=(self.weights(best),),
                 x_scale="jac",
-                ftol=1e-14,
-                xtol=1e-12,
+                ftol=precision,
+                xtol=max(precision, 1e-12),
                 gtol=1e-14,
                 max_nfev=30,
             )
@@ -124,35 +137,9 @@ class ConstantFit:
                 break
         return best
 
-    def snapped(self, constants: np.ndarray) -> list[sympy.Number]:
-        """Constants, each a simple number where the loss does not notice it.
-
-        One constant after the other is set to the simplest number nearby, the others follow, and
-        the step is kept if the loss rises by less than 2 %.
-
-        Args:
-            constants: refined constants.
-
-        Returns:
-            SymPy numbers: whole numbers, fractions, multiples of pi, or floats as they were.
-        """
-        values = constants.copy()
-        exact: list[sympy.Number] = [sympy.Float(value, 17) for value in values]
-        free = np.ones(len(values), bool)
-        limit = (1 + UNNOTICED) * self.loss(values) + 1e-14
-        for k in range(len(values)):
-            for simple in simple_numbers(values[k]):
-                trial, others = values.copy(), free.copy()
-                trial[k], others[k] = float(simple), False
-                trial = self.refined(trial, others)
-                if self.loss(trial) <= limit:
-                    values, free, exact[k] = trial, others, simple
-                    break
-        return [sympy.Float(v, 17) if open_ else e for v, open_, e in zip(values, free, exact)]
-
     def weights(self, constants: np.ndarray) -> np.ndarray:
         """Weights of the rows with which squares have the slope of the field's loss, `(rows,)`."""
-        return self._rows * self._field.loss.weights(self._distances(self._apart(constants)))
+        return self._rows * self.field.loss.weights(self._distances(self._apart(constants)))
 
     def residual(self, constants: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """What is left of the unit gradients, `(rows, axes)`.
@@ -164,8 +151,13 @@ class ConstantFit:
         """
         apart = self._apart(constants)
         if weights is None:
-            weights = self._rows * self._field.loss.weights(self._distances(apart))
-        return np.sqrt(weights / self._field.axes)[:, None] * apart
+            weights = self._rows * self.field.loss.weights(self._distances(apart))
+        return np.sqrt(weights / self.field.axes)[:, None] * apart
+
+    def _numbers(self, constants: np.ndarray) -> np.ndarray:
+        """Values and partial derivatives at the rows, `(rows, 1 + variables)`."""
+        columns = np.broadcast_to(constants, (self.field.rows, len(constants)))
+        return self._value_and_gradient(np.concatenate([self._points, columns], axis=1))
 
     @staticmethod
     def _distances(apart: np.ndarray) -> np.ndarray:
@@ -173,9 +165,8 @@ class ConstantFit:
 
     def _apart(self, constants: np.ndarray) -> np.ndarray:
         """Differences of the unit gradients, `(rows, axes)`, for the better sign."""
-        field = self._field
-        columns = np.broadcast_to(constants, (field.rows, len(constants)))
-        numbers = self._value_and_gradient(np.concatenate([self._points, columns], axis=1))
+        field = self.field
+        numbers = self._numbers(constants)
         # The logarithm of a negative number has a gradient, but no value.
         if not np.isfinite(numbers).all():
             return np.full((field.rows, field.axes), np.inf)
@@ -189,29 +180,3 @@ class ConstantFit:
             candidate + target,
             key=lambda way: float(self._rows @ field.loss.of(self._distances(way))),
         )
-
-
-def simple_numbers(value: float) -> list[sympy.Number]:
-    """Simple numbers within 3 % of a value, simplest first.
-
-    Whole numbers and halves, multiples of pi and a square root, then other fractions.
-
-    Args:
-        value: any number.
-
-    Returns:
-        SymPy numbers; none if nothing simple is near.
-
-    Example:
-
-    >>> simple_numbers(0.3183)
-    [1/pi]
-    """
-    simple = [sympy.Rational(round(value * q), q) for q in (1, 2)]
-    simple += [sympy.sign(value) * constant for constant in _NAMED]
-    if abs(value) < 5:  # 283/8 is no simpler than 35.4
-        simple += [sympy.Rational(round(value * q), q) for q in (3, 4, 5, 6, 8, 10)]
-    near = [number for number in simple if abs(float(number) - value) <= 0.03 * abs(value)]
-    if abs(value) < 1e-3:
-        near.insert(0, sympy.Integer(0))
-    return near

@@ -14,7 +14,6 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from keras_symgrad.constants import UNNOTICED, simple_numbers
 from keras_symgrad.derivatives import differentiate
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.numeric import numpy_function
@@ -23,6 +22,7 @@ from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.baselines import TargetEngine, search_for
 from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.simple_numbers import simple_numbers
 
 G = sympy.Symbol("g", real=True)
 _A, _B, _C, _D, _P = PARAMETERS = sympy.symbols("a b c d p", real=True)
@@ -45,6 +45,8 @@ OPERATORS = OperatorSet("full")
 _SEARCHED = OperatorSet("add, sub, mul, div, square, cube, sqrt, exp, log, tanh, sin")
 # A fit whose unexplained variance is this small is exact, whatever the data say.
 EXACT = 1e-9
+# A simpler number may raise the loss by this share.
+UNNOTICED = 0.02
 # A form that leaves so many times more than a monotone fit is worth a search.
 POOR = 3.0
 # The residual of a step that leaves the numbers, in units of the values' scatter.
@@ -182,6 +184,16 @@ class _Fit:
         result[moved] = fit.x
         return result if self.loss(result) <= self.loss(constants) else constants
 
+    def _reach(self, constants: np.ndarray, limit: float) -> np.ndarray:
+        """How far each constant may move below a loss, the others with it, `(constants,)`."""
+        if not len(constants):
+            return constants
+        slopes = np.nan_to_num(
+            self._scale * self._slopes(self._columns(constants)), posinf=0, neginf=0
+        )
+        across = np.diag(np.linalg.pinv(slopes.T @ slopes, hermitian=True))
+        return np.sqrt((limit - self.loss(constants)) * np.maximum(across, 0))
+
     def is_monotone(self, constants: np.ndarray) -> bool:
         """Whether it is finite and rises, or falls, over the whole range of the points."""
         grid = np.linspace(self.points.low, self.points.high, 257)
@@ -189,15 +201,20 @@ class _Fit:
         return bool(np.isfinite(steps).all() and (np.all(steps > 0) or np.all(steps < 0)))
 
     def simplified(self, constants: np.ndarray) -> sympy.Expr:
-        """The expression with these constants, each a simple number where the loss allows it."""
+        """The expression with these constants, each a simple number where the loss allows it.
+
+        How far a constant may move is that of a parabola in the place of its profile.
+        """
         values, free = constants.copy(), np.ones(len(constants), bool)
         exact: dict[sympy.Symbol, sympy.Expr] = {}
         limit = (1 + UNNOTICED) * self.loss(values) + EXACT
+        reach = self._reach(values, limit)
         order = [s for s in _ORDER if s in self.parameters]
         for name in order + [s for s in self.parameters if s not in order]:
             k = self.parameters.index(name)
             zero = [sympy.Integer(0)] if name in (_C, _D) else []
-            for simple in zero + simple_numbers(values[k]):
+            low, high = values[k] - reach[k], values[k] + reach[k]
+            for simple in zero + simple_numbers(low, high, tenths=True):
                 trial, others = values.copy(), free.copy()
                 trial[k], others[k] = float(simple), False
                 trial = self.refined(trial, others)

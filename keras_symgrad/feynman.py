@@ -23,11 +23,19 @@ from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.known_concepts import real_symbols, rowwise, with_real_symbols
+from keras_symgrad.metric import Metric
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.systems import System
 
 
-def field_of(system: System, rows: int, *, noise: float = 0.0, seed: int = 0) -> GradientField:
+def field_of(
+    system: System,
+    rows: int,
+    *,
+    noise: float = 0.0,
+    metric: Metric = "covariance",
+    seed: int = 0,
+) -> GradientField:
     """Exact directions of a formula's gradient at uniform points, with Gaussian noise on them.
 
     Each component gets noise of the standard deviation noise / sqrt(variables), so that the noise
@@ -41,6 +49,7 @@ def field_of(system: System, rows: int, *, noise: float = 0.0, seed: int = 0) ->
         system: the formula.
         rows: number of points drawn.
         noise: relative to the length 1 of a direction.
+        metric: in which directions compare.
         seed: of points and noise.
 
     Returns:
@@ -59,7 +68,7 @@ def field_of(system: System, rows: int, *, noise: float = 0.0, seed: int = 0) ->
     x, directions = x[steep], directions[steep]
     deviation = noise / math.sqrt(len(system.names))
     blur = np.random.default_rng([seed, 1]).normal(0.0, deviation, size=x.shape)
-    return GradientField.from_gradients(x, directions + blur, names=system.names)
+    return GradientField.from_gradients(x, directions + blur, names=system.names, metric=metric)
 
 
 def concept_error(

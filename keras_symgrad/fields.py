@@ -14,6 +14,7 @@ from keras_symgrad import field_files
 from keras_symgrad.directions import as_span, in_frame, is_diagonal, principal, unit
 from keras_symgrad.losses import SQUARED, Loss
 from keras_symgrad.memory import block_rows
+from keras_symgrad.metric import deviations
 
 # Several gradients have a direction of their own where it is this part of their main one. Measured
 # on bottlenecks that carry two concepts: 0.6 and 0.7 for the second direction, 0.1 for the third.
@@ -121,8 +122,8 @@ class Field:
         Returns:
             `(rows, k, variables)`, as `gradients_per_width`, up to one common factor.
         """
-        widths, deviations = self.widths, self.points.std(axis=0)
-        ranges = np.divide(deviations, widths, out=np.zeros_like(widths), where=widths > 0)
+        widths, spread = self.widths, deviations(self.points)
+        ranges = np.divide(spread, widths, out=np.zeros_like(widths), where=widths > 0)
         return self.gradients_per_width() * ranges
 
     def strength(self, rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.comparison import exceeds, losses
-from keras_symgrad.constants import UNNOTICED, ConstantFit
+from keras_symgrad.constants import ConstantFit
 from keras_symgrad.engine.reference import loss
 from keras_symgrad.expressions.canonical import canonical
 from keras_symgrad.expressions.complexity import Complexity
@@ -26,6 +26,8 @@ from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.search.archive import Archive, Individual
+from keras_symgrad.simple_constants import with_simple_constants
+from keras_symgrad.uncertainty import Constant, constants
 
 if TYPE_CHECKING:
     from keras_symgrad.search.knowledge import Knowledge
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 SECONDS = 20.0
 # Losses below it are rounding errors.
 LEAST_LOSS = 1e-14
+# Share of the loss by which a zero that was meant may raise it.
+UNNOTICED = 0.02
 
 
 class Finisher:
@@ -64,6 +68,7 @@ class Finisher:
         self.train, self.held_out, self.signed = train, held_out, signed
         self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
         self._zeros = {} if units is None else units.zeros
+        self._constants: dict[tuple[sympy.Expr, int], tuple[Constant, ...]] = {}
 
     def front(self, archive: Archive) -> ParetoFront:
         """The Pareto front of an archive.
@@ -108,14 +113,64 @@ class Finisher:
         return max([*equal, self.held_out.noise or 0.0])
 
     def with_simple_constants(self, formula: Formula) -> Formula:
-        """The formula with constants snapped to simple numbers where the loss does not notice."""
-        fit = ConstantFit(formula.expression, self.train, signed=self.signed)
-        snapped = fit.expression(fit.snapped(fit.start))
-        short = self._shortest(snapped)
-        shorter = canonical(simplify(short, seconds=2.0, measure=self.weight))
-        found = self._first_conforming([shorter, short, snapped])
-        best = formula if found is None else self._measured(found, formula.complexity)
-        return self._with_zeros(best)
+        """The formula with simple numbers for constants whose intervals speak for them.
+
+        Args:
+            formula: of the front, say.
+
+        Returns:
+            A formula whose simple numbers lie inside their intervals: those of `constants`.
+        """
+        return self._with_zeros(self._with_simple_constants(formula))
+
+    def _with_simple_constants(self, formula: Formula) -> Formula:
+        barred: set[sympy.Expr] = set()
+        while True:
+            simple = with_simple_constants(
+                formula.expression,
+                self.train,
+                weight=self.weight,
+                barred=barred,
+                # What the user's rules have put into a formula is not the network's to move.
+                whole=self.knowledge is None,
+                signed=self.signed,
+            )
+            short = self._first_conforming([self._shortened(simple), simple])
+            if short is None or self.knowledge is not None:
+                return formula if short is None else self._measured(short, formula.complexity)
+            # Written in another way, a formula has other constants.
+            if not self._outside(short):
+                return self._measured(short, formula.complexity)
+            outside = self._outside(simple)
+            if outside <= barred:
+                return self._measured(simple, formula.complexity)
+            barred |= outside
+
+    def _outside(self, expression: sympy.Expr) -> set[sympy.Expr]:
+        """Simple numbers of an expression that do not lie inside their intervals."""
+        return {
+            constant.shown
+            for constant in self.constants(expression)
+            if constant.shown is not None and not constant.holds(float(constant.shown))
+        }
+
+    def constants(self, expression: sympy.Expr, seed: int = 0) -> tuple[Constant, ...]:
+        """The constants of an expression with their intervals, on the rows that they are fitted on.
+
+        Args:
+            expression: in the alphabet's variables.
+            seed: of the choice of regions.
+        """
+        key = expression, seed
+        if key not in self._constants:
+            self._constants[key] = constants(expression, self.train, signed=self.signed, seed=seed)
+        return self._constants[key]
+
+    def _shortened(self, expression: sympy.Expr) -> sympy.Expr:
+        """The expression in fewer words if there are any, else as it is."""
+        short = self._shortest(expression)
+        ways = [expression, short, canonical(simplify(short, seconds=2.0, measure=self.weight))]
+        return min(ways, key=self.weight)
 
     def _with_zeros(self, formula: Formula) -> Formula:
         """The formula with x itself for z + number, where the loss does not notice it."""

@@ -74,11 +74,11 @@ class Formula:
         """The expression as LaTeX, constants rounded."""
         return to_latex(self.expression, digits)
 
-    def to_mathml(self, digits: int = 3, relation: str = "", number: str = "") -> str:
+    def to_mathml(self, digits: int = 3, relation: str = "", other: str | sympy.Expr = "") -> str:
         """The expression as MathML for web pages, constants rounded; see `mathml.to_mathml`."""
         from keras_symgrad.expressions.mathml import to_mathml
 
-        return to_mathml(self.expression, digits, relation, number)
+        return to_mathml(self.expression, digits, relation, other)
 
     def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
         """The expression as a Keras layer from `(batch, variables)` to `(batch, 1)`.
@@ -103,6 +103,11 @@ class Formula:
         from keras_symgrad.expressions.freeing import freed
 
         return self.rewritten(freed)
+
+    @property
+    def own(self) -> sympy.Expr:
+        """The expression in the units that it is computed in, here those of the user."""
+        return self.expression
 
     def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> Formula:
         """The formula with its expression written in another way.

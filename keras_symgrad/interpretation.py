@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 EXPLAINED = 0.99
 # How much longer than the best formula another one may be to be shown beside it.
 READABLE = 1.5
+ONE_VARIABLE = (
+    "in one dimension a direction is a sign: values were fitted, up to a factor and an offset"
+)
 ENDINGS = {
     "time_limit": "until the time limit, unfinished",
     "patience": "until nothing better turned up for long",
@@ -134,7 +137,14 @@ class Interpretation(Result):
     def __str__(self) -> str:
         lines = [
             f"{self.neuron}: {self.headline}",
-            f"1 - |cos| = {self.cosine_error:.1e} on {self.rows['held_out']:,} held-out rows",
+            *(
+                []
+                if self.is_of_one_variable
+                else [
+                    f"1 - |cos| = {self.cosine_error:.1e} on "
+                    f"{self.rows['held_out']:,} held-out rows"
+                ]
+            ),
             *([f"rule: {self.rule}"] if self.rule and self.matches != "nothing" else []),
             *(f"{name}: {text}" for name, text in self.remarks),
             "",
@@ -147,11 +157,18 @@ class Interpretation(Result):
         """The best formula and, where it is not what the network computes, that it is not."""
         formula = self.best.to_pretty()
         off = f"gradients {self.angle:.0f} degrees off"
+        if self.is_of_one_variable:
+            off = str(self.fidelity)
         if self.matches == Match.NOTHING:
             return f"no simple formula fits; the closest found is {formula} ({off})"
         if self.matches == Match.APPROXIMATION:
             return f"{formula} (an approximation, {off})"
         return formula
+
+    @property
+    def is_of_one_variable(self) -> bool:
+        """Whether one variable varies in the data: then formulas are fitted to values."""
+        return int(np.sum(np.ptp(self.box, axis=0) > 0)) == 1 and not self.surface.joint
 
     @property
     def angle(self) -> float:
@@ -177,7 +194,9 @@ class Interpretation(Result):
         if self.stopped == "time_limit":
             yield "unfinished", "the time limit ended the search; a longer one may find better"
         if self.constants and self.matches != "nothing":
-            yield "constants", ", ".join(map(str, self.constants))
+            yield "constants", "; ".join(map(str, self.constants))
+        if self.rule and self.rule.level.is_fixed and self.matches != "nothing":
+            yield "threshold", str(self.rule.level)
         if self.value is not None and self.matches != "nothing":
             yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
         if plateau := self.rows.get("plateau"):
@@ -236,6 +255,8 @@ class Interpretation(Result):
     @property
     def _reason(self) -> str:
         off = f"gradients {_degrees(self.angle)} off"
+        if self.is_of_one_variable:
+            return ONE_VARIABLE
         if self.matches == Match.NOTHING:
             return off
         if self.matches == Match.APPROXIMATION:

@@ -24,6 +24,7 @@ from keras_symgrad.levels import few_values
 from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
+from keras_symgrad.one_variable import Graph, assess_one_variable
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.own_units import FARTHEST, FARTHEST_OF_NETWORK, OwnUnits
 from keras_symgrad.provenance import Clock, recorded, versions
@@ -293,14 +294,21 @@ def interpret(
         train, held_out = spread(reading.field, symmetries, seed).split(seed=seed)
 
     names = reading.field.names
-    alphabet = Alphabet(operators, names)
+    graph = Graph.of(reading)
+    if graph is not None and (template is not None or dimensions is not None):
+        raise ValueError(
+            "A neuron of one variable is searched by its values, up to a factor and an offset: "
+            "leave out `template` and `dimensions`. "
+            f"Received: {template=}, {dimensions=}"
+        )
+    alphabet = Alphabet(operators, names if graph is None else (*names, graph.value))
     knowledge = Knowledge(
         alphabet,
         complexity,
         constraints=constraints,
         dimensions=dimensions,
-        template=template,
-        guesses=guesses,
+        template=template if graph is None else graph.template,
+        guesses=guesses if graph is None else graph.guesses(guesses, operators),
         max_complexity=max_complexity,
         values=few_values(reading.every_point),
     )
@@ -315,6 +323,9 @@ def interpret(
     if units is not None:
         searched, knowledge = reading.in_units(units), knowledge.in_units(units)
         train, held_out = (units.field(rows, reading.dtype) for rows in (train, held_out))
+    if graph is not None:
+        graph = Graph.of(searched)
+        train, held_out = graph.lifted(train), graph.lifted(held_out)
     if automatic and has_outlying_rows(alphabet, train.subset(SEARCH_ROWS, seed)):
         robust = LOSSES["huber"]
         reading, searched = (
@@ -330,7 +341,7 @@ def interpret(
         complexity,
         settings,
         methods=methods,
-        signed=signed,
+        signed=signed and graph is None,
         seed=seed,
         workers=workers,
         executor=executor,
@@ -345,25 +356,35 @@ def interpret(
 
     with clock.timed("finishing"):
         finisher = Finisher(
-            alphabet, complexity, train, held_out, signed=signed, knowledge=knowledge, units=units
+            alphabet,
+            complexity,
+            train,
+            held_out,
+            signed=signed and graph is None,
+            knowledge=knowledge,
+            units=units if graph is None else None,
         )
-        said = verdict(
-            searched,
-            finisher,
-            archive,
-            sampler=sampler,
-            draw=draw and (can_be_drawn(tangent) or sampler is not None),
-            symmetries=symmetries,
-            seed=seed,
-        )
-        groups = search.structure.groups(alphabet)
+        fresh = {
+            "sampler": sampler,
+            "draw": draw and (can_be_drawn(tangent) or sampler is not None),
+            "seed": seed,
+        }
+        if graph is None:
+            said = verdict(searched, finisher, archive, symmetries=symmetries, **fresh)
+            groups = search.structure.groups(alphabet)
+        else:
+            said = assess_one_variable(graph, searched, finisher, archive, complexity, **fresh)
+            groups = ()
         if units is not None:
             said = in_users(said, units, reading, finisher)
             groups = groups_in_users(groups, units)
 
     with clock.timed("finishing"):
         influence = influences_of_reading(
-            reading, delta=delta, looked_at=search.structure.looked_at, seed=seed
+            reading,
+            delta=delta,
+            looked_at=search.structure.looked_at if graph is None else None,
+            seed=seed,
         )
     used = said["best"].expression.free_symbols
     return Interpretation(

@@ -108,7 +108,7 @@ def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
     >>> options = parser.parse_args(["--guess", "x1 + x2", "--template", "f(x1, x2)"])
     >>> known = knowledge_of(options)
     >>> known["template"], known["guesses"], known["symmetries"], known["loss"]
-    ('f(x1, x2)', ('x1 + x2',), (), 'squared')
+    ('f(x1, x2)', ('x1 + x2',), (), 'auto')
     """
     from keras_symgrad import symmetries
     from keras_symgrad.dimensions import Dimensions

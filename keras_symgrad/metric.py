@@ -110,6 +110,27 @@ def covariance(x: np.ndarray) -> np.ndarray:
     return matrix * np.outer(widths, widths)
 
 
+def deviations(x: np.ndarray) -> np.ndarray:
+    """Standard deviations of columns, of any size that a double has.
+
+    Args:
+        x: data `(rows, variables)`, finite.
+
+    Returns:
+        `(variables,)`, 0 for a column that never changes.
+
+    Example:
+
+    >>> deviations(np.array([[1.0, -1e200, 7.0], [3.0, 1e200, 7.0]])).tolist()
+    [1.0, 1e+200, 0.0]
+    """
+    # Squares of columns of 1e200 would leave the range of floats.
+    size = np.abs(x).max(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    spread = np.where(np.ptp(x, axis=0) > 0, (x / size).std(axis=0), 0.0)
+    return spread * size
+
+
 def metric_frame(
     points: np.ndarray, x: np.ndarray, metric: Metric = "covariance", tangent: Tangent = None
 ) -> np.ndarray | None:

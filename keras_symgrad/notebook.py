@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keras_symgrad.influence import MAX_NAMED
+
 if TYPE_CHECKING:
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.formula import ParetoFront
@@ -36,7 +38,12 @@ def interpretation_html(concept: Interpretation) -> str:
     Returns:
         Markup for a cell of a notebook.
     """
-    return _render("notebook_interpretation.html", concept=concept, front=concept.front)
+    return _render(
+        "notebook_interpretation.html",
+        concept=concept,
+        front=concept.front,
+        most_inputs=MAX_NAMED,
+    )
 
 
 def front_markdown(front: ParetoFront) -> str:

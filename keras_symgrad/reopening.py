@@ -224,9 +224,11 @@ def _value(record: Record, best: Formula) -> PhiFormula:
 
 
 def _rule(record: Record, best: Formula) -> Rule:
+    # Before version 2 a threshold had no interval.
+    threshold = Constant(record.number("threshold"))
     rule = Rule(
         best,
-        record.number("threshold"),
+        record.maybe("level", _constant) or threshold,
         record.one_of("direction", ("<", ">")),
         record.number("agreement", UNKNOWN),
         record.whole("points"),
@@ -256,8 +258,16 @@ def _alternative(record: Record, names: tuple[str, ...]) -> Alternative:
 
 def _constant(record: Record) -> Constant:
     shown = from_text(record.text("shown")) if "shown" in record else None
-    # A number of which nothing is known has an endless interval.
-    return Constant(record.number("value"), record.number("error", math.inf), shown)
+    value = record.number("value")
+    if "low" not in record.names:
+        # Before version 2 intervals were symmetric; that of a number of which nothing is known
+        # is endless.
+        error = record.number("error", math.inf)
+        return Constant(value, value - error, value + error, shown)
+    low, high = record.number("low", -math.inf), record.number("high", math.inf)
+    if not low <= high:
+        raise record.refused("high", "an end that is not below `low`")
+    return Constant(value, low, high, shown)
 
 
 def _group(record: Record, names: tuple[str, ...]) -> Group:

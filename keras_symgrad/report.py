@@ -86,6 +86,7 @@ def page(concept: Interpretation) -> str:
             (concept.rows[name], text) for name, text in ORIGINS.items() if concept.rows.get(name)
         ],
         ranges=_ranges(concept),
+        most_inputs=MOST_NAMES,
         call=call(concept.settings, interpret),
         searched=searched([concept]),
     )
@@ -172,7 +173,6 @@ def templates() -> Environment:
         "listed": listed,
         "percent": panels.percent,
         "scientific": scientific,
-        "infinity": np.inf,
     }
     return texts
 

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+import sympy
 
-from keras_symgrad.expressions.text import rounded
+from keras_symgrad.expressions.text import rounded, to_latex, to_pretty
 from keras_symgrad.formula import Formula
+from keras_symgrad.simple_numbers import simple_numbers
+from keras_symgrad.uncertainty import Constant
 
 FEWEST_DIGITS, MOST_DIGITS = 3, 17
-# What rounding the numbers of the text may cost of the agreement.
+# What rounding the numbers of the text may cost of the agreement, and a simple threshold.
 ROUNDING_COST = 1e-3
+SIMPLICITY_COST = 3e-3
 
 
 @dataclass(frozen=True)
 class Rule:
     """`formula > threshold` or `formula < threshold`, and how often the network agrees.
 
+    Text, LaTeX, MathML, `decides` and the agreement are those of the rule as it is shown: its
+    numbers rounded, a simple threshold in the place of the fitted one where the interval of the
+    threshold speaks for it. A rule with the threshold 0 has terms on both sides.
+
     Attributes:
         formula: the concept g.
-        threshold: g where the network's logit is zero.
+        level: g where the network's logit is zero, with its 95 % interval and the simple number
+            that it is shown as.
         direction: ">" or "<", the side on which the network says yes.
         agreement: share of the points on which rule and network decide alike.
         points: number of points that it was measured on.
@@ -28,7 +39,7 @@ class Rule:
     """
 
     formula: Formula
-    threshold: float
+    level: Constant
     direction: str
     agreement: float
     points: int
@@ -36,66 +47,100 @@ class Rule:
 
     @classmethod
     def of(
-        cls, formula: Formula, threshold: float, rising: bool, x: np.ndarray, yes: np.ndarray
+        cls, formula: Formula, level: Constant, rising: bool, x: np.ndarray, yes: np.ndarray
     ) -> Rule:
         """The rule with its agreement on points.
 
         Args:
             formula: the concept.
-            threshold: where it decides.
+            level: where it decides.
             rising: whether the network says yes above the threshold.
             x: points, `(rows, variables)`.
             yes: the network's decisions, `(rows,)`.
 
         Returns:
-            The rule, written with enough digits that it decides as well as it is said to.
+            The rule, with a simple threshold if one lies inside the interval for good reason, and
+            written with enough digits that it decides as well as with all of them.
         """
-        rule = cls(formula, threshold, ">" if rising else "<", 0.0, len(x))
-        agreement = rule._share(x, yes)
+        fitted = cls(formula, level, ">" if rising else "<", 0.0, len(x), MOST_DIGITS)
+        wanted = fitted._share(x, yes)
+        simple = [None] if level.shown is not None else simple_numbers(level.low, level.high)
+        ways = [replace(fitted, level=replace(level, shown=n)) for n in simple if n is not None]
+        rule = next((w for w in ways if w._share(x, yes) >= wanted - SIMPLICITY_COST), fitted)
+        wanted = rule._share(x, yes)
         # Data around 1,000 with a spread of 1 need more than three digits.
-        digits = next(
-            (
-                digits
-                for digits in range(FEWEST_DIGITS, MOST_DIGITS)
-                if rule._rounded(digits)._share(x, yes) >= agreement - ROUNDING_COST
-            ),
-            MOST_DIGITS,
-        )
-        return replace(rule, agreement=agreement, digits=digits)
+        ways = [replace(rule, digits=n) for n in range(FEWEST_DIGITS, MOST_DIGITS)]
+        rule = next((w for w in ways if w._share(x, yes) >= wanted - ROUNDING_COST), rule)
+        return replace(rule, agreement=rule._share(x, yes))
+
+    @property
+    def threshold(self) -> float:
+        """The number that the rule decides with."""
+        shown = self.level.shown
+        return float(f"{self.level.value:.{self.digits}g}" if shown is None else shown)
 
     def decides(self, x: np.ndarray) -> np.ndarray:
         """Whether the rule says yes, `(rows,)`; no where the formula is not finite."""
         with np.errstate(invalid="ignore"):
-            values = self.formula(x)
+            values = self._rounded(x)
             return values > self.threshold if self.direction == ">" else values < self.threshold
+
+    @cached_property
+    def _rounded(self) -> Formula:
+        """The formula that a reader of the text computes."""
+        return self.formula.rewritten(lambda expression: rounded(expression, self.digits))
+
+    @cached_property
+    def _sides(self) -> tuple[Formula, str, Formula | None]:
+        """What is compared, how, and with what other formula: `None` for a number."""
+        whole, expression = self._rounded, self._rounded.own
+        if self.level.shown != 0 or not expression.is_Add:
+            return whole, self.direction, None
+        below = [term for term in expression.args if term.could_extract_minus_sign()]
+        if not 0 < len(below) < len(expression.args):
+            return whole, self.direction, None
+        right = sympy.Add(*(-term for term in below))
+        left = expression + right
+        high, low = (left, right) if self.direction == ">" else (right, left)
+        return whole.rewritten(lambda _: high), ">", whole.rewritten(lambda _: low)
 
     @property
     def text(self) -> str:
         """The rule as text, its numbers rounded to `digits`."""
-        return f"{self.formula.to_pretty(self.digits)} {self.direction} {self._written}"
+        left, relation, right = self._sides
+        other = self._number if right is None else right.to_pretty(self.digits)
+        return f"{left.to_pretty(self.digits)} {relation} {other}"
 
     @property
     def latex(self) -> str:
         """The rule as LaTeX, its numbers rounded to `digits`."""
-        mantissa, _, exponent = self._written.partition("e")
-        threshold = rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
-        return f"{self.formula.to_latex(self.digits)} {self.direction} {threshold}"
+        left, relation, right = self._sides
+        if right is not None:
+            other = right.to_latex(self.digits)
+        elif self.level.shown is not None:
+            other = to_latex(self.level.shown)
+        else:
+            mantissa, _, exponent = self._number.partition("e")
+            other = rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+        return f"{left.to_latex(self.digits)} {relation} {other}"
 
     def to_mathml(self) -> str:
         """The rule as MathML for web pages, its numbers rounded to `digits`."""
-        return self.formula.to_mathml(self.digits, self.direction, self._written)
+        left, relation, right = self._sides
+        if right is None:
+            shown = self.level.shown
+            return left.to_mathml(self.digits, relation, self._number if shown is None else shown)
+        sign = f'<math displaystyle="true"><mo>{html.escape(relation)}</mo></math>'
+        return f"{left.to_mathml(self.digits)} {sign} {right.to_mathml(self.digits)}"
 
     @property
-    def _written(self) -> str:
-        return f"{self.threshold:#.{self.digits}g}"
+    def _number(self) -> str:
+        """The threshold as text."""
+        shown = self.level.shown
+        return f"{self.level.value:#.{self.digits}g}" if shown is None else to_pretty(shown)
 
     def _share(self, x: np.ndarray, yes: np.ndarray) -> float:
         return float(np.mean(self.decides(x) == yes))
-
-    def _rounded(self, digits: int) -> Rule:
-        """The rule that a reader of the text applies."""
-        formula = self.formula.rewritten(lambda expression: rounded(expression, digits))
-        return replace(self, formula=formula, threshold=float(f"{self.threshold:.{digits}g}"))
 
     def of_multiple(self, formula: Formula, factor: float) -> Rule:
         """The same rule of a multiple of the formula.
@@ -104,13 +149,14 @@ class Rule:
             formula: whose values are `factor` times those of the rule's.
             factor: positive.
         """
-        return replace(self, formula=formula, threshold=factor * self.threshold)
+        return replace(self, formula=formula, level=self.level.of_multiple(factor))
 
     def to_dict(self) -> dict:
         """The rule as plain data."""
         return {
             "text": self.text,
             "threshold": self.threshold,
+            "level": self.level.to_dict(),
             "direction": self.direction,
             "agreement": self.agreement,
             "points": self.points,

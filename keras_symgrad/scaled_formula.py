@@ -103,12 +103,12 @@ class ScaledFormula(Formula):
         own, units = self._written(digits)
         return to_latex(own, digits, units=units)
 
-    def to_mathml(self, digits: int = 3, relation: str = "", number: str = "") -> str:
+    def to_mathml(self, digits: int = 3, relation: str = "", other: str | sympy.Expr = "") -> str:
         """The expression as MathML, constants rounded and units written out."""
         from keras_symgrad.expressions.mathml import to_mathml
 
         own, units = self._written(digits)
-        return to_mathml(own, digits, relation, number, units=units)
+        return to_mathml(own, digits, relation, other, units=units)
 
     def _written(self, digits: int) -> tuple[sympy.Expr, Units]:
         """The expression in own units and these, x - 2005 for x - 2000 - 5.04."""

@@ -1,22 +1,20 @@
-"""How well a network fixes the constants of a formula."""
+"""How well a network fixes the constants of a formula: their values with intervals."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import count
 
-import numpy as np
 import sympy
 
-from keras_symgrad.constants import FIT_ROWS, ConstantFit
+from keras_symgrad.constants import ConstantFit
 from keras_symgrad.expressions.text import to_pretty
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.profiles import intervals
 
-CONFIDENCE = 0.95
-# Neighbouring rows share the network's errors: not rows but regions are drawn independently.
-REGIONS, ROWS_PER_REGION = 30, 10
-# The slope of a loss that is no square may jump with every row. Its curvature is that over a
-# standard error, which is known the better the more often it is used for itself.
-WIDENED = 3
+# Numbers of this size and more, and those below the inverse, are written as 1.2e+06.
+LARGE = 1e6
 
 
 @dataclass(frozen=True)
@@ -25,42 +23,78 @@ class Constant:
 
     Attributes:
         value: of the best fit.
-        error: half the width of its 95 % interval; infinite if the rows do not fix it.
+        low: lower end of its 95 % interval; minus infinity where the rows set none.
+        high: upper end; infinity where they set none.
         shown: the simple number in its place in the formula, or `None` if it is shown as it is.
+
+    Example:
+
+    >>> print(Constant(3.1402, 3.1388, 3.1431, sympy.pi))
+    3.1402 (3.1388 to 3.1431), shown as pi
+    >>> print(Constant(0.77, 0.5), Constant(0.77), sep="; ")
+    0.77 (at least 0.50); 0.77 (not fixed by the network)
     """
 
     value: float
-    error: float
+    low: float = -math.inf
+    high: float = math.inf
     shown: sympy.Expr | None = None
 
+    def holds(self, number: float) -> bool:
+        """Whether a number lies inside the interval."""
+        return self.low <= number <= self.high
+
+    def of_multiple(self, factor: float) -> Constant:
+        """The constant times a positive number; only 0 stays a simple one."""
+        if factor == 1:
+            return self
+        shown = self.shown if self.shown == 0 else None
+        return Constant(factor * self.value, factor * self.low, factor * self.high, shown)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the interval has an end on either side."""
+        return math.isfinite(self.low) or math.isfinite(self.high)
+
+    @property
+    def interval(self) -> str:
+        """The interval in words."""
+        low, high = math.isfinite(self.low), math.isfinite(self.high)
+        if low and high:
+            return f"{self._text(self.low)} to {self._text(self.high)}"
+        if low or high:
+            return f"at least {self._text(self.low)}" if low else f"at most {self._text(self.high)}"
+        return "not fixed by the network"
+
     def __str__(self) -> str:
-        if not np.isfinite(self.error):
-            return f"{self.value:.3g} +- inf"
-        # As many decimals as the error's first two digits have.
-        decimals = min(max(1 - int(np.floor(np.log10(max(self.error, 1e-9)))), 0), 9)
-        text = f"{self.value:.{decimals}f} +- {self.error:.{decimals}f}"
-        return text if self.shown is None else f"{text} (shown as {to_pretty(self.shown)})"
+        value = self._text(self.value) if self.is_fixed else f"{self.value:.3g}"
+        text = f"{value} ({self.interval})"
+        return text if self.shown is None else f"{text}, shown as {to_pretty(self.shown)}"
+
+    def _text(self, number: float) -> str:
+        """A number with as many decimals as the first two digits of the interval have."""
+        ends = [end for end in (self.low, self.high) if math.isfinite(end)]
+        width = ends[-1] - ends[0] if len(ends) == 2 else abs(self.value - ends[0])
+        digit = math.floor(math.log10(max(width, 1e-9 * abs(self.value), 1e-300))) - 1
+        if number == 0 or 1 / LARGE < abs(number) < LARGE:
+            return f"{number:.{min(max(-digit, 0), 12)}f}"
+        digits = math.floor(math.log10(abs(number))) - digit + 1
+        return f"{number:.{min(max(digits, 1), 16)}g}"
 
     def to_dict(self) -> dict:
-        """Value, error and what it is shown as, as plain data."""
+        """Value, interval and what it is shown as, as plain data."""
         shown = None if self.shown is None else str(self.shown)
-        return {"value": self.value, "error": self.error, "shown": shown}
+        return {"value": self.value, "low": self.low, "high": self.high, "shown": shown}
 
 
 def constants(
     expression: sympy.Expr, field: GradientField, *, signed: bool = False, seed: int = 0
 ) -> tuple[Constant, ...]:
-    """The constants of a fitted formula with 95 % intervals.
+    """The constants of a formula with 95 % intervals, by the profile of its loss.
 
-    With r the normalized residuals of the unit gradients, J their derivatives by the constants
-    and sums over regions R of neighbouring rows, the covariance is the sandwich
-
-        (J'J)^-1  sum_R (J_R' r_R) (J_R' r_R)'  (J'J)^-1
-
-    which holds for rows of different noise, and for errors that neighbours have in common. It
-    knows the scatter of this network's errors. It does not know an error that is the same
-    everywhere: that takes several networks. Of another loss, rows weigh as they do in it, and J'J
-    is replaced by its second differences over steps of a standard error.
+    Intervals are those of `profiles.intervals`: open on one side, or on both, where the loss
+    does not rise. They know the errors of this network. An error that all rows share moves the
+    best fit and is in no interval.
 
     Args:
         expression: its numbers are the constants, simple ones too, but not its exponents. They
@@ -70,129 +104,88 @@ def constants(
         seed: of the choice of regions.
 
     Returns:
-        Constants by ascending value.
+        Constants by ascending value. Those of simple numbers are `shown` as these.
 
     Example:
 
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> x = rng.uniform(-1, 1, (500, 2))
     >>> noisy = x * [2, 4] + rng.normal(0, 0.05, x.shape)
     >>> x1, x2 = sympy.symbols("x1 x2", real=True)
     >>> field = GradientField.from_gradients(x, noisy)
     >>> print(*constants(x1**2 + 2 * x2**2, field))
-    1.998 +- 0.032 (shown as 2)
-
-    Reference: White, Econometrica 48 (1980) 817; Liang and Zeger, Biometrika 73 (1986) 13.
+    1.998 (1.967 to 2.029), shown as 2
     """
-    shown: dict[float, sympy.Expr] = {}
-    field = field.subset(FIT_ROWS)
-    fit = ConstantFit(_released(expression, shown), field, signed=signed)
+    form, simple = released(expression)
+    fit = ConstantFit(form, field, signed=signed)
     if not len(fit.start):
         return ()
-    best = fit.refined(fit.start)
-    errors = _errors(fit, best, field, seed)
-    simple = [shown.get(float(start)) for start in fit.start]
-    return tuple(Constant(float(v), float(e), s) for v, e, s in zip(best, errors, simple))
+    found = intervals(fit, seed=seed)
+    return tuple(
+        Constant(*map(float, numbers), simple.get(float(start)))
+        for *numbers, start in zip(found.best, found.low, found.high, fit.start)
+    )
 
 
 # Stands in a sum for the term that was taken out of it.
 _REST = sympy.Dummy("rest", real=True)
 
 
-def _released(
-    expression: sympy.Expr, shown: dict[float, sympy.Expr], scaled: bool = True
-) -> sympy.Expr:
-    """The expression with floats for its numbers; `shown` receives those that were simple.
+def released(expression: sympy.Expr) -> tuple[sympy.Expr, dict[float, sympy.Expr]]:
+    """A formula with a float of its own for each of its numbers.
 
-    Where a factor around a sum does not change the concept (`scaled`), the sum keeps its smallest
-    coefficient: all of them together have no values of their own.
+    Where a factor around a sum does not change the concept, one of its coefficients is 1, that
+    of the first term that has none or the smallest one: all of them together have no values of
+    their own. Exponents stay what they are, and signs.
+
+    Args:
+        expression: a SymPy expression.
+
+    Returns:
+        The expression with floats, no two of them the same, and the simple numbers by the floats
+        that stand for them.
+
+    Example:
+
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> form, simple = released(8 * x1**2 + 19 * x2**2)
+    >>> form.count(sympy.Float), list(simple.values())
+    (1, [19/8])
     """
+    simple: dict[float, sympy.Expr] = {}
+    return _released(expression, simple, count(1), scaled=True), simple
+
+
+def _released(
+    expression: sympy.Expr, simple: dict[float, sympy.Expr], numbers: count, scaled: bool
+) -> sympy.Expr:
     if not expression.free_symbols or expression.is_Symbol:
         return expression
     if expression.is_Pow and expression.exp.is_number:
-        return sympy.Pow(_released(expression.base, shown, scaled), expression.exp)
+        return sympy.Pow(_released(expression.base, simple, numbers, scaled), expression.exp)
     if not (expression.is_Add or expression.is_Mul):
-        return expression.func(*(_released(part, shown, False) for part in expression.args))
+        parts = (_released(part, simple, numbers, False) for part in expression.args)
+        return expression.func(*parts)
     if expression.is_Add and scaled:
         terms = [term for term in expression.args if term.free_symbols]
         split = [term.as_independent(*term.free_symbols, as_Add=False) for term in terms]
-        kept = min(range(len(terms)), key=lambda k: abs(float(split[k][0])))
-        coefficient, rest = split[kept]
-        others = _released(sympy.Add(expression - terms[kept], _REST), shown, False) - _REST
-        return coefficient * _released(rest, shown, False) + others
-    parts = [_released(part, shown, scaled) for part in expression.args if not part.is_number]
+        sizes = [abs(float(coefficient)) for coefficient, _ in split]
+        kept = sizes.index(1.0) if 1.0 in sizes else sizes.index(min(sizes))
+        factor = abs(split[kept][0])
+        others = sympy.Add(*(p / factor for p in expression.args if p != terms[kept]), _REST)
+        others = _released(others, simple, numbers, False) - _REST
+        rest = _released(split[kept][1], simple, numbers, False)
+        return sympy.sign(split[kept][0]) * rest + others
     number = expression.func(*(part for part in expression.args if part.is_number))
+    parts = [
+        _released(part, simple, numbers, scaled) for part in expression.args if not part.is_number
+    ]
     # A factor of -1 is a sign.
     if number != expression.func.identity and not (expression.is_Mul and number == -1):
-        value = float(number)
+        # Numbers that are equal by chance are two constants.
+        value = float(number) * (1 + 1e-9 * next(numbers))
         if not number.has(sympy.Float):
-            shown[value] = number
+            simple[value] = number
         number = sympy.Float(value, 17)
     return expression.func(number, *parts)
-
-
-def _errors(fit: ConstantFit, best: np.ndarray, field: GradientField, seed: int) -> np.ndarray:
-    from scipy.stats import t
-
-    regions = min(REGIONS, field.rows // ROWS_PER_REGION)
-    count = len(best)
-    unknown = np.full(count, np.inf)
-    if regions <= count:
-        return unknown
-    steps = 1e-6 * np.maximum(np.abs(best), 1e-3)
-    weights = fit.weights(best)
-    residual = fit.residual(best, weights)
-    slopes = []
-    for step in np.diag(steps):
-        ways = (fit.residual(constants, weights) for constants in (best + step, best - step))
-        slopes.append(np.subtract(*ways) / (2 * step.sum()))
-    jacobian = np.stack(slopes, axis=-1)
-    if not np.isfinite(jacobian).all():
-        return unknown
-    # Constants of very different sizes are measured in units of their own.
-    size = np.sqrt((jacobian**2).sum(axis=(0, 1)))
-    if not (size > 0).all():
-        return unknown
-    jacobian = jacobian / size
-    hessian = np.einsum("rvi,rvj->ij", jacobian, jacobian)
-    if np.linalg.cond(hessian) > 1e12:
-        return unknown
-    label = _regions(field, regions, seed)
-    pulls = np.zeros((regions, count))
-    np.add.at(pulls, label, np.einsum("rvi,rv->ri", jacobian, residual))
-    meat = pulls.T @ pulls * regions / (regions - count)
-
-    def deviations(bread: np.ndarray) -> np.ndarray:
-        # A constant that is known nearly exactly may have a variance of -0 by rounding.
-        return np.sqrt(np.maximum(np.diag(bread @ meat @ bread), 0)) / size
-
-    deviation = deviations(np.linalg.inv(hessian))
-    for _ in range(0 if field.loss.is_squared else WIDENED):
-        steps = np.maximum(deviation, steps)
-        hessian = _curvature(fit, best, steps) / np.outer(size, size)
-        if np.linalg.eigvalsh(hessian)[0] <= 0:
-            return unknown
-        deviation = deviations(np.linalg.inv(hessian))
-    return t.ppf((1 + CONFIDENCE) / 2, regions - count) * deviation
-
-
-def _curvature(fit: ConstantFit, best: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Half the second differences of the mean of rho, over steps that smooth its kinks."""
-    corners = [
-        [best + i * one + j * other for i, j in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
-        for one in np.diag(steps)
-        for other in np.diag(steps)
-    ]
-    means = np.array([[fit.mean(corner) for corner in four] for four in corners])
-    differences = (means @ [1, -1, -1, 1]).reshape(len(steps), -1)
-    return differences / (8 * np.outer(steps, steps))
-
-
-def _regions(field: GradientField, regions: int, seed: int) -> np.ndarray:
-    """Number of the region of each row, by the nearest of randomly chosen rows."""
-    from scipy.spatial import cKDTree
-
-    width = np.ptp(field.points, axis=0)
-    points = field.points / np.where(width > 0, width, 1.0)
-    centres = np.random.default_rng(seed).choice(field.rows, regions, replace=False)
-    return cKDTree(points[centres]).query(points)[1]

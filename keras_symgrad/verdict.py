@@ -30,7 +30,8 @@ from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.selection import FINEST_OF_LABELS
 from keras_symgrad.symmetries import Symmetry
 from keras_symgrad.symmetry_checks import checked, warn_if_broken
-from keras_symgrad.uncertainty import constants
+from keras_symgrad.thresholds import threshold_interval
+from keras_symgrad.uncertainty import Constant
 
 # Points that the agreement of the rule with the network is counted on.
 AGREEMENT_POINTS = 10_000
@@ -40,6 +41,9 @@ UNFAITHFUL = 0.02
 WORSE_AT_BOUNDARY = 5.0
 # A formula whose phi explains so much less of a neuron's values than another's is not chosen.
 UNLIKE = 0.1
+# How far two fits may be apart, as a share of the formula's own error. Measured on noisy fields: at
+# most 0.25 for the truth, 0.2 to 2.5 for formulas that follow the noise.
+STABLE = 0.5
 # Rows that phi is fitted on for each formula of the front; for the chosen one it is on all.
 FAITHFUL_ROWS = 20_000
 
@@ -88,6 +92,12 @@ def verdict(
         if neuron is not None and not reading.is_classifier:
             value = value_of(best, reading, seed)
     decides_at = threshold(neuron, field, phi)
+    rule = None
+    if reading.is_classifier and decides_at is not None:
+        level = threshold_interval(
+            best.expression, finisher.train, decides_at, signed=finisher.signed, seed=seed
+        )
+        rule = Rule.of(best, level, phi.rising, points, yes)
     evidence = Evidence(
         best,
         finisher,
@@ -95,18 +105,17 @@ def verdict(
         domain=reading.domain,
         threshold=decides_at,
         fidelity=fidelity(best, phi, reading, finisher.held_out, decides=decides_at is not None),
-        front=front,
+        front=list(filter(front.is_trusted, front)),
     )
     shown = best.expression if reading.units is None else reading.units.in_users(best.expression)
     checks = checked(symmetries, reading.raw, reading.network, reading.shown, shown)
     warn_if_broken(checks, neuron.name if neuron else "The field of gradients")
-    signed = finisher.signed
     return {
         "front": front,
         "best": best,
         "phi": phi,
         "value": value,
-        "rule": rule_of(best, phi, points, yes) if reading.is_classifier else None,
+        "rule": rule,
         "cosine_error": float(errors(best.expression, finisher.held_out).mean()),
         "boundary_error": evidence.boundary_error,
         "fidelity": evidence.fidelity,
@@ -114,7 +123,7 @@ def verdict(
         "rivals": evidence.rivals,
         "alternatives": evidence.alternatives(row for row in front if row is not front.best),
         "noise_floor": front.floor,
-        "constants": constants(best.expression, finisher.train, signed=signed, seed=seed),
+        "constants": finisher.constants(best.expression, seed),
         "symmetries": checks,
         "box": box_of(reading.domain),
     }
@@ -146,7 +155,7 @@ def fidelity(
     if neuron is None:
         values, points = held_out.values, held_out.points
     else:
-        kept = _finite(reading.unseen)[:AGREEMENT_POINTS]
+        kept = finite_points(reading.unseen)[:AGREEMENT_POINTS]
         values, points = neuron.values(kept), reading.in_variables(kept)
     with np.errstate(all="ignore"):
         found = phi(formula(points))
@@ -168,7 +177,7 @@ def value_of(formula: Formula, reading: Reading, seed: int) -> PhiFormula | None
     Returns:
         phi with its R2 on the kept points; `None` where there is nothing to fit.
     """
-    field, kept = reading.field, _finite(reading.unseen)
+    field, kept = reading.field, finite_points(reading.unseen)
     values = reading.neuron.values(kept)
     points = reading.in_variables(kept)
     try:
@@ -215,7 +224,7 @@ def decisions(
     Returns:
         Points `(points, inputs)` and booleans `(points,)`.
     """
-    points = _finite(kept)[:AGREEMENT_POINTS]
+    points = finite_points(kept)[:AGREEMENT_POINTS]
     missing = AGREEMENT_POINTS - len(points)
     if draw and missing > 0:
         # Other random numbers than those that drew the rows of the field.
@@ -223,7 +232,7 @@ def decisions(
         if sampler is not None:
             fresh = np.asarray(sampler(missing, rng), float)
         else:
-            domain = Domain(_finite(shown))
+            domain = Domain(finite_points(shown))
             fresh = domain.draw(missing, rng)
             fresh = fresh[domain.holds(fresh)]
         points = np.concatenate([points, fresh])
@@ -231,7 +240,7 @@ def decisions(
 
 
 def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndarray) -> Rule | None:
-    """The decision rule of a formula, with its agreement with the network.
+    """The decision rule of a formula with a threshold of unknown interval.
 
     Args:
         formula: the concept.
@@ -245,7 +254,7 @@ def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndar
     decides_at = phi.preimage(0.0)
     if decides_at is None:
         return None
-    return Rule.of(formula, decides_at, phi.rising, points, yes)
+    return Rule.of(formula, Constant(decides_at), phi.rising, points, yes)
 
 
 def faithful(
@@ -310,7 +319,7 @@ def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
         Those whose R2 is within 0.1 of the best one's.
     """
     field = reading.field.subset(FAITHFUL_ROWS)
-    kept = _finite(reading.unseen)[:AGREEMENT_POINTS]
+    kept = finite_points(reading.unseen)[:AGREEMENT_POINTS]
     values, points = reading.neuron.values(kept), reading.in_variables(kept)
     explained = {}
     for row in front:
@@ -344,7 +353,7 @@ def stable(front: ParetoFront, finisher: Finisher) -> ParetoFront:
 
 
 def _is_stable(formula: Formula, finisher: Finisher) -> bool:
-    """Whether two fits differ by less than a class, or than the formula from the network."""
+    """Whether two fits are of one class, or nearer to each other than to the network."""
     halves = finisher.train.split(0.5)
     fits = [ConstantFit(formula.expression, half, signed=finisher.signed) for half in halves]
     if not fits[0].parameters:
@@ -357,10 +366,10 @@ def _is_stable(formula: Formula, finisher: Finisher) -> bool:
         for fit in fits
     )
     apart = float(np.mean(1 - np.minimum(np.abs(np.sum(one * other, axis=1)), 1)))
-    return apart <= max(SAME_CLASS, float(errors(formula.expression, field).mean()))
+    return apart <= max(SAME_CLASS, STABLE * float(errors(formula.expression, field).mean()))
 
 
-def _finite(points: np.ndarray) -> np.ndarray:
+def finite_points(points: np.ndarray) -> np.ndarray:
     """The rows without NaN and infinity; the array itself where all are."""
     finite = np.isfinite(points).all(axis=1)
     return points if finite.all() else points[finite]

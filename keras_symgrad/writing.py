@@ -13,7 +13,7 @@ from typing import Any
 
 # Of result files. A version that older programs cannot read has a new number; version 0 is what was
 # written before there were versions.
-RESULT_FORMAT, RESULT_VERSION = "keras-symgrad result", 1
+RESULT_FORMAT, RESULT_VERSION = "keras-symgrad result", 2
 
 
 def heading(kind: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def heading(kind: str) -> dict[str, Any]:
     Example:
 
     >>> heading("neuron")
-    {'format': 'keras-symgrad result', 'version': 1, 'kind': 'neuron'}
+    {'format': 'keras-symgrad result', 'version': 2, 'kind': 'neuron'}
     """
     return {"format": RESULT_FORMAT, "version": RESULT_VERSION, "kind": kind}
 

@@ -1,7 +1,8 @@
 """Are twenty formulas of physics found from exact gradients, noisy ones, and trained regressors?
 
     .venv/bin/python scripts/benchmark_formulas.py [--formulas 1 2 ...] [--noise 0 1e-3 1e-2]
-        [--regressors] [--seeds 1] [--seed 0] [--time-limit 60] [--json FILE]
+        [--regressors] [--seeds 1] [--seed 0] [--time-limit 60]
+        [--metric covariance] [--json FILE]
 
 Without `--regressors` the search is given 1,000 exact directions of the gradient, with Gaussian
 noise whose length is, root mean square, `noise` times the length 1 of a direction. With it, a
@@ -71,7 +72,9 @@ def regressor(formula: System, seed: int) -> tuple[keras.Model, np.ndarray]:
     return model, x
 
 
-def measure(number: int, noise: float | str, seed: int, time_limit: float) -> dict:
+def measure(
+    number: int, noise: float | str, seed: int, time_limit: float, metric: str = "covariance"
+) -> dict:
     """One run, judged; a run that fails is a row that says why."""
     formula = FORMULAS[number]
     row = dict.fromkeys(COLUMNS)
@@ -82,11 +85,13 @@ def measure(number: int, noise: float | str, seed: int, time_limit: float) -> di
     try:
         if noise == "regressor":
             model, x = regressor(formula, seed)
-            field = GradientField.from_neuron(Neuron.of(model), x, names=formula.names)
+            field = GradientField.from_neuron(
+                Neuron.of(model), x, names=formula.names, metric=metric
+            )
             start = time.perf_counter()
-            result = interpret(model, x, names=formula.names, **options)
+            result = interpret(model, x, names=formula.names, metric=metric, **options)
         else:
-            field = field_of(formula, FIELD_ROWS, noise=noise, seed=seed)
+            field = field_of(formula, FIELD_ROWS, noise=noise, metric=metric, seed=seed)
             start = time.perf_counter()
             result = interpret(field, **options)
         row["seconds"] = round(time.perf_counter() - start, 1)
@@ -147,6 +152,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="runs of each formula")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--time-limit", type=float, default=60.0, help="seconds of search")
+    parser.add_argument(
+        "--metric", choices=("covariance", "columns"), default="covariance", help="of directions"
+    )
     parser.add_argument("--json", type=Path, help="where to write the rows")
     options = parser.parse_args()
     unknown = set(options.formulas) - set(FORMULAS)
@@ -160,7 +168,7 @@ def main() -> None:
     for noise in levels:
         for number in options.formulas:
             for seed in seeds:
-                rows.append(measure(number, noise, seed, options.time_limit))
+                rows.append(measure(number, noise, seed, options.time_limit, options.metric))
                 print(*shown(rows[-1]), file=sys.stderr)
                 write_rows(options.json, rows)
 

@@ -2,7 +2,7 @@
 """Does `interpret` find the invariants that Siamese networks have learned?
 
     scripts/benchmark_latent.py [--systems 001 ... 012] [--seeds N] [--seed FIRST]
-        [--activations swish ...] [--recipe published] [--projected on off]
+        [--activations swish ...] [--recipe published] [--projected on off] [--metric covariance]
         [--networks DIR] [--json FILE]
 
 For every published latent system and seed an encoder of its own is trained (`train_latent.py`) and
@@ -54,13 +54,16 @@ POINTS = 4_000
 UNSEEN = 500_009
 
 
-def read(encoder: keras.Model, system: LatentSystem, seed: int, projected: str) -> dict:
+def read(
+    encoder: keras.Model, system: LatentSystem, seed: int, projected: str, metric: str
+) -> dict:
     """The formula that the tool chooses, and what the judge says of it."""
     concept = keras_symgrad.interpret(
         encoder,
         system.points(POINTS, seed=UNSEEN + seed),
         names=system.names,
         tangent=TANGENTS[projected],
+        metric=metric,
         seed=seed,
         verbose=False,
     )
@@ -89,7 +92,7 @@ def measure(encoder: keras.Model, system: LatentSystem, seed: int, **kind: str) 
     interpreter.compiled_sums.cache_clear()
     start = time.perf_counter()
     try:
-        answer = read(encoder, system, seed, kind["projected"])
+        answer = read(encoder, system, seed, kind["projected"], kind["metric"])
     except Exception as error:  # Whatever it is, the other rows are worth having.
         traceback.print_exc()
         answer = dict.fromkeys(("loss", "complexity", "truth_complexity"))
@@ -146,6 +149,9 @@ def main() -> int:
     )
     parser.add_argument("--recipe", choices=RECIPES, default="own", help="how to train")
     parser.add_argument("--projected", nargs="+", choices=TANGENTS, default=["on"])
+    parser.add_argument(
+        "--metric", choices=("covariance", "columns"), default="covariance", help="of directions"
+    )
     parser.add_argument("--networks", type=Path, help="where trained networks are kept")
     parser.add_argument("--json", type=Path, help="where to write the rows")
     options = parser.parse_args()
@@ -160,7 +166,12 @@ def main() -> int:
         system = LATENT_SYSTEMS[id]
         encoder = load_or_train(system, activation, seed, options.networks, options.recipe)
         for projected in options.projected:
-            kind = {"recipe": options.recipe, "activation": activation, "projected": projected}
+            kind = {
+                "recipe": options.recipe,
+                "activation": activation,
+                "projected": projected,
+                "metric": options.metric,
+            }
             row = measure(encoder, system, seed, **kind)
             rows.append(row)
             print(

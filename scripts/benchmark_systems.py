@@ -3,7 +3,7 @@
 
     scripts/benchmark_systems.py [--systems A1 A B C D E F G] [--seeds N] [--seed FIRST]
         [--activations elu ...] [--deltas 0.01 ...] [--methods gradients labels values]
-        [--networks DIR] [--study] [--json FILE]
+        [--metric covariance] [--networks DIR] [--study] [--json FILE]
 
 For every system and seed a network of its own is trained on data of its own, interpreted with
 default settings, and the formula that was chosen is judged by class, never by text.
@@ -91,6 +91,7 @@ class Task:
     activation: str
     delta: float
     model: keras.Model
+    metric: str = "covariance"
 
     @property
     def points(self) -> np.ndarray:
@@ -116,7 +117,12 @@ Method = Callable[[Task], tuple[Found, list[Found]]]
 def by_gradients(task: Task) -> tuple[Found, list[Found]]:
     """The tool as it is: the formula that it chose, and its front."""
     concept = keras_symgrad.interpret(
-        task.model, task.points, delta=task.delta, seed=task.seed, verbose=False
+        task.model,
+        task.points,
+        delta=task.delta,
+        metric=task.metric,
+        seed=task.seed,
+        verbose=False,
     )
     front = [
         Found(row.expression, row.to_text(), row.complexity, row.loss) for row in concept.front
@@ -232,6 +238,7 @@ def measure(task: Task, method: str) -> dict:
         "activation": task.activation,
         "delta": task.delta,
         "method": method,
+        "metric": task.metric,
     }
     missed = dict.fromkeys(("ratio", "boundary_error", "truth_complexity"))
     missed |= {"recovered": "missed", "on_front": "missed", "cosine_error": 1.0}
@@ -304,6 +311,9 @@ def main() -> int:
     parser.add_argument("--activations", nargs="+", choices=ACTIVATIONS)
     parser.add_argument("--deltas", nargs="+", type=float)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=["gradients"])
+    parser.add_argument(
+        "--metric", choices=("covariance", "columns"), default="covariance", help="of directions"
+    )
     parser.add_argument("--networks", type=Path, help="where trained networks are kept")
     parser.add_argument("--study", action="store_true", help="vary delta and activation")
     parser.add_argument("--json", type=Path, help="where to write the rows")
@@ -321,7 +331,8 @@ def main() -> int:
         model = load_or_train(EVERY[name], activation, seed, options.networks)
         for method in options.methods:
             for delta in deltas if method == "gradients" else deltas[:1]:
-                row = measure(Task(EVERY[name], seed, activation, delta, model), method)
+                task = Task(EVERY[name], seed, activation, delta, model, options.metric)
+                row = measure(task, method)
                 rows.append(row)
                 print(
                     *(row[key] for key in ("system", "seed", "activation", "delta", "method")),

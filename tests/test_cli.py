@@ -24,6 +24,7 @@ from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
 from keras_symgrad.operators import PRESETS
 from keras_symgrad.search.problem import METHODS
+from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.systems import SYSTEMS
 
 layers = keras.layers
@@ -185,7 +186,9 @@ def test_defaults_are_those_of_interpret():
         for name, parameter in inspect.signature(interpret).parameters.items()
         if name in options and parameter.default is not inspect.Parameter.empty
     }
-    assert len(defaults) == 23
+    assert len(defaults) == 24
+    # "auto" is a minute where there is no `stopping`.
+    assert defaults.pop("time_limit") == "auto" and options["time_limit"] == Stopping().time_limit
     assert {name: options[name] for name in defaults} == defaults
 
 

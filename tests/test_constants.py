@@ -1,4 +1,4 @@
-"""Constants of finished formulas: fitted exactly, and simple only where nothing is lost."""
+"""Constants of finished formulas are fitted in double precision."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.constants import FIT_ROWS, UNNOTICED, ConstantFit
+from keras_symgrad.constants import FIT_ROWS, ConstantFit
 from keras_symgrad.directions import unit
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.trees import symbol
@@ -22,11 +22,6 @@ def field(truth, noise: float = 0.0, weights=None) -> GradientField:
     directions = unit(gradient(truth, NAMES, POINTS))
     blur = np.random.default_rng(1).normal(scale=noise, size=POINTS.shape) if noise else 0
     return GradientField.from_gradients(POINTS, directions + blur, names=NAMES, weights=weights)
-
-
-def snapped(expression, truth, noise: float = 0.0) -> sympy.Expr:
-    fit = ConstantFit(expression, field(truth, noise))
-    return fit.expression(fit.snapped(fit.refined(fit.start)))
 
 
 @pytest.mark.parametrize(
@@ -77,67 +72,29 @@ def test_only_the_constants_that_may_move_do():
     assert found[0] != 1.5
 
 
-@pytest.mark.parametrize(
-    ("true", "simple"),
-    [
-        (2.0, 2),
-        (-3.0, -3),
-        (0.5, sympy.Rational(1, 2)),
-        (1 / 3, sympy.Rational(1, 3)),
-        (np.pi, sympy.pi),
-        (-2 * np.pi, -2 * sympy.pi),
-        (1 / np.pi, 1 / sympy.pi),
-        (np.sqrt(2), sympy.sqrt(2)),
-    ],
-)
-def test_simple_constants_are_recognised_through_noise(true, simple):
-    truth = x1**2 + x3 + float(true) * x2**2
-    # 2 % from the truth, as a search leaves it.
-    found = snapped(x1**2 + x3 + float(1.02 * true) * x2**2, truth, noise=0.02)
-    assert found == x1**2 + x3 + simple * x2**2
-
-
-@pytest.mark.parametrize("true", [2.3, 22 / 7, 3.2, 0.318, 1.0371, -7.7123])
-def test_a_constant_that_is_not_simple_stays_what_it_is(true):
-    # Without noise every wrong digit is noticed.
-    found = snapped(x1**2 + x3 + float(1.02 * true) * x2**2, x1**2 + x3 + float(true) * x2**2)
-    assert float(found.coeff(x2**2)) == pytest.approx(true, rel=1e-9)
-    assert not found.has(sympy.pi, sympy.sqrt(2))
-
-
-@pytest.mark.parametrize("noise", [0.003, 0.03, 0.3])
-def test_simple_constants_cost_no_more_than_they_may(noise):
-    truth = 1.03 * x1**2 + 2.3 * x2**2 + sympy.sin(3.1 * x3)
-    fit = ConstantFit(truth, field(truth, noise))
-    refined = fit.refined(fit.start)
-    values = np.array([float(number) for number in fit.snapped(refined)])
-    assert fit.loss(values) <= (1 + UNNOTICED) * fit.loss(refined) + 1e-13
-
-
-def test_of_several_constants_each_is_judged_by_itself():
-    truth = x1 + 2.0 * x2**2 + 2.3 * x3**3
-    found = snapped(x1 + 2.05 * x2**2 + 2.25 * x3**3, truth)
-    assert found.coeff(x2**2) == 2
-    assert isinstance(found.coeff(x2**2), sympy.Integer)
-    assert float(found.coeff(x3**3)) == pytest.approx(2.3, rel=1e-6)
-
-
-def test_a_constant_that_should_not_be_there_becomes_zero():
-    found = snapped(x1 + x2 * x3 + 0.0004 * x2**2, x1 + x2 * x3, noise=0.01)
-    assert found == x1 + x2 * x3
-
-
 def test_without_constants_nothing_changes():
     fit = ConstantFit(x1 + x2**2, field(x1 + x2**2))
     assert fit.start.size == 0
-    assert fit.expression(fit.snapped(fit.refined(fit.start))) == x1 + x2**2
+    assert fit.expression(fit.refined(fit.start)) == x1 + x2**2
 
 
 def test_where_the_formula_has_no_values_the_loss_is_infinite_and_nothing_moves():
     fit = ConstantFit(sympy.log(x1 - 5.0) + x2, field(x1 + x2))
     assert fit.loss(fit.start) == np.inf
     np.testing.assert_array_equal(fit.refined(fit.start), fit.start)
-    np.testing.assert_array_equal([float(c) for c in fit.snapped(fit.start)], fit.start)
+
+
+def test_a_coarse_fit_is_near_the_exact_one():
+    fit = ConstantFit(
+        x1 + sympy.sin(1.4 * x2) * 0.9 - x3, field(x1 + sympy.sin(1.7 * x2) * 0.6 - x3)
+    )
+    coarse, exact = fit.refined(fit.start, precision=1e-4), fit.refined(fit.start)
+    np.testing.assert_allclose(coarse, exact, rtol=1e-3)
+
+
+def test_values_are_those_of_the_expression_at_the_rows():
+    fit = ConstantFit(1.5 * x1 + 2.5 * x2, field(x1 + x2))
+    np.testing.assert_allclose(fit.values(np.array([3.0, 4.0])), POINTS[:, :2] @ [3.0, 4.0])
 
 
 def test_of_many_rows_and_variables_a_fit_looks_at_those_that_it_needs():

@@ -178,6 +178,36 @@ def test_a_longer_formula_that_explains_much_more_shows_that_something_is_missin
     assert found.matches == "approximation"
 
 
+def test_a_long_sum_that_follows_a_function_step_by_step_is_no_concept():
+    """The Taylor polynomial of a smooth function is near it, and no law."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-1, 1, size=(600, 6))
+    argument = X1 / 2 + X2 / 4
+    truth = sympy.tanh(argument) + X2 / 2
+    field = GradientField.from_gradients(points, sympy_gradients(truth, points))
+    field = replace(field, origin={"data": field.rows, "drawn": 0, "moved": 0})
+    sums = [argument + X2 / 2, argument - argument**3 / 3 + X2 / 2]
+    long = evidence(field, points, sums[1] + 2 * argument**5 / 15, fidelity=of_values(0.999))
+    fitted = long._finisher.fitted
+    front = [replace(fitted(form), complexity=5 + 20 * k) for k, form in enumerate(sums)]
+    best = replace(long.best, complexity=45)
+    found = Evidence(best, long._finisher, field, points, None, long.fidelity, [*front, best])
+    assert found.cosine_error < 0.002
+    assert found.is_gradual
+    assert found.matches == "approximation"
+    law = Evidence(
+        replace(fitted(truth), complexity=9),
+        long._finisher,
+        field,
+        points,
+        None,
+        long.fidelity,
+        [*front, best],
+    )
+    assert not law.is_gradual
+    assert law.matches == "concept"
+
+
 def test_the_rival_of_a_long_formula_comes_from_the_short_one_of_its_boundary():
     rng = np.random.default_rng(0)
     x = rng.uniform(0.5, 2, size=(600, 1)) + rng.normal(0, 0.01, size=(600, 2))

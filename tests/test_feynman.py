@@ -95,12 +95,12 @@ def test_the_truth_costs_no_less_than_its_canonical_form():
 @pytest.mark.parametrize("number", [2, 3, 20])
 def test_noise_has_the_stated_length_whatever_the_number_of_variables(number, noise):
     formula = FORMULAS[number]
-    field = field_of(formula, 20_000, noise=noise, seed=3)
+    field = field_of(formula, 20_000, noise=noise, metric="columns", seed=3)
     angle = direction_error(field.directions, formula.gradients(field.points))
     # 1 - cos is half the square of the part across, which has one dimension less.
     across = 1 - 1 / len(formula.names)
     assert angle == pytest.approx(across * noise**2 / 2, rel=0.05)
-    exact = field_of(formula, 20_000, seed=3)
+    exact = field_of(formula, 20_000, metric="columns", seed=3)
     np.testing.assert_array_equal(exact.points, field.points)
     assert direction_error(exact.directions, formula.gradients(exact.points)) < 1e-12
 

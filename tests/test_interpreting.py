@@ -86,10 +86,10 @@ def test_where_nothing_simple_fits_the_result_says_so(tangle):
     x = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2))
     result = read(tangle, x)
     assert result.matches == "nothing"
-    first, _, third, *_ = str(result).splitlines()
+    first, *_ = str(result).splitlines()
     assert "no simple formula fits; the closest found is" in first
     assert "rule:" not in str(result)
-    assert third.startswith("matches: nothing (gradients ")
+    assert "matches: nothing (gradients " in str(result)
 
 
 def test_a_neuron_that_decides_nothing_matches_as_a_concept(points):

@@ -25,7 +25,7 @@ def test_without_options_nothing_is_known():
         "template": None,
         "guesses": (),
         "symmetries": (),
-        "loss": "squared",
+        "loss": "auto",
     }
 
 
@@ -61,7 +61,7 @@ def test_options_stand_for_the_arguments_of_interpret():
         "template": "f(height)",
         "guesses": ("height", "height**2"),
         "symmetries": (),
-        "loss": "squared",
+        "loss": "auto",
     }
 
 

@@ -85,7 +85,7 @@ def test_a_symmetry_that_the_network_has_not_is_warned_of(springs):
     [
         ({"symmetries": [ks.Even("x9")]}, "x9. The variables are: x1, v1, x2, v2"),
         ({"symmetries": ["even"]}, "`symmetries` are a list of"),
-        ({"loss": "mse"}, "`loss` is one of 'squared', 'angle', 'huber'"),
+        ({"loss": "mse"}, "`loss` is one of 'auto', 'squared', 'angle', 'huber'"),
     ],
     ids=("no variable", "no symmetry", "no loss"),
 )

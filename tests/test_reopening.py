@@ -103,23 +103,36 @@ def test_a_file_from_before_there_were_versions_is_read(ellipse, tmp_path):
     content = ellipse.to_dict()
     for name in ("format", "version", "kind", "trusted", "given", "surface"):
         del content[name]
-    del content["rule"]["digits"]
+    del content["rule"]["digits"], content["rule"]["level"]
     # Python's own JSON wrote an endless interval so.
-    content["constants"][0]["error"] = float("inf")
+    content["constants"] = [{"value": 2.0, "error": float("inf"), "shown": "2"}]
     (tmp_path / "old.json").write_text(json.dumps(content))
     again = ks.load_interpretation(tmp_path / "old.json")
-    assert again.rule.text == ellipse.rule.text
+    assert again.rule.threshold == ellipse.rule.threshold
+    assert not again.rule.level.is_fixed
     assert again.best.expression == ellipse.best.expression
-    assert str(again.constants[0]).endswith("+- inf")
+    assert str(again.constants[0]) == "2 (not fixed by the network), shown as 2"
+
+
+def test_intervals_of_version_1_are_read_as_symmetric_ones(ellipse, tmp_path):
+    content = ellipse.to_dict() | {"version": 1}
+    content["constants"] = [{"value": 2.0, "error": 0.25, "shown": None}]
+    del content["rule"]["level"]
+    content["rule"] |= {"text": "lambda > 0.998", "threshold": 0.99812}
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    again = ks.load_interpretation(tmp_path / "old.json")
+    assert (again.constants[0].low, again.constants[0].high) == (1.75, 2.25)
+    assert again.rule.threshold == 0.998
+    assert again.rule.text.endswith("> 0.998")
 
 
 def test_what_is_not_finite_is_null_in_the_file(ellipse, tmp_path):
     content = ellipse.to_dict()
-    content["constants"][0]["error"] = float("inf")
+    content["constants"][0]["high"] = float("inf")
     path = write_json(tmp_path / "result.json", content, "The result")
     strict = json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(word))
-    assert strict["constants"][0]["error"] is None
-    assert np.isinf(ks.load_interpretation(path).constants[0].error)
+    assert strict["constants"][0]["high"] is None
+    assert np.isinf(ks.load_interpretation(path).constants[0].high)
 
 
 CHANGES = {
@@ -135,6 +148,7 @@ CHANGES = {
     "box": ([[1, 1], [0, 0]], "lowest and the highest"),
     "rows": ({"held_out": -1}, "at least 0 at `rows.held_out`"),
     "seed": (1.5, "a whole number"),
+    "constants": ([{"value": 1, "low": 2, "high": 1}], "not below `low` at `constants.0..high`"),
     "noise_floor": (10**400, "a finite number at `noise_floor`"),
     "versions": ({"keras": 3}, "names with values of one kind"),
     "timings": ({}, "`timings.search`"),

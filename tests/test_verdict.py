@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.comparison import errors
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.trees import Alphabet, symbol
+from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.reading import split
-from keras_symgrad.verdict import decisions, faithful
+from keras_symgrad.operators import OperatorSet
+from keras_symgrad.reading import Reading, split
+from keras_symgrad.verdict import decisions, faithful, of_like_values, stable, true_to_boundary
 
 x1, x2 = symbol("x1"), symbol("x2")
 NEURON = Neuron("saddle", lambda x: 9 * (x[:, 0] * x[:, 1] - 1), inputs=2, is_classifier=True)
@@ -41,3 +47,53 @@ def test_decisions_are_the_networks_on_points_that_nothing_was_fitted_on():
     more, _ = decisions(NEURON, kept, shown, None, True, 0)
     assert len(more) > 9000
     assert not {tuple(p) for p in more} & {tuple(p) for p in shown}
+
+
+def test_a_longer_formula_that_is_worse_at_the_boundary_is_not_trusted():
+    """It has less loss on the slab, because it follows how the network bends away from it."""
+    bent = Neuron(
+        "bent",
+        lambda x: 3 * (x[:, 0] * x[:, 1] - 1) + 30 * (x[:, 0] * x[:, 1] - 1) ** 2 * x[:, 0],
+        inputs=2,
+        is_classifier=True,
+    )
+    field = GradientField.from_neuron(bent, POINTS, seed=0)
+    truth = formula(x1 * x2, 3, 1e-2)
+    bend = 3 * x1 * x2 + 30 * x1 * (x1 * x2 - 1) ** 2
+    twisted = formula(bend + 0.8 * x1, 15, 1e-3)
+    front = ParetoFront([truth, twisted])
+    assert errors(twisted.expression, field).mean() < errors(truth.expression, field).mean()
+    assert true_to_boundary(front, field) == [truth]
+    # One that is as good there is trusted.
+    better = formula(bend, 13, 1e-4)
+    assert true_to_boundary(ParetoFront([truth, better]), field) == [truth, better]
+
+
+def test_a_formula_whose_phi_explains_less_of_the_values_is_not_trusted():
+    saddle = Neuron("saddle", lambda x: 9 * x[:, 0] * x[:, 1], inputs=2)
+    shown, kept = split(POINTS, seed=0)
+    reading = Reading(*[GradientField.from_neuron(saddle, shown, seed=0)] * 2, saddle, shown, kept)
+    # The sine has the same gradients, but turns at pi / 2.
+    product, sine = formula(x1 * x2, 3, 2e-3), formula(sympy.sin(x1 * x2), 5, 1e-6)
+    assert of_like_values(ParetoFront([product, sine]), reading) == [product]
+
+
+def test_a_formula_that_either_half_of_the_rows_fits_otherwise_is_not_chosen():
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0.5, 1.5, size=(60, 2))
+    noisy = points[:, ::-1] + rng.normal(0, 0.2, size=(60, 2))
+    field = GradientField.from_gradients(points, noisy, names=["x1", "x2"])
+    operators = OperatorSet("default")
+    alphabet = Alphabet(operators, field.names)
+    finisher = Finisher(alphabet, Complexity().over(operators), *field.split())
+    # Waves shorter than the rows are apart follow the noise.
+    waves = (
+        0.011 * sympy.sin(21.01 * x1 + 3.3)
+        + 0.012 * sympy.cos(18.5 * x2 + 1.1)
+        + 0.013 * sympy.sin(14.3 * x1 - 11.1 * x2)
+    )
+    product = formula(x1 * x2, 3, 1e-2)
+    wavy = replace(finisher.fitted(x1 * x2 + waves), complexity=29, loss=1e-9)
+    front = ParetoFront([product, wavy])
+    assert front.best == wavy
+    assert stable(front, finisher).best == product

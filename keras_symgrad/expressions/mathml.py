@@ -18,7 +18,7 @@ def to_mathml(
     expression: sympy.Expr,
     digits: int = 3,
     relation: str = "",
-    number: str = "",
+    other: str | sympy.Expr = "",
     *,
     units: Units = NO_UNITS,
 ) -> str:
@@ -31,7 +31,7 @@ def to_mathml(
         expression: a SymPy expression.
         digits: number of significant digits, at least 1.
         relation: what follows, such as `>`.
-        number: what follows the relation, as Python writes it.
+        other: what follows the relation: a formula, or a number as Python writes it.
         units: offset and scale of variables in units of their own; see `text.to_pretty`.
 
     Returns:
@@ -45,15 +45,17 @@ def to_mathml(
     """
     parts = list(_Printer(digits, units).terms(rounded(expression, digits)))
     if relation:
-        value = sympy.Float(number) if "e" in number else number
-        written = (
-            next(_Printer(digits).terms(value))
-            if "e" in number
-            else f"<mn>{number.replace('-', '−')}</mn>"
-        )
-        parts.append(f'<mo form="infix">{html.escape(relation)}</mo>{written}')
+        first, *rest = _other_side(other, digits, units)
+        parts += [f'<mo form="infix">{html.escape(relation)}</mo>{first}', *rest]
     # Fractions of full size, as in a line of their own.
     return " ".join(f'<math displaystyle="true">{part}</math>' for part in parts)
+
+
+def _other_side(other: str | sympy.Expr, digits: int, units: Units) -> list[str]:
+    if isinstance(other, str) and "e" not in other:
+        return [f"<mn>{other.replace('-', '−')}</mn>"]
+    number = sympy.Float(other) if isinstance(other, str) else rounded(other, digits)
+    return list(_Printer(digits, units).terms(number))
 
 
 # What parentheses grow with, and how SymPy writes a product.

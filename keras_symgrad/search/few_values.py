@@ -16,6 +16,7 @@ import numpy as np
 import sympy
 from deap import gp
 
+from keras_symgrad.engine.reference import evaluate
 from keras_symgrad.expressions.trees import Alphabet, Constant, Variable, symbol, to_sympy
 from keras_symgrad.operators import Operator
 
@@ -189,16 +190,12 @@ def _coefficients(
     Raises:
         ValueError: the expression is not a real number at one of the values.
     """
-    found = []
-    for value in values:
-        exact = sympy.Integer(int(value)) if value.is_integer() else sympy.Float(value)
-        at = expression.subs(variable, exact)
-        number = complex(at.evalf()) if at.is_number else complex("nan")
-        if not math.isfinite(number.real) or number.imag or not math.isfinite(number.imag):
-            raise ValueError(f"{expression} is not a real number at {variable} = {value}")
-        found.append(number.real)
+    # In floats: whole numbers to the power of whole numbers would have more digits than memory.
+    (found,) = evaluate([expression], [variable.name], np.array(values)[:, None])
+    if not np.isfinite(found).all():
+        raise ValueError(f"{expression} is not a real number at {variable} = {values}")
     matrix = np.vander(np.array(values), increasing=True)
-    weights = np.linalg.solve(matrix, np.array(found))
+    weights = np.linalg.solve(matrix, found)
     size = np.abs(weights) * np.abs(matrix).max(axis=0)
     return [float(w) if s > ROUNDING * size.max() else 0.0 for w, s in zip(weights, size)]
 

@@ -65,7 +65,7 @@ class SpectralSearch:
     >>> field = GradientField.from_gradients(x, gradients, names=["a", "b", "c", "d"])
     >>> alphabet = Alphabet(OperatorSet("arithmetic, square"), field.names)
     >>> str(SpectralSearch(alphabet, field).run()[0])
-    'div(add(c, square(d)), mul(a, b))'
+    'div(mul(a, b), add(c, square(d)))'
     """
 
     def __init__(

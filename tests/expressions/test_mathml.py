@@ -85,8 +85,8 @@ def test_a_name_is_text_whatever_it_holds(name):
 
 
 def test_a_rule_ends_in_its_relation_and_number():
-    assert re.sub("<.*?>", "", to_mathml(x1, relation="<", number="-0.5")) == "x1 &lt;−0.5"
-    assert "10" in to_mathml(x1, relation=">", number="1.2e-05")
+    assert re.sub("<.*?>", "", to_mathml(x1, relation="<", other="-0.5")) == "x1 &lt;−0.5"
+    assert "10" in to_mathml(x1, relation=">", other="1.2e-05")
 
 
 def test_branches_are_written_one_below_the_other():

@@ -179,3 +179,16 @@ def test_two_rows_or_one_are_no_obstacle():
 def test_a_variable_that_turns_nothing_is_left_out():
     for expression in search(exact(x1 * x2, (0.5, 2), columns=4), "arithmetic"):
         assert expression.free_symbols <= {x1, x2}
+
+
+def test_a_linear_form_in_more_variables_than_groups_are_looked_for_among_is_fitted_at_once():
+    points = np.random.default_rng(0).uniform(-1, 1, (128, 15))
+    weights = np.array([3.0] * 13 + [1.0, 0.0])
+    field = GradientField.from_gradients(points, np.tile(weights, (128, 1)))
+    spectral = SpectralSearch(Alphabet(OperatorSet("add, mul"), field.names), field)
+    forms = list(spectral._linear_forms(spectral.variables))
+    assert forms[0].loss < 1e-12
+    found = {str(f.tree): w for f, w in zip(forms[0].features, forms[0].weights)}
+    expected = {f"x{k + 1}": w for k, w in enumerate(weights) if w}
+    assert found == pytest.approx(expected)
+    assert min(len(form.features) for form in forms) == 2

@@ -114,3 +114,17 @@ def test_of_many_variables_those_that_matter_are_blocks_to_build_with():
     assert not {str(tree) for tree in one_of_many.blocks} & {"x3", "x5"}
     none_ignored = structure_of(field_of(x1 * x2 + 0.3 * x3, columns=3))
     assert none_ignored.blocks == [unit.feature.tree for unit in none_ignored.units]
+
+
+def test_of_twenty_variables_all_but_the_one_without_effect_are_searched_with():
+    names = [f"x{k}" for k in range(20)]
+    points = np.random.default_rng(0).uniform(-1, 1, (256, 20))
+    # Of gradients that differ from row to row in every variable no two make a group.
+    rough = np.random.default_rng(1).uniform(0.5, 1.5, points.shape)
+    rough[:, 5] = 0
+    structure = structure_of(GradientField.from_gradients(points, rough, names=names), "add, mul")
+    assert structure.ignored == (5,)
+    others = frozenset().union(*(unit.columns for unit in structure.others))
+    assert len(structure.looked_at) == 12
+    assert structure.looked_at | others == set(range(20)) - {5}
+    assert {str(tree) for tree in structure.blocks} >= set(names) - {"x5"}
