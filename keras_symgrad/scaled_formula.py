@@ -36,7 +36,7 @@ class ScaledFormula(Formula):
     """A formula in the user's units, with how it is written and computed in its own.
 
     Attributes:
-        own: the same expression in z = (x - offset)/scale. It is what is printed, with z written
+        scaled: the same expression in z = (x - offset)/scale. It is what is printed, with z written
             out, and what layers compute: SymPy would make one number of all scales, and that may
             be too large or too small for float32.
         units: offset and scale by the name of a variable.
@@ -53,7 +53,7 @@ class ScaledFormula(Formula):
     array([17.])
     """
 
-    own: sympy.Expr = field(kw_only=True, repr=False)
+    scaled: sympy.Expr = field(kw_only=True, repr=False)
     units: OwnUnits = field(kw_only=True, repr=False, compare=False)
 
     @classmethod
@@ -76,13 +76,18 @@ class ScaledFormula(Formula):
             formula.loss,
             formula.names,
             formula.operators,
-            own=formula.expression,
+            scaled=formula.expression,
             units=units,
         )
 
+    @property
+    def own(self) -> sympy.Expr:
+        """The expression in units of the variables' own."""
+        return self.scaled
+
     @cached_property
     def _own_code(self) -> Callable[[np.ndarray], np.ndarray]:
-        return numpy_function([self.own], [symbol(name) for name in self.names])
+        return numpy_function([self.scaled], [symbol(name) for name in self.names])
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Values at points of the user's variables; see `Formula`."""
@@ -90,8 +95,8 @@ class ScaledFormula(Formula):
 
     def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> ScaledFormula:
         """The formula with its expression in own units written in another way."""
-        own = rewrite(self.own)
-        return replace(self, expression=self.units.in_users(own), own=own)
+        own = rewrite(self.scaled)
+        return replace(self, expression=self.units.in_users(own), scaled=own)
 
     def to_pretty(self, digits: int = 3) -> str:
         """The expression as text for people, constants rounded and units written out."""
@@ -112,14 +117,14 @@ class ScaledFormula(Formula):
 
     def _written(self, digits: int) -> tuple[sympy.Expr, Units]:
         """The expression in own units and these, x - 2005 for x - 2000 - 5.04."""
-        return folded(rounded(self.own, digits), self.units.units)
+        return folded(rounded(self.scaled, digits), self.units.units)
 
     def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
         """The formula as a Keras layer that computes in own units; see `Formula.to_layer`."""
         from keras_symgrad.layers import SymbolicLayer
 
         return SymbolicLayer(
-            self.own,
+            self.scaled,
             self.names,
             operators=self.operators,
             trainable=trainable,
@@ -130,7 +135,7 @@ class ScaledFormula(Formula):
     def to_dict(self) -> dict:
         """The formula as plain data, with its units and its expression in them."""
         return super().to_dict() | {
-            "own": to_text(self.own, names=self.names),
+            "own": to_text(self.scaled, names=self.names),
             "units": {name: list(unit) for name, unit in self.units.units.items()},
         }
 
@@ -239,6 +244,6 @@ def read_scaled(
         formula.loss,
         formula.names,
         formula.operators,
-        own=own,
+        scaled=own,
         units=checked,
     )

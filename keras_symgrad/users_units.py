@@ -116,16 +116,27 @@ def constants_in_users(
     zeros = set(units.zeros.values())
     found = []
     for constant in constants:
-        number = sympy.Float(constant.value, 17) if constant.shown is None else constant.shown
         # A number that was fitted again may differ in its last digits.
-        near = [s for s in shifts if abs(s - number) <= SAME * max(abs(s), constant.error)]
-        if near:
-            offset, scale = shifts.pop(near[0])
-            if near[0] in zeros:
+        shift = next((s for s in shifts if _is_same(constant, s)), None)
+        if shift is not None:
+            offset, scale = shifts.pop(shift)
+            if shift in zeros:
                 continue  # it is x itself that is printed
-            shown = constant.shown
-            if shown is not None:
-                shown = sympy.nsimplify(offset - scale * shown, rational=True)
-            constant = Constant(offset - scale * constant.value, scale * constant.error, shown)
+            constant = _moved(constant, offset, scale)
         found.append(constant)
     return tuple(found)
+
+
+def _is_same(constant: Constant, number: sympy.Number) -> bool:
+    if constant.shown is not None:
+        return bool(constant.shown == number)
+    return abs(float(number) - constant.value) <= SAME * abs(constant.value)
+
+
+def _moved(constant: Constant, offset: float, scale: float) -> Constant:
+    """The k of x - k, for the c of z + c with z = (x - offset)/scale."""
+    shown = constant.shown
+    if shown is not None:
+        shown = sympy.Rational(offset) - sympy.Rational(scale) * shown
+    low, high = offset - scale * constant.high, offset - scale * constant.low
+    return Constant(offset - scale * constant.value, low, high, shown)
