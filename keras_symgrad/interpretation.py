@@ -73,8 +73,8 @@ class Interpretation(Result):
         constants: of `best`, each with its fitted value, the 95 % interval and what it is shown as.
         ignored: variables that change the neuron by less than 3 % of what the strongest does, and
             are not in the formula.
-        groups: variables that enter only through one function of theirs, as the gradients show
-            before any search, each with its evidence.
+        groups: variables that enter only through one short function of theirs, as the gradients
+            show before any search, each with its evidence on held-out rows.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
             `flat` ones had no gradient, and `plateau` ones were far from the boundary of a
             classifier that is undecided there.

@@ -18,6 +18,7 @@ from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.group_support import supported
 from keras_symgrad.influence import ignored, influences_of_reading
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.levels import few_values
@@ -371,7 +372,7 @@ def interpret(
         }
         if graph is None:
             said = verdict(searched, finisher, archive, symmetries=symmetries, **fresh)
-            groups = search.structure.groups(alphabet)
+            groups = supported(search.structure.groups(alphabet), held_out)
         else:
             said = assess_one_variable(graph, searched, finisher, archive, complexity, **fresh)
             groups = ()
