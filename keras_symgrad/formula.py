@@ -105,7 +105,7 @@ class Formula:
         return self.rewritten(freed)
 
     @property
-    def own(self) -> sympy.Expr:
+    def as_computed(self) -> sympy.Expr:
         """The expression in the units that it is computed in, here those of the user."""
         return self.expression
 
