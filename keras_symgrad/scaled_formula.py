@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 SAME_VALUES = 1e-9
 # The same in float32.
 SAME_SINGLES = 1e-4
+# Share of the rows of which float32 must have the values; in others terms may cancel.
+MOST_ROWS = 0.95
 # Rows that a formula's scales are tried on.
 TRIED_ROWS = 64
 
@@ -161,67 +164,64 @@ def in_users_units(formula: Formula, units: OwnUnits, x: np.ndarray) -> tuple[Fo
     >>> print(formula, factor)
     x1/x2**2 1e-18
     """
-    units = units.among(formula.expression)
-    spare = _only_factors(formula.expression, units, x[:TRIED_ROWS])
-    if not spare:
-        return ScaledFormula.of(formula, units), 1.0
+    units, x = units.among(formula.expression), x[:TRIED_ROWS]
+    code = _Code(formula.expression, units.names)
+    spare = _only_factors(code, units, x)
     fewer = units.without(spare)
-    factor = _factor(formula.expression, units, fewer, x[:TRIED_ROWS])
-    shown = ScaledFormula.of(formula, fewer)
-    if factor is None or not _fits_singles(formula.expression, fewer, x[:TRIED_ROWS]):
+    factor = _factor(code, units, fewer, x) if spare else None
+    if factor is None or not code.fits_singles(fewer.points(x)):
         return ScaledFormula.of(formula, units), 1.0
-    return shown, factor
+    return ScaledFormula.of(formula, fewer), factor
 
 
-def _only_factors(expression: sympy.Expr, units: OwnUnits, x: np.ndarray) -> list[str]:
+class _Code:
+    """An expression as a function of points in any units."""
+
+    def __init__(self, expression: sympy.Expr, names: Sequence[str]):
+        variables = [symbol(name) for name in names]
+        self._double = numpy_function([expression], variables)
+        self._single = numpy_function([expression], variables, dtype=np.float32)
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return self._double(z)[:, 0]
+
+    def fits_singles(self, z: np.ndarray) -> bool:
+        """Whether float32 has the values, and products on the way to them."""
+        exact, single = self(z), self._single(z)[:, 0]
+        defined = np.isfinite(exact) & (exact != 0)
+        near = np.abs(single - exact) <= SAME_SINGLES * np.abs(exact)
+        return bool(defined.any() and near[defined].mean() > MOST_ROWS)
+
+
+def _only_factors(code: _Code, units: OwnUnits, x: np.ndarray) -> list[str]:
     """Variables without an offset whose scales are a factor of the whole, alone or together."""
+    scaled = [name for name, (offset, _) in units.units.items() if not offset]
     by_scale: dict[float, list[str]] = {}
-    for name, (offset, scale) in units.units.items():
-        if not offset:
-            by_scale.setdefault(scale, []).append(name)
-    together = [names for names in by_scale.values() if len(names) > 1]
+    for name in scaled:
+        by_scale.setdefault(units.units[name][1], []).append(name)
+    # One unit for all, a factor, and scales that cancel, as in q1/q2.
     spare: list[str] = []
-    alone = ([name] for group in by_scale.values() for name in group)
-    for names in (*together, *alone):
+    for names in (*by_scale.values(), *([name] for name in scaled), *combinations(scaled, 2)):
         if not set(names) & set(spare):
-            if _factor(expression, units, units.without(names), x) is not None:
+            if _factor(code, units, units.without(names), x) is not None:
                 spare += names
     return spare
 
 
-def _factor(
-    expression: sympy.Expr, units: OwnUnits, fewer: OwnUnits, x: np.ndarray
-) -> float | None:
+def _factor(code: _Code, units: OwnUnits, fewer: OwnUnits, x: np.ndarray) -> float | None:
     """How many times its values an expression has with fewer units; `None` if it varies."""
-    values, others = (_values(expression, units.names, u.points(x)) for u in (units, fewer))
+    values, others = code(units.points(x)), code(fewer.points(x))
     with np.errstate(all="ignore"):
         ratios = others / values
     ratios = ratios[np.isfinite(values) & (values != 0)]
     if not len(ratios) or not np.isfinite(ratios).all() or not ratios[0] > 0:
         return None
-    alike = np.abs(ratios - ratios[0]) <= SAME_VALUES * ratios[0]
-    return _round_factor(float(np.median(ratios))) if alike.all() else None
-
-
-def _round_factor(factor: float) -> float:
-    """The power of ten that a factor is but for rounding."""
+    if not (np.abs(ratios - ratios[0]) <= SAME_VALUES * ratios[0]).all():
+        return None
+    # Scales are powers of ten, and so is what is left of them but for rounding.
+    factor = float(np.median(ratios))
     power = float(f"1e{round(float(np.log10(factor)))}")
     return power if abs(factor - power) <= SAME_VALUES * power else factor
-
-
-def _fits_singles(expression: sympy.Expr, units: OwnUnits, x: np.ndarray) -> bool:
-    """Whether float32 has values, and products on the way to them, for an expression."""
-    z = units.points(x)
-    exact = _values(expression, units.names, z)
-    code = numpy_function([expression], [symbol(n) for n in units.names], dtype=np.float32)
-    single = code(z)[:, 0]
-    defined = np.isfinite(exact) & (exact != 0)
-    near = np.abs(single - exact) <= SAME_SINGLES * np.abs(exact)
-    return bool(defined.any() and (near | ~defined).mean() > 0.95)
-
-
-def _values(expression: sympy.Expr, names: tuple[str, ...], x: np.ndarray) -> np.ndarray:
-    return numpy_function([expression], [symbol(name) for name in names])(x)[:, 0]
 
 
 def read_scaled(

@@ -86,8 +86,16 @@ def at_zero(expression: sympy.Expr, units: OwnUnits) -> tuple[sympy.Expr, OwnUni
 
 
 def groups_in_users(groups: Sequence[Group], units: OwnUnits) -> tuple[Group, ...]:
-    """Groups of variables in own units, in the user's."""
-    return tuple(replace(group, expression=units.in_users(group.expression)) for group in groups)
+    """Groups of variables in own units, in the user's: a factor of a group is not its own."""
+
+    def shown(expression: sympy.Expr) -> sympy.Expr:
+        expression = units.in_users(expression)
+        factor = expression.as_ordered_terms()[0].as_coeff_Mul()[0]
+        if factor == 1:
+            return expression
+        return sympy.Add(*(term / factor for term in sympy.Add.make_args(expression)))
+
+    return tuple(replace(group, expression=shown(group.expression)) for group in groups)
 
 
 def constants_in_users(
