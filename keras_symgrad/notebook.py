@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.formula import ParetoFront
     from keras_symgrad.interpretation import Interpretation
-    from keras_symgrad.jointly import JointInterpretation
+    from keras_symgrad.joint_interpretation import JointInterpretation
 
 
 def front_html(front: ParetoFront) -> str:

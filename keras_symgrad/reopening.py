@@ -25,7 +25,8 @@ from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.influence import SIGNS, Influence
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
-from keras_symgrad.jointly import JointInterpretation, interpret_jointly
+from keras_symgrad.joint_interpretation import JointInterpretation
+from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula

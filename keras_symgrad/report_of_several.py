@@ -16,7 +16,7 @@ from keras_symgrad.report import listed, render, searched, side_by_side, view
 if TYPE_CHECKING:
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.interpretation import Interpretation
-    from keras_symgrad.jointly import JointInterpretation
+    from keras_symgrad.joint_interpretation import JointInterpretation
 
 # Of each formula.
 MOST_PLANES = 1
