@@ -27,6 +27,7 @@ class JointInterpretation(Result):
             neurons' gradients, all of it.
         settings: the arguments of `interpret_jointly`, as plain data.
         versions: of the packages.
+        call: Python code that repeats the call of `interpret_jointly`.
     """
 
     what = "The joint interpretation"
@@ -38,6 +39,7 @@ class JointInterpretation(Result):
     errors: tuple[float, ...]
     settings: dict[str, Any] = field(repr=False)
     versions: dict[str, str] = field(repr=False)
+    call: str = field(default="", repr=False)
 
     @property
     def best(self) -> tuple[Formula, ...]:

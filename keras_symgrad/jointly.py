@@ -29,7 +29,7 @@ from keras_symgrad.joint_interpretation import JointInterpretation
 from keras_symgrad.kinks import is_piecewise_constant
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.provenance import recorded, versions
+from keras_symgrad.provenance import call, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import check_smoothing, smoothing_width
 from keras_symgrad.smoothing import smoothed
@@ -153,6 +153,7 @@ def interpret_jointly(
         tuple(error),
         recorded(given),
         versions(),
+        call(recorded(given), interpret_jointly, interpret),
     )
 
 

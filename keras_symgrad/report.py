@@ -22,7 +22,7 @@ from keras_symgrad import panels, plots
 from keras_symgrad.front_table import NOTEBOOK_STYLE, front_table
 from keras_symgrad.match import Match
 from keras_symgrad.panels import Panel
-from keras_symgrad.provenance import IN_MEMORY, call
+from keras_symgrad.provenance import IN_MEMORY
 from keras_symgrad.search.selection import SMALLEST_LOSS
 
 if TYPE_CHECKING:
@@ -72,8 +72,6 @@ def page(concept: Interpretation) -> str:
     Returns:
         The whole page as text.
     """
-    from keras_symgrad.interpreting import interpret
-
     return render(
         "report.html",
         kind="Interpretation of a neuron",
@@ -88,7 +86,7 @@ def page(concept: Interpretation) -> str:
         ],
         ranges=_ranges(concept),
         most_inputs=MOST_NAMES,
-        call=call(concept.settings, interpret),
+        call=concept.call,
         searched=searched([concept]),
     )
 
