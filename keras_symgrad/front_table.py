@@ -29,7 +29,7 @@ COLUMNS = (
 )
 
 
-def front_table(front: ParetoFront, caption: str, sortable: bool = False) -> Markup:
+def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Markup:
     """A front as an HTML table, the chosen row marked.
 
     Args:
@@ -76,7 +76,7 @@ def front_html(front: ParetoFront) -> str:
     Returns:
         Markup with its style.
     """
-    table = front_table(front, "Pareto front")
+    table = html_table(front, "Pareto front")
     return f'<div class="keras-symgrad">\n{NOTEBOOK_STYLE}\n{table}\n</div>'
 
 

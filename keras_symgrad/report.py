@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad import panels, plots
-from keras_symgrad.front_table import NOTEBOOK_STYLE, front_table
+from keras_symgrad.front_table import NOTEBOOK_STYLE, html_table
 from keras_symgrad.match import Match
 from keras_symgrad.panels import Panel
 from keras_symgrad.provenance import IN_MEMORY
@@ -168,7 +168,7 @@ def templates() -> Environment:
     # MathML comes from SymPy's printer, in which names are escaped already.
     texts.filters["math"] = lambda formula: Markup(formula.to_mathml())
     texts.globals |= {
-        "front_table": front_table,
+        "front_table": html_table,
         "notebook_style": Markup(NOTEBOOK_STYLE),
         "described": _described,
         "listed": listed,
