@@ -95,6 +95,7 @@ class Interpretation(Result):
             data rows that nothing was fitted on; `None` for a gradient field without values.
         influence: how much the neuron depends on each input, the strongest first; empty for the
             file of an earlier version.
+        call: Python code that repeats the call of `interpret`.
     """
 
     neuron: str
@@ -128,6 +129,7 @@ class Interpretation(Result):
     surface: Surface | None = field(default=None, repr=False)
     fidelity: Fidelity | None = None
     influence: tuple[Influence, ...] = ()
+    call: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matches", Match(self.matches))

@@ -28,7 +28,7 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.one_variable import Graph, assess_one_variable
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.own_units import FARTHEST, FARTHEST_OF_NETWORK, OwnUnits
-from keras_symgrad.provenance import Clock, recorded, versions
+from keras_symgrad.provenance import Clock, call, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading, check_smoothing
 from keras_symgrad.search.callbacks import Callback, check_callbacks
@@ -409,6 +409,7 @@ def interpret(
         versions=versions(),
         timings=clock.seconds,
         settings=recorded(given),
+        call=call(recorded(given), interpret),
         gradients=reading.field,
         network=reading.network,
         **said,
