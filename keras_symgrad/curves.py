@@ -188,7 +188,9 @@ class _Fit:
         """How far each constant may move below a loss, the others with it, `(constants,)`."""
         if not len(constants):
             return constants
-        slopes = np.nan_to_num(self._scale * self._slopes(self._columns(constants)), posinf=0, neginf=0)
+        slopes = np.nan_to_num(
+            self._scale * self._slopes(self._columns(constants)), posinf=0, neginf=0
+        )
         across = np.diag(np.linalg.pinv(slopes.T @ slopes, hermitian=True))
         return np.sqrt((limit - self.loss(constants)) * np.maximum(across, 0))
 

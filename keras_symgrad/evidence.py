@@ -42,6 +42,8 @@ NOTHING, UNEXPLAINED = 0.05, 0.9
 NEAREST = 0.2
 # How much worse a concept may fit the whole slab than the rows nearest to the boundary.
 THICKNESS = 3.0
+# How far a simple threshold of rivals may be from the network's, as a share of it.
+NEAR = 0.03
 # Angles below this are rounding errors.
 SMALLEST_ERROR = 1e-10
 # Rivals that are fitted at most, and domain points that classes are compared on.
@@ -246,7 +248,10 @@ class Evidence:
         low, high = np.quantile(values[np.isfinite(values)], (0.25, 0.75))
         near = 0.25 * float(high - low)
         level = self.threshold
-        # Rivals are asked for with any number that the slab allows, and none is believed for it.
+        if abs(level) <= near:
+            return sympy.Integer(0)
+        # Rivals are asked for with any number that is near, and none is believed for it.
+        near = min(near, NEAR * abs(level))
         return next(iter(simple_numbers(level - near, level + near, chance=1.0)), level)
 
     def _keeps_sign(self, expression: sympy.Expr) -> bool:

@@ -14,7 +14,6 @@ CHANCE = 0.1
 DECADES = 2
 
 
-
 def _integers(*numbers: int) -> tuple[sympy.Expr, ...]:
     return tuple(map(sympy.Integer, numbers))
 

@@ -166,7 +166,7 @@ def _released(
         sizes = [abs(float(coefficient)) for coefficient, _ in split]
         kept = sizes.index(1.0) if 1.0 in sizes else sizes.index(min(sizes))
         factor = abs(split[kept][0])
-        others = sympy.Add(*((p / factor for p in expression.args if p != terms[kept])), _REST)
+        others = sympy.Add(*(p / factor for p in expression.args if p != terms[kept]), _REST)
         others = _released(others, simple, numbers, False) - _REST
         rest = _released(split[kept][1], simple, numbers, False)
         return sympy.sign(split[kept][0]) * rest + others

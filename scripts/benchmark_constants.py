@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Do the intervals of constants and thresholds hold the truth?
 
-    scripts/benchmark_constants.py [--split test calibration] [--seeds 2] [--seed 100]
-        [--ensembles 3] [--networks DIR] [--json FILE]
+    scripts/benchmark_constants.py [--split calibration] [--seeds 2] [--seed 100] [--ensembles 3]
+        [--networks DIR] [--json FILE]
 
 For every concept below a small network is trained: a classifier of the labels g(x) > c and a
 regressor of the values g(x), with several activations. The true form is then fitted to the
@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +32,6 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import numpy as np
 import sympy
-
 from rows import print_rows, write_rows
 
 from keras_symgrad.constants import ConstantFit
@@ -78,7 +76,9 @@ CALIBRATION = (
 TEST = (
     _system("ellipse2", x1**2 + 2.37 * x2**2, 1.0, [(-1, 1)] * 2),
     _system("mixed", x1**2 + 1.18 * x1 * x2 + 0.77 * x2**2, 0.8, [(-1.5, 1.5)] * 2),
-    _system("coupled", sympy.exp(0.6 * x2 * x3) + 2.7 * x1, 1.4, [(-1, 1), (-1.5, 1.5), (-1.5, 1.5)]),
+    _system(
+        "coupled", sympy.exp(0.6 * x2 * x3) + 2.7 * x1, 1.4, [(-1, 1), (-1.5, 1.5), (-1.5, 1.5)]
+    ),
     _system("sine", x1**2 + sympy.sin(1.4 * x2 + 0.8 * x3), 0.9, [(-1.5, 1.5)] * 3),
     _system("cone", sympy.sqrt(x1**2 + 1.62 * x2**2) - 0.87 * x3, 0.7, [(-2, 2)] * 3),
     _system("decay", x1 * sympy.exp(-0.74 * x2) - 0.36 * x3, 0.4, [(0, 2)] * 3),
@@ -125,11 +125,9 @@ class Task:
         rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * (ROWS // BATCH))
         loss = "binary_crossentropy" if self.decides else "mse"
         model.compile(keras.optimizers.Adam(rate), loss, jit_compile=True, steps_per_execution=39)
-        model.fit(
-            x.astype(np.float32), wanted.astype(np.float32), BATCH, epochs=EPOCHS, verbose=0
-        )
-        bare = keras.Sequential([keras.Input((x.shape[1],)), *model.layers])
-        return bare
+        model.fit(x.astype(np.float32), wanted.astype(np.float32), BATCH, epochs=EPOCHS, verbose=0)
+        # A model that was never compiled has no optimizer in its file.
+        return keras.Sequential([keras.Input((x.shape[1],)), *model.layers])
 
     def load_or_train(self, folder: Path | None) -> keras.Model:
         """The network from the folder, trained and kept there if it is not."""
@@ -187,12 +185,12 @@ def row_of(group: list[Task], what: str, found: Constant, truth: float) -> dict:
         "seed": group[0].seed,
         "networks": len(group),
         "what": what,
-        "truth": truth,
+        "truth": round(truth, 6),
         "value": found.value,
         "low": found.low,
         "high": found.high,
         "open": not found.is_fixed,
-        "held": found.is_fixed and found.holds(truth),
+        "held": bool(found.is_fixed and found.holds(truth)),
         "width": (found.high - found.low) / 2 / abs(truth),
     }
 

@@ -85,7 +85,9 @@ def test_where_the_formula_has_no_values_the_loss_is_infinite_and_nothing_moves(
 
 
 def test_a_coarse_fit_is_near_the_exact_one():
-    fit = ConstantFit(x1 + sympy.sin(1.4 * x2) * 0.9 - x3, field(x1 + sympy.sin(1.7 * x2) * 0.6 - x3))
+    fit = ConstantFit(
+        x1 + sympy.sin(1.4 * x2) * 0.9 - x3, field(x1 + sympy.sin(1.7 * x2) * 0.6 - x3)
+    )
     coarse, exact = fit.refined(fit.start, precision=1e-4), fit.refined(fit.start)
     np.testing.assert_allclose(coarse, exact, rtol=1e-3)
 

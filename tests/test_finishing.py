@@ -88,7 +88,9 @@ def test_simple_constants_replace_floats_and_cost_next_to_nothing():
     assert after <= 1.03 * before
 
 
-@pytest.mark.parametrize("nodes", [ELLIPSE, ["add", "mul", 8.0, "square", 0, "mul", 19.0, "square", 1]])
+@pytest.mark.parametrize(
+    "nodes", [ELLIPSE, ["add", "mul", 8.0, "square", 0, "mul", 19.0, "square", 1]]
+)
 def test_what_the_rows_do_not_say_is_not_made_a_ratio_of_whole_numbers(nodes):
     room = finisher(x1**2 + 2.37 * x2**2, noise=0.02)
     best = room.with_simple_constants(room.front(archive(room, nodes)).best)

@@ -58,7 +58,9 @@ def test_constants_that_move_together_have_wider_intervals_than_each_alone():
     alone = found(X1 / (X2 + 4.0) + sympy.Rational(4, 5) * X3, rows)
     assert together.high[1] - together.low[1] > 3 * (alone.high[0] - alone.low[0])
     # At the end of one interval the other constant has moved along.
-    assert abs(together.ends[1, 1, 0] - together.best[0]) > 0.5 * (together.high[0] - together.best[0])
+    assert abs(together.ends[1, 1, 0] - together.best[0]) > 0.5 * (
+        together.high[0] - together.best[0]
+    )
 
 
 def test_a_saturated_constant_has_a_lower_end_only():

@@ -101,7 +101,9 @@ def test_numbers_are_written_with_as_many_digits_as_the_agreement_needs():
     assert np.mean(read == yes) >= 0.999
     assert 5 <= rule.digits <= 7
     # Where three digits are enough, it is three.
-    assert Rule.of(formula(x1 + 1.23456 * x2), Constant(0.0), True, x, np.ones(2000, bool)).digits == 3
+    assert (
+        Rule.of(formula(x1 + 1.23456 * x2), Constant(0.0), True, x, np.ones(2000, bool)).digits == 3
+    )
 
 
 def read(text: str, x: np.ndarray) -> np.ndarray:
