@@ -225,7 +225,7 @@ def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path
     assert "x1**2 + 2*x2**2" in best
     assert "rule x1**2 + 2*x2**2 > 1 " in " ".join(done.stdout.split()) + " "
     assert ", the nearest rival, " in done.stdout
-    assert "constants  " in done.stdout and "(shown as 2)" in done.stdout
+    assert "constants  " in done.stdout and "), shown as 2" in done.stdout
 
     written = json.loads((tmp_path / "new" / "folder" / "interpretation.json").read_text())
     assert written["variables"] == ["x1", "x2"]
