@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.interpretation import Interpretation
     from keras_symgrad.interpreting import interpret
-    from keras_symgrad.jointly import JointInterpretation, interpret_jointly
+    from keras_symgrad.joint_interpretation import JointInterpretation
+    from keras_symgrad.jointly import interpret_jointly
     from keras_symgrad.layers import SymbolicLayer
     from keras_symgrad.losses import Huber, Loss
     from keras_symgrad.many import interpret_many
@@ -115,7 +116,7 @@ _ROOMS = {
     "GeneticSettings": "search.settings",
     "GradientField": "gradients",
     "Interpretation": "interpretation",
-    "JointInterpretation": "jointly",
+    "JointInterpretation": "joint_interpretation",
     "MonotoneFit": "phi",
     "ModelComparison": "measuring",
     "MonotoneLayer": "monotone",

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import keras
 import tensorflow as tf
 
 from keras_symgrad import activations, loading, obstacles, tracing
 from keras_symgrad.inputs import Inputs
-from keras_symgrad.neurons import Neuron
 from keras_symgrad.units import Choice, Unit, only_tensor
+
+if TYPE_CHECKING:
+    from keras_symgrad.neurons import Neuron
 
 
 def choose(
+    kind_of_neuron: type[Neuron],
     model: keras.Layer | str | os.PathLike,
     layer: str | None,
     unit: Unit,
@@ -31,6 +35,7 @@ def choose(
     """The neuron that the arguments of `Neuron.of` describe.
 
     Args:
+        kind_of_neuron: the class of the neuron, whose constructor is called.
         model: a Keras model, or a path.
         layer: of a layer or an output.
         unit: of the layer's output.
@@ -47,7 +52,7 @@ def choose(
     """
     model, loss = loading.opened(model, signature)
     if isinstance(model, loading.SavedFunction):
-        return _of_saved_function(model, layer, unit, activation, kind, inputs)
+        return _of_saved_function(kind_of_neuron, model, layer, unit, activation, kind, inputs)
     taken = Inputs.of(model, inputs)
     rows, target = _found(model, taken, layer)
     if kind is not None and not target.is_output:
@@ -55,7 +60,7 @@ def choose(
             "`kind` says how to read the model's output; with `layer` there is nothing to say. "
             f"Received: layer={layer!r}, kind={kind!r}"
         )
-    neuron = _of_model(model, taken, target, layer, unit, activation, kind, loss)
+    neuron = _of_model(kind_of_neuron, model, taken, target, layer, unit, activation, kind, loss)
     obstacles.check(neuron.name, neuron.function, rows, obstacles.steps_of(model, taken))
     return neuron
 
@@ -68,6 +73,7 @@ def _found(
 
 
 def _of_model(
+    kind_of_neuron: type[Neuron],
     model: keras.Layer,
     taken: Inputs,
     target: tracing.Target,
@@ -97,7 +103,7 @@ def _of_model(
         return read(last.before(call) if bare else only_tensor(call.output, where))
 
     name = _name(model, target, layer, pick, last, bare)
-    neuron = Neuron(name, function, taken.columns, False, model.variable_dtype, taken.names)
+    neuron = kind_of_neuron(name, function, taken.columns, False, model.variable_dtype, taken.names)
     if not target.is_output or activation:
         return neuron
     if bare and (sigmoid or softmax):
@@ -131,6 +137,7 @@ def _name(
 
 
 def _of_saved_function(
+    kind_of_neuron: type[Neuron],
     saved: loading.SavedFunction,
     layer: str | None,
     unit: Unit,
@@ -149,7 +156,7 @@ def _of_saved_function(
         rows, tensor = taken.tried(whole, saved.dtype)
         shape = tuple(tensor.shape)[1:]
     pick = Choice.of(unit, shape, f"The output of '{saved.name}'")
-    neuron = Neuron(
+    neuron = kind_of_neuron(
         f"{saved.name}/{layer or 'output'}{pick.suffix}",
         lambda x: pick(whole(x)),
         taken.columns,

@@ -32,6 +32,7 @@ class ClassInterpretation(Result):
         points: number of points that they were counted on, where nothing was fitted.
         settings: the arguments of `interpret_classes`, as plain data.
         versions: of the packages.
+        call: Python code that repeats the call of `interpret_classes`.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ClassInterpretation(Result):
     points: int
     settings: dict[str, Any] = field(repr=False)
     versions: dict[str, str] = field(repr=False)
+    call: str = field(default="", repr=False)
 
     def margins(self, x: Any) -> np.ndarray:
         """How far each class is from being ruled out by another one.

@@ -20,7 +20,7 @@ from keras_symgrad.class_interpretation import ClassInterpretation, Pair, margin
 from keras_symgrad.columns import arranged, check_names
 from keras_symgrad.domain import Domain
 from keras_symgrad.interpreting import interpret
-from keras_symgrad.provenance import recorded, versions
+from keras_symgrad.provenance import call, recorded, versions
 from keras_symgrad.reading import split
 from keras_symgrad.scores import Scores
 from keras_symgrad.tables import finite_rows, read_points
@@ -140,6 +140,7 @@ def interpret_classes(
         len(fresh),
         recorded(given),
         versions(),
+        call(recorded(given), interpret_classes, interpret),
     )
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from keras_symgrad.levels import one_hot_blocks
 from keras_symgrad.tangent import enough, tangent_frame
 
 # Nearest neighbours among more rows than these would take longer and say the same.
@@ -29,8 +30,9 @@ class Domain:
     the distance that 99 % of the data have to theirs. Uniform data accept all but a few of the
     box's points.
 
-    Columns of few distinct values (categories, counts, constants) keep to these values. Data that
-    lie in a linear subspace (a fixed trace) are drawn in it.
+    Columns of few distinct values (categories, counts, constants) keep to these values, and one-hot
+    columns to one level at a time. Data that lie in a linear subspace (a fixed trace) are drawn in
+    it.
 
     Attributes:
         plane: orthonormal vectors of that subspace, `(axes, variables)`; `None` if the data fill
@@ -82,6 +84,9 @@ class Domain:
         drawn = rng.uniform(self.low, self.high, size=(rows, len(self.low)))
         for column in np.flatnonzero(self.discrete):
             drawn[:, column] = rng.choice(self._x[:, column], size=rows)
+        for block in self._blocks:
+            # One level at a time, as in the data.
+            drawn[:, block] = self._x[rng.integers(len(self._x), size=rows)][:, block]
         if self.plane is not None:
             centre = self._x.mean(axis=0)
             steps = (drawn - centre) / self.width
@@ -102,6 +107,10 @@ class Domain:
             distance, radius = self._neighbours
             inside[inside] = distance(points[inside] / self.width)[:, 0] <= radius
         return inside
+
+    @cached_property
+    def _blocks(self) -> list[list[int]]:
+        return list(map(list, one_hot_blocks(self._x))) if self.discrete.any() else []
 
     @cached_property
     def _neighbours(self) -> tuple[Callable[..., np.ndarray], float]:

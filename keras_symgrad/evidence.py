@@ -66,6 +66,8 @@ NEAREST = 0.2
 AS_GOOD = 2.0
 # How much worse a concept may fit the whole slab than the rows nearest to the boundary.
 THICKNESS = 3.0
+# How far a simple threshold of rivals may be from the network's, as a share of it.
+NEAR = 0.03
 # Angles below this are rounding errors.
 SMALLEST_ERROR = 1e-10
 # Rivals that are fitted at most, and domain points that classes are compared on.
@@ -390,9 +392,11 @@ class Evidence:
         # Quartiles, because a quotient may have a few huge values.
         low, high = np.quantile(values[np.isfinite(values)], (0.25, 0.75))
         near = 0.25 * float(high - low)
-        # Rivals are asked for with any number that the slab allows, and none is believed for it.
-        simple = simple_numbers(threshold - near, threshold + near, chance=1.0)
-        return next(iter(simple), threshold)
+        if abs(threshold) <= near:
+            return sympy.Integer(0)
+        # Rivals are asked for with any number that is near, and none is believed for it.
+        near = min(near, NEAR * abs(threshold))
+        return next(iter(simple_numbers(threshold - near, threshold + near, chance=1.0)), threshold)
 
     def _keeps_sign(self, expression: sympy.Expr) -> bool:
         values = numpy_function([expression], [symbol(name) for name in self.best.names])

@@ -105,7 +105,7 @@ class Formula:
         return self.rewritten(freed)
 
     @property
-    def own(self) -> sympy.Expr:
+    def as_computed(self) -> sympy.Expr:
         """The expression in the units that it is computed in, here those of the user."""
         return self.expression
 
@@ -224,11 +224,11 @@ class ParetoFront(Sequence):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from keras_symgrad.notebook import front_html
+        from keras_symgrad.front_table import front_html
 
         return front_html(self)
 
     def _repr_markdown_(self) -> str:
-        from keras_symgrad.notebook import front_markdown
+        from keras_symgrad.front_table import front_markdown
 
         return front_markdown(self)

@@ -73,8 +73,8 @@ class Interpretation(Result):
         constants: of `best`, each with its fitted value, the 95 % interval and what it is shown as.
         ignored: variables that change the neuron by less than 3 % of what the strongest does, and
             are not in the formula.
-        groups: variables that enter only through one function of theirs, as the gradients show
-            before any search, each with its evidence.
+        groups: variables that enter only through one short function of theirs, as the gradients
+            show before any search, each with its evidence on held-out rows.
         rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
             `flat` ones had no gradient, and `plateau` ones were far from the boundary of a
             classifier that is undecided there.
@@ -95,6 +95,7 @@ class Interpretation(Result):
             data rows that nothing was fitted on; `None` for a gradient field without values.
         influence: how much the neuron depends on each input, the strongest first; empty for the
             file of an earlier version.
+        call: Python code that repeats the call of `interpret`.
     """
 
     neuron: str
@@ -128,6 +129,7 @@ class Interpretation(Result):
     surface: Surface | None = field(default=None, repr=False)
     fidelity: Fidelity | None = None
     influence: tuple[Influence, ...] = ()
+    call: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matches", Match(self.matches))

@@ -18,6 +18,7 @@ from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.group_support import supported
 from keras_symgrad.influence import ignored, influences_of_reading
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.levels import few_values
@@ -27,7 +28,7 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.one_variable import Graph, assess_one_variable
 from keras_symgrad.operators import OperatorSet
 from keras_symgrad.own_units import FARTHEST, FARTHEST_OF_NETWORK, OwnUnits
-from keras_symgrad.provenance import Clock, recorded, versions
+from keras_symgrad.provenance import Clock, call, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading, check_smoothing
 from keras_symgrad.search.callbacks import Callback, check_callbacks
@@ -371,7 +372,7 @@ def interpret(
         }
         if graph is None:
             said = verdict(searched, finisher, archive, symmetries=symmetries, **fresh)
-            groups = search.structure.groups(alphabet)
+            groups = supported(search.structure.groups(alphabet), held_out)
         else:
             said = assess_one_variable(graph, searched, finisher, archive, complexity, **fresh)
             groups = ()
@@ -408,6 +409,7 @@ def interpret(
         versions=versions(),
         timings=clock.seconds,
         settings=recorded(given),
+        call=call(recorded(given), interpret),
         gradients=reading.field,
         network=reading.network,
         **said,

@@ -17,8 +17,7 @@ from keras_symgrad.expressions.numeric import anonymous
 from keras_symgrad.expressions.text import from_text, to_text
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.operators import OperatorSet
-from keras_symgrad.own_units import checked_units
-from keras_symgrad.scaled_formula import ScaledFormula
+from keras_symgrad.own_units import OwnUnits, checked_units
 from keras_symgrad.tensorflow_code import tensorflow_code
 
 
@@ -83,7 +82,8 @@ class SymbolicLayer(keras.layers.Layer):
                 f"Keras is imported. Received: backend='{keras.backend.backend()}'"
             )
         super().__init__(trainable=trainable, **kwargs)
-        if units is None and isinstance(expression, ScaledFormula):
+        # A formula that is computed in units of its variables' own: see `ScaledFormula`.
+        if units is None and isinstance(getattr(expression, "units", None), OwnUnits):
             names = expression.names if names is None else names
             units, expression = expression.units.units, expression.own
         text, names = _text_and_names(expression, names, operators)

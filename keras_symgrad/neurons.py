@@ -18,6 +18,7 @@ import tensorflow as tf
 from keras_symgrad import custom_gradients
 from keras_symgrad.activations import logit_of
 from keras_symgrad.batches import in_batches
+from keras_symgrad.choosing import choose
 from keras_symgrad.units import Unit
 
 KINDS = ("logit", "probability", "value")
@@ -248,12 +249,9 @@ class Neuron:
         >>> Neuron.of(model, "hidden", unit=2, activation=True).name
         'net/tanh(hidden[2])'
         """
-        # It makes neurons, so it can only be imported when they are known.
-        from keras_symgrad.choosing import choose
-
         if kind is not None and kind not in KINDS:
             raise ValueError(f"`kind` is one of {KINDS} or None. Received: kind={kind!r}")
-        return choose(model, layer, unit, activation, kind, inputs, signature)
+        return choose(cls, model, layer, unit, activation, kind, inputs, signature)
 
     def read_as(self, kind: str | None) -> Neuron:
         """An output read as a logit, a probability or a plain number.

@@ -1,4 +1,4 @@
-"""What notebooks show of a front and of interpretations, as HTML and as Markdown.
+"""What notebooks show of interpretations, as HTML and as Markdown.
 
 Jupyter shows the HTML; Markdown, with formulas in LaTeX, is what a notebook that becomes a PDF or
 a page of a repository is made of.
@@ -8,25 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keras_symgrad.front_table import front_markdown
 from keras_symgrad.influence import MAX_NAMED
 
 if TYPE_CHECKING:
     from keras_symgrad.class_interpretation import ClassInterpretation
-    from keras_symgrad.formula import ParetoFront
     from keras_symgrad.interpretation import Interpretation
-    from keras_symgrad.jointly import JointInterpretation
-
-
-def front_html(front: ParetoFront) -> str:
-    """The front as an HTML table, the chosen row marked.
-
-    Args:
-        front: of formulas.
-
-    Returns:
-        Markup for a cell of a notebook.
-    """
-    return _render("notebook_front.html", front=front)
+    from keras_symgrad.joint_interpretation import JointInterpretation
 
 
 def interpretation_html(concept: Interpretation) -> str:
@@ -44,24 +32,6 @@ def interpretation_html(concept: Interpretation) -> str:
         front=concept.front,
         most_inputs=MAX_NAMED,
     )
-
-
-def front_markdown(front: ParetoFront) -> str:
-    """The front as a table in Markdown, formulas in LaTeX.
-
-    Args:
-        front: of formulas.
-
-    Returns:
-        Lines of Markdown.
-    """
-    lines = ["| complexity | loss | formula | |", "| ---: | ---: | :--- | :--- |"]
-    for row in front:
-        mark = "**chosen**" if row is front.best else ""
-        # A bar would end the cell.
-        latex = row.to_latex().replace("|", r"\vert ")
-        lines.append(f"| {row.complexity:g} | {row.loss:.2e} | ${latex}$ | {mark} |")
-    return "\n".join(lines)
 
 
 def interpretation_markdown(concept: Interpretation) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keras_symgrad.callbacks import Callback
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.interpretation import Interpretation
-    from keras_symgrad.jointly import JointInterpretation
+    from keras_symgrad.joint_interpretation import JointInterpretation
 
     Answer = Interpretation | ClassInterpretation | JointInterpretation
 

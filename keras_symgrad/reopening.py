@@ -25,7 +25,8 @@ from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.influence import SIGNS, Influence
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
-from keras_symgrad.jointly import JointInterpretation, interpret_jointly
+from keras_symgrad.joint_interpretation import JointInterpretation
+from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
@@ -127,6 +128,7 @@ def _interpretation(record: Record) -> Interpretation:
     box = np.array(record.rows("box", len(names)))
     if len(box) != 2 or not (box[0] <= box[1]).all():
         raise record.refused("box", "the lowest and the highest values")
+    settings, asked = _settings(record, interpret)
     return Interpretation(
         neuron=record.text("neuron"),
         names=names,
@@ -152,7 +154,8 @@ def _interpretation(record: Record) -> Interpretation:
         seed=record.whole("seed"),
         versions=record.by_name("versions", str),
         timings=_timings(record),
-        settings=_settings(record, interpret),
+        settings=settings,
+        call=asked,
         box=box,
         gradients=_NotInTheFile("gradients"),
         network=None,
@@ -310,16 +313,17 @@ def _timings(record: Record) -> dict[str, float]:
     return record.by_name("timings", (int, float))
 
 
-def _settings(record: Record, *asked: Callable) -> dict[str, Any]:
-    """Settings, of which a report makes the code that repeats the call `asked`."""
+def _settings(record: Record, *asked: Callable) -> tuple[dict[str, Any], str]:
+    """Settings, and the code that repeats the call `asked` with them."""
     settings = record.by_name("settings", object)
     try:
-        is_safe = _is_one_call(call(settings, *asked))
+        code = call(settings, *asked)
+        is_safe = _is_one_call(code)
     except (AttributeError, TypeError, ValueError, RecursionError):
         is_safe = False
     if not is_safe:
         raise record.refused("settings", f"arguments of `{asked[0].__name__}` and nothing more")
-    return settings
+    return settings, code
 
 
 # What arguments are made of: values that stand there as they are, and classes of `ks`.
@@ -421,11 +425,12 @@ def _joint(record: Record) -> JointInterpretation:
     )
 
 
-def _provenance(record: Record, *asked: Callable) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings and versions of a result of several neurons; version 0 has none."""
+def _provenance(record: Record, *asked: Callable) -> tuple[dict[str, Any], dict[str, str], str]:
+    """Settings, versions and the call of a result of several neurons; version 0 has none."""
     if "settings" not in record:
-        return {}, {}
-    return _settings(record, *asked), record.by_name("versions", str)
+        return {}, {}, call({}, *asked)
+    settings, code = _settings(record, *asked)
+    return settings, record.by_name("versions", str), code
 
 
 class _NotInTheFile:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad import panels, plots
+from keras_symgrad.front_table import NOTEBOOK_STYLE, html_table
 from keras_symgrad.match import Match
 from keras_symgrad.panels import Panel
-from keras_symgrad.provenance import IN_MEMORY, call
+from keras_symgrad.provenance import IN_MEMORY
 from keras_symgrad.search.selection import SMALLEST_LOSS
 
 if TYPE_CHECKING:
@@ -71,8 +72,6 @@ def page(concept: Interpretation) -> str:
     Returns:
         The whole page as text.
     """
-    from keras_symgrad.interpreting import interpret
-
     return render(
         "report.html",
         kind="Interpretation of a neuron",
@@ -87,7 +86,7 @@ def page(concept: Interpretation) -> str:
         ],
         ranges=_ranges(concept),
         most_inputs=MOST_NAMES,
-        call=call(concept.settings, interpret),
+        call=concept.call,
         searched=searched([concept]),
     )
 
@@ -169,6 +168,8 @@ def templates() -> Environment:
     # MathML comes from SymPy's printer, in which names are escaped already.
     texts.filters["math"] = lambda formula: Markup(formula.to_mathml())
     texts.globals |= {
+        "front_table": html_table,
+        "notebook_style": Markup(NOTEBOOK_STYLE),
         "described": _described,
         "listed": listed,
         "percent": panels.percent,

@@ -10,13 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from keras_symgrad import panels
-from keras_symgrad.provenance import call
 from keras_symgrad.report import listed, render, searched, side_by_side, view
 
 if TYPE_CHECKING:
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.interpretation import Interpretation
-    from keras_symgrad.jointly import JointInterpretation
+    from keras_symgrad.joint_interpretation import JointInterpretation
 
 # Of each formula.
 MOST_PLANES = 1
@@ -31,9 +30,6 @@ def page_of_classes(found: ClassInterpretation) -> str:
     Returns:
         The whole page as text; the same result gives the same page.
     """
-    from keras_symgrad.classes import interpret_classes
-    from keras_symgrad.interpreting import interpret
-
     views = [
         _section(
             concept,
@@ -57,7 +53,7 @@ def page_of_classes(found: ClassInterpretation) -> str:
         views=views,
         recall=[(name, share) for name, share in zip(found.classes, found.recall) if share >= 0],
         facts=[("Classes", listed(found.classes)), ("Variables", listed(found.names)), *unread],
-        call=call(found.settings, interpret_classes, interpret),
+        call=found.call,
         searched=searched(list(found.pairs.values())),
     )
 
@@ -71,9 +67,6 @@ def page_of_neurons(found: JointInterpretation) -> str:
     Returns:
         The whole page as text; the same result gives the same page.
     """
-    from keras_symgrad.interpreting import interpret
-    from keras_symgrad.jointly import interpret_jointly
-
     words = "From the neurons together one can read an invertible function of"
     views = [
         _section(concept, f"Concept {number}", words, words)
@@ -92,7 +85,7 @@ def page_of_neurons(found: JointInterpretation) -> str:
             ("Neurons", listed(found.neurons)),
             *([("Variables", listed(found.concepts[0].names))] if found.concepts else []),
         ],
-        call=call(found.settings, interpret_jointly, interpret),
+        call=found.call,
         searched=searched(found.concepts),
     )
 

@@ -93,7 +93,7 @@ class Rule:
     @cached_property
     def _sides(self) -> tuple[Formula, str, Formula | None]:
         """What is compared, how, and with what other formula: `None` for a number."""
-        whole, expression = self._rounded, self._rounded.own
+        whole, expression = self._rounded, self._rounded.as_computed
         if self.level.shown != 0 or not expression.is_Add:
             return whole, self.direction, None
         below = [term for term in expression.args if term.could_extract_minus_sign()]

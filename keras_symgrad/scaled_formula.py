@@ -93,6 +93,11 @@ class ScaledFormula(Formula):
         """Values at points of the user's variables; see `Formula`."""
         return self._own_code(self.units.points(x))[:, 0]
 
+    @property
+    def as_computed(self) -> sympy.Expr:
+        """The expression in own units."""
+        return self.own
+
     def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> ScaledFormula:
         """The formula with its expression in own units written in another way."""
         own = rewrite(self.scaled)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Do the intervals of constants and thresholds hold the truth?
 
-    scripts/benchmark_constants.py [--split test calibration] [--seeds 2] [--seed 100]
-        [--ensembles 3] [--networks DIR] [--json FILE]
+    scripts/benchmark_constants.py [--split calibration] [--seeds 2] [--seed 100] [--ensembles 3]
+        [--networks DIR] [--json FILE]
 
 For every concept below a small network is trained: a classifier of the labels g(x) > c and a
 regressor of the values g(x), with several activations. The true form is then fitted to the
@@ -126,6 +126,7 @@ class Task:
         loss = "binary_crossentropy" if self.decides else "mse"
         model.compile(keras.optimizers.Adam(rate), loss, jit_compile=True, steps_per_execution=39)
         model.fit(x.astype(np.float32), wanted.astype(np.float32), BATCH, epochs=EPOCHS, verbose=0)
+        # A model that was never compiled has no optimizer in its file.
         return keras.Sequential([keras.Input((x.shape[1],)), *model.layers])
 
     def load_or_train(self, folder: Path | None) -> keras.Model:
@@ -184,12 +185,12 @@ def row_of(group: list[Task], what: str, found: Constant, truth: float) -> dict:
         "seed": group[0].seed,
         "networks": len(group),
         "what": what,
-        "truth": truth,
+        "truth": round(truth, 6),
         "value": found.value,
         "low": found.low,
         "high": found.high,
         "open": not found.is_fixed,
-        "held": found.is_fixed and found.holds(truth),
+        "held": bool(found.is_fixed and found.holds(truth)),
         "width": (found.high - found.low) / 2 / abs(truth),
     }
 

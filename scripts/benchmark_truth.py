@@ -8,6 +8,7 @@
 Networks of three layers of 64, one for each kind, activation and seed. Those without a formula:
 
 - `random_weights`: never trained; a number, or the logit of a decision.
+- `untrained`: the same with the weights that Keras gives a new network.
 - `random_labels`: labels of a coin, learned by heart.
 - `fourier`: taught by 40 random waves, their values or their signs.
 - `gaussians`: two classes of six Gaussians each, their centres drawn.
@@ -122,6 +123,16 @@ def random_weights(activation: str, seed: int, rows: int, epochs: int) -> Case:
     return Case(model, rng.uniform(-1.5, 1.5, (rows, inputs)), kind)
 
 
+def untrained(activation: str, seed: int, rows: int, epochs: int) -> Case:
+    rng = drawn(activation, seed)
+    inputs, decides = int(rng.integers(2, 7)), bool(rng.integers(2))
+    hidden = [keras.layers.Dense(WIDTH, activation) for _ in range(DEPTH)]
+    output = keras.layers.Dense(1, "sigmoid" if decides else None)
+    kind = "probability" if decides else "value"
+    model = keras.Sequential([keras.Input((inputs,)), *hidden, output])
+    return Case(model, rng.uniform(-1.5, 1.5, (rows, inputs)), kind)
+
+
 def random_labels(activation: str, seed: int, rows: int, epochs: int) -> Case:
     rng = drawn(activation, seed)
     x = rng.uniform(-1, 1, (rows, int(rng.integers(2, 7))))
@@ -159,7 +170,8 @@ def overfitted(activation: str, seed: int, rows: int, epochs: int) -> Case:
 
 
 WITHOUT: dict[str, Callable[[str, int, int, int], Case]] = {
-    made.__name__: made for made in (random_weights, random_labels, fourier, gaussians, overfitted)
+    made.__name__: made
+    for made in (random_weights, untrained, random_labels, fourier, gaussians, overfitted)
 }
 
 

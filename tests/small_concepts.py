@@ -15,7 +15,8 @@ from keras_symgrad.classes import interpret_classes
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
-from keras_symgrad.jointly import JointInterpretation, interpret_jointly
+from keras_symgrad.joint_interpretation import JointInterpretation
+from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.search.stopping import Stopping
 

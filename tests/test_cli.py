@@ -223,9 +223,9 @@ def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path
     assert (done.returncode, done.stderr) == (0, "")
     (best,) = [line for line in done.stdout.splitlines() if line.startswith("best")]
     assert "x1**2 + 2*x2**2" in best
-    assert "rule       x1**2 + 2*x2**2 > 1.0" in done.stdout
+    assert "rule x1**2 + 2*x2**2 > 1 " in " ".join(done.stdout.split()) + " "
     assert ", the nearest rival, " in done.stdout
-    assert "constants  " in done.stdout and "(shown as 2)" in done.stdout
+    assert "constants  " in done.stdout and "), shown as 2" in done.stdout
 
     written = json.loads((tmp_path / "new" / "folder" / "interpretation.json").read_text())
     assert written["variables"] == ["x1", "x2"]
@@ -278,7 +278,7 @@ def test_where_nothing_simple_fits_no_rule_is_named(quiet, capsys, files, tmp_pa
     if quiet:
         assert len(printed.splitlines()) == 1
     else:
-        assert "matches    nothing (gradients " in printed
+        assert "matches nothing (gradients " in " ".join(printed.split())
 
 
 def test_ctrl_c_prints_and_writes_what_was_found(files, tmp_path):

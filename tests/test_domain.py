@@ -24,3 +24,11 @@ def test_a_point_belongs_to_the_domain_if_it_is_as_near_to_data_as_data_are(vari
     near = cdist(points / width, x / width).min(axis=1) <= radius
     assert 0 < near.sum() < len(near)
     np.testing.assert_array_equal(Domain(x).holds(points), near)
+
+
+def test_points_have_one_level_of_a_category_as_the_data_have():
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.uniform(size=500), np.eye(3)[rng.choice(3, 500, p=[0.7, 0.2, 0.1])]])
+    drawn = Domain(x).draw(2000, rng)
+    np.testing.assert_array_equal(np.unique(drawn[:, 1:], axis=0), np.eye(3)[::-1])
+    np.testing.assert_allclose(drawn[:, 1:].mean(axis=0), [0.7, 0.2, 0.1], atol=0.05)

@@ -131,7 +131,8 @@ def test_phi_of_the_best_formula_is_the_neuron(ellipse, network, points):
     residual = np.mean((value - logit[inside]) ** 2) / logit[inside].var()
     assert residual < 0.05
     assert ellipse.phi.rising
-    assert ellipse.phi.preimage(0.0) == ellipse.rule.threshold
+    assert ellipse.phi.preimage(0.0) == ellipse.rule.level.value
+    assert ellipse.rule.level.holds(1)
 
 
 def test_the_same_seed_gives_the_same_result(ellipse, network, points):

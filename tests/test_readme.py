@@ -46,7 +46,7 @@ def test_the_readme_block_runs(block, names, monkeypatch):
 
 def test_the_first_block_runs_and_says_what_the_model_says(names, capsys):
     code_blocks.run(BLOCKS[0], names, "README.md")
-    assert "x1**2 + 2*x2**2 > 1.00" in capsys.readouterr().out
+    assert "x1**2 + 2*x2**2 > 1" in capsys.readouterr().out
 
 
 def test_every_file_that_the_readme_names_is_there():

@@ -14,21 +14,46 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from keras_symgrad.search.archive import Archive
+from keras_symgrad.search.plain import Plain
+from keras_symgrad.search.problem import Problem
 from keras_symgrad.search.stopping import Progress
 
-if TYPE_CHECKING:
-    from keras_symgrad.search.portfolio import PortfolioSearch
-
 Logs = dict[str, Any]
+
+
+class Search(Protocol):
+    """What callbacks may ask of a search, such as `PortfolioSearch`.
+
+    Attributes:
+        problem: what is searched for.
+        stopped: the limit that ended the search.
+    """
+
+    problem: Problem
+    stopped: str | None
+
+    @property
+    def archive(self) -> Archive:
+        """The best tree found at each complexity."""
+
+    def stop(self, reason: str) -> None:
+        """Ends the search after the present generation; `stopped` is then the reason."""
+
+    def state(self) -> Plain | None:
+        """All that the next generations depend on; `None` before the first one."""
+
+    def restore(self, state: Plain) -> None:
+        """Takes over a `state`."""
 
 
 class Callback:
     """Base of all callbacks; override what is of interest.
 
     Attributes:
-        search: the `PortfolioSearch` that it is told about.
+        search: the search that it is told about.
 
     Example:
 
@@ -38,9 +63,9 @@ class Callback:
     ...             self.search.stop("half")
     """
 
-    search: PortfolioSearch
+    search: Search
 
-    def set_search(self, search: PortfolioSearch) -> None:
+    def set_search(self, search: Search) -> None:
         """Called with the search before it begins."""
         self.search = search
 
@@ -155,7 +180,7 @@ class CallbackList:
         ValueError: one of them is no callback.
     """
 
-    def __init__(self, callbacks: Sequence[Callback], search: PortfolioSearch):
+    def __init__(self, callbacks: Sequence[Callback], search: Search):
         self._search = search
         self._callbacks = check_callbacks(callbacks)
         self._logs: Logs = {}

@@ -29,9 +29,8 @@ import numpy as np
 
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.provenance import as_plain, versions
-from keras_symgrad.search.callbacks import Callback, Logs
+from keras_symgrad.search.callbacks import Callback, Logs, Search
 from keras_symgrad.search.plain import Plain
-from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import Problem
 from keras_symgrad.writing import check_writable, write_text
 
@@ -163,7 +162,7 @@ class KeptSearch:
             kept[name] = then
         return replace(field, **kept)
 
-    def restore(self, search: PortfolioSearch) -> None:
+    def restore(self, search: Search) -> None:
         """Sets a search to where this one was.
 
         Args:

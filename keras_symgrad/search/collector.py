@@ -50,6 +50,7 @@ class Collector:
 
         One that breaks a rule of the problem is not added.
         """
+        tree = self._problem.lightest(tree)
         complexity, known = self._problem.complexity(tree), self._problem.knowledge
         if complexity > self._problem.settings.max_complexity:
             return False
@@ -96,7 +97,9 @@ class Collector:
     def _shortest_tree(self, expression: sympy.Expr) -> gp.PrimitiveTree:
         alphabet, known = self._problem.alphabet, self._problem.knowledge
         short = shortest(expression, alphabet, self._problem.complexity)
-        tree = from_sympy(short, alphabet) if known is None else known.tree(short)
+        if known is None:
+            return from_sympy(short, alphabet, self._problem.complexity)
+        tree = known.tree(short)
         if tree is None:
             raise ValueError(f"It breaks a rule: {short}")
         return tree

@@ -78,7 +78,7 @@ class Knowledge:
         max_complexity: float = float("inf"),
         values: Mapping[int, tuple[float, ...]] | None = None,
     ):
-        self.alphabet = alphabet
+        self.alphabet, self.complexity = alphabet, complexity
         self.few_values = FewValuedColumns(alphabet, values or {} if template is None else {})
         if constraints is not None and not isinstance(constraints, Constraints):
             raise ValueError(
@@ -294,11 +294,13 @@ class Knowledge:
 
     def _written(self, expression: sympy.Expr) -> gp.PrimitiveTree | None:
         if self.template is None:
-            return from_sympy(expression, self.alphabet)
+            return from_sympy(expression, self.alphabet, self.complexity)
         parts = self.template.parts_of(expression)
         if parts is None:
             return None
-        return self.template.tree({n: from_sympy(p, self.alphabet) for n, p in parts.items()})
+        return self.template.tree(
+            {n: from_sympy(p, self.alphabet, self.complexity) for n, p in parts.items()}
+        )
 
     def _check_template(self) -> None:
         """Raises if no formula of the form can keep the rules of shape."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad import interpret
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.gradients import GradientField
@@ -163,3 +164,20 @@ def test_ctrl_c_keeps_what_was_found():
     archive = search.run(Stopping(None, generations=50), [press_ctrl_c])
     assert search.stopped == "interrupted"
     assert len(archive)
+
+
+def test_a_dear_operator_does_not_hide_a_formula_that_others_write():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (300, 2))
+    field = GradientField.from_gradients(x, x * [2, 4])
+    concept = interpret(
+        field,
+        operators="add, mul, square",
+        complexity={"square": 20},
+        methods=("dictionary",),
+        time_limit=5,
+        verbose=False,
+    )
+    assert concept.best.loss < 1e-9
+    # x1*x1 + 2*(x2*x2)
+    assert concept.best.complexity == 9
