@@ -101,7 +101,8 @@ class Finisher:
         snapped = fit.expression(fit.snapped(fit.start))
         short = self._shortest(snapped)
         shorter = canonical(simplify(short, seconds=2.0, measure=self._weight))
-        found = self._first_conforming([shorter, short, snapped])
+        lightest = sorted([shorter, short, snapped], key=self._weight)
+        found = self._first_conforming(lightest)
         return formula if found is None else self._measured(found, formula.complexity)
 
     def _in_time(self, individual: Individual) -> Formula | None:

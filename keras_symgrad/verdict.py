@@ -14,6 +14,7 @@ import numpy as np
 from keras_symgrad.comparison import errors
 from keras_symgrad.domain import Domain
 from keras_symgrad.evidence import Evidence
+from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
@@ -76,7 +77,9 @@ def verdict(
     if field.values is not None:
         phi = MonotoneFit.through(best(field.points), field.values)
         if neuron is not None and not reading.is_classifier:
-            value = value_of(best, field, neuron, reading.unseen, reading.in_terms_of, seed)
+            value = value_of(
+                best, field, neuron, reading.unseen, reading.in_terms_of, seed, finisher.complexity
+            )
     evidence = Evidence(
         best,
         finisher,
@@ -113,6 +116,7 @@ def value_of(
     kept: np.ndarray,
     in_terms_of: Quantities | None,
     seed: int,
+    complexity: Complexity | None = None,
 ) -> PhiFormula | None:
     """The neuron's value in closed form, phi of its concept.
 
@@ -123,6 +127,7 @@ def value_of(
         kept: points that it is measured on, `(points, inputs)`.
         in_terms_of: quantities that the concept is written in.
         seed: of the search for phi.
+        complexity: of formulas.
 
     Returns:
         phi with its R2 on the kept points; `None` where there is nothing to fit.
@@ -131,7 +136,9 @@ def value_of(
     values = neuron.values(kept)
     points = kept if in_terms_of is None else in_terms_of.values(kept)
     try:
-        return PhiFormula.of(formula, field.points, field.values, points, values, seed=seed)
+        return PhiFormula.of(
+            formula, field.points, field.values, points, values, complexity=complexity, seed=seed
+        )
     except ValueError:
         return None
 

@@ -10,21 +10,25 @@ from deap import gp
 from keras_symgrad.expressions.trees import Constant, Variable, to_sympy
 from keras_symgrad.operators import OperatorSet, shipped
 
-LARGEST_INTEGER = 10
+# Whole numbers up to this size are as short as numbers get.
+LARGEST_SHORTEST = 2
+# Whole numbers up to this size have one digit.
+LARGEST_DIGIT = 9
 
 
 class Complexity:
     """The weight of a tree: a sum over its nodes, or the user's own measure.
 
     Args:
-        constant: weight of a constant.
+        constant: weight of a constant: the most that a number weighs.
         variable: weight of a variable.
         operators: weights by operator name. An operator that is not named here weighs its own
             `complexity`.
         function: a function of the SymPy expression that returns a number; it replaces the sum.
-        integer: weight of a whole number of at most 10 in size. It has one digit where other
-            constants have as many as the data give them. By default 1, or `constant` if that is
-            less.
+        integer: weight of 0, 1 and 2, of either sign: the least that a number weighs. By default
+            1, or `constant` if that is less. Other whole numbers of one digit weigh the mean of
+            `integer` and `constant`, those of more digits as much as any constant: it has as many
+            digits as the data give it.
 
     Raises:
         ValueError: a weight is negative or not finite, or `function` returns no such number.
@@ -37,8 +41,9 @@ class Complexity:
     7
     >>> Complexity(constant=1, operators={"exp": 5})(tree)
     8
-    >>> Complexity()(Alphabet(OperatorSet("mul"), ["x1"]).tree(["mul", 2.0, 0]))
-    3
+    >>> alphabet = Alphabet(OperatorSet("mul"), ["x1"])
+    >>> [Complexity()(alphabet.tree(["mul", number, 0])) for number in (2.0, 7.0, 12.0, 0.7)]
+    [3, 4, 5, 5]
     >>> Complexity(function=sympy.count_ops)(tree)
     2
     """
@@ -59,6 +64,7 @@ class Complexity:
             for name, weight in (operators or {}).items()
         }
         self.function = function
+        self._digit = _whole((self.integer + self.constant) / 2)
         self._set: OperatorSet | None = None
         self._weights = _OperatorWeights(self.operators)
 
@@ -93,6 +99,19 @@ class Complexity:
         )
         return bound
 
+    def among(self, operators: OperatorSet) -> Complexity:
+        """The same measure for trees over other operators, without the weights that they lack.
+
+        Args:
+            operators: the set that the trees are made of.
+
+        Returns:
+            A new measure.
+        """
+        weights = {name: self.operators[name] for name in self.operators if name in operators}
+        measure = Complexity(self.constant, self.variable, weights, self.function, self.integer)
+        return measure.over(operators)
+
     def __call__(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> float:
         """Weight of a tree.
 
@@ -112,10 +131,28 @@ class Complexity:
             if kind is Variable:
                 total += self.variable
             elif kind is Constant:
-                total += self.integer if is_small_integer(node.value) else self.constant
+                total += self._of_number(node.value)
             else:
                 total += weights[node.name]
         return total if type(total) is int else _whole(total)
+
+    def of_node(self, node: str | int | float) -> float:
+        """Weight of a node in the notation of `Alphabet.tree`.
+
+        Args:
+            node: name of an operator, number of a column (int) or constant (float).
+
+        Returns:
+            A number of at least 0. `function` has no part in it.
+        """
+        if isinstance(node, str):
+            return self._weights[node]
+        return self.variable if isinstance(node, int) else self._of_number(node)
+
+    def _of_number(self, value: float) -> float:
+        if not is_small_integer(value):
+            return self.constant
+        return self.integer if abs(value) <= LARGEST_SHORTEST else self._digit
 
     def _of_expression(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> float:
         operators = self._set
@@ -126,8 +163,8 @@ class Complexity:
 
 
 def is_small_integer(value: float) -> bool:
-    """Whether a constant is a whole number of at most 10 in size."""
-    return value.is_integer() and -LARGEST_INTEGER <= value <= LARGEST_INTEGER
+    """Whether a constant is a whole number of one digit."""
+    return value.is_integer() and -LARGEST_DIGIT <= value <= LARGEST_DIGIT
 
 
 class _OperatorWeights(dict):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sympy
 
 from keras_symgrad.operators import SYMBOLS, Operator
@@ -48,6 +50,7 @@ def match(operator: Operator, expression: sympy.Expr) -> list[sympy.Expr] | None
     return arguments or None
 
 
+@cache
 def affine_form(operator: Operator) -> tuple | None:
     """Takes an operator of the form p F(q a + r) + s apart.
 

@@ -95,7 +95,7 @@ def weight(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity) -
         complexity: of trees.
     """
     try:
-        return complexity(from_sympy(expression, alphabet))
+        return complexity(from_sympy(expression, alphabet, complexity))
     except ValueError:
         return np.inf
 
@@ -107,7 +107,7 @@ def with_whole_numbers(expression: sympy.Expr) -> sympy.Expr:
         expression: a SymPy expression.
 
     Returns:
-        The expression, its floats of at most 10 in size that are whole numbers as integers.
+        The expression, its floats that are whole numbers of one digit as integers.
 
     Example:
 

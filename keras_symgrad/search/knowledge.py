@@ -69,7 +69,7 @@ class Knowledge:
         guesses: Sequence[str | sympy.Expr] = (),
         max_complexity: float = float("inf"),
     ):
-        self.alphabet = alphabet
+        self.alphabet, self.complexity = alphabet, complexity
         if constraints is not None and not isinstance(constraints, Constraints):
             raise ValueError(
                 "`constraints` are rules such as ks.Constraints(forbidden={'sin': 'sin, cos'}). "
@@ -233,11 +233,12 @@ class Knowledge:
 
     def _written(self, expression: sympy.Expr) -> gp.PrimitiveTree | None:
         if self.template is None:
-            return from_sympy(expression, self.alphabet)
+            return from_sympy(expression, self.alphabet, self.complexity)
         parts = self.template.parts_of(expression)
         if parts is None:
             return None
-        return self.template.tree({n: from_sympy(p, self.alphabet) for n, p in parts.items()})
+        written = {n: from_sympy(p, self.alphabet, self.complexity) for n, p in parts.items()}
+        return self.template.tree(written)
 
     def _check_template(self) -> None:
         """Raises if no formula of the form can keep the rules of shape."""

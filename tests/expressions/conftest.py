@@ -53,9 +53,9 @@ def random_trees():
 def real_formulas(random_trees):
     """A function `(operators, count, seed) -> (tree, expression)` where SymPy finds them real."""
 
-    def make(operators, count, seed=0):
+    def make(operators, count, seed=0, **options):
         pairs = []
-        for tree in random_trees(operators, count, seed):
+        for tree in random_trees(operators, count, seed, **options):
             try:
                 expression = to_sympy(tree, operators)
             except ValueError:  # Max of something that SymPy cannot compare

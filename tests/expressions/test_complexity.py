@@ -22,12 +22,18 @@ def test_operators_weigh_what_they_say_themselves():
 
 
 @pytest.mark.parametrize(
-    ("value", "weight"), [(2.0, 1), (-10.0, 1), (11.0, 3), (2.0001, 3), (0.5, 3)]
+    ("value", "weight"),
+    [(0.0, 1), (2.0, 1), (-1.0, 1), (3.0, 2), (-9.0, 2), (10.0, 3), (144.0, 3), (2.1, 3), (0.5, 3)],
 )
-def test_a_whole_number_of_one_digit_is_cheaper_than_a_constant_of_many(value, weight):
+def test_a_number_weighs_more_the_more_digits_it_has(value, weight):
     assert Complexity()(ALPHABET.tree(["mul", value, 0])) == 1 + weight + 1
+    assert Complexity(integer=3)(ALPHABET.tree(["mul", value, 0])) == 1 + 3 + 1
+
+
+def test_the_weight_of_a_constant_scales_that_of_whole_numbers():
+    weights = [Complexity(constant=7).of_node(value) for value in (2.0, 5.0, 10.0, 0.3)]
+    assert weights == [1, 4, 7, 7]
     assert Complexity(constant=0.5)(ALPHABET.tree(["mul", 2.0, 0])) == 1 + 0.5 + 1
-    assert Complexity(integer=3)(ALPHABET.tree(["mul", 2.0, 0])) == 1 + 3 + 1
 
 
 def test_weights_by_name_come_first():
