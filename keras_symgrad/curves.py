@@ -74,7 +74,13 @@ class Curve:
     loss: float
 
 
-def curves(g: np.ndarray, f: np.ndarray, floor: float = 0.0, seed: int = 0) -> list[Curve]:
+def curves(
+    g: np.ndarray,
+    f: np.ndarray,
+    floor: float = 0.0,
+    seed: int = 0,
+    complexity: Complexity | None = None,
+) -> list[Curve]:
     """Strictly monotone closed forms of f against g.
 
     Args:
@@ -82,6 +88,7 @@ def curves(g: np.ndarray, f: np.ndarray, floor: float = 0.0, seed: int = 0) -> l
         f: values of the neuron, `(rows,)`, finite and not all the same.
         floor: the loss that is as good as that of any monotone function.
         seed: of the search, if one is needed.
+        complexity: of curves, in the operators of `OPERATORS`; `Complexity()` by default.
 
     Returns:
         Curves in any order; constants are simple numbers where the loss does not notice.
@@ -101,9 +108,10 @@ def curves(g: np.ndarray, f: np.ndarray, floor: float = 0.0, seed: int = 0) -> l
     # Making constants simple takes longer than fitting them, and a poor fit is not chosen.
     fits = [pair for pair in fits if pair[0].loss(pair[1]) < HOPELESS * max(least, floor, EXACT)]
     fits.sort(key=lambda pair: pair[0].loss(pair[1]))
-    found = [_curve(points, fit.simplified(constants)) for fit, constants in fits[:READ]]
     line, constants = _fitted(points, G, [{}])
-    return [*found, _curve(points, line.simplified(constants))]
+    complexity = (complexity or Complexity()).among(OPERATORS)
+    read = [*fits[:READ], (line, constants)]
+    return [_curve(points, fit.simplified(constants), complexity) for fit, constants in read]
 
 
 @dataclass(frozen=True)
@@ -292,7 +300,7 @@ def _searched(points: _Points, seed: int) -> Iterator[tuple[_Fit, np.ndarray]]:
                 yield fit
 
 
-def _curve(points: _Points, expression: sympy.Expr) -> Curve:
-    complexity = weight(expression, Alphabet(OPERATORS, ["g"]), Complexity().over(OPERATORS))
+def _curve(points: _Points, expression: sympy.Expr, complexity: Complexity) -> Curve:
     fit = _Fit(points, expression)
-    return Curve(expression, complexity, fit.loss(np.zeros(0)))
+    weighed = weight(expression, Alphabet(OPERATORS, ["g"]), complexity)
+    return Curve(expression, weighed, fit.loss(np.zeros(0)))

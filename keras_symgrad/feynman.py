@@ -132,9 +132,9 @@ def truth_complexity(system: System, operators: OperatorSet, complexity: Complex
     """
     alphabet = Alphabet(operators, system.names)
     measure = complexity.over(operators)
-    least = measure(from_sympy(canonical(system.expression), alphabet))
+    least = measure(from_sympy(canonical(system.expression), alphabet, complexity))
     try:
-        return max(least, measure(from_sympy(system.expression, alphabet)))
+        return max(least, measure(from_sympy(system.expression, alphabet, complexity)))
     except ValueError:
         return least
 

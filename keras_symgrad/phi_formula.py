@@ -68,6 +68,7 @@ class PhiFormula:
         held_out: np.ndarray,
         held_out_values: np.ndarray,
         *,
+        complexity: Complexity | None = None,
         seed: int = 0,
     ) -> PhiFormula:
         """The strictly monotone closed form of the values against the concept.
@@ -82,6 +83,7 @@ class PhiFormula:
             values: the neuron's values there, `(rows,)`.
             held_out: points that only `r2` is measured on.
             held_out_values: the neuron's values there.
+            complexity: of formulas; `Complexity()` by default.
             seed: of the choice of rows, if there are many, and of the search.
 
         Returns:
@@ -100,8 +102,9 @@ class PhiFormula:
             )
         chosen = np.random.default_rng(seed).permutation(len(g))[:FITTED_ROWS]
         g, f = g[chosen], f[chosen]
-        best = _choice(curves(g, f, _floor(g, f), seed))
-        value = _composed(best, concept)
+        complexity = complexity or Complexity()
+        best = _choice(curves(g, f, _floor(g, f), seed, complexity))
+        value = _composed(best, concept, complexity)
         found, wanted = _finite(value(held_out), held_out_values)
         r2 = 1 - np.mean((found - wanted) ** 2) / np.var(wanted) if np.ptp(wanted) > 0 else 1.0
         return cls(best.expression, best.complexity, float(r2), len(wanted), value)
@@ -167,16 +170,19 @@ def _choice(found: list[Curve]) -> Curve:
     return found[choose([curve.complexity for curve in found], [curve.loss for curve in found])]
 
 
-def _composed(phi: Curve, concept: Formula) -> Formula:
+def _composed(phi: Curve, concept: Formula, complexity: Complexity) -> Formula:
     """phi(g(x)) in the shortest of a few ways to write it."""
     plain = phi.expression.xreplace({G: concept.expression})
     # exp(-(u - 2 log x)/2) becomes x exp(-u/2) once its argument is multiplied out.
     opened = plain.replace(sympy.exp, lambda argument: sympy.exp(sympy.expand(argument)))
-    ways = (plain, opened, simplify(opened, SIMPLIFYING_SECONDS))
     own = concept.operators or OPERATORS
     operators = OperatorSet([*OPERATORS, *(o for o in own if o.name not in OPERATORS)])
-    alphabet, complexity = Alphabet(operators, concept.names), Complexity().over(operators)
-    weights = [weight(way, alphabet, complexity) for way in ways]
+    alphabet, measure = Alphabet(operators, concept.names), complexity.among(operators)
+    simpler = simplify(
+        opened, SIMPLIFYING_SECONDS, measure=lambda way: weight(way, alphabet, measure)
+    )
+    ways = (plain, opened, simpler)
+    weights = [weight(way, alphabet, measure) for way in ways]
     least = int(np.argmin(weights))
     otherwise = phi.complexity + concept.complexity
     return Formula(

@@ -16,6 +16,7 @@ from keras_symgrad.constants import ConstantFit
 from keras_symgrad.domain import Domain
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.evidence import NEAREST, SAME_CLASS, Evidence
+from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
@@ -90,7 +91,7 @@ def verdict(
     if field.values is not None:
         phi = MonotoneFit.through(best(field.points), field.values)
         if neuron is not None and not reading.is_classifier:
-            value = value_of(best, reading, seed)
+            value = value_of(best, reading, seed, finisher.complexity)
     decides_at = threshold(neuron, field, phi)
     rule = None
     if reading.is_classifier and decides_at is not None:
@@ -165,7 +166,9 @@ def fidelity(
     return Fidelity.of_values(values, found)
 
 
-def value_of(formula: Formula, reading: Reading, seed: int) -> PhiFormula | None:
+def value_of(
+    formula: Formula, reading: Reading, seed: int, complexity: Complexity | None = None
+) -> PhiFormula | None:
     """The neuron's value in closed form, phi of its concept.
 
     Args:
@@ -173,6 +176,7 @@ def value_of(formula: Formula, reading: Reading, seed: int) -> PhiFormula | None
         reading: of the neuron; phi is fitted on the rows of its field, and measured on the points
             that were kept apart.
         seed: of the search for phi.
+        complexity: of formulas.
 
     Returns:
         phi with its R2 on the kept points; `None` where there is nothing to fit.
@@ -181,7 +185,9 @@ def value_of(formula: Formula, reading: Reading, seed: int) -> PhiFormula | None
     values = reading.neuron.values(kept)
     points = reading.in_variables(kept)
     try:
-        return PhiFormula.of(formula, field.points, field.values, points, values, seed=seed)
+        return PhiFormula.of(
+            formula, field.points, field.values, points, values, complexity=complexity, seed=seed
+        )
     except ValueError:
         return None
 

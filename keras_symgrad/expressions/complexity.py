@@ -99,6 +99,19 @@ class Complexity:
         )
         return bound
 
+    def among(self, operators: OperatorSet) -> Complexity:
+        """The same measure for trees over other operators, without the weights that they lack.
+
+        Args:
+            operators: the set that the trees are made of.
+
+        Returns:
+            A new measure.
+        """
+        weights = {name: self.operators[name] for name in self.operators if name in operators}
+        measure = Complexity(self.constant, self.variable, weights, self.function, self.integer)
+        return measure.over(operators)
+
     def __call__(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> float:
         """Weight of a tree.
 

@@ -21,21 +21,26 @@ _NOTICED = 1e-9
 
 
 def from_sympy(
-    expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity | None = None
+    expression: sympy.Expr,
+    alphabet: Alphabet,
+    complexity: Complexity | None = None,
+    *,
+    everywhere: bool = False,
 ) -> gp.PrimitiveTree:
     """The lightest tree of a SymPy expression over an operator set.
 
     Sums and products of many parts become chains of two; powers, reciprocals and negations are
     written with what the set has (`square`, `mul`, `inv`, `pow`, ...); an operator of any other
     form, a user's own included, is used where its expression is found. Of all these ways the one
-    of least complexity is taken (of powers with quarters and the like, one of the lighter ways).
-    Numbers, pi and E become constants.
+    of least complexity is taken. Numbers, pi and E become constants.
 
     Args:
         expression: an expression in symbols named like the alphabet's variables.
         alphabet: the operators and variables to write it with.
         complexity: what nodes weigh; `Complexity()` by default. Of one that is a `function` of the
             expression the other weights decide, for all trees of the expression are equal to it.
+        everywhere: whether the tree must be defined wherever the expression is. Otherwise x**2 may
+            become exp(2*log(x)) where the set has nothing better.
 
     Returns:
         A tree whose `to_sympy` equals the expression wherever both are defined.
@@ -61,7 +66,8 @@ def from_sympy(
             f"Received: {expression!r} (of type {type(expression).__name__})"
         )
     try:
-        return alphabet.tree(_Writer(alphabet, complexity or Complexity()).written(expression))
+        writer = _Writer(alphabet, complexity or Complexity())
+        return alphabet.tree(writer.written(expression, everywhere))
     except _Unwritable as gap:
         raise ValueError(
             f"{gap} cannot be written with the operators {', '.join(alphabet.operators.names)}. "
@@ -95,14 +101,14 @@ class _Writer:
         self.weights: dict[sympy.Expr, float] = {}
         self.best: dict[sympy.Expr, Spelling | Nodes] = {}
 
-    def written(self, expression: sympy.Expr) -> Nodes:
+    def written(self, expression: sympy.Expr, everywhere: bool) -> Nodes:
         for atom in expression.atoms():
             if isinstance(atom, sympy.Expr) and atom.is_number:
                 _finite(atom)
         expression = _exact(expression)
         self.explore([expression], self.spellings.of)
         self.relax()
-        if self.weights[expression] == float("inf"):
+        if self.weights[expression] == float("inf") and not everywhere:
             gaps = [part for part in self.ways if self.weights[part] == float("inf")]
             self.explore(gaps, self.spellings.last_resort)
             self.relax()

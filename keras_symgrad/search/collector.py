@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 
 import sympy
 from deap import gp
 
 from keras_symgrad.expressions.complexity import is_small_integer
 from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.replacements import Replacements
 from keras_symgrad.expressions.shortening import shortest, with_whole_numbers
 from keras_symgrad.expressions.time_limit import within
 from keras_symgrad.expressions.trees import CONSTANT_CODE, to_sympy
@@ -23,6 +25,8 @@ from keras_symgrad.search.rounding import rounded_variants
 WORTH_SHORTENING = 2.5
 # Longer trees take SymPy tenths of a second, and nobody wants them.
 MOST_NODES_SHORTENED = 25
+# Sums that are too complex as they were found and are shortened nevertheless.
+MOST_TOO_COMPLEX = 5
 
 
 class Collector:
@@ -38,6 +42,7 @@ class Collector:
     def __init__(self, instruments: Instruments):
         self.archive = Archive()
         self._instruments, self._problem = instruments, instruments.problem
+        self._replacements = Replacements(self._problem.alphabet, self._problem.complexity)
         # Members of the front whose constants were rounded.
         self._rounded: set[tuple[float, float]] = set()
 
@@ -50,8 +55,11 @@ class Collector:
 
         One that breaks a rule of the problem is not added.
         """
-        tree = self._problem.lightest(tree)
-        complexity, known = self._problem.complexity(tree), self._problem.knowledge
+        known = self._problem.knowledge
+        lighter = self._replacements.lightened(tree)
+        if lighter is not tree and (known is None or known.admits(lighter)):
+            tree = lighter
+        complexity = self._problem.complexity(tree)
         if complexity > self._problem.settings.max_complexity:
             return False
         if known is not None and not known.admits(tree):
@@ -79,7 +87,12 @@ class Collector:
         alphabet, measure = self._problem.alphabet, self._instruments.measure
         if "mul" not in alphabet.primitives:
             return  # nothing to put before brackets
-        trees = [individual.tree for individual in self.archive.front()]
+        front = self.archive.front()
+        trees = [individual.tree for individual in front]
+        least = front[-1].loss if front else float("inf")
+        for candidate in islice(self._too_complex(found), MOST_TOO_COMPLEX):
+            if candidate.loss < least:
+                trees.append(candidate.tree)
         for candidate in found:
             whole = next(rounded_variants(candidate.tree), candidate.tree)
             if all(is_small_integer(n.value) for n in whole if n.code == CONSTANT_CODE):
@@ -94,12 +107,25 @@ class Collector:
                 self.add(short, measure(short))
             yield
 
+    def _too_complex(self, found: Sequence[Candidate]) -> Iterator[Candidate]:
+        """Those that were not added, the best first. Shortened they may be simple enough."""
+        most = self._problem.settings.max_complexity
+        for candidate in sorted(found, key=lambda one: one.loss):
+            tree = self._replacements.lightened(candidate.tree)
+            if (
+                len(candidate.tree) <= MOST_NODES_SHORTENED
+                and self._problem.complexity(tree) > most
+            ):
+                yield candidate
+
     def _shortest_tree(self, expression: sympy.Expr) -> gp.PrimitiveTree:
         alphabet, known = self._problem.alphabet, self._problem.knowledge
         short = shortest(expression, alphabet, self._problem.complexity)
-        if known is None:
-            return from_sympy(short, alphabet, self._problem.complexity)
-        tree = known.tree(short)
+        tree = (
+            from_sympy(short, alphabet, self._problem.complexity)
+            if known is None
+            else known.tree(short)
+        )
         if tree is None:
             raise ValueError(f"It breaks a rule: {short}")
         return tree

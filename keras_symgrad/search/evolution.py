@@ -15,6 +15,7 @@ from deap import gp
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
 from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.replacements import Replacements
 from keras_symgrad.expressions.trees import CONSTANT_CODE, Constant
 from keras_symgrad.search.combination import Candidate, Combination
 from keras_symgrad.search.features import Feature
@@ -101,6 +102,7 @@ class FeatureEvolution:
         offspring: int = 24,
     ):
         self.spectral, self.complexity = spectral, complexity
+        self.replacements = Replacements(spectral.alphabet, complexity)
         self.max_complexity, self.population, self.offspring = max_complexity, population, offspring
         blocks = spectral.structure.blocks
         self.variation = Variation(
@@ -276,7 +278,7 @@ class FeatureEvolution:
     def _member(self, candidate: Candidate) -> Member | None:
         if candidate.combination is None:
             return None
-        complexity = self.complexity(candidate.tree)
+        complexity = self.complexity(self.replacements.lightened(candidate.tree))
         return Member(candidate, complexity) if complexity <= self.max_complexity else None
 
     def _rewritten(self, candidate: Candidate) -> Member | None:

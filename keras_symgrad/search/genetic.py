@@ -23,6 +23,7 @@ from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
 from keras_symgrad.expressions.complexity import Complexity, is_small_integer
 from keras_symgrad.expressions.fingerprint import Fingerprint
+from keras_symgrad.expressions.replacements import Replacements
 from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet
 from keras_symgrad.search.archive import Archive, Individual
 from keras_symgrad.search.known import KnownForms
@@ -94,6 +95,7 @@ class GeneticSearch:
     ):
         self.engine, self.alphabet, self.settings = engine, alphabet, settings
         self.complexity = (complexity or Complexity()).over(alphabet.operators)
+        self._replacements = Replacements(alphabet, self.complexity)
         self.fingerprint = Fingerprint(alphabet.operators, signed=engine.signed)
         self.archive = Archive() if archive is None else archive
         self.evaluations = 0
@@ -264,6 +266,10 @@ class GeneticSearch:
                 break
             if tree is None or len(tree) > self.settings.max_nodes:
                 continue
+            lighter = self._replacements.lightened(tree)
+            if lighter is not tree and len(lighter) <= self.settings.max_nodes:
+                if self._knowledge is None or self._knowledge.admits(lighter):
+                    tree = lighter
             complexity = self.complexity(tree)
             if complexity > self.settings.max_complexity:
                 continue

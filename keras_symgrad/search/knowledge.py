@@ -298,9 +298,8 @@ class Knowledge:
         parts = self.template.parts_of(expression)
         if parts is None:
             return None
-        return self.template.tree(
-            {n: from_sympy(p, self.alphabet, self.complexity) for n, p in parts.items()}
-        )
+        written = {n: from_sympy(p, self.alphabet, self.complexity) for n, p in parts.items()}
+        return self.template.tree(written)
 
     def _check_template(self) -> None:
         """Raises if no formula of the form can keep the rules of shape."""

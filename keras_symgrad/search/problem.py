@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from deap import gp
-
 from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.conversion import from_sympy
-from keras_symgrad.expressions.shortening import with_whole_numbers
-from keras_symgrad.expressions.trees import Alphabet, to_sympy
+from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.settings import GeneticSettings
 
@@ -65,23 +60,6 @@ class Problem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", check_methods(self.methods))
         object.__setattr__(self, "complexity", self.complexity.over(self.alphabet.operators))
-
-    def lightest(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree:
-        """The tree, or a lighter one of the same expression.
-
-        Features of dictionaries and bred trees write x**2 as they come; where a user's weights make
-        that dear, another spelling may be far lighter.
-
-        Args:
-            tree: of the alphabet.
-        """
-        if not self.complexity.operators:
-            return tree
-        with suppress(ValueError):
-            expression = with_whole_numbers(to_sympy(tree, self.alphabet.operators))
-            other = from_sympy(expression, self.alphabet, self.complexity)
-            return min(tree, other, key=self.complexity)
-        return tree
 
     @property
     def spectral(self) -> GradientField:

@@ -18,7 +18,7 @@ from functools import cached_property
 import sympy
 from deap import gp
 
-from keras_symgrad.expressions.complexity import is_small_integer
+from keras_symgrad.expressions.complexity import Complexity, is_small_integer
 from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.parsing import FUNCTIONS, from_text
 from keras_symgrad.expressions.trees import (
@@ -30,6 +30,8 @@ from keras_symgrad.expressions.trees import (
 from keras_symgrad.expressions.unification import unify
 
 Nodes = Sequence[gp.Primitive | gp.Terminal]
+# Weight of a variable or a part of a form, to any operator's.
+HEAVY = 1e4
 _EXAMPLE = "'f(x1, x2) + sin(g(x3))'"
 
 
@@ -110,7 +112,9 @@ class Template:
         known = {operator.name: operator for operator in alphabet.operators} | self.parts
         try:
             self.form = from_text(text, alphabet.names, known)
-            tree = from_sympy(self.form, Alphabet(alphabet.operators, self._names))
+            # Heavy variables: what is written with a part twice is no form with that part.
+            named = Alphabet(alphabet.operators, self._names)
+            tree = from_sympy(self.form, named, Complexity(variable=HEAVY))
         except ValueError as error:
             raise ValueError(f"The template cannot be used: {error}") from None
         holes = Counter(node.name for node in tree if self._is_hole(node))
