@@ -15,14 +15,20 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_symgrad.arguments import PROGRAM, RESULT_FILE, parser
 from keras_symgrad.printable import printable
-from keras_symgrad.questions import ask, concepts_of, conflict, in_lines, question_of
+from keras_symgrad.questions import (
+    ask,
+    concepts_of,
+    conflict,
+    in_lines,
+    question_of,
+    with_source,
+)
 from keras_symgrad.writing import check_writable
 
 if TYPE_CHECKING:
@@ -93,9 +99,7 @@ def _interpret(options: argparse.Namespace) -> int:
     for path in options.export:
         check_path(path)
     answer = ask(options, x, names)
-    # The points came from a file, and a result is repeated with its name.
-    source = {"x": str(options.data), "columns": options.columns, "names": None}
-    answer = replace(answer, settings=answer.settings | source)
+    answer = with_source(answer, options)
     # Written before it is printed: a pipe that closes early must not cost the result.
     written = []
     if options.out is not None:

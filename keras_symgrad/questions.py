@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from keras_symgrad.knowledge_arguments import knowledge_of
@@ -108,6 +109,28 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         "move": not options.data_only,
     }
     return _ASK[question_of(options)](options, x, common, added)
+
+
+def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
+    """The answer with the data's file in its settings, and in the call that repeats it.
+
+    Args:
+        answer: of `ask`, which was given the points themselves.
+        options: as they were parsed.
+    """
+    from keras_symgrad.classes import interpret_classes
+    from keras_symgrad.interpreting import interpret
+    from keras_symgrad.jointly import interpret_jointly
+    from keras_symgrad.provenance import call
+
+    asked = {
+        "neuron": (interpret,),
+        "classes": (interpret_classes, interpret),
+        "jointly": (interpret_jointly, interpret),
+    }[question_of(options)]
+    source = {"x": str(options.data), "columns": options.columns, "names": None}
+    settings = answer.settings | source
+    return replace(answer, settings=settings, call=call(settings, *asked))
 
 
 def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:

