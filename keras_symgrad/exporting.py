@@ -50,9 +50,8 @@ def to_json(formula: Formula) -> str:
         "latex": formula.to_latex(),
         "complexity": formula.complexity,
         "loss": formula.loss if math.isfinite(formula.loss) else None,
+        **formula.own_to_dict(),
     }
-    scaled = formula.to_dict()
-    content |= {name: scaled[name] for name in ("own", "units") if name in scaled}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -157,7 +157,12 @@ class Formula:
 
     def to_dict(self) -> dict:
         """Expression, complexity and loss as plain data."""
-        return {"expression": self.to_text(), "complexity": self.complexity, "loss": self.loss}
+        entries = {"expression": self.to_text(), "complexity": self.complexity, "loss": self.loss}
+        return entries | self.own_to_dict()
+
+    def own_to_dict(self) -> dict:
+        """The units that it is computed in, and its expression in them, where they are others."""
+        return {}
 
     def _repr_latex_(self) -> str:
         return f"${self.to_latex()}$"

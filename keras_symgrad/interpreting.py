@@ -108,6 +108,8 @@ def interpret(
         grad f / |grad f| = +- grad g / |grad g|
 
     So g is searched for by matching unit gradients, and phi drops out. It is fitted afterwards.
+    Columns of very large or small numbers, or far from zero, are searched in units of their own;
+    everything that is given and returned is in the units of `x`.
 
     Args:
         model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), a

@@ -34,7 +34,7 @@ WIDEST = 1e4
 # and no sum of them tells (x - offset)**2 well. Gradients from elsewhere may be exact.
 FARTHEST_OF_NETWORK, FARTHEST = 50.0, 1e3
 # Offsets are round numbers within so many widths from the middle.
-NEAR_MIDDLE = 1.0
+NEAR_MIDDLE = 1.6
 # The part of the rows, at each end, that says nothing of a column's width.
 OUTLYING = 0.01
 # Columns whose scales are at most this many powers of ten apart get one in common: the unit in

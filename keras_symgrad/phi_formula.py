@@ -153,6 +153,7 @@ class PhiFormula:
             "rows": self.rows,
             "value": self.value.to_text(),
             "value_complexity": self.value.complexity,
+            **{f"value_{name}": entry for name, entry in self.value.own_to_dict().items()},
         }
 
     def _repr_latex_(self) -> str:

@@ -172,11 +172,15 @@ def _formula(record: Record, names: tuple[str, ...]) -> Formula:
     expression = from_text(record.text("expression"), names)
     # A formula of other operators than the search's has no finite weight.
     complexity = record.number("complexity", math.inf)
-    formula = Formula(expression, complexity, record.number("loss"), names)
-    if "units" not in record:
+    return _scaled(Formula(expression, complexity, record.number("loss"), names), record)
+
+
+def _scaled(formula: Formula, record: Record, prefix: str = "") -> Formula:
+    """The formula with the units that a record has for it, if it has any."""
+    if f"{prefix}units" not in record:
         return formula
-    own = from_text(record.text("own"), names)
-    units = record.record("units")
+    own = from_text(record.text(f"{prefix}own"), formula.names)
+    units = record.record(f"{prefix}units")
     return read_scaled(formula, own, {name: units.numbers(name) for name in units.names})
 
 
@@ -222,7 +226,7 @@ def _value(record: Record, best: Formula) -> PhiFormula:
         complexity,
         record.number("r2", UNKNOWN),
         record.whole("rows"),
-        Formula(value, whole, best.loss, best.names),
+        _scaled(Formula(value, whole, best.loss, best.names), record, "value_"),
     )
 
 

@@ -137,9 +137,9 @@ class ScaledFormula(Formula):
             **kwargs,
         )
 
-    def to_dict(self) -> dict:
-        """The formula as plain data, with its units and its expression in them."""
-        return super().to_dict() | {
+    def own_to_dict(self) -> dict:
+        """The units of its variables, and its expression in them, as plain data."""
+        return {
             "own": to_text(self.scaled, names=self.names),
             "units": {name: list(unit) for name, unit in self.units.units.items()},
         }

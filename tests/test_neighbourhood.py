@@ -23,3 +23,12 @@ def test_the_square_of_the_shape_is_the_covariance():
     x = np.random.default_rng(0).uniform(size=(500, 2)) @ np.array([[1.0, 2.0], [0.0, 1.0]])
     shape = shape_of(x)
     np.testing.assert_allclose(shape @ shape, np.cov(x, rowvar=False), rtol=1e-9)
+
+
+def test_the_shape_of_columns_from_tiny_to_huge_is_theirs_in_units_of_their_own():
+    x = np.random.default_rng(0).uniform(size=(500, 2)) @ np.array([[1.0, 0.5], [0.0, 1.0]])
+    scale = np.array([1e-12, 1e12])
+    shape = shape_of(x * scale)
+    np.testing.assert_allclose(
+        shape.T @ shape / np.outer(scale, scale), np.cov(x, rowvar=False), rtol=1e-9
+    )

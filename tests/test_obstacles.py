@@ -229,3 +229,13 @@ def test_what_the_errors_advise_works(advice):
 def test_dropout_and_noise_that_rest_in_inference_are_no_obstacle():
     resting = ending(layers.GaussianNoise(1.0), layers.Dropout(0.5), layers.Dense(1))
     assert Neuron.of(resting).inputs == 3
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_a_network_for_other_sizes_is_no_obstacle(scale):
+    inputs = keras.Input((2,))
+    scaled = keras.layers.Rescaling([1 / scale, scale])(inputs)
+    hidden = keras.layers.Dense(8, "tanh")(scaled)
+    model = keras.Model(inputs, keras.layers.Dense(1)(hidden))
+    x = np.random.default_rng(0).uniform(0.5, 1, (5, 2)) * [scale, 1 / scale]
+    assert np.any(Neuron.of(model).values_and_gradients(x)[1])

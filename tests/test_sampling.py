@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_symgrad.directions import direction_error
 from keras_symgrad.gradients import GradientField
@@ -64,3 +65,19 @@ def test_which_rows_are_near_does_not_depend_on_units(units):
         plain, box(), delta=0.01, rows=None, rng=np.random.default_rng(0), draw=False
     )
     np.testing.assert_array_equal(rows.data_index, expected.data_index)
+
+
+def test_rows_of_columns_from_tiny_to_huge_are_moved_along_all_of_them():
+    scale = np.array([1e-25, 1e25])
+
+    def steep(x):
+        return 40 * tf.reduce_sum((x / scale.astype("float32")) ** 2, axis=1) - 40
+
+    x = np.random.default_rng(0).uniform(-1.5, 1.5, (2000, 2)) * scale
+    neuron = Neuron("ring", steep, inputs=2, is_classifier=True)
+    rows = slab_rows(neuron, x, delta=0.01, rows=400, rng=np.random.default_rng(0), draw=False)
+    assert rows.moved > 200
+    moved = rows.points[-rows.moved :] / scale
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=0.1)
+    # Both columns change sign and size along the ring.
+    assert (np.abs(moved) > 0.7).mean(axis=0).min() > 0.2

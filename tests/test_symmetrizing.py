@@ -113,3 +113,14 @@ def test_several_neurons_together_have_no_symmetries_of_one_concept():
     span = GradientField.from_units(pair, POINTS, names=NAMES)
     with pytest.raises(ValueError, match="those of one concept"):
         projected(span, [Even("a")])
+
+
+def test_rows_of_columns_from_tiny_to_huge_are_spread_like_others():
+    x = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    scale = np.array([1e-30, 1e30])
+    plain = spread(GradientField.from_gradients(x, 2 * x), [Even("x1")])
+    frame = np.diag(scale / scale.max())
+    field = GradientField.from_gradients(x * scale, 2 * x / scale, frame=frame)
+    wide = spread(field, [Even("x1")])
+    np.testing.assert_allclose(wide.points / scale, plain.points)
+    np.testing.assert_allclose(wide.directions, plain.directions)
