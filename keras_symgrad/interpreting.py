@@ -362,9 +362,7 @@ def interpret(
             groups = groups_in_users(groups, units)
 
     with clock.timed("finishing"):
-        influence = influences_of_reading(
-            reading, delta=delta, looked_at=search.structure.looked_at, seed=seed
-        )
+        influence = influences_of_reading(reading, looked_at=search.structure.looked_at, seed=seed)
     used = said["best"].expression.free_symbols
     return Interpretation(
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
