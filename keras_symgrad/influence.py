@@ -5,8 +5,8 @@ a one-hot block, and x_B' comes from another row,
 
     I_B = mean |f(x with x_B') - f(x)|
 
-which is the gradient along the way between the two, added up. Logits count up to the largest that
-is read (`delta`): beyond it a decision is certain, and nobody taught the network how certain. Of a
+which is the gradient along the way between the two, added up. Logits count between those of the
+probabilities 0.1 and 0.9: beyond, a decision is taken, and labels do not say how surely. Of a
 field of gradients alone the first order of the same is known, with C_BB the columns' covariance,
 
     I_B = mean sqrt(g_B C_BB g_B)
@@ -40,11 +40,15 @@ IGNORED = 0.03
 # Part of all changes that go one way where an input is said to have a sign.
 SIGN_LEVEL = 0.95
 SIGNS = ("+", "-", "mixed", "none")
-# Rows whose inputs are exchanged: these are enough, and not fewer than that are.
-MAX_ROWS = 2000
+# Logit beyond which a decision is taken.
+DECIDED = float(np.log(9.0))
+# Exchanges of each input: at most so many, which tell ranks of 64 pixels, and at least that many.
+MAX_ROWS = 8000
 MIN_ROWS = 100
 # Evaluations of the network for all inputs together, about.
-MAX_EVALUATIONS = 200_000
+MAX_EVALUATIONS = 400_000
+# Rows whose gradients are asked for signs.
+MAX_GRADIENTS = 2000
 # Of more inputs than these, such as the pixels of a picture, the first order is taken.
 MAX_EXCHANGED = 1000
 # Inputs that are named in a line.
@@ -123,7 +127,6 @@ def influences(
     x: np.ndarray,
     names: Sequence[str],
     *,
-    delta: float | None = 1e-2,
     looked_at: Collection[int] | None = None,
     seed: int = 0,
 ) -> tuple[Influence, ...]:
@@ -133,8 +136,6 @@ def influences(
         neuron: any neuron.
         x: data of shape `(rows, columns)`, finite, at least two rows.
         names: of the columns.
-        delta: logits of a classifier count up to those of the probabilities delta and 1 - delta;
-            `None` for 1e-2.
         looked_at: columns that the search for groups has looked at; all by default.
         seed: of the choice of rows.
 
@@ -150,19 +151,17 @@ def influences(
     weight 75 % (-), age 25 % (+), height 0 %
     """
     blocks = _blocks(x)
-    bound = np.inf
-    if neuron.is_classifier:
-        bound = np.log1p(-(delta or 1e-2)) - np.log(delta or 1e-2)
+    bound = DECIDED if neuron.is_classifier else np.inf
     rng = np.random.default_rng(seed)
     rows = int(np.clip(MAX_EVALUATIONS // len(blocks), MIN_ROWS, MAX_ROWS))
     first = rng.permutation(np.resize(rng.permutation(len(x)), rows))
     # Another row for each; the same ones for all inputs, so that they are compared on the same.
     second = (first + rng.integers(1, max(len(x), 2), size=rows)) % len(x)
-    values, gradients = neuron.values_and_gradients(x[first])
-    gradients = gradients.astype(np.float64)
+    gradients = neuron.values_and_gradients(x[first[:MAX_GRADIENTS]])[1].astype(np.float64)
     if len(blocks) > MAX_EXCHANGED:
         sizes, signs = _first_order(gradients[:, None] * deviations(x), x, blocks)
         return _sorted(blocks, sizes, signs, x, names, looked_at)
+    values = neuron.values(x[first])
     every = [neuron.values(_exchanged(x, first, second, block)) for block in blocks]
     changes = np.array(every, np.float64)
     limited = np.clip(changes, -bound, bound) - np.clip(values, -bound, bound)
@@ -212,7 +211,6 @@ def influences_of_field(
 def influences_of_reading(
     reading: Reading,
     *,
-    delta: float | None = 1e-2,
     looked_at: Collection[int] | None = None,
     seed: int = 0,
 ) -> tuple[Influence, ...]:
@@ -221,7 +219,6 @@ def influences_of_reading(
     Args:
         reading: of a network, whose inputs are exchanged between all of its data rows, or of a
             field of gradients, or in terms of quantities, of which gradients alone are known.
-        delta: as in `influences`.
         looked_at: as in `influences`.
         seed: as in `influences`.
 
@@ -233,9 +230,7 @@ def influences_of_reading(
     x = reading.data
     if len(x) < 2:
         return influences_of_field(reading.raw, looked_at=looked_at)
-    return influences(
-        reading.network, x, reading.field.names, delta=delta, looked_at=looked_at, seed=seed
-    )
+    return influences(reading.network, x, reading.field.names, looked_at=looked_at, seed=seed)
 
 
 def ignored(found: Sequence[Influence]) -> tuple[str, ...]:

@@ -385,7 +385,6 @@ def interpret(
     with clock.timed("finishing"):
         influence = influences_of_reading(
             reading,
-            delta=delta,
             looked_at=search.structure.looked_at if graph is None else None,
             seed=seed,
         )

@@ -118,7 +118,7 @@ def test_the_order_is_that_of_permutation_importance_on_a_trained_classifier():
     dense = [keras.layers.Dense(32, activation="relu") for _ in range(2)]
     layers = [keras.Input((8,)), scaling, *dense, keras.layers.Dropout(0.1)]
     model = keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
-    model.compile(keras.optimizers.Adam(5e-3), "binary_crossentropy")
+    model.compile(keras.optimizers.Adam(5e-3), "binary_crossentropy", jit_compile=False)
     model.fit(x.astype("float32"), labels, epochs=10, batch_size=64, verbose=0)
     neuron = Neuron.of(model)
     found = influences(neuron, x, [f"x{k}" for k in range(8)])
