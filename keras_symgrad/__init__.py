@@ -6,10 +6,14 @@ DEAP together take seconds.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
+    # Modules that are used by their own names, as `keras.callbacks` is.
+    from keras_symgrad import callbacks as callbacks
+    from keras_symgrad import plots as plots
     from keras_symgrad.agreement import Agreement, compare_interpretations
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.classes import interpret_classes
@@ -51,6 +55,8 @@ if TYPE_CHECKING:
         Symmetry,
         Translation,
     )
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
 
 __version__ = "0.1.0"
 
@@ -101,69 +107,3 @@ __all__ = [
     "load_interpretation",
     "replace",
 ]
-
-_ROOMS = {
-    "Agreement": "agreement",
-    "ClassInterpretation": "class_interpretation",
-    "Complexity": "expressions.complexity",
-    "Constraints": "search.constraints",
-    "Dimensions": "dimensions",
-    "Engine": "engine.evaluation",
-    "Fidelity": "fidelity",
-    "Formula": "formula",
-    "Match": "match",
-    "GeneticSearch": "search.genetic",
-    "GeneticSettings": "search.settings",
-    "GradientField": "gradients",
-    "Interpretation": "interpretation",
-    "JointInterpretation": "joint_interpretation",
-    "MonotoneFit": "phi",
-    "ModelComparison": "measuring",
-    "MonotoneLayer": "monotone",
-    "Neuron": "neurons",
-    "Operator": "operators",
-    "OperatorSet": "operators",
-    "ParetoFront": "formula",
-    "PortfolioSearch": "search.portfolio",
-    "Quantities": "quantities",
-    "Rule": "rule",
-    "SpectralSearch": "search.spectral",
-    "Stopping": "search.stopping",
-    "SymbolicLayer": "layers",
-    "Loss": "losses",
-    "Huber": "losses",
-    "Even": "symmetries",
-    "Exchange": "symmetries",
-    "Odd": "symmetries",
-    "Rotation": "symmetries",
-    "Scaling": "symmetries",
-    "Symmetry": "symmetries",
-    "Translation": "symmetries",
-    "interpret": "interpreting",
-    "interpret_jointly": "jointly",
-    "interpret_many": "many",
-    "interpret_classes": "classes",
-    "compare_interpretations": "agreement",
-    "compare_models": "measuring",
-    "load_interpretation": "reopening",
-    "replace": "replacing",
-}
-
-
-# Rooms that are used by their own names, as `keras.callbacks` is.
-_MODULES = ("callbacks", "plots")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"keras_symgrad.{name}")
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'keras_symgrad' has no attribute '{name}'")
-    found = getattr(import_module(f"keras_symgrad.{_ROOMS[name]}"), name)
-    # From now on it is found without asking here.
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
