@@ -22,9 +22,9 @@ from keras_symgrad.directions import unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.numeric import numpy_function
 from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.files import read_points
 from keras_symgrad.plots import FORMULA, GREY, NETWORK
 from keras_symgrad.smoothing import smoothed
-from keras_symgrad.tables import read_points
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, PICTURES = ROOT / "examples/models", ROOT / "docs/pictures"

@@ -27,7 +27,7 @@ import keras
 import numpy as np
 
 import keras_symgrad as ks
-from keras_symgrad.tables import read_points
+from keras_symgrad.files import read_points
 
 keras.utils.set_random_seed(0)
 

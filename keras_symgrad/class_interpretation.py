@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.columns import arranged
+from keras_symgrad.files import arranged, heading, read_points
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.results import Result
-from keras_symgrad.tables import read_points
-from keras_symgrad.writing import heading
 
 Pair = tuple[int, int]
 

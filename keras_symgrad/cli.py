@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_symgrad.arguments import PROGRAM, RESULT_FILE, parser
-from keras_symgrad.printable import printable
+from keras_symgrad.files import check_writable, printable
 from keras_symgrad.questions import (
     ask,
     concepts_of,
@@ -29,7 +29,6 @@ from keras_symgrad.questions import (
     question_of,
     with_source,
 )
-from keras_symgrad.writing import check_writable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,7 +81,7 @@ def _interpret(options: argparse.Namespace) -> int:
         options.parser.error(wrong)
     if not Path(options.model).exists():
         raise FileNotFoundError(f"There is no model at: {options.model}")
-    from keras_symgrad.tables import read_points
+    from keras_symgrad.files import read_points
 
     x, names = read_points(options.data, options.columns)
     if options.out is not None:
@@ -120,7 +119,7 @@ def _interpret(options: argparse.Namespace) -> int:
 
 
 def _show_result(options: argparse.Namespace) -> int:
-    from keras_symgrad.records import check_is_file
+    from keras_symgrad.files import check_is_file
 
     check_is_file(options.result, "a result that `save` wrote")
     with _tensorflow_start_up():
@@ -138,7 +137,7 @@ def _show_result(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from keras_symgrad.records import check_is_file
+    from keras_symgrad.files import check_is_file
 
     for path in options.results:
         check_is_file(path, "a result that `save` wrote")

@@ -16,8 +16,8 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions.text import from_text
+from keras_symgrad.files import check_writable, write_text
 from keras_symgrad.python_code import to_python
-from keras_symgrad.writing import check_writable, write_text
 
 if TYPE_CHECKING:
     import keras

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_symgrad.arrays import read_arrays
-from keras_symgrad.columns import as_numbers, check_names
-from keras_symgrad.records import Record
+from keras_symgrad.files import Record, as_numbers, check_names, read_arrays
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField

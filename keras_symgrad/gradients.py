@@ -21,11 +21,11 @@ from keras_symgrad.directions import in_frame, principal, unit
 from keras_symgrad.ensemble import mean_directions, mean_neuron
 from keras_symgrad.field_rows import FieldRows, choose_rows
 from keras_symgrad.fields import Field
+from keras_symgrad.files import Columns, check_names, check_weights, finite_rows, read_points
 from keras_symgrad.metric import Metric, check_metric, metric_frame
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.sampling import Sampler
-from keras_symgrad.tables import Columns, check_names, check_weights, finite_rows, read_points
 from keras_symgrad.tangent import Tangent
 
 # A direction of less than `INDEPENDENT` may be what the rest of the network has learned to ignore,

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.columns import column_names
+from keras_symgrad.files import column_names
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_symgrad.evidence import SAME_CLASS, Alternative
 from keras_symgrad.fidelity import Fidelity
+from keras_symgrad.files import heading
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.influence import Influence, described, few_valued, not_looked_at
 from keras_symgrad.match import Match
@@ -21,7 +22,6 @@ from keras_symgrad.search.structure import Group
 from keras_symgrad.surface import Surface
 from keras_symgrad.symmetry_checks import SymmetryCheck
 from keras_symgrad.uncertainty import Constant
-from keras_symgrad.writing import heading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import sympy
 
-from keras_symgrad.columns import arranged, check_names
 from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.trees import Alphabet, symbol
+from keras_symgrad.files import arranged, check_names, read_points
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.group_support import supported
@@ -44,7 +44,6 @@ from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Stopping, limits_of
 from keras_symgrad.symmetries import Symmetry, check_symmetries
 from keras_symgrad.symmetrizing import spread
-from keras_symgrad.tables import read_points
 from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.trimming import trims
 from keras_symgrad.units import Unit

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from keras_symgrad.files import heading
 from keras_symgrad.formula import Formula
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.results import Result
-from keras_symgrad.writing import heading
 
 
 @dataclass(frozen=True, eq=False)

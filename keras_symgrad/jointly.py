@@ -19,9 +19,9 @@ import keras
 import numpy as np
 
 from keras_symgrad import loading, tracing
-from keras_symgrad.columns import arranged, check_names
 from keras_symgrad.comparison import errors
 from keras_symgrad.engine.reference import gradient
+from keras_symgrad.files import arranged, check_names, finite_rows, read_points
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.inputs import Inputs
 from keras_symgrad.interpreting import interpret
@@ -33,7 +33,6 @@ from keras_symgrad.provenance import call, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import check_smoothing, smoothing_width
 from keras_symgrad.smoothing import smoothed
-from keras_symgrad.tables import finite_rows, read_points
 from keras_symgrad.tangent import Tangent
 from keras_symgrad.units import only_tensor
 

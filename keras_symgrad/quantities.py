@@ -21,8 +21,8 @@ import tensorflow as tf
 
 from keras_symgrad import loading, tracing
 from keras_symgrad.batches import in_batches
+from keras_symgrad.files import check_names
 from keras_symgrad.inputs import Inputs
-from keras_symgrad.tables import check_names
 from keras_symgrad.units import only_tensor, position, unit_name
 
 # Numbers of the Jacobians that are held at a time: a picture's take rows by units by pixels.

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_symgrad.directions import as_span
 from keras_symgrad.ensemble import mean_neuron
+from keras_symgrad.files import finite_rows
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.kinks import is_piecewise_constant
 from keras_symgrad.losses import Loss
@@ -20,7 +21,6 @@ from keras_symgrad.quantities import Quantities
 from keras_symgrad.smoothing import averaged, choose_width, smoothed
 from keras_symgrad.symmetries import Symmetry
 from keras_symgrad.symmetrizing import projected, symmetrized
-from keras_symgrad.tables import finite_rows
 from keras_symgrad.tangent import enough
 
 

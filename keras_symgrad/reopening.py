@@ -17,10 +17,10 @@ import numpy as np
 
 from keras_symgrad.class_interpretation import ClassInterpretation
 from keras_symgrad.classes import interpret_classes
-from keras_symgrad.columns import check_names
 from keras_symgrad.evidence import Alternative
 from keras_symgrad.expressions.text import from_text
 from keras_symgrad.fidelity import AGREEMENT, R2, Fidelity
+from keras_symgrad.files import RESULT_FORMAT, RESULT_VERSION, Record, check_names, read_json
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.influence import SIGNS, Influence
 from keras_symgrad.interpretation import Interpretation
@@ -31,14 +31,12 @@ from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.provenance import call
-from keras_symgrad.records import Record, read_json
 from keras_symgrad.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
 from keras_symgrad.scaled_formula import read_scaled
 from keras_symgrad.search.structure import Group
 from keras_symgrad.surface import Surface
 from keras_symgrad.symmetry_checks import SymmetryCheck
 from keras_symgrad.uncertainty import Constant
-from keras_symgrad.writing import RESULT_FORMAT, RESULT_VERSION
 
 # Stands for a number of no more than passing interest that was not finite.
 UNKNOWN = math.nan

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from keras_symgrad.writing import check_writable, write_json, write_text
+from keras_symgrad.files import check_writable, write_json, write_text
 
 
 class Result:

@@ -31,7 +31,7 @@ import numpy as np
 from rows import print_rows, write_rows
 
 import keras_symgrad as ks
-from keras_symgrad.tables import read_points
+from keras_symgrad.files import read_points
 
 MODELS = Path(__file__).resolve().parent.parent / "examples" / "models"
 # The last fifth of each table is what agreement is measured on.

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
 
-from keras_symgrad import hdf5
+from keras_symgrad.files import hdf5_checks
 
 # By the beginning of the event's name, see Python's "Audit events table".
 FORBIDDEN = (
@@ -112,7 +112,11 @@ def _body(code: object) -> object:
 
 def _reads_hdf5(command: object) -> bool:
     """Whether a command is the program that reads HDF5 files where it may hang or crash."""
-    return isinstance(command, list) and command[:3] == [sys.executable, "-P", str(hdf5.PROGRAM)]
+    return isinstance(command, list) and command[:3] == [
+        sys.executable,
+        "-P",
+        str(hdf5_checks.PROGRAM),
+    ]
 
 
 def _is_of_a_library(code: object) -> bool:

@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from keras_symgrad.writing import write_json
+from keras_symgrad.files import write_json
 
 MODELS = Path(__file__).parents[1] / "examples" / "models"
 # What a user types, but for the numbers.

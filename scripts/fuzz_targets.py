@@ -140,8 +140,8 @@ def table(folder: Path) -> Target:
 
     import numpy as np
 
+    from keras_symgrad.files import read_points
     from keras_symgrad.gradients import GradientField
-    from keras_symgrad.tables import read_points
 
     x = np.random.default_rng(0).uniform(1, 2, (20, 3))
     field = GradientField.from_gradients(x, x * [2, 4, 6], values=x[:, 0])

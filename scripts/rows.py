@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from keras_symgrad.writing import write_json
+from keras_symgrad.files import write_json
 
 
 def write_rows(path: Path | None, rows: Sequence[dict]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 
 import keras_symgrad as ks
-from keras_symgrad.writing import write_json
+from keras_symgrad.files import write_json
 
 MODELS = Path(__file__).parents[1] / "examples" / "models"
 # One of each kind: classifiers of two, three and four variables, a regressor, own operators.

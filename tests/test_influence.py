@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import keras_symgrad as ks
+from keras_symgrad.files.atomic import write_json
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.influence import (
     Influence,
@@ -21,7 +22,6 @@ from keras_symgrad.influence import (
     not_looked_at,
 )
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.writing import write_json
 
 R = np.random.default_rng(0)
 QUICK = {

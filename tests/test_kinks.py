@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from keras_symgrad.directions import unit
+from keras_symgrad.files.tables import read_points
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.kinks import is_piecewise_constant, spread, weights_of
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.systems import SYSTEMS
-from keras_symgrad.tables import read_points
 
 SYSTEM = SYSTEMS["B"]
 

@@ -296,7 +296,7 @@ def test_another_process_loads_it_when_it_knows_the_class(x, tmp_path):
     model = keras.Sequential([keras.Input((2,)), SymbolicLayer(EXPRESSION)])
     model.save(tmp_path / "model.keras")
     program = (
-        "import keras, sys, numpy as np; from keras_symgrad.layers import SymbolicLayer;"
+        "import keras, sys, numpy as np; from keras_symgrad import SymbolicLayer;"
         "model = keras.saving.load_model(sys.argv[1]);"
         "print(float(model(np.array([[0.5, 0.25]]))[0, 0]))"
     )

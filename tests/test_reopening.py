@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import keras_symgrad as ks
+from keras_symgrad.files.atomic import RESULT_VERSION, write_json
 from keras_symgrad.interpretation import Interpretation
-from keras_symgrad.writing import RESULT_VERSION, write_json
 
 QUICK = {
     "operators": "polynomial",

@@ -11,8 +11,8 @@ import sympy
 
 import keras_symgrad as ks
 from keras_symgrad.expressions.text import from_text
+from keras_symgrad.files.tables import read_points
 from keras_symgrad.phi_formula import PhiFormula
-from keras_symgrad.tables import read_points
 
 QUICK = {"methods": ("dictionary",), "rows": 400, "verbose": False}
 

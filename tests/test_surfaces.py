@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import gradient
+from keras_symgrad.files.tables import read_points
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import read
 from keras_symgrad.systems import SYSTEMS
-from keras_symgrad.tables import read_points
 
 QUICK = {"operators": "polynomial", "methods": ("dictionary",), "verbose": False}
 

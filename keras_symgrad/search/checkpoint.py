@@ -27,12 +27,12 @@ from typing import Any
 
 import numpy as np
 
+from keras_symgrad.files import check_writable, write_text
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.provenance import as_plain, versions
 from keras_symgrad.search.callbacks import Callback, Logs, Search
 from keras_symgrad.search.plain import Plain
 from keras_symgrad.search.problem import Problem
-from keras_symgrad.writing import check_writable, write_text
 
 FORMAT, VERSION = "keras-symgrad search", 1
 # Rows that are read again from a network may differ by rounding.

@@ -9,9 +9,9 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.core.framework import summary_pb2
 
+from keras_symgrad.files import check_writable
 from keras_symgrad.search.archive import Individual
 from keras_symgrad.search.callbacks import Callback, Logs
-from keras_symgrad.writing import check_writable
 
 COLUMNS = ("generation", "seconds", "evaluations", "loss", "complexity", "settled", "formula")
 

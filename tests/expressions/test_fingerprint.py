@@ -157,7 +157,7 @@ def test_fingerprints_are_the_same_in_every_process():
     program = (
         "from keras_symgrad.expressions.trees import Alphabet;"
         "from keras_symgrad.expressions.fingerprint import Fingerprint;"
-        "from keras_symgrad.operators import OperatorSet;"
+        "from keras_symgrad import OperatorSet;"
         "a = Alphabet(OperatorSet('add, exp, max'), ['x1', 'x2']);"
         "print(Fingerprint(a.operators)(a.tree(['add', 'max', 0, 1, 'exp', 1])))"
     )

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_symgrad.tables import check_names, check_weights, finite_rows, read_points
+from keras_symgrad.files.columns import check_names
+from keras_symgrad.files.tables import check_weights, finite_rows, read_points
 
 X = np.array([[1.0, 2.0], [3.5, -4e-3]])
 

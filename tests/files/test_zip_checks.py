@@ -7,10 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_symgrad import archives
-from keras_symgrad.archives import check_archive
+from keras_symgrad.files import zip_checks
+from keras_symgrad.files.tables import read_points
+from keras_symgrad.files.zip_checks import check_archive
 from keras_symgrad.loading import load
-from keras_symgrad.tables import read_points
 
 
 def archive(path, members: dict[str, bytes]):
@@ -23,7 +23,7 @@ def archive(path, members: dict[str, bytes]):
 @pytest.fixture
 def bomb(tmp_path, monkeypatch):
     """Makes an archive of 32 MB of zeros, where 1 MB is held to be harmless."""
-    monkeypatch.setattr(archives, "HARMLESS", 2**20)
+    monkeypatch.setattr(zip_checks, "HARMLESS", 2**20)
     return lambda name, member: archive(tmp_path / name, {member: bytes(2**25)})
 
 

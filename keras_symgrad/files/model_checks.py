@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from keras_symgrad.archives import check_archive
-from keras_symgrad.hdf5 import check_hdf5_content
+from keras_symgrad.files.hdf5_checks import check_hdf5_content
+from keras_symgrad.files.zip_checks import check_archive
 
 # What the size of a layer's weights is told by, in its configuration.
 SIZES = frozenset(

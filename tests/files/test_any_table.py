@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from keras_symgrad.files.tables import read_points
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.tables import read_points
 
 numbers = arrays(
     np.float64,

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_symgrad.columns import arranged
-from keras_symgrad.tables import read_points
+from keras_symgrad.files.columns import arranged
+from keras_symgrad.files.tables import read_points
 
 AGE, POS = np.array([30.0, 40.0]), np.array([[1.0, 2.0], [3.0, 4.0]])
 

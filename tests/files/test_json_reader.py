@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from keras_symgrad.records import Record
+from keras_symgrad.files.json_reader import Record
 
 CONTENT = {
     "text": "a",

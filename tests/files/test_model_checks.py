@@ -11,8 +11,8 @@ import keras
 import pytest
 import tensorflow as tf
 
+from keras_symgrad.files.model_checks import REACHING, check_sizes
 from keras_symgrad.loading import load
-from keras_symgrad.model_files import REACHING, check_sizes
 
 layers = keras.layers
 

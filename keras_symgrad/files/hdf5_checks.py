@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from keras_symgrad.archives import HARMLESS, LARGEST_RATIO
+from keras_symgrad.files.zip_checks import HARMLESS, LARGEST_RATIO
 
 PROGRAM = Path(__file__).with_name("hdf5_process.py")
 # Seconds of processor time for any file, where a small one takes milliseconds, and how many bytes

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.arrays import read_arrays
-from keras_symgrad.columns import (
+from keras_symgrad.files.columns import (
     as_numbers,
     check_names,
     column_names,
     is_list_of_inputs,
     side_by_side,
 )
+from keras_symgrad.files.npz import read_arrays
 
 Columns = Sequence[str] | Sequence[int]
 # How spreadsheets and pandas write a number that is not there.

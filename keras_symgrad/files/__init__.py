@@ -1,0 +1,50 @@
+"""Read and write files: tables, JSON and archives, checked before they are trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.files.atomic import (
+        RESULT_FORMAT,
+        RESULT_VERSION,
+        check_writable,
+        heading,
+        write_json,
+        write_text,
+    )
+    from keras_symgrad.files.columns import arranged, as_numbers, check_names, column_names
+    from keras_symgrad.files.json_reader import Record, check_is_file, read_json
+    from keras_symgrad.files.model_checks import check_hdf5, check_keras_archive, check_saved_model
+    from keras_symgrad.files.npz import read_arrays
+    from keras_symgrad.files.tables import Columns, check_weights, finite_rows, read_points
+    from keras_symgrad.files.terminal import printable
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "Columns",
+    "RESULT_FORMAT",
+    "RESULT_VERSION",
+    "Record",
+    "arranged",
+    "as_numbers",
+    "check_hdf5",
+    "check_is_file",
+    "check_keras_archive",
+    "check_names",
+    "check_saved_model",
+    "check_weights",
+    "check_writable",
+    "column_names",
+    "finite_rows",
+    "heading",
+    "printable",
+    "read_arrays",
+    "read_json",
+    "read_points",
+    "write_json",
+    "write_text",
+]
