@@ -20,8 +20,8 @@ from keras_symgrad import GradientField, Neuron, Stopping, interpret, plots
 from keras_symgrad.comparison import errors
 from keras_symgrad.directions import unit
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.expressions import symbol
+from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.files import read_points
 from keras_symgrad.plots import FORMULA, GREY, NETWORK
 from keras_symgrad.smoothing import smoothed

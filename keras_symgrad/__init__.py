@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from keras_symgrad.classes import interpret_classes
     from keras_symgrad.dimensions import Dimensions
     from keras_symgrad.engine.evaluation import Engine
-    from keras_symgrad.expressions.complexity import Complexity
+    from keras_symgrad.expressions import Complexity, Operator, OperatorSet
     from keras_symgrad.fidelity import Fidelity
     from keras_symgrad.formula import Formula, ParetoFront
     from keras_symgrad.gradients import GradientField
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from keras_symgrad.measuring import ModelComparison, compare_models
     from keras_symgrad.monotone import MonotoneLayer
     from keras_symgrad.neurons import Neuron
-    from keras_symgrad.operators import Operator, OperatorSet
     from keras_symgrad.phi import MonotoneFit
     from keras_symgrad.quantities import Quantities
     from keras_symgrad.reopening import load_interpretation

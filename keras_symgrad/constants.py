@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 import sympy
 
-from keras_symgrad.derivatives import differentiate
 from keras_symgrad.directions import in_frame, nearest, unit
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.expressions import symbol
+from keras_symgrad.expressions.codegen import differentiate, numpy_function
 from keras_symgrad.gradients import GradientField
 
 # Rows that constants are fitted on, a random choice of them: what a network has learned of its

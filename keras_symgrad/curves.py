@@ -14,12 +14,15 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from keras_symgrad.derivatives import differentiate
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.shortening import weight, with_whole_numbers
-from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.operators import OperatorSet
+from keras_symgrad.expressions import (
+    Alphabet,
+    Complexity,
+    OperatorSet,
+    to_sympy,
+    weight,
+    with_whole_numbers,
+)
+from keras_symgrad.expressions.codegen import differentiate, numpy_function
 from keras_symgrad.search.baselines import TargetEngine, search_for
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.simple_numbers import simple_numbers

@@ -17,8 +17,7 @@ from deap import gp
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from keras_symgrad.dimensions import LARGEST_DENOMINATOR, Dimensions, dimensionality
-from keras_symgrad.expressions.trees import CONSTANT_CODE, FIRST_VARIABLE_CODE, Alphabet
-from keras_symgrad.operators import Operator
+from keras_symgrad.expressions import CONSTANT_CODE, FIRST_VARIABLE_CODE, Alphabet, Operator
 
 # Rules that are remembered; those of powers are as many as there are exponents.
 MOST_REMEMBERED = 100_000
@@ -41,7 +40,7 @@ class DimensionalAnalysis:
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, div, square"), ["height", "time"])
     >>> analysis = DimensionalAnalysis(Dimensions({"height": "m", "time": "s"}), alphabet)
     >>> fall = alphabet.tree(["div", 0, "square", 1])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.files import check_writable, write_text
 from keras_symgrad.python_code import to_python
 

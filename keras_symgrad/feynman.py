@@ -17,14 +17,10 @@ import numpy as np
 import sympy
 
 from keras_symgrad.directions import direction_error, unit
-from keras_symgrad.expressions.canonical import canonical
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.conversion import from_sympy
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, canonicalize, from_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.known_concepts import real_symbols, rowwise, with_real_symbols
 from keras_symgrad.metric import Metric
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.systems import System
 
 
@@ -132,7 +128,7 @@ def truth_complexity(system: System, operators: OperatorSet, complexity: Complex
     """
     alphabet = Alphabet(operators, system.names)
     measure = complexity.over(operators)
-    least = measure(from_sympy(canonical(system.expression), alphabet, complexity))
+    least = measure(from_sympy(canonicalize(system.expression), alphabet, complexity))
     try:
         return max(least, measure(from_sympy(system.expression, alphabet, complexity)))
     except ValueError:

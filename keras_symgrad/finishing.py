@@ -11,17 +11,18 @@ import sympy
 from keras_symgrad.comparison import exceeds, losses
 from keras_symgrad.constants import ConstantFit
 from keras_symgrad.engine.reference import loss
-from keras_symgrad.expressions.canonical import canonical
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.offsets import (
-    completed_squares,
-    with_unit_slopes,
-    with_zeros,
+from keras_symgrad.expressions import (
+    Alphabet,
+    Complexity,
+    canonicalize,
+    shortest,
+    simplify,
+    to_sympy,
+    weight,
+    with_whole_numbers,
+    within,
 )
-from keras_symgrad.expressions.shortening import shortest, weight, with_whole_numbers
-from keras_symgrad.expressions.simplification import simplify
-from keras_symgrad.expressions.time_limit import within
-from keras_symgrad.expressions.trees import Alphabet, to_sympy
+from keras_symgrad.expressions.formats import completed_squares, with_unit_slopes, with_zeros
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.own_units import OwnUnits
@@ -169,14 +170,14 @@ class Finisher:
     def _shortened(self, expression: sympy.Expr) -> sympy.Expr:
         """The expression in fewer words if there are any, else as it is."""
         short = self._shortest(expression)
-        ways = [expression, short, canonical(simplify(short, seconds=2.0, measure=self.weight))]
+        ways = [expression, short, canonicalize(simplify(short, seconds=2.0, measure=self.weight))]
         return min(ways, key=self.weight)
 
     def _with_zeros(self, formula: Formula) -> Formula:
         """The formula with x itself for z + number, where the loss does not notice it."""
         limit = (1 + UNNOTICED) * formula.loss + LEAST_LOSS
         for way in with_zeros(formula.expression, self._zeros):
-            fit = ConstantFit(canonical(way), self.train, signed=self.signed)
+            fit = ConstantFit(canonicalize(way), self.train, signed=self.signed)
             refined = self._first_conforming([fit.expression(fit.refined(fit.start))])
             if refined is not None:
                 other = self._measured(refined, formula.complexity)
@@ -214,7 +215,7 @@ class Finisher:
             return None
         fit = ConstantFit(concept, self.train, signed=self.signed)
         fitted = fit.expression(fit.refined(fit.start))
-        found = self._first_conforming([canonical(fitted), fitted])
+        found = self._first_conforming([canonicalize(fitted), fitted])
         return None if found is None else self._measured(found, otherwise)
 
     def _first_conforming(self, ways: Sequence[sympy.Expr]) -> sympy.Expr | None:
@@ -233,7 +234,7 @@ class Finisher:
         short = shortest(expression, self.alphabet, self.complexity)
         completed = completed_squares(short, list(self._zeros))
         if completed is not None:
-            short = min([short, canonical(completed)], key=self.weight)
+            short = min([short, canonicalize(completed)], key=self.weight)
         return self._oriented(short)
 
     def _oriented(self, expression: sympy.Expr) -> sympy.Expr:

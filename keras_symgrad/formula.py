@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.text import to_latex, to_pretty, to_text
-from keras_symgrad.expressions.trees import symbol
-from keras_symgrad.operators import OperatorSet
+from keras_symgrad.expressions import OperatorSet, symbol
+from keras_symgrad.expressions.codegen import numpy_function
+from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
 from keras_symgrad.search.selection import POOR_FIT, choose
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ class Formula:
 
     def to_mathml(self, digits: int = 3, relation: str = "", other: str | sympy.Expr = "") -> str:
         """The expression as MathML for web pages, constants rounded; see `mathml.to_mathml`."""
-        from keras_symgrad.expressions.mathml import to_mathml
+        from keras_symgrad.expressions.formats import to_mathml
 
         return to_mathml(self.expression, digits, relation, other)
 
@@ -100,7 +99,7 @@ class Formula:
         >>> print(Formula(x1**2 - 2 * x2, 9, 1e-4, ("x1", "x2")).freed())
         1.0*x1**2 - 2.0*x2
         """
-        from keras_symgrad.expressions.freeing import freed
+        from keras_symgrad.expressions import freed
 
         return self.rewritten(freed)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_symgrad.directions import unit
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.expressions import symbol
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.rivals import length
 from keras_symgrad.search.structure import Group

@@ -13,8 +13,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.dimensions import Dimensions
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.trees import Alphabet, symbol
+from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import arranged, check_names, read_points
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
@@ -26,7 +25,6 @@ from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.one_variable import Graph, assess_one_variable
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.own_units import FARTHEST, FARTHEST_OF_NETWORK, OwnUnits
 from keras_symgrad.provenance import Clock, call, recorded, versions
 from keras_symgrad.quantities import Quantities

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.codegen import numpy_function
 
 
 class KnownConcept:

@@ -12,13 +12,10 @@ import sympy
 import tensorflow as tf
 from deap import gp
 
-from keras_symgrad.derivatives import differentiate
-from keras_symgrad.expressions.numeric import anonymous
-from keras_symgrad.expressions.text import from_text, to_text
-from keras_symgrad.expressions.trees import symbol
-from keras_symgrad.operators import OperatorSet
+from keras_symgrad.expressions import OperatorSet, symbol
+from keras_symgrad.expressions.codegen import anonymous, differentiate, tensorflow_function
+from keras_symgrad.expressions.formats import from_text, to_text
 from keras_symgrad.own_units import OwnUnits, checked_units
-from keras_symgrad.tensorflow_code import tensorflow_code
 
 
 @keras.saving.register_keras_serializable(package="keras_symgrad")
@@ -183,7 +180,7 @@ class SymbolicLayer(keras.layers.Layer):
         symbols = [*map(symbol, self.names), *self._symbols]
         arguments, expressions = anonymous(expressions, symbols)
         try:
-            code = tensorflow_code(arguments, expressions, fast=False)
+            code = tensorflow_function(arguments, expressions, fast=False)
             code(*[tf.constant([[0.5]])] * len(self.names), *map(tf.constant, self._initial))
         except Exception as error:
             raise ValueError(

@@ -27,9 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
-from keras_symgrad.derivatives import differentiate
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.tensorflow_code import tensorflow_code
+from keras_symgrad.expressions.codegen import differentiate, numpy_function, tensorflow_function
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -240,7 +238,7 @@ def _table(expression: sympy.Expr) -> tuple[np.ndarray, np.ndarray]:
 @lru_cache(maxsize=64)
 def _tensorflow_code(expression: sympy.Expr) -> tuple[Callable, Callable]:
     expressions = expression, differentiate(expression, _D2)
-    return tuple(tensorflow_code([_D2], [one], fast=False) for one in expressions)
+    return tuple(tensorflow_function([_D2], [one], fast=False) for one in expressions)
 
 
 SQUARED = Loss("squared", _D2)

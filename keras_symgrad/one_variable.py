@@ -21,16 +21,13 @@ import numpy as np
 import sympy
 
 from keras_symgrad.evidence import EXPLAINED_DECISIONS, FAITHFUL, MISSING_NATS
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.parsing import from_text
-from keras_symgrad.expressions.shortening import weight
-from keras_symgrad.expressions.trees import Alphabet, symbol
+from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol, weight
+from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.fidelity import R2, Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.match import Match
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import G, PhiFormula
 from keras_symgrad.provenance import box_of

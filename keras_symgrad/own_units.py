@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.expressions import symbol
 
 if TYPE_CHECKING:
     from keras_symgrad.fields import Field

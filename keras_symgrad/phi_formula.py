@@ -9,14 +9,10 @@ import numpy as np
 import sympy
 
 from keras_symgrad.curves import OPERATORS, Curve, G, curves
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.shortening import weight
-from keras_symgrad.expressions.simplification import simplify
-from keras_symgrad.expressions.text import to_latex, to_pretty, to_text
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, simplify, weight
+from keras_symgrad.expressions.codegen import numpy_function
+from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
 from keras_symgrad.formula import Formula
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.search.selection import choose
 

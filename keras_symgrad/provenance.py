@@ -18,11 +18,10 @@ import numpy as np
 import sympy
 
 from keras_symgrad.dimensions import Dimensions
-from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions import PRESETS, Complexity, Operator, OperatorSet, shipped
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.losses import LOSSES, Loss
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.operators import PRESETS, Operator, OperatorSet, shipped
 from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.symmetries import Symmetry

@@ -18,7 +18,7 @@ import numpy as np
 from keras_symgrad.class_interpretation import ClassInterpretation
 from keras_symgrad.classes import interpret_classes
 from keras_symgrad.evidence import Alternative
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.fidelity import AGREEMENT, R2, Fidelity
 from keras_symgrad.files import RESULT_FORMAT, RESULT_VERSION, Record, check_names, read_json
 from keras_symgrad.formula import Formula, ParetoFront

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 
 import sympy
 
-from keras_symgrad.expressions.canonical import canonical
-from keras_symgrad.operators import OperatorSet
+from keras_symgrad.expressions import OperatorSet, canonicalize
 
 
 def rivals(
@@ -49,14 +48,14 @@ def rivals(
     >>> rivals(x - y, 0, keeps_sign=lambda divisor: False)
     []
     """
-    known = {canonical(expression, operators)}
+    known = {canonicalize(expression, operators)}
     found = []
     level = threshold if isinstance(threshold, sympy.Expr) else sympy.Number(threshold)
     for terms in _sums(expression, level):
         for rival, divisor in _rewritten(terms):
             if keeps_sign is not None and not keeps_sign(divisor):
                 continue
-            rival = canonical(rival, operators)
+            rival = canonicalize(rival, operators)
             if rival.free_symbols and rival not in known:
                 known.add(rival)
                 found.append(rival)

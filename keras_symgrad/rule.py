@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.text import rounded, to_latex, to_pretty
+from keras_symgrad.expressions.formats import rounded, to_latex, to_pretty
 from keras_symgrad.formula import Formula
 from keras_symgrad.simple_numbers import simple_numbers
 from keras_symgrad.uncertainty import Constant

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.offsets import folded
-from keras_symgrad.expressions.text import Units, rounded, to_latex, to_pretty, to_text
-from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.expressions import symbol
+from keras_symgrad.expressions.codegen import numpy_function
+from keras_symgrad.expressions.formats import Units, folded, rounded, to_latex, to_pretty, to_text
 from keras_symgrad.formula import Formula
 from keras_symgrad.own_units import OwnUnits, checked_units
 
@@ -115,7 +114,7 @@ class ScaledFormula(Formula):
 
     def to_mathml(self, digits: int = 3, relation: str = "", other: str | sympy.Expr = "") -> str:
         """The expression as MathML, constants rounded and units written out."""
-        from keras_symgrad.expressions.mathml import to_mathml
+        from keras_symgrad.expressions.formats import to_mathml
 
         own, units = self._written(digits)
         return to_mathml(own, digits, relation, other, units=units)

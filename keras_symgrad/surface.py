@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.shortening import with_whole_numbers
-from keras_symgrad.expressions.text import to_pretty
-from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.expressions import symbol, with_whole_numbers
+from keras_symgrad.expressions.formats import to_pretty
 from keras_symgrad.tangent import never_shown
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from itertools import count
 import sympy
 
 from keras_symgrad.constants import ConstantFit
-from keras_symgrad.expressions.text import to_pretty
+from keras_symgrad.expressions.formats import to_pretty
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.profiles import intervals
 

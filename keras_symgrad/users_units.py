@@ -8,8 +8,8 @@ from typing import Any
 
 import sympy
 
-from keras_symgrad.expressions.offsets import own_shift, without_shift
-from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.expressions import symbol
+from keras_symgrad.expressions.formats import own_shift, without_shift
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.own_units import OwnUnits

@@ -16,7 +16,7 @@ from keras_symgrad.constants import ConstantFit
 from keras_symgrad.domain import Domain
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.evidence import NEAREST, SAME_CLASS, Evidence
-from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions import Complexity
 from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront

@@ -41,8 +41,7 @@ from rich.table import Table
 from keras_symgrad.directions import unit
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
-from keras_symgrad.operators import OperatorSet
+from keras_symgrad.expressions import Alphabet, Constant, OperatorSet, to_sympy
 from keras_symgrad.search.genetic import GeneticSearch
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.search.variation import Variation

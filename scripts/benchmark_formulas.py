@@ -35,12 +35,11 @@ from rows import print_rows, write_rows
 from keras_symgrad import interpret
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import loss
-from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.feynman import FORMULAS, concept_error, field_of, truth_complexity
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import COMPLEXITY_RATIO, TOLERANCE
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.systems import System
 
 FIELD_ROWS = 1_000

@@ -20,7 +20,7 @@ from rich.table import Table
 
 import keras_symgrad as ks
 from keras_symgrad.callbacks import Callback
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions import Alphabet
 from keras_symgrad.files import write_json
 from keras_symgrad.search.executors import ONE_THREAD
 from keras_symgrad.search.portfolio import PortfolioSearch

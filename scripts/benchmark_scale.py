@@ -175,11 +175,10 @@ def _trained(concept: str, variables: int, networks: Path, common: dict) -> dict
     """The reading of a network of many variables, judged by class."""
     from benchmark_variables import TRAINING_ROWS, train
 
-    from keras_symgrad.expressions.complexity import Complexity
-    from keras_symgrad.expressions.parsing import from_text
+    from keras_symgrad.expressions import Complexity, OperatorSet
+    from keras_symgrad.expressions.formats import from_text
     from keras_symgrad.feynman import truth_complexity
     from keras_symgrad.judging import judge
-    from keras_symgrad.operators import OperatorSet
 
     seed = common["seed"]
     system = _concept(concept).among(variables, seed)

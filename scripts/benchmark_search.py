@@ -32,13 +32,11 @@ from rows import write_rows
 from training import load_or_train
 
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.expressions.conversion import from_sympy
-from keras_symgrad.expressions.trees import Alphabet, to_sympy
+from keras_symgrad.expressions import Alphabet, Operator, OperatorSet, from_sympy, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge
 from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.search.callbacks import LambdaCallback, Logs
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.problem import METHODS

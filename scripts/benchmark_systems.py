@@ -54,15 +54,18 @@ from training import ROWS, load_or_train
 import keras_symgrad
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine import interpreter, reference
-from keras_symgrad.expressions.canonical import canonical
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.conversion import from_sympy
-from keras_symgrad.expressions.trees import Alphabet, to_sympy
+from keras_symgrad.expressions import (
+    Alphabet,
+    Complexity,
+    OperatorSet,
+    canonicalize,
+    from_sympy,
+    to_sympy,
+)
 from keras_symgrad.formula import Formula
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge, times_better
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.archive import Individual
 from keras_symgrad.search.baselines import TargetEngine, search_for
 from keras_symgrad.search.stopping import Stopping
@@ -158,7 +161,7 @@ def by_target(target_of: Callable[[Task, np.ndarray, np.ndarray], np.ndarray]) -
 def _found(row: Individual, task: Task) -> Found:
     """A row of an archive, written as shortly as what keeps the concept allows."""
     names = task.system.names
-    expression = canonical(to_sympy(row.tree, OPERATORS), OPERATORS)
+    expression = canonicalize(to_sympy(row.tree, OPERATORS), OPERATORS)
     formula = Formula(expression, min(row.complexity, complexity_of(expression, names)), 0.0, names)
     return Found(expression, formula.to_text(), formula.complexity, row.loss)
 

@@ -36,14 +36,13 @@ from rows import print_rows, write_rows
 
 from keras_symgrad import interpret
 from keras_symgrad.directions import direction_error
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.parsing import from_text
+from keras_symgrad.expressions import Complexity, OperatorSet
+from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.feynman import truth_complexity
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge
 from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.systems import System
 
 TRAINING_ROWS = 40_000

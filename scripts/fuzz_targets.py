@@ -41,8 +41,8 @@ class Target:
 
 def expression(_: Path) -> Target:
     """Texts of formulas; one that is read must be written and read again."""
-    from keras_symgrad.expressions.text import from_text, to_text
-    from keras_symgrad.operators import OperatorSet
+    from keras_symgrad.expressions import OperatorSet
+    from keras_symgrad.expressions.formats import from_text, to_text
 
     names, operators = fuzz_inputs.NAMES, OperatorSet("full")
 
@@ -98,9 +98,8 @@ def state(folder: Path) -> Target:
     import numpy as np
 
     from keras_symgrad.callbacks import Checkpoint
-    from keras_symgrad.expressions.trees import Alphabet
+    from keras_symgrad.expressions import Alphabet, OperatorSet
     from keras_symgrad.gradients import GradientField
-    from keras_symgrad.operators import OperatorSet
     from keras_symgrad.search.checkpoint import KeptSearch
     from keras_symgrad.search.portfolio import PortfolioSearch
     from keras_symgrad.search.settings import GeneticSettings

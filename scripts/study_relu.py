@@ -33,13 +33,12 @@ from rich.table import Table
 from training import ROWS, load_or_train
 
 from keras_symgrad import interpret
-from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.feynman import truth_complexity
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge
 from keras_symgrad.kinks import spread, weights_of
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.smoothing import averaged, choose_width
 from keras_symgrad.systems import SYSTEMS, System
 

@@ -11,8 +11,8 @@ import numpy as np
 import sympy
 from deap import gp
 
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.operators import Operator, OperatorSet
 
 
 @lru_cache

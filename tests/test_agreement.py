@@ -9,7 +9,7 @@ import pytest
 import sympy
 
 import keras_symgrad as ks
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.rule import Rule

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_symgrad.arguments import parser
-from keras_symgrad.operators import PRESETS, OperatorSet
+from keras_symgrad.expressions.operators import PRESETS, OperatorSet
 
 # What a CSV file may call a column, on one line and without blanks around it.
 names = st.text(

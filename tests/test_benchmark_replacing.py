@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import keras_symgrad as ks
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
 
 
 @pytest.fixture

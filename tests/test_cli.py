@@ -19,10 +19,10 @@ import pytest
 import keras_symgrad
 from keras_symgrad import arguments, cli
 from keras_symgrad.arguments import parser
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
+from keras_symgrad.expressions.operators import PRESETS
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
-from keras_symgrad.operators import PRESETS
 from keras_symgrad.search.problem import METHODS
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.systems import SYSTEMS

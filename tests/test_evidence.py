@@ -13,13 +13,13 @@ from keras_symgrad.directions import unit
 from keras_symgrad.engine.reference import loss
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import boundary_points
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.systems import SYSTEMS
 

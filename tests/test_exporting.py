@@ -14,7 +14,7 @@ import tensorflow as tf
 
 import keras_symgrad as ks
 from keras_symgrad import exporting
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
 
 NAMES = ("angle", "speed")
 X = np.random.default_rng(0).uniform(0.2, 1.5, (50, 2)).astype(np.float32)

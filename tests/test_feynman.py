@@ -7,12 +7,12 @@ import pytest
 import sympy
 
 from keras_symgrad.directions import direction_error
-from keras_symgrad.expressions.canonical import canonical
+from keras_symgrad.expressions.canonical import canonicalize
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.feynman import FORMULAS, concept_error, field_of, truth_complexity
-from keras_symgrad.operators import OperatorSet
 
 ALL = pytest.mark.parametrize("formula", FORMULAS.values(), ids=lambda f: f.id)
 DEFAULT = OperatorSet("default")
@@ -66,14 +66,14 @@ def test_gradients_equal_finite_differences(formula):
 
 def test_arcsine_and_the_rational_function_collapse_to_what_is_inside():
     n, t = FORMULAS[9].variables
-    assert canonical(FORMULAS[9].expression) == n * sympy.sin(t)
+    assert canonicalize(FORMULAS[9].expression) == n * sympy.sin(t)
     n, a = FORMULAS[16].variables
-    assert canonical(FORMULAS[16].expression) == n * a
+    assert canonicalize(FORMULAS[16].expression) == n * a
 
 
 @ALL
 def test_the_canonical_form_is_the_same_concept(formula):
-    assert concept_error(canonical(formula.expression), formula, rows=500) < 1e-12
+    assert concept_error(canonicalize(formula.expression), formula, rows=500) < 1e-12
 
 
 @ALL
@@ -85,7 +85,7 @@ def test_default_operators_can_write_every_formula_up_to_its_class(formula):
 def test_the_truth_costs_no_less_than_its_canonical_form():
     # m (v^2 + u^2 + w^2)/2 costs more than it does without the factor.
     formula, measure = FORMULAS[5], Complexity().over(DEFAULT)
-    tree = from_sympy(canonical(formula.expression), Alphabet(DEFAULT, formula.names))
+    tree = from_sympy(canonicalize(formula.expression), Alphabet(DEFAULT, formula.names))
     assert truth_complexity(formula, DEFAULT, Complexity()) > measure(tree)
     with pytest.raises(ValueError, match="sin"):
         truth_complexity(FORMULAS[9], OperatorSet("arithmetic"), Complexity())

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.formula import Formula, ParetoFront
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.selection import POOR_FIT, choose
 
 NAMES = ("x1", "petal length (cm)", "lambda")

@@ -15,13 +15,13 @@ import tensorflow as tf
 import keras_symgrad
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
+from keras_symgrad.expressions.operators import Operator
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.operators import Operator
 from keras_symgrad.search.stopping import Stopping
 from keras_symgrad.systems import SYSTEMS
 

@@ -12,10 +12,10 @@ import pytest
 import sympy
 import tensorflow as tf
 
-from keras_symgrad.expressions.text import to_text
+from keras_symgrad.expressions.formats.text import to_text
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.layers import SymbolicLayer
-from keras_symgrad.operators import Operator, OperatorSet
 
 NAMES = ["x1", "x2"]
 x1, x2 = map(symbol, NAMES)

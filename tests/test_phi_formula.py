@@ -9,11 +9,11 @@ import pytest
 import sympy
 
 from keras_symgrad.curves import G, curves
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.formula import Formula
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.phi_formula import PhiFormula
 
 X1, X2 = sympy.symbols("x1 x2", real=True)

@@ -10,7 +10,7 @@ import pytest
 import sympy
 
 import keras_symgrad as ks
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
 
 X = np.random.default_rng(0).uniform(0.1, 0.9, (50, 2))
 EVERYTHING = (

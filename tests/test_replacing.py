@@ -10,7 +10,7 @@ import pytest
 import sympy
 
 import keras_symgrad as ks
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.phi_formula import PhiFormula
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.formula import Formula
 from keras_symgrad.rule import Rule
 from keras_symgrad.uncertainty import Constant

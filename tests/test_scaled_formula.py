@@ -10,8 +10,9 @@ import sympy
 import tensorflow as tf
 
 from keras_symgrad.exporting import from_json
-from keras_symgrad.expressions.mathml import to_mathml
-from keras_symgrad.expressions.text import from_text, to_latex, to_pretty
+from keras_symgrad.expressions.formats.mathml import to_mathml
+from keras_symgrad.expressions.formats.parser import from_text
+from keras_symgrad.expressions.formats.text import to_latex, to_pretty
 from keras_symgrad.formula import Formula
 from keras_symgrad.layers import SymbolicLayer
 from keras_symgrad.own_units import OwnUnits

@@ -13,9 +13,8 @@ from deap import gp
 from keras_symgrad.directions import as_span, is_diagonal
 from keras_symgrad.engine import interpreter
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
-from keras_symgrad.expressions.trees import Variable
+from keras_symgrad.expressions import OperatorSet, Variable
 from keras_symgrad.losses import SQUARED, Loss
-from keras_symgrad.operators import OperatorSet
 
 # Rows that are walked at once: a chunk's buffers then stay in the cache.
 TILE_ROWS = 1024
@@ -63,7 +62,7 @@ class Engine:
 
     Example:
 
-    >>> from keras_symgrad.expressions.trees import Alphabet
+    >>> from keras_symgrad.expressions import Alphabet
     >>> points = np.random.default_rng(0).uniform(-1, 1, (100, 2))
     >>> directions = points / np.linalg.norm(points, axis=1, keepdims=True)
     >>> alphabet = Alphabet(OperatorSet("add, square"), ["x1", "x2"])

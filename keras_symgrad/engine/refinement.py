@@ -15,7 +15,7 @@ from deap import gp
 
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.tapes import Tapes
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Constant
+from keras_symgrad.expressions import CONSTANT_CODE, Constant
 
 
 def refine(
@@ -40,8 +40,8 @@ def refine(
 
     Example:
 
-    >>> from keras_symgrad.expressions.trees import Alphabet
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad.expressions import Alphabet
+    >>> from keras_symgrad import OperatorSet
     >>> points = np.random.default_rng(0).uniform(-1, 1, (100, 2))
     >>> directions = points * [1, 2] / np.linalg.norm(points * [1, 2], axis=1, keepdims=True)
     >>> alphabet = Alphabet(OperatorSet("add, mul, square"), ["x1", "x2"])

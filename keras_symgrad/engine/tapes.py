@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 from deap import gp
 
-from keras_symgrad.expressions.trees import CONSTANT_CODE, FIRST_VARIABLE_CODE
+from keras_symgrad.expressions import CONSTANT_CODE, FIRST_VARIABLE_CODE
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ def assemble(trees: Sequence[gp.PrimitiveTree], layout: Layout, dtype: str = "fl
 
     Example:
 
-    >>> from keras_symgrad.expressions.trees import Alphabet
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad.expressions import Alphabet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, square"), ["x1", "x2"])
     >>> tapes = assemble([alphabet.tree(["add", "square", 0, 2.5])], Layout((2, 1), 2))
     >>> tapes.operator[0, :3], tapes.constants()

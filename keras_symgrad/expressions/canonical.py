@@ -7,7 +7,7 @@ from functools import cache, reduce
 
 import sympy
 
-from keras_symgrad.operators import Operator, OperatorSet
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 
 # Strictly monotone wherever they are defined, so that they keep the direction of the gradient.
 MONOTONE_FUNCTIONS = (
@@ -25,7 +25,7 @@ MONOTONE_FUNCTIONS = (
 )
 
 
-def canonical(expression: sympy.Expr, operators: OperatorSet | None = None) -> sympy.Expr:
+def canonicalize(expression: sympy.Expr, operators: OperatorSet | None = None) -> sympy.Expr:
     """What is left of a formula when all that keeps its concept is taken away.
 
     Around the whole formula these are dropped, again and again: added constants, factors,
@@ -45,11 +45,11 @@ def canonical(expression: sympy.Expr, operators: OperatorSet | None = None) -> s
     Example:
 
     >>> x1, x2 = sympy.symbols("x1 x2", real=True)
-    >>> canonical(sympy.exp(3.1 * x1**2 + 6.2 * x2**2) - 4)
+    >>> canonicalize(sympy.exp(3.1 * x1**2 + 6.2 * x2**2) - 4)
     x1**2 + 2.0*x2**2
-    >>> canonical(5 / (x1 * x2) ** 3)
+    >>> canonicalize(5 / (x1 * x2) ** 3)
     x1*x2
-    >>> canonical((x1 + x2) * (-0.5 * x1 - x2))
+    >>> canonicalize((x1 + x2) * (-0.5 * x1 - x2))
     (x1 + x2)*(x1 + 2.0*x2)
 
     Reference: Wetzel, arXiv 2401.04978, section 3.
@@ -86,7 +86,7 @@ def _peeled(expression: sympy.Expr) -> sympy.Expr:
 @cache
 def _is_a_layer_of_its_own(operator: Operator) -> bool:
     """Whether a monotone operator is not made of layers that are peeled off without it."""
-    return operator.monotone and canonical(operator.expression) != operator.arguments[0]
+    return operator.monotone and canonicalize(operator.expression) != operator.arguments[0]
 
 
 def _within_operator(expression: sympy.Expr, operators: list[Operator]) -> sympy.Expr:

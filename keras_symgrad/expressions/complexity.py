@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import sympy
 from deap import gp
 
+from keras_symgrad.expressions.operators import OperatorSet, shipped
 from keras_symgrad.expressions.trees import Constant, Variable, to_sympy
-from keras_symgrad.operators import OperatorSet, shipped
 
 # Whole numbers up to this size are as short as numbers get.
 LARGEST_SHORTEST = 2

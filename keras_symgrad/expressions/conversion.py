@@ -8,7 +8,7 @@ import sympy
 from deap import gp
 
 from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.spellings import Spelling, Spellings
+from keras_symgrad.expressions.spelling import Spelling, Spellings
 from keras_symgrad.expressions.trees import Alphabet
 
 # A tree in the making: prefix notation as `Alphabet.tree` reads it.
@@ -52,7 +52,7 @@ def from_sympy(
     Example:
 
     >>> import sympy
-    >>> from keras_symgrad.operators import Operator, OperatorSet
+    >>> from keras_symgrad import Operator, OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, mul, square, gauss"), ["x1", "x2"])
     >>> x1, x2 = sympy.symbols("x1 x2", real=True)
     >>> str(from_sympy(sympy.exp(-(x1**2)) + 3 * x2**4, alphabet))

@@ -20,10 +20,10 @@ from random import Random
 import sympy
 from deap import gp
 
-from keras_symgrad.expressions.canonical import canonical
+from keras_symgrad.expressions.canonical import canonicalize
 from keras_symgrad.expressions.finite_field import PRIME, Values, field_code, residue
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Constant, Variable
-from keras_symgrad.operators import Operator, OperatorSet
 
 
 class Fingerprint:
@@ -155,7 +155,7 @@ class _Form:
         )
         is_power = operator.arity == 2 and expression == sympy.Pow(*arguments)
         code, core = field_code(arguments, expression), None
-        peeled = canonical(expression)
+        peeled = canonicalize(expression)
         if peeled not in (expression, *arguments):
             inner = field_code(arguments, peeled)
 

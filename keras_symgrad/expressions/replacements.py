@@ -13,8 +13,8 @@ from deap import gp
 
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Variable
-from keras_symgrad.operators import Operator, OperatorSet
 
 Nodes = tuple[gp.Primitive | gp.Terminal, ...]
 

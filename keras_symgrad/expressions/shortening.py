@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.canonical import canonical
+from keras_symgrad.expressions.canonical import canonicalize
 from keras_symgrad.expressions.complexity import Complexity, is_small_integer
 from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.trees import Alphabet
@@ -32,7 +32,7 @@ def shortest(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity)
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("default"), ["x1", "x2"])
     >>> x1, x2 = sympy.symbols("x1 x2", real=True)
     >>> shortest(x1**2 + 3 * x1 * x2 + 2 * x2**2, alphabet, Complexity())
@@ -41,7 +41,7 @@ def shortest(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity)
     ways = [expression]
     if expression.count_ops() <= MOST_OPERATIONS:
         ways = [way for base in _bases(expression) for way in _ways(base)]
-    ways = [canonical(way, alphabet.operators) for way in ways]
+    ways = [canonicalize(way, alphabet.operators) for way in ways]
     return min(
         ways, key=lambda way: (weight(way, alphabet, complexity), sympy.default_sort_key(way))
     )

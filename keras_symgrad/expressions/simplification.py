@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.time_limit import within
 
 _ROWS = 64

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import sympy
 from deap import gp
 
-from keras_symgrad.operators import Operator, OperatorSet
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 
 # Node codes: operators count up from 0, columns count down from -2.
 CONSTANT_CODE = -1

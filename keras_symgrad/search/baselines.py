@@ -27,10 +27,7 @@ from keras_symgrad.engine.evaluation import TAPE_ARRAYS, Engine, NormalEquations
 from keras_symgrad.engine.interpreter import new_buffers, walk
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
 from keras_symgrad.engine.xla import as_slots, compiled
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.fingerprint import Fingerprint
-from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.operators import OperatorSet
+from keras_symgrad.expressions import Alphabet, Complexity, Fingerprint, OperatorSet
 from keras_symgrad.search.genetic import GeneticSearch
 
 # Steps down the hinge's majorizer, each nearly twice as long as it proposes, and the stretch of

@@ -9,12 +9,16 @@ from itertools import islice
 import sympy
 from deap import gp
 
-from keras_symgrad.expressions.complexity import is_small_integer
-from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions import (
+    CONSTANT_CODE,
+    from_sympy,
+    is_small_integer,
+    shortest,
+    to_sympy,
+    with_whole_numbers,
+    within,
+)
 from keras_symgrad.expressions.replacements import Replacements
-from keras_symgrad.expressions.shortening import shortest, with_whole_numbers
-from keras_symgrad.expressions.time_limit import within
-from keras_symgrad.expressions.trees import CONSTANT_CODE, to_sympy
 from keras_symgrad.search.archive import Archive, Individual
 from keras_symgrad.search.combination import Candidate
 from keras_symgrad.search.instruments import Instruments

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from deap import gp
 
-from keras_symgrad.expressions.trees import Alphabet, Constant
+from keras_symgrad.expressions import Alphabet, Constant
 from keras_symgrad.search.features import Feature, Nodes
 
 # Higher powers are written with no formula that anybody would read.

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from deap import gp
 
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions import Alphabet, Complexity
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Constraints:
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, sin, exp"), ["x1", "x2"])
     >>> rules = Constraints(forbidden={"sin": "sin, exp"}, arguments={"exp": 3}, depth=3)
     >>> rules.admits(alphabet.tree(["sin", "add", 0, 1]))
@@ -134,7 +133,7 @@ class Constraints:
 
         Example:
 
-        >>> from keras_symgrad.operators import OperatorSet
+        >>> from keras_symgrad import OperatorSet
         >>> alphabet = Alphabet(OperatorSet("add, sin"), ["x1"])
         >>> Constraints({"sin": "sin"}).complaint(alphabet.tree(["sin", "add", 0, "sin", 0]))
         "'sin' inside of 'sin' is forbidden"

@@ -14,9 +14,8 @@ from deap import gp
 
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
-from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions import CONSTANT_CODE, Complexity, Constant
 from keras_symgrad.expressions.replacements import Replacements
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Constant
 from keras_symgrad.search.combination import Candidate, Combination
 from keras_symgrad.search.features import Feature
 from keras_symgrad.search.plain import (
@@ -77,9 +76,9 @@ class FeatureEvolution:
 
     Example:
 
-    >>> from keras_symgrad.expressions.trees import Alphabet
+    >>> from keras_symgrad.expressions import Alphabet
     >>> from keras_symgrad.gradients import GradientField
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> x = np.random.default_rng(0).uniform(0.5, 2, (200, 2))
     >>> a, b = x.T
     >>> gradients = np.stack([1 - b * np.sin(a * b), -a * np.sin(a * b)], axis=1)

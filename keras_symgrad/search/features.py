@@ -12,9 +12,8 @@ import numpy as np
 import sympy
 from deap import gp
 
-from keras_symgrad.derivatives import differentiate
-from keras_symgrad.expressions.trees import Alphabet, Constant, Variable
-from keras_symgrad.operators import Operator
+from keras_symgrad.expressions import Alphabet, Constant, Operator, Variable
+from keras_symgrad.expressions.codegen import differentiate
 
 if TYPE_CHECKING:
     from keras_symgrad.search.knowledge import Knowledge
@@ -77,7 +76,7 @@ class FeatureMaker:
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> maker = FeatureMaker(Alphabet(OperatorSet("add, square"), ["a", "b"]))
     >>> atoms = maker.variables(np.array([[1.0, 2.0], [3.0, 4.0]]))
     >>> [str(feature.tree) for feature in maker.dictionary(atoms, 100)]

@@ -17,8 +17,7 @@ import sympy
 from deap import gp
 
 from keras_symgrad.engine.reference import evaluate
-from keras_symgrad.expressions.trees import Alphabet, Constant, Variable, symbol, to_sympy
-from keras_symgrad.operators import Operator
+from keras_symgrad.expressions import Alphabet, Constant, Operator, Variable, symbol, to_sympy
 
 Nodes = Sequence[gp.Primitive | gp.Terminal]
 
@@ -40,7 +39,7 @@ class FewValuedColumns:
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("default"), ["x", "red"])
     >>> columns = FewValuedColumns(alphabet, {1: (0.0, 1.0)})
     >>> bent = alphabet.tree(["mul", 0, "sin", 1])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from deap import gp
 
-from keras_symgrad.expressions.trees import Constant
+from keras_symgrad.expressions import Constant
 from keras_symgrad.search.features import Feature, FeatureMaker, Nodes
 from keras_symgrad.search.template import Template
 
@@ -33,9 +33,9 @@ class Filling:
 
     Example:
 
-    >>> from keras_symgrad.expressions.trees import Alphabet
+    >>> from keras_symgrad.expressions import Alphabet
     >>> from keras_symgrad.gradients import GradientField
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> from keras_symgrad.search.measure import TreeMeasure
     >>> x = np.random.default_rng(0).uniform(0.5, 2, (200, 2))
     >>> slopes = np.stack([2 * x[:, 0] * np.exp(x[:, 1]), x[:, 0]**2 * np.exp(x[:, 1])], axis=1)

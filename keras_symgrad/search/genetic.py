@@ -21,10 +21,14 @@ from deap import gp
 
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
-from keras_symgrad.expressions.complexity import Complexity, is_small_integer
-from keras_symgrad.expressions.fingerprint import Fingerprint
+from keras_symgrad.expressions import (
+    CONSTANT_CODE,
+    Alphabet,
+    Complexity,
+    Fingerprint,
+    is_small_integer,
+)
 from keras_symgrad.expressions.replacements import Replacements
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet
 from keras_symgrad.search.archive import Archive, Individual
 from keras_symgrad.search.known import KnownForms
 from keras_symgrad.search.offspring import Offspring
@@ -71,7 +75,7 @@ class GeneticSearch:
 
     >>> points = np.random.default_rng(0).uniform(-1, 1, (200, 2))
     >>> directions = points / np.linalg.norm(points, axis=1, keepdims=True)
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("arithmetic"), ["x1", "x2"])
     >>> with Engine(alphabet.operators, points, directions) as engine:
     ...     search = GeneticSearch(engine, alphabet, seed=1)

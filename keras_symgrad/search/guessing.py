@@ -10,9 +10,7 @@ import sympy
 from deap import gp
 
 from keras_symgrad.constants import ConstantFit
-from keras_symgrad.expressions.freeing import freed
-from keras_symgrad.expressions.time_limit import within
-from keras_symgrad.expressions.trees import to_sympy
+from keras_symgrad.expressions import freed, to_sympy, within
 from keras_symgrad.search.problem import SPECTRAL_ROWS, Problem
 
 # For the coefficients of one guess; nearly all take some milliseconds.
@@ -36,10 +34,10 @@ def starting_trees(problem: Problem) -> list[gp.PrimitiveTree]:
     Example:
 
     >>> import numpy as np
-    >>> from keras_symgrad.expressions.complexity import Complexity
-    >>> from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet
+    >>> from keras_symgrad import Complexity
+    >>> from keras_symgrad.expressions import CONSTANT_CODE, Alphabet
     >>> from keras_symgrad.gradients import GradientField
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> from keras_symgrad.search.knowledge import Knowledge
     >>> x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
     >>> field = GradientField.from_gradients(x, 2 * x * [1, 3])

@@ -16,11 +16,16 @@ from deap import gp
 
 from keras_symgrad.dimensional_analysis import NUMBER, DimensionalAnalysis
 from keras_symgrad.dimensions import Dimensions
-from keras_symgrad.expressions.canonical import canonical
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.conversion import from_sympy
-from keras_symgrad.expressions.parsing import from_text
-from keras_symgrad.expressions.trees import FIRST_VARIABLE_CODE, Alphabet, symbol, to_sympy
+from keras_symgrad.expressions import (
+    FIRST_VARIABLE_CODE,
+    Alphabet,
+    Complexity,
+    canonicalize,
+    from_sympy,
+    symbol,
+    to_sympy,
+)
+from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.few_values import FewValuedColumns
@@ -56,7 +61,7 @@ class Knowledge:
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, mul, square"), ["height", "time", "speed"])
     >>> units = {"height": "m", "time": "s", "speed": "m/s"}
     >>> knowledge = Knowledge(alphabet, Complexity(), dimensions=units)
@@ -153,7 +158,7 @@ class Knowledge:
 
     def _in_units(self, guess: gp.PrimitiveTree, units: OwnUnits) -> gp.PrimitiveTree | None:
         plain = units.in_own(to_sympy(guess, self.alphabet.operators))
-        ways = (plain, canonical(plain), sympy.expand(plain), canonical(sympy.expand(plain)))
+        ways = (plain, canonicalize(plain), sympy.expand(plain), canonicalize(sympy.expand(plain)))
         trees = [tree for way in ways if (tree := self.tree(way)) is not None]
         if trees:
             return min(trees, key=len)

@@ -10,7 +10,7 @@ import numpy as np
 from deap import gp
 
 from keras_symgrad.directions import folded, nearest, unit
-from keras_symgrad.expressions.trees import Variable
+from keras_symgrad.expressions import Variable
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.features import Feature, FeatureMaker
 
@@ -31,8 +31,8 @@ class TreeMeasure:
 
     Example:
 
-    >>> from keras_symgrad.expressions.trees import Alphabet
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad.expressions import Alphabet
+    >>> from keras_symgrad import OperatorSet
     >>> x = np.random.default_rng(0).uniform(-1, 1, (100, 2))
     >>> field = GradientField.from_gradients(x, x)
     >>> alphabet = Alphabet(OperatorSet("add, square"), field.names)

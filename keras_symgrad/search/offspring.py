@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions import Alphabet
 from keras_symgrad.search.archive import Individual
 from keras_symgrad.search.plain import (
     Plain,

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_symgrad.comparison import errors
-from keras_symgrad.expressions.trees import Alphabet, to_sympy
+from keras_symgrad.expressions import Alphabet, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.losses import LOSSES, SQUARED, Loss
 from keras_symgrad.search.spectral import SpectralSearch
@@ -44,7 +44,7 @@ def has_outlying_rows(alphabet: Alphabet, field: GradientField) -> bool:
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> rng = np.random.default_rng(0)
     >>> x = rng.uniform(0.5, 2, (400, 2))
     >>> clean = x * [2, 4]

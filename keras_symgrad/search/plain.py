@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from deap import gp
 
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, Variable
+from keras_symgrad.expressions import CONSTANT_CODE, Alphabet, Variable
 from keras_symgrad.search.archive import Individual
 
 Plain = dict[str, Any]
@@ -26,7 +26,7 @@ def tree_to_plain(tree: Sequence[gp.Primitive | gp.Terminal]) -> list[str | int 
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, square"), ["x1", "x2"])
     >>> tree_to_plain(alphabet.tree(["add", "square", 0, 2.5]))
     ['add', 'square', 0, 2.5]

@@ -20,9 +20,8 @@ from dataclasses import replace
 from deap import gp
 from threadpoolctl import threadpool_limits
 
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.text import NO_UNITS, to_pretty
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions import Alphabet, Complexity
+from keras_symgrad.expressions.formats import NO_UNITS, to_pretty
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.search.archive import Archive
@@ -78,7 +77,7 @@ class PortfolioSearch:
     Example:
 
     >>> import numpy as np
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
     >>> field = GradientField.from_gradients(x, 2 * x * [1, 3])
     >>> search = PortfolioSearch(Alphabet(OperatorSet("polynomial"), field.names), field)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.expressions import Alphabet, Complexity
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.settings import GeneticSettings
 
@@ -41,7 +40,7 @@ class Problem:
     Example:
 
     >>> import numpy as np
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
     >>> gradients = GradientField.from_gradients(x, 2 * x * [1, 3])
     >>> Problem(Alphabet(OperatorSet("polynomial"), gradients.names), gradients).spectral.rows

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 from deap import gp
 
-from keras_symgrad.expressions.complexity import is_small_integer
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Constant
+from keras_symgrad.expressions import CONSTANT_CODE, Constant, is_small_integer
 
 # How near a constant must be to a whole number, as a share of its size.
 NEAR = 0.1
@@ -28,8 +27,8 @@ def rounded_variants(tree: gp.PrimitiveTree) -> Iterator[gp.PrimitiveTree]:
 
     Example:
 
-    >>> from keras_symgrad.expressions.trees import Alphabet
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad.expressions import Alphabet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, mul"), ["x1", "x2"])
     >>> tree = alphabet.tree(["add", "mul", 1.97, 0, "mul", 0.3, 1])
     >>> [str(variant) for variant in rounded_variants(tree)]

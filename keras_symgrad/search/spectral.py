@@ -16,7 +16,7 @@ from itertools import chain
 import numpy as np
 from deap import gp
 
-from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
+from keras_symgrad.expressions import Alphabet, Constant, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.combination import Candidate, Combination
 from keras_symgrad.search.features import Feature, FeatureMaker
@@ -58,7 +58,7 @@ class SpectralSearch:
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> x = np.random.default_rng(0).uniform(0.5, 2, (300, 4))
     >>> a, b, c, d = x.T
     >>> gradients = np.stack([b * (c + d**2), a * (c + d**2), -a * b, -2 * a * b * d], axis=1)

@@ -21,9 +21,8 @@ import numpy as np
 import sympy
 from deap import gp
 
-from keras_symgrad.expressions.canonical import canonical
-from keras_symgrad.expressions.text import to_pretty, to_text
-from keras_symgrad.expressions.trees import Alphabet, to_sympy
+from keras_symgrad.expressions import Alphabet, canonicalize, to_sympy
+from keras_symgrad.expressions.formats import to_pretty, to_text
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.combination import Combination
 from keras_symgrad.search.features import Feature, FeatureMaker
@@ -100,7 +99,7 @@ class Structure:
         groups = [
             Group(
                 tuple(alphabet.names[k] for k in sorted(unit.columns)),
-                canonical(to_sympy(unit.feature.tree, alphabet.operators)),
+                canonicalize(to_sympy(unit.feature.tree, alphabet.operators)),
                 unit.error,
             )
             for unit in self.units

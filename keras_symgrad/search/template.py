@@ -18,16 +18,17 @@ from functools import cached_property
 import sympy
 from deap import gp
 
-from keras_symgrad.expressions.complexity import Complexity, is_small_integer
-from keras_symgrad.expressions.conversion import from_sympy
-from keras_symgrad.expressions.parsing import FUNCTIONS, from_text
-from keras_symgrad.expressions.trees import (
+from keras_symgrad.expressions import (
     CONSTANT_CODE,
     FIRST_VARIABLE_CODE,
     Alphabet,
+    Complexity,
+    from_sympy,
+    is_small_integer,
     symbol,
+    unify,
 )
-from keras_symgrad.expressions.unification import unify
+from keras_symgrad.expressions.formats import FUNCTIONS, from_text
 
 Nodes = Sequence[gp.Primitive | gp.Terminal]
 # Weight of a variable or a part of a form, to any operator's.
@@ -95,7 +96,7 @@ class Template:
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("default"), ["x1", "x2", "x3"])
     >>> template = Template("f(x1, x2) + sin(g(x3))", alphabet)
     >>> tree = template.tree({"f": alphabet.tree(["mul", 0, 1]), "g": alphabet.tree([2])})

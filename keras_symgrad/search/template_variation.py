@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from deap import gp
 
-from keras_symgrad.expressions.trees import FIRST_VARIABLE_CODE
+from keras_symgrad.expressions import FIRST_VARIABLE_CODE
 from keras_symgrad.search.template import Template
 from keras_symgrad.search.variation import Nodes, Variation
 
@@ -27,8 +27,8 @@ class TemplateVariation(Variation):
 
     Example:
 
-    >>> from keras_symgrad.expressions.trees import Alphabet
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad.expressions import Alphabet
+    >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("default"), ["x1", "x2", "x3"])
     >>> template = Template("f(x1, x2) + sin(g(x3))", alphabet)
     >>> variation = TemplateVariation(template, seed=1)

@@ -12,7 +12,7 @@ from random import Random
 
 from deap import gp
 
-from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, Constant, Variable
+from keras_symgrad.expressions import CONSTANT_CODE, Alphabet, Constant, Variable
 
 Nodes = list[gp.Primitive | gp.Terminal]
 
@@ -45,7 +45,7 @@ class Variation:
 
     Example:
 
-    >>> from keras_symgrad.operators import OperatorSet
+    >>> from keras_symgrad import OperatorSet
     >>> variation = Variation(Alphabet(OperatorSet("default"), ["x1", "x2"]), seed=1)
     >>> tree = variation.random_tree(5)
     >>> len(tree), len(variation.insert(tree)) > len(tree)

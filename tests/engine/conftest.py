@@ -9,8 +9,8 @@ from random_trees import random_trees
 
 from keras_symgrad.directions import unit
 from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.operators import OperatorSet
 
 ALPHABET = Alphabet(OperatorSet("add, sub, mul, div, square, exp, log, sin, max"), ["x1", "x2"])
 

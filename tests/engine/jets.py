@@ -18,8 +18,8 @@ import sympy
 from deap import gp
 from sympy.logic.boolalg import Boolean
 
+from keras_symgrad.expressions.operators import VALUE, Operator, OperatorSet
 from keras_symgrad.expressions.trees import Constant, Variable
-from keras_symgrad.operators import VALUE, Operator, OperatorSet
 
 NOISE = 1e-8
 DRAWS = 3

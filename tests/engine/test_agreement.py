@@ -19,9 +19,9 @@ from deap import gp
 from engine import jets
 from random_trees import every_operator, random_trees
 
-from keras_symgrad.derivatives import differentiate
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.expressions.codegen.derivatives import differentiate
 from keras_symgrad.expressions.trees import Alphabet, Constant, symbol, to_sympy
 
 NAMES = ("x1", "x2", "x3")

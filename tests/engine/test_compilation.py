@@ -11,15 +11,15 @@ from random_trees import random_trees
 
 from keras_symgrad.engine import interpreter
 from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.operators import OperatorSet
 
 SEARCH = """
 import numpy as np
 from keras_symgrad.directions import unit
 from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.operators import OperatorSet
+from keras_symgrad.expressions import Alphabet
+from keras_symgrad import OperatorSet
 from random_trees import random_trees
 
 rng = np.random.default_rng(0)

@@ -8,8 +8,8 @@ import pytest
 from keras_symgrad.directions import in_frame, nearest, unit
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.tangent import orthonormal
 
 ROWS, VARIABLES, AXES = 200, 4, 3

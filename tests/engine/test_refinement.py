@@ -11,8 +11,8 @@ from keras_symgrad.directions import unit
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
-from keras_symgrad.operators import OperatorSet
 
 ALPHABET = Alphabet(OperatorSet("add, mul, square, exp, sin, pow"), ["x1", "x2", "x3"])
 POINTS = np.random.default_rng(0).uniform(0.2, 2.0, (300, 3))

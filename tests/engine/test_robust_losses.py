@@ -10,9 +10,9 @@ from keras_symgrad.directions import unit
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.engine.refinement import refine
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.losses import ANGLE, Huber, Loss
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.tangent import orthonormal
 
 D2 = sympy.Symbol("d2")

@@ -9,8 +9,8 @@ from engine import jets
 from random_trees import every_operator, random_trees
 
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant
-from keras_symgrad.operators import OperatorSet
 
 POINT = np.array([0.7, 1.3, 0.4])
 

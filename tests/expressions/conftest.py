@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.operators import Operator, OperatorSet
 
 NAMES = ("x1", "x2", "x3")
 BLEND = Operator("blend", lambda a, b, c: a * sympy.tanh(b) + (1 - a) * c)

@@ -4,8 +4,8 @@ import pytest
 import sympy
 
 from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.operators import Operator, OperatorSet
 
 CUBIC = Operator("cubic", lambda a: a**3 - a, complexity=4.5)
 ALPHABET = Alphabet(OperatorSet(["add, mul, exp", CUBIC]), ["x1", "exp"])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.expressions.codegen.numpy_code import numpy_function
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy
-from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
-from keras_symgrad.operators import Operator, OperatorSet
 
 NAMES = ("x1", "x2", "x3")
 SYMBOLS = x1, x2, x3 = tuple(map(symbol, NAMES))

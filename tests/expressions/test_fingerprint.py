@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.derivatives import differentiate
+from keras_symgrad.expressions.codegen.derivatives import differentiate
+from keras_symgrad.expressions.codegen.numpy_code import numpy_function
 from keras_symgrad.expressions.fingerprint import Fingerprint
-from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
-from keras_symgrad.operators import Operator, OperatorSet
 
 CUBIC = Operator("cubic", lambda a: a**3 - a)
 GROWING = Operator("growing", lambda a: a**3 + a)

@@ -9,9 +9,9 @@ import sympy
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.shortening import shortest, weight, with_whole_numbers
 from keras_symgrad.expressions.trees import Alphabet, symbol
-from keras_symgrad.operators import OperatorSet
 
 ALPHABET = Alphabet(OperatorSet("default"), ["x1", "x2", "x3"])
 x1, x2, x3 = (symbol(name) for name in ALPHABET.names)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.expressions.numeric import numpy_function
+from keras_symgrad.expressions.codegen.numpy_code import numpy_function
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.simplification import simplify
 from keras_symgrad.expressions.trees import symbol
-from keras_symgrad.operators import OperatorSet
 
 SYMBOLS = x1, x2, x3 = tuple(map(symbol, ("x1", "x2", "x3")))
 

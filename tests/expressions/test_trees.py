@@ -6,8 +6,8 @@ import pytest
 import sympy
 from deap import gp
 
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, Variable, symbol, to_sympy
-from keras_symgrad.operators import OperatorSet
 
 x1, x2 = symbol("x1"), symbol("x2")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sympy
 
-from keras_symgrad.expressions.unification import unify
+from keras_symgrad.expressions.patterns import unify
 
 x, y, z = sympy.symbols("x y z", real=True)
 f, g, h = sympy.symbols("f g h", real=True)

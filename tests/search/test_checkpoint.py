@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from keras_symgrad.callbacks import Checkpoint, LambdaCallback
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.checkpoint import KeptSearch
 from keras_symgrad.search.settings import GeneticSettings
 from tests.search.searches import generations, noisy_field, small_search, written

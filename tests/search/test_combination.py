@@ -7,8 +7,8 @@ import pytest
 
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import gradient
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.combination import Combination
 from keras_symgrad.search.features import FeatureMaker
 

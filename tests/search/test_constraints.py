@@ -9,8 +9,8 @@ import sympy
 from random_trees import random_trees
 
 from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.search.constraints import Constraints
 
 ALPHABET = Alphabet(OperatorSet("default"), ["x1", "x2"])

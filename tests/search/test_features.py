@@ -10,8 +10,8 @@ import sympy
 
 from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import evaluate, gradient
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.search.features import Feature, FeatureMaker
 
 NAMES = ("x1", "x2", "x3")

@@ -7,8 +7,8 @@ import pytest
 import sympy
 
 from keras_symgrad.engine.reference import evaluate
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.few_values import FewValuedColumns
 from keras_symgrad.search.variation import Variation
 

@@ -15,8 +15,8 @@ from keras_symgrad.engine import reference
 from keras_symgrad.engine.evaluation import Engine
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.fingerprint import Fingerprint
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
-from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.genetic import GeneticSearch
 from keras_symgrad.search.settings import GeneticSettings

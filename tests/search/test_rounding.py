@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.rounding import rounded_variants
 
 ALPHABET = Alphabet(OperatorSet("add, mul"), ["x1"])

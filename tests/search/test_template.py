@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.operators import OperatorSet
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.filling import Filling
 from keras_symgrad.search.measure import TreeMeasure

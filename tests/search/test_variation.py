@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from random_trees import every_operator, random_trees
 
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, Variable, to_sympy
-from keras_symgrad.operators import Operator, OperatorSet
 from keras_symgrad.search.variation import MUTATIONS, Variation
 
 ALPHABET = Alphabet(every_operator(), ["x1", "x2", "x3"])

@@ -11,9 +11,9 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
-from keras_symgrad.expressions.parsing import FUNCTIONS, NUMBERS, from_text
+from keras_symgrad.expressions.formats.parser import FUNCTIONS, NUMBERS, from_text
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import to_sympy
-from keras_symgrad.operators import OperatorSet
 
 __all__ = ["from_text", "to_latex", "to_pretty", "to_text"]
 

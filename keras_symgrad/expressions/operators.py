@@ -18,8 +18,7 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from keras_symgrad.derivatives import differentiate
-from keras_symgrad.tensorflow_code import tensorflow_code
+from keras_symgrad.expressions.codegen import differentiate, tensorflow_function
 
 ARGUMENT_NAMES = "abcdefgh"
 SYMBOLS = tuple(sympy.Symbol(name, real=True) for name in ARGUMENT_NAMES)
@@ -118,18 +117,18 @@ class Operator:
     @cached_property
     def value_code(self) -> Callable:
         """TensorFlow function `(a, b, ...) -> value`."""
-        return tensorflow_code(self.arguments, [self.expression])
+        return tensorflow_function(self.arguments, [self.expression])
 
     @cached_property
     def partials_code(self) -> Callable:
         """TensorFlow function `(a, b, ..., value) -> [d/da, d/db, ...]`."""
-        return tensorflow_code((*self.arguments, VALUE), self.partials)
+        return tensorflow_function((*self.arguments, VALUE), self.partials)
 
     @cached_property
     def curvature_code(self) -> Callable:
         """TensorFlow function `(a, b, ..., value) -> [d/da, ..., d2/da da, d2/da db, ...]`."""
         seconds = [entry for row in self.second_partials for entry in row]
-        return tensorflow_code((*self.arguments, VALUE), [*self.partials, *seconds])
+        return tensorflow_function((*self.arguments, VALUE), [*self.partials, *seconds])
 
     @cached_property
     def symmetric(self) -> bool:

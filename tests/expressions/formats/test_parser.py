@@ -9,11 +9,11 @@ from any_input import EXAMPLES, one_line
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.parsing import FUNCTIONS, from_text
-from keras_symgrad.expressions.text import to_text
+from keras_symgrad.expressions.codegen.numpy_code import numpy_function
+from keras_symgrad.expressions.formats.parser import FUNCTIONS, from_text
+from keras_symgrad.expressions.formats.text import to_text
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import symbol
-from keras_symgrad.operators import OperatorSet
 
 NAMES = ("x1", "x2", "petal length (cm)")
 WORDS = (

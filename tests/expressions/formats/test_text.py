@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.expressions import parsing
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.text import from_text, rounded, to_latex, to_pretty, to_text
+from keras_symgrad.expressions.codegen.numpy_code import numpy_function
+from keras_symgrad.expressions.formats import parser as parsing
+from keras_symgrad.expressions.formats.parser import from_text
+from keras_symgrad.expressions.formats.text import rounded, to_latex, to_pretty, to_text
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
-from keras_symgrad.operators import Operator, OperatorSet
 
 NAMES = ("x1", "x2", "x3")
 SYMBOLS = x1, x2, x3 = tuple(map(symbol, NAMES))

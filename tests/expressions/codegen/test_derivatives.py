@@ -7,7 +7,7 @@ import pytest
 import sympy
 from sympy import Abs, Heaviside, Max, Min, Piecewise, sign
 
-from keras_symgrad.derivatives import differentiate
+from keras_symgrad.expressions.codegen.derivatives import differentiate
 
 X, Y = sympy.symbols("x y", real=True)
 KINKED = [

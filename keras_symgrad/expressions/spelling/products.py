@@ -7,8 +7,8 @@ from itertools import combinations
 
 import sympy
 
-from keras_symgrad.expressions.chains import MOST_FLIPPED, Chains, Spelling
-from keras_symgrad.expressions.coefficients import (
+from keras_symgrad.expressions.spelling.chains import MOST_FLIPPED, Chains, Spelling
+from keras_symgrad.expressions.spelling.coefficients import (
     common_coefficient,
     divided_by,
     exact,

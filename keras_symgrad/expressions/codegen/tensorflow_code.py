@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 from sympy.printing.tensorflow import TensorflowPrinter
 
-from keras_symgrad.expressions.numeric import with_float_constants
+from keras_symgrad.expressions.codegen.numpy_code import with_float_constants
 
 
-def tensorflow_code(
+def tensorflow_function(
     symbols: Sequence[sympy.Symbol], expressions: Iterable[sympy.Expr], *, fast: bool = True
 ) -> Callable:
     """TensorFlow function that evaluates several expressions, with common parts only once.
@@ -29,10 +29,11 @@ def tensorflow_code(
 
     >>> import tensorflow as tf
     >>> x = sympy.Symbol("x", real=True)
-    >>> [float(v) for v in tensorflow_code([x], [sympy.sqrt(2) * x, sympy.pi])(tf.constant(2.0))]
+    >>> function = tensorflow_function([x], [sympy.sqrt(2) * x, sympy.pi])
+    >>> [float(v) for v in function(tf.constant(2.0))]
     [2.8284270763397217, 3.141592653589793]
     """
-    from keras_symgrad import fast_math
+    from keras_symgrad.expressions.codegen import fast_math
 
     namespace = fast_math.EXTREMES | (fast_math.FAST_MATH if fast else {}) | {"like": _like}
     floats = [with_float_constants(expression) for expression in expressions]

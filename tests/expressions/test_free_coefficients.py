@@ -7,8 +7,8 @@ import pytest
 import sympy
 
 import keras_symgrad as ks
-from keras_symgrad.expressions.freeing import freed
-from keras_symgrad.expressions.text import from_text
+from keras_symgrad.expressions.formats.parser import from_text
+from keras_symgrad.expressions.free_coefficients import freed
 
 X = np.random.default_rng(0).uniform(0.2, 2, (100, 3))
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import sympy
 
-from keras_symgrad.expressions.matching import affine_form
-from keras_symgrad.operators import SYMBOLS, Operator, OperatorSet
+from keras_symgrad.expressions.operators import SYMBOLS, Operator, OperatorSet
+from keras_symgrad.expressions.patterns import affine_form
 
 # Prefix notation: names of operators, and expressions in the place of their arguments.
 Spelling = tuple[str | sympy.Expr, ...]

@@ -7,7 +7,7 @@ import pytest
 import sympy
 import tensorflow as tf
 
-from keras_symgrad.operators import PRESETS, VALUE, Operator, OperatorSet, shipped
+from keras_symgrad.expressions.operators import PRESETS, VALUE, Operator, OperatorSet, shipped
 
 a, b, c = sympy.symbols("a b c", real=True)
 OWN = [

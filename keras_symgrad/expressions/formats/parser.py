@@ -16,10 +16,10 @@ import sympy
 from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import Boolean
 
+from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.time_limit import within
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.files import printable
-from keras_symgrad.operators import Operator, OperatorSet
 
 LONGEST_TEXT = 10_000
 DEEPEST_NESTING = 60

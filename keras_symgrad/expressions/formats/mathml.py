@@ -11,7 +11,7 @@ import sympy
 from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.precedence import PRECEDENCE
 
-from keras_symgrad.expressions.text import NO_UNITS, Units, is_plain, rounded, written
+from keras_symgrad.expressions.formats.text import NO_UNITS, Units, is_plain, rounded, written
 
 
 def to_mathml(

@@ -8,7 +8,7 @@ import sympy
 import tensorflow as tf
 from sympy import Max, Min, Piecewise, Rational, exp, log, pi, sqrt
 
-from keras_symgrad.tensorflow_code import tensorflow_code
+from keras_symgrad.expressions.codegen.tensorflow_code import tensorflow_function
 
 A, B = sympy.symbols("a b", real=True)
 POINTS = {"a": np.array([-1.5, 0.25, 0.5, 2.0]), "b": np.array([0.5, 1.25, -3.0, 1.0])}
@@ -45,7 +45,7 @@ def truth(expression: sympy.Expr) -> np.ndarray:
 @DTYPES
 @EXPRESSIONS
 def test_constants_take_the_dtype_of_the_data_and_keep_its_digits(expression, dtype):
-    code = tensorflow_code([A, B], [expression])
+    code = tensorflow_function([A, B], [expression])
     columns = [tf.constant(column, dtype) for column in POINTS.values()]
     compiled = tf.function(lambda *arguments: code(*arguments)[0], jit_compile=True)
     precision = 1e-6 if dtype == "float32" else 1e-14
@@ -55,14 +55,14 @@ def test_constants_take_the_dtype_of_the_data_and_keep_its_digits(expression, dt
 
 
 def test_outside_all_pieces_the_value_is_not_a_number():
-    (value,) = tensorflow_code([A], [Piecewise((A, A > 0), (A**2, A < -1))])(
+    (value,) = tensorflow_function([A], [Piecewise((A, A > 0), (A**2, A < -1))])(
         tf.constant([0.5, -0.5, -2.0])
     )
     np.testing.assert_array_equal(value, [0.5, np.nan, 4.0])
 
 
 def test_what_does_not_depend_on_the_arguments_is_a_number():
-    values = tensorflow_code([A], [pi, sympy.Integer(2), A])(tf.constant([1.0]))
+    values = tensorflow_function([A], [pi, sympy.Integer(2), A])(tf.constant([1.0]))
     assert values[0] == np.pi and isinstance(values[0], float)
     assert values[1] == 2 and isinstance(values[1], int)
 
@@ -74,7 +74,7 @@ def test_common_parts_are_computed_once():
         calls.append(argument)
         return tf.exp(argument)
 
-    code = tensorflow_code([A, B], [exp(A * B), exp(A * B) * A, exp(A * B) * B])
+    code = tensorflow_function([A, B], [exp(A * B), exp(A * B) * A, exp(A * B) * B])
     code.__globals__["exp"] = counted
     code(tf.constant(1.0), tf.constant(2.0))
     assert len(calls) == 1
@@ -82,13 +82,13 @@ def test_common_parts_are_computed_once():
 
 def test_sines_of_float32_are_fast_only_when_asked():
     x = tf.constant(np.linspace(-3, 3, 1000), tf.float32)
-    (fast,) = tensorflow_code([A], [sympy.sin(A)])(x)
-    (plain,) = tensorflow_code([A], [sympy.sin(A)], fast=False)(x)
+    (fast,) = tensorflow_function([A], [sympy.sin(A)])(x)
+    (plain,) = tensorflow_function([A], [sympy.sin(A)], fast=False)(x)
     np.testing.assert_array_equal(plain, tf.sin(x))
     np.testing.assert_allclose(fast, plain, atol=3e-7)
     assert np.any(fast.numpy() != plain.numpy())
 
 
 def test_a_constant_that_is_not_real_gives_nan():
-    (value,) = tensorflow_code([A], [A * sympy.acos(2)])(tf.constant([1.0]))
+    (value,) = tensorflow_function([A], [A * sympy.acos(2)])(tf.constant([1.0]))
     assert np.isnan(value)

@@ -5,7 +5,11 @@ import pytest
 import sympy
 from sympy import log, pi, sqrt
 
-from keras_symgrad.expressions.numeric import anonymous, numpy_function, with_float_constants
+from keras_symgrad.expressions.codegen.numpy_code import (
+    anonymous,
+    numpy_function,
+    with_float_constants,
+)
 from keras_symgrad.expressions.trees import symbol
 
 X = sympy.Symbol("x", real=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.expressions.numeric import numpy_function
-from keras_symgrad.expressions.offsets import (
+from keras_symgrad.expressions.codegen.numpy_code import numpy_function
+from keras_symgrad.expressions.formats.offsets import (
     completed_squares,
     folded,
     own_shift,

@@ -10,14 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import sympy
 
-from keras_symgrad.expressions.chains import Spelling
-from keras_symgrad.expressions.coefficients import (
-    content,
-    divided_by,
-    scaled,
-)
-from keras_symgrad.expressions.matching import match, without_signs
-from keras_symgrad.expressions.products import MOST_REPEATED, Products, reciprocal
+from keras_symgrad.expressions.patterns import match, without_signs
+from keras_symgrad.expressions.spelling.chains import Spelling
+from keras_symgrad.expressions.spelling.coefficients import content, divided_by, scaled
+from keras_symgrad.expressions.spelling.products import MOST_REPEATED, Products, reciprocal
 
 # Terms of longer sums are not ordered.
 LARGEST_ORDERED = 6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_symgrad import fast_math
+from keras_symgrad.expressions.codegen import fast_math
 
 TRUTH = {"sin": np.sin, "cos": np.cos, "tan": np.tan}
 NAMES = list(TRUTH)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.expressions.mathml import to_mathml
+from keras_symgrad.expressions.formats.mathml import to_mathml
 
 x1, gamma = sympy.symbols("x1 gamma", real=True)
 VALUES = {"x1": 0.7, "γ": 1.3, "π": math.pi, "e": math.e}
