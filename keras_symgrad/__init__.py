@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from keras_symgrad.agreement import Agreement, compare_interpretations
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.classes import interpret_classes
-    from keras_symgrad.dimensions import Dimensions
     from keras_symgrad.engine.evaluation import Engine
     from keras_symgrad.expressions import Complexity, Operator, OperatorSet
     from keras_symgrad.fidelity import Fidelity
@@ -35,17 +34,9 @@ if TYPE_CHECKING:
     from keras_symgrad.monotone import MonotoneLayer
     from keras_symgrad.neurons import Neuron
     from keras_symgrad.phi import MonotoneFit
-    from keras_symgrad.quantities import Quantities
-    from keras_symgrad.reopening import load_interpretation
-    from keras_symgrad.replacing import replace
-    from keras_symgrad.rule import Rule
-    from keras_symgrad.search.constraints import Constraints
-    from keras_symgrad.search.genetic import GeneticSearch
-    from keras_symgrad.search.portfolio import PortfolioSearch
-    from keras_symgrad.search.settings import GeneticSettings
-    from keras_symgrad.search.spectral import SpectralSearch
-    from keras_symgrad.search.stopping import Stopping
-    from keras_symgrad.symmetries import (
+    from keras_symgrad.priors import (
+        Constraints,
+        Dimensions,
         Even,
         Exchange,
         Odd,
@@ -54,6 +45,15 @@ if TYPE_CHECKING:
         Symmetry,
         Translation,
     )
+    from keras_symgrad.quantities import Quantities
+    from keras_symgrad.reopening import load_interpretation
+    from keras_symgrad.replacing import replace
+    from keras_symgrad.rule import Rule
+    from keras_symgrad.search.genetic import GeneticSearch
+    from keras_symgrad.search.portfolio import PortfolioSearch
+    from keras_symgrad.search.settings import GeneticSettings
+    from keras_symgrad.search.spectral import SpectralSearch
+    from keras_symgrad.search.stopping import Stopping
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 

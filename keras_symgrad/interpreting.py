@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import sympy
 
-from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import arranged, check_names, read_points
 from keras_symgrad.finishing import Finisher
@@ -26,12 +25,12 @@ from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.one_variable import Graph, assess_one_variable
 from keras_symgrad.own_units import FARTHEST, FARTHEST_OF_NETWORK, OwnUnits
+from keras_symgrad.priors import Constraints, Dimensions, Symmetry, check_symmetries
 from keras_symgrad.provenance import Clock, call, recorded, versions
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading, check_smoothing
 from keras_symgrad.search.callbacks import Callback, check_callbacks
 from keras_symgrad.search.checkpoint import KeptSearch
-from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.executors import check_executor
 from keras_symgrad.search.knowledge import Knowledge
 from keras_symgrad.search.outliers import has_outlying_rows
@@ -40,7 +39,6 @@ from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
 from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Stopping, limits_of
-from keras_symgrad.symmetries import Symmetry, check_symmetries
 from keras_symgrad.symmetrizing import spread
 from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.trimming import trims

@@ -110,9 +110,7 @@ def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
     >>> known["template"], known["guesses"], known["symmetries"], known["loss"]
     ('f(x1, x2)', ('x1 + x2',), (), 'auto')
     """
-    from keras_symgrad import symmetries
-    from keras_symgrad.dimensions import Dimensions
-    from keras_symgrad.search.constraints import Constraints
+    from keras_symgrad.priors import Constraints, Dimensions, symmetries
 
     forbidden: dict[str, tuple[str, ...]] = {}
     for operator, inner in options.forbid:

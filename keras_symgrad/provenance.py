@@ -17,14 +17,12 @@ import keras
 import numpy as np
 import sympy
 
-from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.expressions import PRESETS, Complexity, Operator, OperatorSet, shipped
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.losses import LOSSES, Loss
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.search.constraints import Constraints
+from keras_symgrad.priors import Constraints, Dimensions, Symmetry
 from keras_symgrad.search.stopping import Stopping
-from keras_symgrad.symmetries import Symmetry
 
 # Key of the description of what has no plain form.
 IN_MEMORY = "in_memory"

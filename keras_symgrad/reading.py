@@ -17,9 +17,9 @@ from keras_symgrad.kinks import is_piecewise_constant
 from keras_symgrad.losses import Loss
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.own_units import OwnUnits
+from keras_symgrad.priors import Symmetry
 from keras_symgrad.quantities import Quantities
 from keras_symgrad.smoothing import averaged, choose_width, smoothed
-from keras_symgrad.symmetries import Symmetry
 from keras_symgrad.symmetrizing import projected, symmetrized
 from keras_symgrad.tangent import enough
 

@@ -21,7 +21,7 @@ from keras_symgrad.directions import split, unit
 from keras_symgrad.domain import MUCH_WIDER, Domain
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.symmetries import Element, Symmetry, group
+from keras_symgrad.priors import Element, Symmetry, group
 from keras_symgrad.tangent import orthonormal
 
 # Share of the data whose images lie among the data, where a network is averaged over images.

@@ -13,7 +13,7 @@ from keras_symgrad.domain import Domain
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.symmetries import Symmetry
+from keras_symgrad.priors import Symmetry
 from keras_symgrad.symmetrizing import across, generators
 
 # Rows that a number is taken from, and the fewest that will do.
@@ -118,7 +118,7 @@ def broken(
 
     Example:
 
-    >>> from keras_symgrad.symmetries import Even, Odd
+    >>> from keras_symgrad import Even, Odd
     >>> x = sympy.Symbol("x", real=True)
     >>> points = np.array([[1.0], [2.0]])
     >>> broken(Even("x"), ["x"], x**3, points), broken(Odd("x"), ["x"], x**3, points)

@@ -24,12 +24,12 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
+from keras_symgrad.priors import Symmetry
 from keras_symgrad.provenance import box_of
 from keras_symgrad.reading import Reading
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.selection import FINEST_OF_LABELS
-from keras_symgrad.symmetries import Symmetry
 from keras_symgrad.symmetry_checks import checked, warn_if_broken
 from keras_symgrad.thresholds import threshold_interval
 from keras_symgrad.uncertainty import Constant

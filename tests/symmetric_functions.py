@@ -3,7 +3,7 @@
 import numpy as np
 import sympy
 
-from keras_symgrad.symmetries import Even, Exchange, Odd, Rotation, Scaling, Translation
+from keras_symgrad.priors.symmetries import Even, Exchange, Odd, Rotation, Scaling, Translation
 
 NAMES = ["a", "b", "c", "d"]
 A, B, C, D = sympy.symbols(NAMES, real=True)

@@ -16,8 +16,8 @@ from keras_symgrad.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
+from keras_symgrad.priors.constraints import Constraints
 from keras_symgrad.provenance import call
-from keras_symgrad.search.constraints import Constraints
 from keras_symgrad.search.stopping import Stopping
 
 MODELS = Path(__file__).parent.parent / "examples" / "models"

@@ -7,10 +7,10 @@ import pytest
 from keras_symgrad import losses
 from keras_symgrad.arguments import parser
 from keras_symgrad.cli import main
-from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.knowledge_arguments import LOSSES, knowledge_of
-from keras_symgrad.search.constraints import Constraints
-from keras_symgrad.symmetries import Even, Exchange
+from keras_symgrad.priors.constraints import Constraints
+from keras_symgrad.priors.dimensions import Dimensions
+from keras_symgrad.priors.symmetries import Even, Exchange
 
 
 def options(*words: str) -> dict:

@@ -9,7 +9,7 @@ from keras_symgrad.comparison import errors
 from keras_symgrad.engine import reference
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.symmetries import Even, Exchange, Odd, Rotation, Translation
+from keras_symgrad.priors.symmetries import Even, Exchange, Odd, Rotation, Translation
 from keras_symgrad.symmetrizing import projected, spread, symmetrized
 from keras_symgrad.tangent import orthonormal
 

@@ -13,8 +13,8 @@ import numpy as np
 from deap import gp
 
 from keras_symgrad.expressions import Constant
+from keras_symgrad.priors import Template
 from keras_symgrad.search.features import Feature, FeatureMaker, Nodes
-from keras_symgrad.search.template import Template
 
 # Words for a part, and rounds over all parts from one start.
 WORDS, ROUNDS = 60, 3

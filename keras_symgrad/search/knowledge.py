@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 import sympy
 from deap import gp
 
-from keras_symgrad.dimensional_analysis import NUMBER, DimensionalAnalysis
-from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.expressions import (
     FIRST_VARIABLE_CODE,
     Alphabet,
@@ -27,9 +25,8 @@ from keras_symgrad.expressions import (
 )
 from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.own_units import OwnUnits
-from keras_symgrad.search.constraints import Constraints
+from keras_symgrad.priors import NUMBER, Constraints, DimensionalAnalysis, Dimensions, Template
 from keras_symgrad.search.few_values import FewValuedColumns
-from keras_symgrad.search.template import Template
 from keras_symgrad.search.template_variation import TemplateVariation
 from keras_symgrad.search.variation import Nodes, Variation
 

@@ -18,6 +18,7 @@ from deap import gp
 
 from keras_symgrad.expressions import Alphabet, Constant, to_sympy
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.priors import Template
 from keras_symgrad.search.combination import Candidate, Combination
 from keras_symgrad.search.features import Feature, FeatureMaker
 from keras_symgrad.search.filling import Filling
@@ -26,7 +27,6 @@ from keras_symgrad.search.measure import TreeMeasure
 from keras_symgrad.search.polynomials import PolynomialSearch
 from keras_symgrad.search.spectral_fit import SpectralFit
 from keras_symgrad.search.structure import Structure, read_structure
-from keras_symgrad.search.template import Template
 
 # The first look takes a dictionary and sums as small as these.
 FIRST_DICTIONARY, FIRST_TERMS = 120, 3

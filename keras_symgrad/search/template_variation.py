@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from deap import gp
 
 from keras_symgrad.expressions import FIRST_VARIABLE_CODE
-from keras_symgrad.search.template import Template
+from keras_symgrad.priors import Template
 from keras_symgrad.search.variation import Nodes, Variation
 
 # Share of crossovers that take a whole part instead of a subtree of it.

@@ -14,7 +14,7 @@ from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.search.constraints import Constraints
+from keras_symgrad.priors.constraints import Constraints
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.knowledge import Knowledge
 from keras_symgrad.search.spectral import SpectralSearch

@@ -12,10 +12,10 @@ import pytest
 import sympy
 from random_trees import random_trees
 
-from keras_symgrad.dimensional_analysis import ANY, INCONSISTENT, NUMBER, DimensionalAnalysis
-from keras_symgrad.dimensions import Dimensions
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import CONSTANT_CODE, Alphabet, Variable
+from keras_symgrad.priors.dimensional_analysis import ANY, INCONSISTENT, NUMBER, DimensionalAnalysis
+from keras_symgrad.priors.dimensions import Dimensions
 
 UNITS = {"length": "m", "time": "s", "speed": "m/s", "mass": "kg", "ratio": ""}
 OPERATORS = OperatorSet("arithmetic, square, cube, neg, inv, sqrt, exp, log, sin, abs, max, hypot")

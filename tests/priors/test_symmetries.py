@@ -3,7 +3,7 @@
 import pytest
 from symmetric_functions import NAMES
 
-from keras_symgrad.symmetries import Even, Exchange, Rotation, group
+from keras_symgrad.priors.symmetries import Even, Exchange, Rotation, group
 
 
 def test_the_group_holds_all_that_comes_of_its_maps():

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from keras_symgrad.dimensions import Dimensions, dimensionality
+from keras_symgrad.priors.dimensions import Dimensions, dimensionality
 
 UNITS = {"length": "m", "time": "s"}
 

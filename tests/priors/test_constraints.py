@@ -11,7 +11,7 @@ from random_trees import random_trees
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.search.constraints import Constraints
+from keras_symgrad.priors.constraints import Constraints
 
 ALPHABET = Alphabet(OperatorSet("default"), ["x1", "x2"])
 TREES = random_trees(ALPHABET, 400, seed=3, nodes=(1, 20))

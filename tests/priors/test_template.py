@@ -11,10 +11,10 @@ import sympy
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
 from keras_symgrad.gradients import GradientField
+from keras_symgrad.priors.template import Template
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.filling import Filling
 from keras_symgrad.search.measure import TreeMeasure
-from keras_symgrad.search.template import Template
 from keras_symgrad.search.template_variation import TemplateVariation
 
 NAMES = ["x1", "x2", "x3"]

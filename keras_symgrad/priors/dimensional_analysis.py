@@ -16,8 +16,8 @@ import sympy
 from deap import gp
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
-from keras_symgrad.dimensions import LARGEST_DENOMINATOR, Dimensions, dimensionality
 from keras_symgrad.expressions import CONSTANT_CODE, FIRST_VARIABLE_CODE, Alphabet, Operator
+from keras_symgrad.priors.dimensions import LARGEST_DENOMINATOR, Dimensions, dimensionality
 
 # Rules that are remembered; those of powers are as many as there are exponents.
 MOST_REMEMBERED = 100_000
