@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from keras_symgrad.match import Match
     from keras_symgrad.measuring import ModelComparison, compare_models
     from keras_symgrad.monotone import MonotoneLayer
-    from keras_symgrad.neurons import Neuron
+    from keras_symgrad.neurons import Neuron, Quantities
     from keras_symgrad.phi import MonotoneFit
     from keras_symgrad.priors import (
         Constraints,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
         Symmetry,
         Translation,
     )
-    from keras_symgrad.quantities import Quantities
     from keras_symgrad.reopening import load_interpretation
     from keras_symgrad.replacing import replace
     from keras_symgrad.rule import Rule

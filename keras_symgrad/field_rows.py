@@ -12,9 +12,8 @@ import numpy as np
 from keras_symgrad.directions import in_frame, unit
 from keras_symgrad.files import Columns, check_names, check_weights, finite_rows, read_points
 from keras_symgrad.metric import Metric, check_metric, covariance, metric_frame
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons import Neuron, Quantities
 from keras_symgrad.pullback import PullBack, explained
-from keras_symgrad.quantities import Quantities
 from keras_symgrad.sampling import Rows, Sampler, data_rows, slab_rows
 from keras_symgrad.tangent import Tangent, can_be_drawn
 

@@ -268,7 +268,7 @@ class Field:
         Example:
 
         >>> from keras_symgrad.gradients import GradientField
-        >>> from keras_symgrad.neurons import Neuron
+        >>> from keras_symgrad import Neuron
         >>> pair = [Neuron(f"x{k}", lambda x, k=k: x[:, k], inputs=3) for k in (0, 1)]
         >>> field = GradientField.from_units(pair, np.random.default_rng(0).normal(size=(9, 3)))
         >>> rest = field.on_level_sets(np.ones((9, 3)) * [1.0, 0.0, 0.0])

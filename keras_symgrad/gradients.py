@@ -23,8 +23,7 @@ from keras_symgrad.field_rows import FieldRows, choose_rows
 from keras_symgrad.fields import Field
 from keras_symgrad.files import Columns, check_names, check_weights, finite_rows, read_points
 from keras_symgrad.metric import Metric, check_metric, metric_frame
-from keras_symgrad.neurons import Neuron
-from keras_symgrad.quantities import Quantities
+from keras_symgrad.neurons import Neuron, Quantities
 from keras_symgrad.sampling import Sampler
 from keras_symgrad.tangent import Tangent
 

@@ -144,7 +144,7 @@ def influences(
 
     Example:
 
-    >>> from keras_symgrad.neurons import Neuron
+    >>> from keras_symgrad import Neuron
     >>> x = np.random.default_rng(0).normal(size=(2000, 3)) * [1000.0, 1.0, 1.0]
     >>> neuron = Neuron("sum", lambda x: -0.003 * x[:, 0] + x[:, 1], inputs=3)
     >>> print(*influences(neuron, x, ["weight", "age", "height"]), sep=", ")

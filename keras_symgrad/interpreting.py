@@ -22,12 +22,11 @@ from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.levels import few_values
 from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.one_variable import Graph, assess_one_variable
 from keras_symgrad.own_units import FARTHEST, FARTHEST_OF_NETWORK, OwnUnits
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry, check_symmetries
 from keras_symgrad.provenance import Clock, call, recorded, versions
-from keras_symgrad.quantities import Quantities
 from keras_symgrad.reading import Reading, check_smoothing
 from keras_symgrad.search.callbacks import Callback, check_callbacks
 from keras_symgrad.search.checkpoint import KeptSearch
@@ -42,7 +41,6 @@ from keras_symgrad.search.stopping import Stopping, limits_of
 from keras_symgrad.symmetrizing import spread
 from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.trimming import trims
-from keras_symgrad.units import Unit
 from keras_symgrad.users_units import groups_in_users, in_users
 from keras_symgrad.verdict import verdict
 

@@ -11,11 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.batches import in_batches
 from keras_symgrad.files import arranged, read_points
-from keras_symgrad.inputs import Inputs
-from keras_symgrad.loading import kind_by_loss
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons import Inputs, Neuron, in_batches, kind_by_loss
 
 # Calls before the clock starts: the first ones trace and allocate.
 WARM_UP = 5

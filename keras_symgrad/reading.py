@@ -15,10 +15,9 @@ from keras_symgrad.files import finite_rows
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.kinks import is_piecewise_constant
 from keras_symgrad.losses import Loss
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons import Neuron, Quantities
 from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.priors import Symmetry
-from keras_symgrad.quantities import Quantities
 from keras_symgrad.smoothing import averaged, choose_width, smoothed
 from keras_symgrad.symmetrizing import projected, symmetrized
 from keras_symgrad.tangent import enough

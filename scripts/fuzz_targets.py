@@ -185,7 +185,7 @@ def model(folder: Path) -> Target:
     import h5py
     import keras
 
-    from keras_symgrad.loading import load
+    from keras_symgrad.neurons import load
 
     keras.utils.set_random_seed(0)
     inputs = keras.Input((3,))

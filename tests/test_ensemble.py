@@ -8,7 +8,7 @@ import pytest
 from keras_symgrad.directions import unit
 from keras_symgrad.ensemble import mean_directions, mean_neuron
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 
 RNG = np.random.default_rng(0)
 

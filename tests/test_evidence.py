@@ -19,7 +19,7 @@ from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import boundary_points
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.systems import SYSTEMS
 

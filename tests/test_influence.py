@@ -21,7 +21,7 @@ from keras_symgrad.influence import (
     influences_of_field,
     not_looked_at,
 )
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 
 R = np.random.default_rng(0)
 QUICK = {

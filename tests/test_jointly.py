@@ -14,7 +14,7 @@ from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import interpret_jointly
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.search.stopping import Stopping
 
 NAMES = ("x", "y", "vx", "vy")

@@ -10,7 +10,7 @@ from keras_symgrad.directions import unit
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.kinks import is_piecewise_constant, spread, weights_of
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.systems import SYSTEMS
 
 SYSTEM = SYSTEMS["B"]

@@ -11,7 +11,7 @@ import keras_symgrad as ks
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.judging import judge_latent, tangent_error
 from keras_symgrad.latent_systems import LATENT_SYSTEMS
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 
 SHIPPED = ("002", "007", "008")
 FORCES = {

@@ -9,7 +9,7 @@ import pytest
 
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.memory import ARRAYS, block_rows, estimate
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.reading import read, split
 
 ROWS, VARIABLES = 100_000, 10

@@ -13,7 +13,7 @@ from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.formula import Formula
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.phi_formula import PhiFormula
 
 X1, X2 = sympy.symbols("x1 x2", real=True)

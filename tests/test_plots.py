@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from small_concepts import NAMES, classifier, network, points, regressor, without_values
 
 from keras_symgrad import plots
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.slices import Plane, strongest
 
 matplotlib.use("Agg")

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_symgrad.directions import direction_error
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.sampling import slab_rows
 
 BOUND = np.log(99)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_symgrad.directions import unit
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.smoothing import WIDTHS, averaged, choose_width, smoothed
 from keras_symgrad.systems import SYSTEMS
 

@@ -11,8 +11,8 @@ from keras_symgrad.engine.reference import gradient
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpreting import interpret
-from keras_symgrad.neurons import Neuron
-from keras_symgrad.quantities import Quantities
+from keras_symgrad.neurons.neuron import Neuron
+from keras_symgrad.neurons.quantities import Quantities
 from keras_symgrad.reading import read
 from keras_symgrad.systems import SYSTEMS
 

@@ -7,7 +7,7 @@ import pytest
 import sympy
 
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.uncertainty import Constant, constants, released
 
 X1, X2 = sympy.symbols("x1 x2", real=True)

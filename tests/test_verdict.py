@@ -14,7 +14,7 @@ from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.reading import Reading, split
 from keras_symgrad.verdict import decisions, faithful, of_like_values, stable, true_to_boundary
 

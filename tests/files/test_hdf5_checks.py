@@ -11,7 +11,7 @@ import pytest
 
 from keras_symgrad.files import hdf5_checks
 from keras_symgrad.files.hdf5_checks import check_hdf5_content
-from keras_symgrad.loading import load
+from keras_symgrad.neurons.loading import load
 
 
 def with_an_endless_loop(content: bytes) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from keras_symgrad.files.model_checks import REACHING, check_sizes
-from keras_symgrad.loading import load
+from keras_symgrad.neurons.loading import load
 
 layers = keras.layers
 

@@ -10,7 +10,7 @@ import pytest
 from keras_symgrad.files import zip_checks
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.files.zip_checks import check_archive
-from keras_symgrad.loading import load
+from keras_symgrad.neurons.loading import load
 
 
 def archive(path, members: dict[str, bytes]):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_symgrad.classes import interpret_classes
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import interpret_jointly
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.search.stopping import Stopping
 
 layers = keras.layers

@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad import activations, custom_gradients, loading, obstacles, tracing
-from keras_symgrad.batches import in_batches
-from keras_symgrad.inputs import Inputs
-from keras_symgrad.neurons import Neuron
-from keras_symgrad.units import only_tensor
+from keras_symgrad.neurons import activations, graph_cleanup, loading, tracing, validation
+from keras_symgrad.neurons.batches import in_batches
+from keras_symgrad.neurons.inputs import Inputs
+from keras_symgrad.neurons.neuron import Neuron
+from keras_symgrad.neurons.unit_index import only_tensor
 
 # Outputs that add up to 1 so closely are probabilities.
 SUM_TOLERANCE = 1e-3
@@ -116,7 +116,7 @@ class Scores:
                 dtype,
                 taken.names,
             )
-        obstacles.check(name, scores.pair(1, 0).function, rows)
+        validation.check(name, scores.pair(1, 0).function, rows)
         return scores
 
     def pair(self, k: int, j: int) -> Neuron:
@@ -154,7 +154,7 @@ class Scores:
     def _compiled(self) -> Callable[[tf.Tensor], tf.Tensor]:
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
         compiled = tf.function(self.function, autograph=False, input_signature=signature)
-        return custom_gradients.end_with(compiled.get_concrete_function())
+        return graph_cleanup.end_with(compiled.get_concrete_function())
 
 
 def _are_probabilities(values: np.ndarray) -> bool:

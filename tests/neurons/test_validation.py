@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.neuron import Neuron
 
 layers = keras.layers
 

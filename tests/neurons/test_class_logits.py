@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_symgrad.scores import Scores
+from keras_symgrad.neurons.class_logits import Scores
 
 layers = keras.layers
 

@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework.ops import gradient_registry
 
-from keras_symgrad import custom_gradients
-from keras_symgrad.neurons import Neuron
-from keras_symgrad.scores import Scores
+from keras_symgrad.neurons import graph_cleanup
+from keras_symgrad.neurons.class_logits import Scores
+from keras_symgrad.neurons.neuron import Neuron
 
 
 def _custom() -> set[str]:
@@ -54,7 +54,7 @@ def test_a_gradient_is_there_as_long_as_its_neuron() -> None:
 def test_gradients_of_others_stay() -> None:
     mine = tf.function(tf.nn.silu).get_concrete_function(tf.TensorSpec((None,)))
     before = _custom()
-    custom_gradients.end_with(tf.function(tf.nn.silu).get_concrete_function(tf.TensorSpec(())))
+    graph_cleanup.end_with(tf.function(tf.nn.silu).get_concrete_function(tf.TensorSpec(())))
     assert _custom() == before
     with tf.GradientTape() as tape:
         point = tf.zeros(1)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_symgrad import tracing
-from keras_symgrad.activations import logit_of
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons import tracing
+from keras_symgrad.neurons.activations import logit_of
+from keras_symgrad.neurons.neuron import Neuron
 
-MODELS = Path(__file__).parent.parent / "examples" / "models"
+MODELS = Path(__file__).parents[2] / "examples" / "models"
 layers = keras.layers
 
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from finite_differences import slopes
 
-from keras_symgrad.inputs import Inputs
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons.inputs import Inputs
+from keras_symgrad.neurons.neuron import Neuron
 
 layers = keras.layers
 

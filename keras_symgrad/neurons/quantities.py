@@ -19,11 +19,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad import loading, tracing
-from keras_symgrad.batches import in_batches
 from keras_symgrad.files import check_names
-from keras_symgrad.inputs import Inputs
-from keras_symgrad.units import only_tensor, position, unit_name
+from keras_symgrad.neurons import loading, tracing
+from keras_symgrad.neurons.batches import in_batches
+from keras_symgrad.neurons.inputs import Inputs
+from keras_symgrad.neurons.unit_index import only_tensor, position, unit_name
 
 # Numbers of the Jacobians that are held at a time: a picture's take rows by units by pixels.
 LARGEST_BATCH = 2**24

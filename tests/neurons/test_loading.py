@@ -7,7 +7,7 @@ import zipfile
 import keras
 import pytest
 
-from keras_symgrad.loading import kind_by_loss, load
+from keras_symgrad.neurons.loading import kind_by_loss, load
 
 layers = keras.layers
 

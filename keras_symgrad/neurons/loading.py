@@ -20,7 +20,7 @@ import keras
 import tensorflow as tf
 
 from keras_symgrad.files import check_hdf5, check_keras_archive, check_saved_model
-from keras_symgrad.inputs import Inputs
+from keras_symgrad.neurons.inputs import Inputs
 
 DEFAULT_SIGNATURE = "serving_default"
 READABLE = "a `.keras` file, a legacy `.h5` file or a SavedModel directory"

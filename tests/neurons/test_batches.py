@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_symgrad.batches import in_batches
-from keras_symgrad.neurons import Neuron
-from keras_symgrad.quantities import Quantities
+from keras_symgrad.neurons.batches import in_batches
+from keras_symgrad.neurons.neuron import Neuron
+from keras_symgrad.neurons.quantities import Quantities
 
 
 @pytest.mark.parametrize("rows", [0, 1, 63, 65, 1000, 1024, 1025])

@@ -1,7 +1,7 @@
 """Which scalar of which model is to be interpreted: a `Neuron`.
 
 A neuron is a function of input rows, one number a row, that TensorFlow can differentiate. This room
-differentiates it; how it is taken out of a Keras model is told in `choosing`.
+differentiates it; how it is taken out of a Keras model is told in `extraction`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad import custom_gradients
-from keras_symgrad.activations import logit_of
-from keras_symgrad.batches import in_batches
-from keras_symgrad.choosing import choose
-from keras_symgrad.units import Unit
+from keras_symgrad.neurons import graph_cleanup
+from keras_symgrad.neurons.activations import logit_of
+from keras_symgrad.neurons.batches import in_batches
+from keras_symgrad.neurons.extraction import choose
+from keras_symgrad.neurons.unit_index import Unit
 
 KINDS = ("logit", "probability", "value")
 
@@ -165,7 +165,7 @@ class Neuron:
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
         # A concrete function: TensorFlow would warn of too much tracing when neuron follows neuron.
         traced = tf.function(function, input_signature=signature).get_concrete_function()
-        return custom_gradients.end_with(traced)
+        return graph_cleanup.end_with(traced)
 
     def settle(self, x: np.ndarray) -> Neuron:
         """Decides by data what the model does not say: whether its output is a probability.

@@ -2,7 +2,7 @@
 
 The sigmoid or softmax at the end of a classifier does not change its concept, but flattens its
 gradients: it is taken off exactly where a layer ends with it. This room knows how to listen to a
-model (`tracing`), how to load one (`loading`) and what cannot be interpreted (`obstacles`).
+model (`tracing`), how to load one (`loading`) and what cannot be interpreted (`validation`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import keras
 import tensorflow as tf
 
-from keras_symgrad import activations, loading, obstacles, tracing
-from keras_symgrad.inputs import Inputs
-from keras_symgrad.units import Choice, Unit, only_tensor
+from keras_symgrad.neurons import activations, loading, tracing, validation
+from keras_symgrad.neurons.inputs import Inputs
+from keras_symgrad.neurons.unit_index import Choice, Unit, only_tensor
 
 if TYPE_CHECKING:
-    from keras_symgrad.neurons import Neuron
+    from keras_symgrad.neurons.neuron import Neuron
 
 
 def choose(
@@ -61,7 +61,7 @@ def choose(
             f"Received: layer={layer!r}, kind={kind!r}"
         )
     neuron = _of_model(kind_of_neuron, model, taken, target, layer, unit, activation, kind, loss)
-    obstacles.check(neuron.name, neuron.function, rows, obstacles.steps_of(model, taken))
+    validation.check(neuron.name, neuron.function, rows, validation.steps_of(model, taken))
     return neuron
 
 
@@ -165,5 +165,5 @@ def _of_saved_function(
         taken.names,
     )
     if rows is not None:
-        obstacles.check(neuron.name, neuron.function, rows)
+        validation.check(neuron.name, neuron.function, rows)
     return neuron.read_as(kind)

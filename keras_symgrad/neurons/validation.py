@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad import tracing
-from keras_symgrad.inputs import Inputs
+from keras_symgrad.neurons import tracing
+from keras_symgrad.neurons.inputs import Inputs
 
 # Wider than what float16 and other orders of the same sum do to a number.
 TOLERANCE = 1e-2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_symgrad.quantities import Quantities
+from keras_symgrad.neurons.quantities import Quantities
 
 layers = keras.layers
 
@@ -100,7 +100,7 @@ def test_one_quantity_may_be_a_vector_of_rows_and_may_ignore_an_input():
 
 
 def test_large_jacobians_are_read_in_small_batches(monkeypatch):
-    monkeypatch.setattr("keras_symgrad.quantities.LARGEST_BATCH", 40)
+    monkeypatch.setattr("keras_symgrad.neurons.quantities.LARGEST_BATCH", 40)
     seen = []
 
     def both(x):

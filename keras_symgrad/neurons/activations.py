@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.tracing import Call
+from keras_symgrad.neurons.tracing import Call
 
 # Layers that are an activation and nothing else, without an argument of that name.
 ACTIVATION_LAYERS = (

@@ -1,0 +1,32 @@
+"""Neurons of Keras models as differentiable functions of rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.neurons.activations import is_softmax
+    from keras_symgrad.neurons.batches import in_batches
+    from keras_symgrad.neurons.class_logits import Scores
+    from keras_symgrad.neurons.inputs import Inputs
+    from keras_symgrad.neurons.loading import kind_by_loss, load
+    from keras_symgrad.neurons.neuron import Neuron
+    from keras_symgrad.neurons.quantities import Quantities
+    from keras_symgrad.neurons.unit_index import Unit, only_tensor
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "Inputs",
+    "Neuron",
+    "Quantities",
+    "Scores",
+    "Unit",
+    "in_batches",
+    "is_softmax",
+    "kind_by_loss",
+    "load",
+    "only_tensor",
+]
