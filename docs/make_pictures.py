@@ -18,8 +18,7 @@ from matplotlib.figure import Figure
 
 from keras_symgrad import GradientField, Neuron, Stopping, interpret, plots
 from keras_symgrad.comparison import errors
-from keras_symgrad.directions import unit
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.files import read_points

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keras_symgrad.agreement import Agreement, compare_interpretations
     from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.classes import interpret_classes
-    from keras_symgrad.engine.evaluation import Engine
+    from keras_symgrad.engine import Engine, Huber, Loss
     from keras_symgrad.expressions import Complexity, Operator, OperatorSet
     from keras_symgrad.fidelity import Fidelity
     from keras_symgrad.formula import Formula, ParetoFront
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from keras_symgrad.joint_interpretation import JointInterpretation
     from keras_symgrad.jointly import interpret_jointly
     from keras_symgrad.layers import SymbolicLayer
-    from keras_symgrad.losses import Huber, Loss
     from keras_symgrad.many import interpret_many
     from keras_symgrad.match import Match
     from keras_symgrad.measuring import ModelComparison, compare_models

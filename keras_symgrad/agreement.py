@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_symgrad.directions import in_frame, principal, unit
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient, in_frame, principal, unit
 from keras_symgrad.evidence import SAME_CLASS
 from keras_symgrad.files import arranged, read_points
 from keras_symgrad.tangent import tangent_frame

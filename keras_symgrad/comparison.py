@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import sympy
 
-from keras_symgrad.directions import nearest
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient, nearest
 from keras_symgrad.gradients import GradientField
 
 # Standard errors that make a mean difference between rows a fact.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import sympy
 
-from keras_symgrad.directions import in_frame, nearest, unit
+from keras_symgrad.engine import in_frame, nearest, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import differentiate, numpy_function
 from keras_symgrad.gradients import GradientField

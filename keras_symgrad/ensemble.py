@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.directions import unit
+from keras_symgrad.engine import unit
 from keras_symgrad.neurons import Neuron
 
 

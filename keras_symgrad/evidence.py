@@ -15,8 +15,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.comparison import CERTAIN, errors, exceeds, losses
-from keras_symgrad.directions import in_frame, unit
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient, in_frame, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.fidelity import R2, Fidelity

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import sympy
 
-from keras_symgrad.directions import direction_error, unit
+from keras_symgrad.engine import direction_error, unit
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, canonicalize, from_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.known_concepts import real_symbols, rowwise, with_real_symbols

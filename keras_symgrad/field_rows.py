@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.directions import in_frame, unit
+from keras_symgrad.engine import in_frame, unit
 from keras_symgrad.files import Columns, check_names, check_weights, finite_rows, read_points
 from keras_symgrad.metric import Metric, check_metric, covariance, metric_frame
 from keras_symgrad.neurons import Neuron, Quantities

@@ -11,9 +11,16 @@ from typing import Self
 import numpy as np
 
 from keras_symgrad import field_files
-from keras_symgrad.directions import as_span, in_frame, is_diagonal, principal, unit
-from keras_symgrad.losses import SQUARED, Loss
-from keras_symgrad.memory import block_rows
+from keras_symgrad.engine import (
+    SQUARED,
+    Loss,
+    as_span,
+    block_rows,
+    in_frame,
+    is_diagonal,
+    principal,
+    unit,
+)
 from keras_symgrad.metric import deviations
 
 # Several gradients have a direction of their own where it is this part of their main one. Measured

@@ -10,7 +10,7 @@ import sympy
 
 from keras_symgrad.comparison import exceeds, losses
 from keras_symgrad.constants import ConstantFit
-from keras_symgrad.engine.reference import loss
+from keras_symgrad.engine import loss
 from keras_symgrad.expressions import (
     Alphabet,
     Complexity,

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad import field_files
-from keras_symgrad.directions import in_frame, principal, unit
+from keras_symgrad.engine import in_frame, principal, unit
 from keras_symgrad.ensemble import mean_directions, mean_neuron
 from keras_symgrad.field_rows import FieldRows, choose_rows
 from keras_symgrad.fields import Field

@@ -11,8 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from keras_symgrad.directions import unit
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.rivals import length

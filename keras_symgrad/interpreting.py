@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import sympy
 
+from keras_symgrad.engine import LOSSES, SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import arranged, check_names, read_points
 from keras_symgrad.finishing import Finisher
@@ -20,7 +21,6 @@ from keras_symgrad.group_support import supported
 from keras_symgrad.influence import ignored, influences_of_reading
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.levels import few_values
-from keras_symgrad.losses import LOSSES, SQUARED, Loss, as_loss
 from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.one_variable import Graph, assess_one_variable
@@ -40,7 +40,6 @@ from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Stopping, limits_of
 from keras_symgrad.symmetrizing import spread
 from keras_symgrad.tangent import Tangent, can_be_drawn
-from keras_symgrad.trimming import trims
 from keras_symgrad.users_units import groups_in_users, in_users
 from keras_symgrad.verdict import verdict
 

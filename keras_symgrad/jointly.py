@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from keras_symgrad.comparison import errors
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient
 from keras_symgrad.files import arranged, check_names, finite_rows, read_points
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpreting import interpret

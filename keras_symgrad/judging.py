@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from keras_symgrad.directions import direction_error, unit
+from keras_symgrad.engine import direction_error, unit
 from keras_symgrad.known_concepts import real_symbols, rowwise, with_real_symbols
 from keras_symgrad.latent_systems import LatentSystem
 from keras_symgrad.systems import JointSystem, System
@@ -234,7 +234,7 @@ def times_better(
 
     Example:
 
-    >>> from keras_symgrad.directions import unit
+    >>> from keras_symgrad.engine import unit
     >>> from keras_symgrad.systems import JOINT_SYSTEMS
     >>> system = JOINT_SYSTEMS["F"]
     >>> first, second = system.concepts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_symgrad.directions import unit
+from keras_symgrad.engine import unit
 from keras_symgrad.neighbourhood import SAMPLES, directions, shape_of, telling_rows
 from keras_symgrad.neurons import Neuron
 

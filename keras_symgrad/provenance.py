@@ -17,9 +17,9 @@ import keras
 import numpy as np
 import sympy
 
+from keras_symgrad.engine import LOSSES, Loss
 from keras_symgrad.expressions import PRESETS, Complexity, Operator, OperatorSet, shipped
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.losses import LOSSES, Loss
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry
 from keras_symgrad.search.stopping import Stopping

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_symgrad.directions import RANK
+from keras_symgrad.engine import RANK
 
 # Quantities this independent have gradients of their own, known without amplifying much noise.
 WELL_CONDITIONED = 30.0

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.directions import as_span
+from keras_symgrad.engine import Loss, as_span
 from keras_symgrad.ensemble import mean_neuron
 from keras_symgrad.files import finite_rows
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.kinks import is_piecewise_constant
-from keras_symgrad.losses import Loss
 from keras_symgrad.neurons import Neuron, Quantities
 from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.priors import Symmetry

@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 import sympy
 
-from keras_symgrad.directions import nearest
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient, nearest
 from keras_symgrad.gradients import GradientField
 
 # Rows that neighbours are looked for among: an eigenvalue problem of this size takes 0.1 s.

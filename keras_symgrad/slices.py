@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_symgrad.directions import unit
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.directions import unit
+from keras_symgrad.engine import unit
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neighbourhood import SAMPLES, directions, shape_of, telling_rows
 from keras_symgrad.neurons import Neuron

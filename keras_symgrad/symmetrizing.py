@@ -17,8 +17,8 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.directions import split, unit
 from keras_symgrad.domain import MUCH_WIDER, Domain
+from keras_symgrad.engine import split, unit
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Element, Symmetry, group

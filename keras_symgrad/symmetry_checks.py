@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.domain import Domain
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_symgrad.directions import principal
+from keras_symgrad.engine import principal
 
 # A direction of less than this share of the widest one's scatter was never shown: float32 keeps
 # seven digits of the numbers that it is computed from.

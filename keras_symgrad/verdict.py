@@ -14,7 +14,7 @@ import numpy as np
 from keras_symgrad.comparison import errors
 from keras_symgrad.constants import ConstantFit
 from keras_symgrad.domain import Domain
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient
 from keras_symgrad.evidence import NEAREST, SAME_CLASS, Evidence
 from keras_symgrad.expressions import Complexity
 from keras_symgrad.fidelity import Fidelity

@@ -38,9 +38,7 @@ from deap import gp
 from rich.console import Console
 from rich.table import Table
 
-from keras_symgrad.directions import unit
-from keras_symgrad.engine import reference
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine import Engine, reference, unit
 from keras_symgrad.expressions import Alphabet, Constant, OperatorSet, to_sympy
 from keras_symgrad.search.genetic import GeneticSearch
 from keras_symgrad.search.stopping import Stopping

@@ -33,8 +33,7 @@ import numpy as np
 from rows import print_rows, write_rows
 
 from keras_symgrad import interpret
-from keras_symgrad.directions import direction_error
-from keras_symgrad.engine.reference import loss
+from keras_symgrad.engine import direction_error, loss
 from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.feynman import FORMULAS, concept_error, field_of, truth_complexity
 from keras_symgrad.gradients import GradientField

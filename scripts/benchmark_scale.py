@@ -13,8 +13,8 @@ system E; candidates a second tell whether a larger population costs more for ea
 
 Every measurement runs in a process of its own. `peak` is its largest resident memory by
 `resource.getrusage`, in GB, when the search begins, when it ends, and in the end; `estimate` is
-what `keras_symgrad.memory.estimate` says beforehand. `cpu` are seconds of all cores together,
-which other work on the machine disturbs less than `seconds`, the time of `interpret`.
+what `keras_symgrad.engine.memory.estimate` says beforehand. `cpu` are seconds of all cores
+together, which other work on the machine disturbs less than `seconds`, the time of `interpret`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def measure(sweep: str, size: int, seed: int, folder: str, time_limit: float) ->
     """One measurement; what a process of its own does."""
     from keras_symgrad import Stopping, interpret
     from keras_symgrad.callbacks import LambdaCallback
-    from keras_symgrad.memory import estimate
+    from keras_symgrad.engine import estimate
 
     what, options, sizes = _READ[sweep](size, seed, Path(folder))
     peaks = {}

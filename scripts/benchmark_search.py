@@ -31,7 +31,7 @@ from rich.table import Table
 from rows import write_rows
 from training import load_or_train
 
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import gradient
 from keras_symgrad.expressions import Alphabet, Operator, OperatorSet, from_sympy, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge

@@ -52,8 +52,7 @@ from rows import write_rows
 from training import ROWS, load_or_train
 
 import keras_symgrad
-from keras_symgrad.directions import direction_error
-from keras_symgrad.engine import interpreter, reference
+from keras_symgrad.engine import direction_error, interpreter, reference
 from keras_symgrad.expressions import (
     Alphabet,
     Complexity,

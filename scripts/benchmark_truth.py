@@ -40,8 +40,7 @@ from rows import print_rows, write_rows
 from training import train
 
 import keras_symgrad as ks
-from keras_symgrad.directions import direction_error
-from keras_symgrad.engine.reference import gradient
+from keras_symgrad.engine import direction_error, gradient
 from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.systems import SYSTEMS
 

@@ -35,7 +35,7 @@ import sympy
 from rows import print_rows, write_rows
 
 from keras_symgrad import interpret
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine import direction_error
 from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.feynman import truth_complexity

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import keras
 import numpy as np
 
-from keras_symgrad.directions import principal, unit
+from keras_symgrad.engine import principal, unit
 from keras_symgrad.neurons import Neuron
 
 ROOT = Path(__file__).resolve().parent.parent

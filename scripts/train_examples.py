@@ -28,7 +28,7 @@ import keras
 import numpy as np
 from training import EPOCHS, ROWS, train
 
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine import direction_error
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.systems import SYSTEMS, System
 

@@ -7,7 +7,7 @@ import pytest
 import sympy
 
 from keras_symgrad.constants import FIT_ROWS, ConstantFit
-from keras_symgrad.directions import unit
+from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.gradients import GradientField

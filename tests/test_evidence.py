@@ -9,7 +9,7 @@ import pytest
 import sympy
 
 from keras_symgrad.comparison import errors, losses
-from keras_symgrad.directions import unit
+from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.reference import loss
 from keras_symgrad.evidence import Evidence
 from keras_symgrad.expressions.complexity import Complexity

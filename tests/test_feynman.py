@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.expressions.canonical import canonicalize
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_symgrad.directions import direction_error
 from keras_symgrad.domain import Domain
+from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.sampling import LOOKED_AT

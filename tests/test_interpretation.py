@@ -13,7 +13,7 @@ import sympy
 import tensorflow as tf
 
 import keras_symgrad
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import Operator

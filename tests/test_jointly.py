@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_symgrad.directions import principal, unit
+from keras_symgrad.engine.directions import principal, unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.interpreting import interpret

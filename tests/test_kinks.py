@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_symgrad.directions import unit
+from keras_symgrad.engine.directions import unit
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.kinks import is_piecewise_constant, spread, weights_of

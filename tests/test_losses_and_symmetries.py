@@ -7,7 +7,7 @@ import pytest
 import sympy
 
 import keras_symgrad as ks
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine.directions import direction_error
 
 QUICK = {
     "operators": "add, sub, mul, square",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_symgrad.directions import direction_error, unit
+from keras_symgrad.engine.directions import direction_error, unit
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.metric import check_metric, covariance, metric_frame
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.directions import unit
+from keras_symgrad.engine.directions import unit
 from keras_symgrad.pullback import PullBack, explained
 
 ROWS = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.gradients import GradientField

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.sampling import slab_rows

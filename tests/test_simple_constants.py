@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.directions import unit
+from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.gradients import GradientField

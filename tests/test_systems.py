@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.directions import direction_error, unit
+from keras_symgrad.engine.directions import direction_error, unit
 from keras_symgrad.judging import boundary_points, judge, times_better
 from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.systems import JOINT_SYSTEMS, SYSTEMS, JointSystem, System

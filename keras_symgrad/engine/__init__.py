@@ -1,0 +1,66 @@
+"""Evaluate trees: values, gradients, losses and constants of whole populations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.engine.directions import (
+        RANK,
+        as_span,
+        direction_error,
+        folded,
+        in_frame,
+        is_diagonal,
+        nearest,
+        principal,
+        split,
+        unit,
+    )
+    from keras_symgrad.engine.engine import TAPE_ARRAYS, Engine, NormalEquations
+    from keras_symgrad.engine.interpreter import new_buffers, walk
+    from keras_symgrad.engine.levenberg_marquardt import refine
+    from keras_symgrad.engine.losses import LOSSES, SQUARED, Huber, Loss, as_loss
+    from keras_symgrad.engine.memory import block_rows, estimate, trims
+    from keras_symgrad.engine.reference import evaluate, gradient, loss
+    from keras_symgrad.engine.tapes import Layout, Tapes, assemble
+    from keras_symgrad.engine.xla import as_slots, compiled
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "Engine",
+    "Huber",
+    "LOSSES",
+    "Layout",
+    "Loss",
+    "NormalEquations",
+    "RANK",
+    "SQUARED",
+    "TAPE_ARRAYS",
+    "Tapes",
+    "as_loss",
+    "as_slots",
+    "as_span",
+    "assemble",
+    "block_rows",
+    "compiled",
+    "direction_error",
+    "estimate",
+    "evaluate",
+    "folded",
+    "gradient",
+    "in_frame",
+    "is_diagonal",
+    "loss",
+    "nearest",
+    "new_buffers",
+    "principal",
+    "refine",
+    "split",
+    "trims",
+    "unit",
+    "walk",
+]

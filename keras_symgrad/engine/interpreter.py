@@ -17,11 +17,11 @@ from functools import lru_cache
 
 import tensorflow as tf
 
+from keras_symgrad.engine.losses import SQUARED, Loss
 from keras_symgrad.engine.reductions import Tensors, collect_losses, collect_normal_equations
 from keras_symgrad.engine.tapes import Layout
 from keras_symgrad.engine.xla import as_slots, compiled, loop, put
 from keras_symgrad.expressions import Operator, OperatorSet
-from keras_symgrad.losses import SQUARED, Loss
 
 
 @lru_cache(maxsize=32)

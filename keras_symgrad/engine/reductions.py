@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from keras_symgrad.engine.losses import Loss
 from keras_symgrad.engine.tapes import Layout
 from keras_symgrad.engine.xla import as_slots, loop, put
-from keras_symgrad.losses import Loss
 
 Tensors = dict[str, tf.Tensor]
 

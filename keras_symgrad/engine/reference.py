@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 import sympy
 
-from keras_symgrad.directions import in_frame, nearest, unit
+from keras_symgrad.engine.directions import in_frame, nearest, unit
+from keras_symgrad.engine.losses import SQUARED, Loss
+from keras_symgrad.engine.memory import block_rows
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import differentiate, numpy_function, with_float_constants
-from keras_symgrad.losses import SQUARED, Loss
-from keras_symgrad.memory import block_rows
 
 
 def evaluate(

@@ -23,10 +23,18 @@ import numpy as np
 import tensorflow as tf
 from deap import gp
 
-from keras_symgrad.engine.evaluation import TAPE_ARRAYS, Engine, NormalEquations
-from keras_symgrad.engine.interpreter import new_buffers, walk
-from keras_symgrad.engine.tapes import Layout, Tapes, assemble
-from keras_symgrad.engine.xla import as_slots, compiled
+from keras_symgrad.engine import (
+    TAPE_ARRAYS,
+    Engine,
+    Layout,
+    NormalEquations,
+    Tapes,
+    as_slots,
+    assemble,
+    compiled,
+    new_buffers,
+    walk,
+)
 from keras_symgrad.expressions import Alphabet, Complexity, Fingerprint, OperatorSet
 from keras_symgrad.search.genetic import GeneticSearch
 

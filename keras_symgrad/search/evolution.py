@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from deap import gp
 
-from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.engine.refinement import refine
+from keras_symgrad.engine import Engine, refine
 from keras_symgrad.expressions import CONSTANT_CODE, Complexity, Constant
 from keras_symgrad.expressions.replacements import Replacements
 from keras_symgrad.search.combination import Candidate, Combination

@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 from deap import gp
 
-from keras_symgrad.engine.reference import evaluate
+from keras_symgrad.engine import evaluate
 from keras_symgrad.expressions import Alphabet, Constant, Operator, Variable, symbol, to_sympy
 
 Nodes = Sequence[gp.Primitive | gp.Terminal]

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from deap import gp
 
-from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.engine.refinement import refine
+from keras_symgrad.engine import Engine, refine
 from keras_symgrad.expressions import (
     CONSTANT_CODE,
     Alphabet,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine import Engine
 from keras_symgrad.expressions import Fingerprint
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.measure import TreeMeasure

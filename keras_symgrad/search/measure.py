@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from deap import gp
 
-from keras_symgrad.directions import folded, nearest, unit
+from keras_symgrad.engine import folded, nearest, unit
 from keras_symgrad.expressions import Variable
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.features import Feature, FeatureMaker

@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 from deap import gp
 
-from keras_symgrad.losses import SQUARED, Loss
+from keras_symgrad.engine import SQUARED, Loss
 from keras_symgrad.search.combination import Combination, as_quotient
 from keras_symgrad.search.features import Feature, FeatureMaker
 from keras_symgrad.search.quotients import Quotient, QuotientFit

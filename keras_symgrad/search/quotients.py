@@ -22,7 +22,7 @@ from itertools import combinations
 
 import numpy as np
 
-from keras_symgrad.directions import as_span, folded, split
+from keras_symgrad.engine import as_span, folded, split
 from keras_symgrad.search.features import Feature
 from keras_symgrad.search.spectral_fit import smallest_eigenvector
 

@@ -21,8 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_symgrad.directions import as_span, folded, nearest, split, unit
-from keras_symgrad.losses import SQUARED, Loss
+from keras_symgrad.engine import SQUARED, Loss, as_span, folded, nearest, split, unit
 from keras_symgrad.search.combination import Combination
 from keras_symgrad.search.features import Feature
 

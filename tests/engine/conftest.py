@@ -7,8 +7,8 @@ import pytest
 from deap import gp
 from random_trees import random_trees
 
-from keras_symgrad.directions import unit
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.directions import unit
+from keras_symgrad.engine.engine import Engine
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
 

@@ -20,7 +20,7 @@ from engine import jets
 from random_trees import every_operator, random_trees
 
 from keras_symgrad.engine import reference
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.engine import Engine
 from keras_symgrad.expressions.codegen.derivatives import differentiate
 from keras_symgrad.expressions.trees import Alphabet, Constant, symbol, to_sympy
 

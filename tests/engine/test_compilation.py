@@ -10,14 +10,14 @@ import numpy as np
 from random_trees import random_trees
 
 from keras_symgrad.engine import interpreter
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.engine import Engine
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
 
 SEARCH = """
 import numpy as np
-from keras_symgrad.directions import unit
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine import unit
+from keras_symgrad import Engine
 from keras_symgrad.expressions import Alphabet
 from keras_symgrad import OperatorSet
 from random_trees import random_trees

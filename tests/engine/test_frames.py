@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.directions import in_frame, nearest, unit
 from keras_symgrad.engine import reference
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.directions import in_frame, nearest, unit
+from keras_symgrad.engine.engine import Engine
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.tangent import orthonormal

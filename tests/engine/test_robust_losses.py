@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.directions import unit
 from keras_symgrad.engine import reference
-from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.engine.refinement import refine
+from keras_symgrad.engine.directions import unit
+from keras_symgrad.engine.engine import Engine
+from keras_symgrad.engine.levenberg_marquardt import refine
+from keras_symgrad.engine.losses import ANGLE, Huber, Loss
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.losses import ANGLE, Huber, Loss
 from keras_symgrad.tangent import orthonormal
 
 D2 = sympy.Symbol("d2")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_symgrad as ks
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.files.tables import read_points
 
 QUICK = {"methods": ("dictionary",), "time_limit": 3, "rows": 600, "verbose": False}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from keras_symgrad.directions import direction_error
 from keras_symgrad.engine import reference
-from keras_symgrad.engine.refinement import refine
+from keras_symgrad.engine.directions import direction_error
+from keras_symgrad.engine.levenberg_marquardt import refine
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.search.baselines import TargetEngine, search_for

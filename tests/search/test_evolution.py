@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.engine import Engine
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import OperatorSet

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import evaluate, gradient
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy

@@ -10,9 +10,9 @@ import pytest
 import sympy
 from deap import gp
 
-from keras_symgrad.directions import direction_error, unit
 from keras_symgrad.engine import reference
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.directions import direction_error, unit
+from keras_symgrad.engine.engine import Engine
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.fingerprint import Fingerprint
 from keras_symgrad.expressions.operators import Operator, OperatorSet

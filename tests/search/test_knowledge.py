@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import OperatorSet

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_symgrad import interpret
-from keras_symgrad.directions import direction_error
+from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet

@@ -54,7 +54,7 @@ def test_a_perfect_match_of_the_dictionary_ends_the_search_before_anything_is_co
     def compiled(self):
         raise AssertionError("the engine was compiled")
 
-    monkeypatch.setattr("keras_symgrad.engine.evaluation.Engine.compile", compiled)
+    monkeypatch.setattr("keras_symgrad.engine.engine.Engine.compile", compiled)
     search = portfolio(field_of(x1**2 + sympy.sin(x2 + x3)))
     search.run(Stopping(time_limit=60))
     assert search.stopped == "target_loss"
@@ -62,9 +62,7 @@ def test_a_perfect_match_of_the_dictionary_ends_the_search_before_anything_is_co
 
 def test_a_time_limit_does_not_wait_for_the_compiler(monkeypatch):
     over = threading.Event()
-    monkeypatch.setattr(
-        "keras_symgrad.engine.evaluation.Engine.compile", lambda self: over.wait(60)
-    )
+    monkeypatch.setattr("keras_symgrad.engine.engine.Engine.compile", lambda self: over.wait(60))
     search = portfolio(noisy(x1 * sympy.sin(x2) + x3))
     search.run(Stopping(time_limit=1, patience=None))
     assert search.stopped == "time_limit"
@@ -111,7 +109,7 @@ def test_what_goes_wrong_while_compiling_is_told(monkeypatch):
     def fails(self):
         raise RuntimeError("no compiler")
 
-    monkeypatch.setattr("keras_symgrad.engine.evaluation.Engine.compile", fails)
+    monkeypatch.setattr("keras_symgrad.engine.engine.Engine.compile", fails)
     with pytest.raises(RuntimeError, match="no compiler"):
         portfolio(noisy(x1 * sympy.sin(x2) + x3)).run(Stopping(time_limit=60))
 

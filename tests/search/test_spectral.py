@@ -9,7 +9,7 @@ import pytest
 import sympy
 from scipy.optimize import minimize
 
-from keras_symgrad.directions import direction_error, unit
+from keras_symgrad.engine.directions import direction_error, unit
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy

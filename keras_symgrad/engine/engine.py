@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 from deap import gp
 
-from keras_symgrad.directions import as_span, is_diagonal
 from keras_symgrad.engine import interpreter
+from keras_symgrad.engine.directions import as_span, is_diagonal
+from keras_symgrad.engine.losses import SQUARED, Loss
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
 from keras_symgrad.expressions import OperatorSet, Variable
-from keras_symgrad.losses import SQUARED, Loss
 
 # Rows that are walked at once: a chunk's buffers then stay in the cache.
 TILE_ROWS = 1024

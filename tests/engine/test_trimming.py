@@ -9,8 +9,8 @@ from threading import Thread
 import psutil
 import pytest
 
+from keras_symgrad.engine.memory import trims
 from keras_symgrad.interpreting import interpret
-from keras_symgrad.trimming import trims
 
 MEGABYTES, BLOCK = 200, 50_000
 

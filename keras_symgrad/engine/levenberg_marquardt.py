@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from deap import gp
 
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.engine import Engine
 from keras_symgrad.engine.tapes import Tapes
 from keras_symgrad.expressions import CONSTANT_CODE, Constant
 

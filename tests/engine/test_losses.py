@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from keras_symgrad.comparison import losses
 from keras_symgrad.constants import ConstantFit
-from keras_symgrad.directions import unit
 from keras_symgrad.engine import reference
+from keras_symgrad.engine.directions import unit
+from keras_symgrad.engine.losses import ANGLE, LOSSES, SQUARED, Huber, Loss, as_loss
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.losses import ANGLE, LOSSES, SQUARED, Huber, Loss, as_loss
 from keras_symgrad.uncertainty import constants
 
 D2 = sympy.Symbol("d2")

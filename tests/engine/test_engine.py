@@ -7,9 +7,9 @@ import pytest
 from engine import jets
 from random_trees import random_trees
 
-from keras_symgrad.directions import unit
 from keras_symgrad.engine import reference
-from keras_symgrad.engine.evaluation import Engine
+from keras_symgrad.engine.directions import unit
+from keras_symgrad.engine.engine import Engine
 from keras_symgrad.expressions.trees import Constant, to_sympy
 
 

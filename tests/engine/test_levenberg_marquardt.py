@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from random_trees import random_trees
 
-from keras_symgrad.directions import unit
 from keras_symgrad.engine import reference
-from keras_symgrad.engine.evaluation import Engine
-from keras_symgrad.engine.refinement import refine
+from keras_symgrad.engine.directions import unit
+from keras_symgrad.engine.engine import Engine
+from keras_symgrad.engine.levenberg_marquardt import refine
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
 

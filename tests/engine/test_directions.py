@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.directions import as_span, folded, split
+from keras_symgrad.engine.directions import as_span, folded, split
 
 ROWS, AXES, MOVING = 40, 9, [0, 2, 3]
 

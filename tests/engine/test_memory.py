@@ -7,8 +7,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from keras_symgrad.engine.memory import ARRAYS, block_rows, estimate
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.memory import ARRAYS, block_rows, estimate
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.reading import read, split
 
