@@ -17,13 +17,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from keras_symgrad import GradientField, Neuron, Stopping, interpret, plots
-from keras_symgrad.comparison import errors
 from keras_symgrad.engine import gradient, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.files import read_points
+from keras_symgrad.gradients import errors, smoothed
 from keras_symgrad.plots import FORMULA, GREY, NETWORK
-from keras_symgrad.smoothing import smoothed
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, PICTURES = ROOT / "examples/models", ROOT / "docs/pictures"

@@ -10,7 +10,7 @@ import numpy as np
 from keras_symgrad.engine import gradient, in_frame, principal, unit
 from keras_symgrad.evidence import SAME_CLASS
 from keras_symgrad.files import arranged, read_points
-from keras_symgrad.tangent import tangent_frame
+from keras_symgrad.gradients import tangent_frame
 
 if TYPE_CHECKING:
     from keras_symgrad.interpretation import Interpretation

@@ -14,14 +14,13 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from keras_symgrad.comparison import CERTAIN, errors, exceeds, losses
 from keras_symgrad.engine import gradient, in_frame, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.fidelity import R2, Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients import CERTAIN, GradientField, errors, exceeds, losses
 from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.residuals import predictable, residuals

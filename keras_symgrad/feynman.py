@@ -18,9 +18,8 @@ import sympy
 
 from keras_symgrad.engine import direction_error, unit
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, canonicalize, from_sympy
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients import GradientField, Metric
 from keras_symgrad.known_concepts import real_symbols, rowwise, with_real_symbols
-from keras_symgrad.metric import Metric
 from keras_symgrad.systems import System
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
-from keras_symgrad.comparison import exceeds, losses
 from keras_symgrad.constants import ConstantFit
 from keras_symgrad.engine import loss
 from keras_symgrad.expressions import (
@@ -24,8 +23,7 @@ from keras_symgrad.expressions import (
 )
 from keras_symgrad.expressions.formats import completed_squares, with_unit_slopes, with_zeros
 from keras_symgrad.formula import Formula, ParetoFront
-from keras_symgrad.gradients import GradientField
-from keras_symgrad.own_units import OwnUnits
+from keras_symgrad.gradients import GradientField, OwnUnits, exceeds, losses
 from keras_symgrad.search.archive import Archive, Individual
 from keras_symgrad.simple_constants import with_simple_constants
 from keras_symgrad.uncertainty import Constant, constants

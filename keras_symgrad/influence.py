@@ -27,13 +27,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_symgrad.levels import block_name, few_values, one_hot_blocks
-from keras_symgrad.metric import deviations
+from keras_symgrad.gradients import block_name, deviations, few_values, one_hot_blocks
 
 if TYPE_CHECKING:
-    from keras_symgrad.gradients import GradientField
+    from keras_symgrad.gradients import GradientField, Reading
     from keras_symgrad.neurons import Neuron
-    from keras_symgrad.reading import Reading
 
 # An input that changes the neuron by less than this part of what the strongest does is ignored.
 IGNORED = 0.03
@@ -196,7 +194,7 @@ def influences_of_field(
 
     Example:
 
-    >>> from keras_symgrad.gradients import GradientField
+    >>> from keras_symgrad import GradientField
     >>> x = np.random.default_rng(0).normal(size=(2000, 2)) * [1000.0, 1.0]
     >>> field = GradientField.from_gradients(x, np.tile([-0.003, 1.0], (2000, 1)))
     >>> print(*influences_of_field(field), sep=", ")

@@ -16,18 +16,27 @@ from keras_symgrad.engine import LOSSES, SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import arranged, check_names, read_points
 from keras_symgrad.finishing import Finisher
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients import (
+    FARTHEST,
+    FARTHEST_OF_NETWORK,
+    GradientField,
+    Metric,
+    OwnUnits,
+    Reading,
+    Tangent,
+    can_be_drawn,
+    check_metric,
+    check_smoothing,
+    few_values,
+    spread,
+)
 from keras_symgrad.group_support import supported
 from keras_symgrad.influence import ignored, influences_of_reading
 from keras_symgrad.interpretation import Interpretation
-from keras_symgrad.levels import few_values
-from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.one_variable import Graph, assess_one_variable
-from keras_symgrad.own_units import FARTHEST, FARTHEST_OF_NETWORK, OwnUnits
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry, check_symmetries
 from keras_symgrad.provenance import Clock, call, recorded, versions
-from keras_symgrad.reading import Reading, check_smoothing
 from keras_symgrad.search.callbacks import Callback, check_callbacks
 from keras_symgrad.search.checkpoint import KeptSearch
 from keras_symgrad.search.executors import check_executor
@@ -38,8 +47,6 @@ from keras_symgrad.search.problem import METHODS, check_methods
 from keras_symgrad.search.progress import ProgressBar
 from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Stopping, limits_of
-from keras_symgrad.symmetrizing import spread
-from keras_symgrad.tangent import Tangent, can_be_drawn
 from keras_symgrad.users_units import groups_in_users, in_users
 from keras_symgrad.verdict import verdict
 

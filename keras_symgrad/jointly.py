@@ -18,19 +18,23 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.comparison import errors
 from keras_symgrad.engine import gradient
 from keras_symgrad.files import arranged, check_names, finite_rows, read_points
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients import (
+    GradientField,
+    Metric,
+    Tangent,
+    check_metric,
+    check_smoothing,
+    errors,
+    is_piecewise_constant,
+    smoothed,
+    smoothing_width,
+)
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.joint_interpretation import JointInterpretation
-from keras_symgrad.kinks import is_piecewise_constant
-from keras_symgrad.metric import Metric, check_metric
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, loading, only_tensor, tracing
 from keras_symgrad.provenance import call, recorded, versions
-from keras_symgrad.reading import check_smoothing, smoothing_width
-from keras_symgrad.smoothing import smoothed
-from keras_symgrad.tangent import Tangent
 
 
 def interpret_jointly(

@@ -15,7 +15,7 @@ from deap import gp
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import anonymous, differentiate, tensorflow_function
 from keras_symgrad.expressions.formats import from_text, to_text
-from keras_symgrad.own_units import OwnUnits, checked_units
+from keras_symgrad.gradients import OwnUnits, checked_units
 
 
 @keras.saving.register_keras_serializable(package="keras_symgrad")

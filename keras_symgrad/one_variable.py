@@ -26,12 +26,11 @@ from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.fidelity import R2, Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients import GradientField, Reading
 from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import G, PhiFormula
 from keras_symgrad.provenance import box_of
-from keras_symgrad.reading import Reading
 from keras_symgrad.search.archive import Archive
 from keras_symgrad.verdict import decisions, finite_points, rule_of
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_symgrad.comparison import errors
 from keras_symgrad.engine import gradient
+from keras_symgrad.gradients import errors
 from keras_symgrad.search.selection import SMALLEST_LOSS
 from keras_symgrad.slices import Plane, decided
 

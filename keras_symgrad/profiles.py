@@ -90,7 +90,7 @@ def intervals(fit: ConstantFit, *, seed: int = 0) -> Intervals:
     Example: the loss rises on either side of 2, and no faster than the noise lets it.
 
     >>> import sympy
-    >>> from keras_symgrad.gradients import GradientField
+    >>> from keras_symgrad import GradientField
     >>> rng = np.random.default_rng(0)
     >>> x = rng.uniform(-1, 1, (500, 2))
     >>> field = GradientField.from_gradients(x, x * [2, 4] + rng.normal(0, 0.05, x.shape))

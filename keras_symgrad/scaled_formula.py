@@ -15,7 +15,7 @@ from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import Units, folded, rounded, to_latex, to_pretty, to_text
 from keras_symgrad.formula import Formula
-from keras_symgrad.own_units import OwnUnits, checked_units
+from keras_symgrad.gradients import OwnUnits, checked_units
 
 if TYPE_CHECKING:
     from keras_symgrad.layers import SymbolicLayer

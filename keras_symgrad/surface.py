@@ -10,7 +10,7 @@ import sympy
 
 from keras_symgrad.expressions import symbol, with_whole_numbers
 from keras_symgrad.expressions.formats import to_pretty
-from keras_symgrad.tangent import never_shown
+from keras_symgrad.gradients import never_shown
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
@@ -31,7 +31,7 @@ class Surface:
 
     Example:
 
-    >>> from keras_symgrad.gradients import GradientField
+    >>> from keras_symgrad import GradientField
     >>> x = np.array([[1.0, 0.0], [0.25, 0.75], [0.5, 0.5]])
     >>> along = np.array([[1.0, -1.0]]) / np.sqrt(2)
     >>> field = GradientField.from_gradients(x, 2 * x, names=["a", "b"], frame=along)

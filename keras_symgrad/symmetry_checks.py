@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from keras_symgrad.domain import Domain
 from keras_symgrad.engine import gradient
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients import Domain, GradientField, across, generators
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry
-from keras_symgrad.symmetrizing import across, generators
 
 # Rows that a number is taken from, and the fewest that will do.
 CHECKED_ROWS, FEWEST_ROWS = 1000, 10

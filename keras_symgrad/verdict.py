@@ -11,22 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.comparison import errors
 from keras_symgrad.constants import ConstantFit
-from keras_symgrad.domain import Domain
 from keras_symgrad.engine import gradient
 from keras_symgrad.evidence import NEAREST, SAME_CLASS, Evidence
 from keras_symgrad.expressions import Complexity
 from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients import Domain, GradientField, Reading, errors
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.priors import Symmetry
 from keras_symgrad.provenance import box_of
-from keras_symgrad.reading import Reading
 from keras_symgrad.rule import Rule
 from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.selection import FINEST_OF_LABELS

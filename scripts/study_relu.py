@@ -35,11 +35,15 @@ from training import ROWS, load_or_train
 from keras_symgrad import interpret
 from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.feynman import truth_complexity
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients import (
+    GradientField,
+    averaged,
+    choose_width,
+    gradient_spread,
+    weights_of,
+)
 from keras_symgrad.judging import judge
-from keras_symgrad.kinks import spread, weights_of
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.smoothing import averaged, choose_width
 from keras_symgrad.systems import SYSTEMS, System
 
 # Of the training points, those that the tool is given.
@@ -88,7 +92,7 @@ def measure(
     averages = []
     for width in sorted({*widths, chosen}):
         smooth = averaged(field, neuron, x, width)
-        weights = weights_of(spread(neuron, field.points, x, width))
+        weights = weights_of(gradient_spread(neuron, field.points, x, width))
         averages.append(
             {
                 "width": width,

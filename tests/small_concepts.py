@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_symgrad.class_interpretation import ClassInterpretation
 from keras_symgrad.classes import interpret_classes
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.joint_interpretation import JointInterpretation

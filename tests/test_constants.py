@@ -10,7 +10,7 @@ from keras_symgrad.constants import FIT_ROWS, ConstantFit
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.trees import symbol
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 
 NAMES = ("x1", "x2", "x3")
 x1, x2, x3 = map(symbol, NAMES)

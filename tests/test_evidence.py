@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.comparison import errors, losses
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.reference import loss
 from keras_symgrad.evidence import Evidence
@@ -17,7 +16,8 @@ from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.formula_errors import errors, losses
 from keras_symgrad.judging import boundary_points
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.phi import MonotoneFit

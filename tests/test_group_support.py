@@ -5,7 +5,7 @@ import pytest
 import sympy
 
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.group_support import supported
 from keras_symgrad.search.structure import Group
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import keras_symgrad as ks
 from keras_symgrad.files.atomic import write_json
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.influence import (
     Influence,
     described,

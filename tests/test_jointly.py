@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_symgrad.engine.directions import principal, unit
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons.neuron import Neuron

@@ -11,9 +11,9 @@ import pytest
 import sympy
 
 from keras_symgrad.callbacks import LambdaCallback
-from keras_symgrad.comparison import losses
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
+from keras_symgrad.gradients.formula_errors import losses
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.priors.constraints import Constraints

@@ -6,8 +6,8 @@ import sympy
 import tensorflow as tf
 
 import keras_symgrad as ks
+from keras_symgrad.gradients.reading import Reading
 from keras_symgrad.one_variable import Graph
-from keras_symgrad.reading import Reading
 
 QUICK = {"methods": ("dictionary",), "time_limit": 5, "verbose": False}
 x1 = sympy.Symbol("x1", real=True)

@@ -7,7 +7,7 @@ import pytest
 import sympy
 
 from keras_symgrad.constants import ConstantFit
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.profiles import Intervals, intervals
 
 X1, X2, X3 = sympy.symbols("x1 x2 x3", real=True)

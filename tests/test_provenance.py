@@ -14,7 +14,7 @@ import sympy
 
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import Operator, OperatorSet, shipped
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.provenance import call, recorded

@@ -8,7 +8,7 @@ import pytest
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.trees import symbol
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.residuals import predictable, residuals
 
 X1, X2 = symbol("x1"), symbol("x2")

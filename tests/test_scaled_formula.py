@@ -14,8 +14,8 @@ from keras_symgrad.expressions.formats.mathml import to_mathml
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.formats.text import to_latex, to_pretty
 from keras_symgrad.formula import Formula
+from keras_symgrad.gradients.own_units import OwnUnits
 from keras_symgrad.layers import SymbolicLayer
-from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.scaled_formula import ScaledFormula, in_users_units
 
 NAMES = ("x1", "x2")

@@ -10,7 +10,7 @@ import keras
 import pytest
 from rich.console import Console
 
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from symmetric_functions import KEPT, NAMES, POINTS, A, B
 
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.priors.symmetries import Even, Exchange, Odd, Rotation, Scaling, Translation
 from keras_symgrad.symmetry_checks import SymmetryCheck, broken, checked, warn_if_broken

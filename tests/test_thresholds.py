@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.thresholds import threshold_interval
 
 X1, X2 = sympy.symbols("x1 x2", real=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.uncertainty import Constant, constants, released
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import sympy
 
-from keras_symgrad.comparison import errors
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import Formula, ParetoFront
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.formula_errors import errors
+from keras_symgrad.gradients.reading import Reading, split
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.reading import Reading, split
 from keras_symgrad.verdict import decisions, faithful, of_like_values, stable, true_to_boundary
 
 x1, x2 = symbol("x1"), symbol("x2")

@@ -76,7 +76,7 @@ class FeatureEvolution:
     Example:
 
     >>> from keras_symgrad.expressions import Alphabet
-    >>> from keras_symgrad.gradients import GradientField
+    >>> from keras_symgrad import GradientField
     >>> from keras_symgrad import OperatorSet
     >>> x = np.random.default_rng(0).uniform(0.5, 2, (200, 2))
     >>> a, b = x.T

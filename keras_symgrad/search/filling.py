@@ -34,7 +34,7 @@ class Filling:
     Example:
 
     >>> from keras_symgrad.expressions import Alphabet
-    >>> from keras_symgrad.gradients import GradientField
+    >>> from keras_symgrad import GradientField
     >>> from keras_symgrad import OperatorSet
     >>> from keras_symgrad.search.measure import TreeMeasure
     >>> x = np.random.default_rng(0).uniform(0.5, 2, (200, 2))

@@ -36,7 +36,7 @@ def starting_trees(problem: Problem) -> list[gp.PrimitiveTree]:
     >>> import numpy as np
     >>> from keras_symgrad import Complexity
     >>> from keras_symgrad.expressions import CONSTANT_CODE, Alphabet
-    >>> from keras_symgrad.gradients import GradientField
+    >>> from keras_symgrad import GradientField
     >>> from keras_symgrad import OperatorSet
     >>> from keras_symgrad.search.knowledge import Knowledge
     >>> x = np.random.default_rng(0).uniform(-1, 1, (300, 2))

@@ -24,7 +24,7 @@ from keras_symgrad.expressions import (
     to_sympy,
 )
 from keras_symgrad.expressions.formats import from_text
-from keras_symgrad.own_units import OwnUnits
+from keras_symgrad.gradients import OwnUnits
 from keras_symgrad.priors import NUMBER, Constraints, DimensionalAnalysis, Dimensions, Template
 from keras_symgrad.search.few_values import FewValuedColumns
 from keras_symgrad.search.template_variation import TemplateVariation

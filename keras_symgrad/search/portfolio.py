@@ -22,8 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from keras_symgrad.expressions import Alphabet, Complexity
 from keras_symgrad.expressions.formats import NO_UNITS, to_pretty
-from keras_symgrad.gradients import GradientField
-from keras_symgrad.own_units import OwnUnits
+from keras_symgrad.gradients import GradientField, OwnUnits
 from keras_symgrad.search.archive import Archive
 from keras_symgrad.search.aside import Aside
 from keras_symgrad.search.callbacks import Callback, CallbackList

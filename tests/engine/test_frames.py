@@ -10,7 +10,7 @@ from keras_symgrad.engine.directions import in_frame, nearest, unit
 from keras_symgrad.engine.engine import Engine
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.tangent import orthonormal
+from keras_symgrad.gradients.tangent_space import orthonormal
 
 ROWS, VARIABLES, AXES = 200, 4, 3
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from keras_symgrad.engine.memory import ARRAYS, block_rows, estimate
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.reading import read, split
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.reading import read, split
 
 ROWS, VARIABLES = 100_000, 10
 

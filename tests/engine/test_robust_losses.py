@@ -13,7 +13,7 @@ from keras_symgrad.engine.levenberg_marquardt import refine
 from keras_symgrad.engine.losses import ANGLE, Huber, Loss
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.tangent import orthonormal
+from keras_symgrad.gradients.tangent_space import orthonormal
 
 D2 = sympy.Symbol("d2")
 LOSSES = [ANGLE, Huber(0.3), Loss("bounded", D2 / (D2 + 0.1))]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from keras_symgrad.files.tables import read_points
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 
 numbers = arrays(
     np.float64,

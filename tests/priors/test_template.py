@@ -10,7 +10,7 @@ import sympy
 
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.priors.template import Template
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.filling import Filling

@@ -8,7 +8,7 @@ import sympy
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.settings import GeneticSettings
 from keras_symgrad.search.stopping import Stopping

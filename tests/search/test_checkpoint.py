@@ -9,7 +9,7 @@ import pytest
 
 from keras_symgrad.callbacks import Checkpoint, LambdaCallback
 from keras_symgrad.expressions.operators import OperatorSet
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.checkpoint import KeptSearch
 from keras_symgrad.search.settings import GeneticSettings
 from tests.search.searches import generations, noisy_field, small_search, written

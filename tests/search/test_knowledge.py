@@ -13,7 +13,7 @@ from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.priors.constraints import Constraints
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.knowledge import Knowledge

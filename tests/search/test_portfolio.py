@@ -12,7 +12,7 @@ from keras_symgrad import interpret
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.callbacks import LambdaCallback
 from keras_symgrad.search.collector import Collector
 from keras_symgrad.search.portfolio import PortfolioSearch

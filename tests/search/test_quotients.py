@@ -10,7 +10,7 @@ from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.polynomials import PolynomialSearch
 from keras_symgrad.search.quotients import QuotientFit

@@ -13,7 +13,7 @@ from keras_symgrad.engine.directions import direction_error, unit
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.spectral import SpectralSearch
 from keras_symgrad.search.spectral_fit import SpectralFit

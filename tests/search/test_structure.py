@@ -9,7 +9,7 @@ import sympy
 from keras_symgrad.engine.reference import evaluate, gradient
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.features import FeatureMaker
 from keras_symgrad.search.structure import Structure, read_structure
 

@@ -13,7 +13,7 @@ import sympy
 
 import keras_symgrad as ks
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.own_units import FARTHEST_OF_NETWORK, OwnUnits, checked_units, roundest
+from keras_symgrad.gradients.own_units import FARTHEST_OF_NETWORK, OwnUnits, checked_units, roundest
 
 QUICK = {
     "operators": "add, mul, square",

@@ -11,11 +11,11 @@ import numpy as np
 
 from keras_symgrad.engine import in_frame, unit
 from keras_symgrad.files import Columns, check_names, check_weights, finite_rows, read_points
-from keras_symgrad.metric import Metric, check_metric, covariance, metric_frame
+from keras_symgrad.gradients.boundary_sampling import Rows, Sampler, data_rows, slab_rows
+from keras_symgrad.gradients.change_of_variables import PullBack, explained
+from keras_symgrad.gradients.metric import Metric, check_metric, covariance, metric_frame
+from keras_symgrad.gradients.tangent_space import Tangent, can_be_drawn
 from keras_symgrad.neurons import Neuron, Quantities
-from keras_symgrad.pullback import PullBack, explained
-from keras_symgrad.sampling import Rows, Sampler, data_rows, slab_rows
-from keras_symgrad.tangent import Tangent, can_be_drawn
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_symgrad.domain import Domain
 from keras_symgrad.engine.directions import direction_error
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.boundary_sampling import LOOKED_AT
+from keras_symgrad.gradients.domain import Domain
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.sampling import LOOKED_AT
 from keras_symgrad.systems import SYSTEMS
 
-MODELS = Path(__file__).parent.parent / "examples" / "models"
+MODELS = Path(__file__).parents[2] / "examples" / "models"
 TRAINED = ["A1", "A", "B", "C", "D"]
 SLAB = np.log(0.99 / 0.01)
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from keras_symgrad.engine.directions import direction_error
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.boundary_sampling import slab_rows
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.sampling import slab_rows
 
 BOUND = np.log(99)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_symgrad.tangent import Tangent, enough, orthonormal, tangent_frame
+from keras_symgrad.gradients.tangent_space import Tangent, enough, orthonormal, tangent_frame
 
 Metric = str | np.ndarray
 
@@ -144,7 +144,7 @@ def metric_frame(
         x: the data, `(samples, variables)`, finite.
         metric: `"covariance"`, `"columns"` (the variables as they are, in their own widths where
             one is ten times as wide as another), or a covariance matrix.
-        tangent: the surface; see `tangent.tangent_frame`.
+        tangent: the surface; see `tangent_space.tangent_frame`.
 
     Returns:
         `(axes, variables)` or, where it changes from point to point, `(rows, axes, variables)`;

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.files.tables import read_points
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.smoothing import WIDTHS, averaged, choose_width, smoothed
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.smoothing import WIDTHS, averaged, choose_width, smoothed
 from keras_symgrad.systems import SYSTEMS
 
 SYSTEM = SYSTEMS["B"]

@@ -28,8 +28,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from keras_symgrad.domain import REFERENCE_ROWS, Domain
-from keras_symgrad.metric import Metric, first_order_distance
+from keras_symgrad.gradients.domain import REFERENCE_ROWS, Domain
+from keras_symgrad.gradients.metric import Metric, first_order_distance
 from keras_symgrad.neurons import Neuron
 
 Sampler = Callable[[int, np.random.Generator], np.ndarray]

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad.engine import Loss, as_span
-from keras_symgrad.ensemble import mean_neuron
 from keras_symgrad.files import finite_rows
-from keras_symgrad.gradients import GradientField
-from keras_symgrad.kinks import is_piecewise_constant
+from keras_symgrad.gradients.ensemble import mean_neuron
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.own_units import OwnUnits
+from keras_symgrad.gradients.piecewise_linear import is_piecewise_constant
+from keras_symgrad.gradients.smoothing import averaged, choose_width, smoothed
+from keras_symgrad.gradients.symmetrization import projected, symmetrized
+from keras_symgrad.gradients.tangent_space import enough
 from keras_symgrad.neurons import Neuron, Quantities
-from keras_symgrad.own_units import OwnUnits
 from keras_symgrad.priors import Symmetry
-from keras_symgrad.smoothing import averaged, choose_width, smoothed
-from keras_symgrad.symmetrizing import projected, symmetrized
-from keras_symgrad.tangent import enough
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from keras_symgrad.engine.directions import unit
-from keras_symgrad.ensemble import mean_directions, mean_neuron
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.ensemble import mean_directions, mean_neuron
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 
 RNG = np.random.default_rng(0)

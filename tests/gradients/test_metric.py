@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from keras_symgrad.engine.directions import direction_error, unit
-from keras_symgrad.gradients import GradientField
-from keras_symgrad.metric import check_metric, covariance, metric_frame
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.metric import check_metric, covariance, metric_frame
 
 
 def normal(rows: int, *columns) -> np.ndarray:

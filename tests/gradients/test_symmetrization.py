@@ -5,13 +5,13 @@ import pytest
 import sympy
 from symmetric_functions import KEPT, NAMES, POINTS, A, B, C
 
-from keras_symgrad.comparison import errors
 from keras_symgrad.engine import reference
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.formula_errors import errors
+from keras_symgrad.gradients.symmetrization import projected, spread, symmetrized
+from keras_symgrad.gradients.tangent_space import orthonormal
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.priors.symmetries import Even, Exchange, Odd, Rotation, Translation
-from keras_symgrad.symmetrizing import projected, spread, symmetrized
-from keras_symgrad.tangent import orthonormal
 
 FRAMES = {
     "variables": None,

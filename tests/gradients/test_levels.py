@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.levels import block_name, few_values, one_hot_blocks
+from keras_symgrad.gradients.levels import block_name, few_values, one_hot_blocks
 
 R = np.random.default_rng(0)
 ROWS = 400

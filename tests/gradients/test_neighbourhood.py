@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_symgrad.neighbourhood import directions, shape_of
+from keras_symgrad.gradients.smoothing import directions, shape_of
 
 
 def test_directions_have_no_mean_unit_variance_and_are_the_same_every_time():

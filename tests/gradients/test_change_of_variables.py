@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_symgrad.engine.directions import unit
-from keras_symgrad.pullback import PullBack, explained
+from keras_symgrad.gradients.change_of_variables import PullBack, explained
 
 ROWS = 50
 

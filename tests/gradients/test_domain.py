@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from keras_symgrad.domain import Domain
+from keras_symgrad.gradients.domain import Domain
 
 
 @pytest.mark.parametrize("variables", [3, 40])

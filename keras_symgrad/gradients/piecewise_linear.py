@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_symgrad.engine import unit
-from keras_symgrad.neighbourhood import SAMPLES, directions, shape_of, telling_rows
+from keras_symgrad.gradients.smoothing import SAMPLES, directions, shape_of, telling_rows
 from keras_symgrad.neurons import Neuron
 
 # How far rows are moved, in standard deviations, to see whether their gradient moves, and the share
@@ -54,7 +54,7 @@ def is_piecewise_constant(neuron: Neuron, x: np.ndarray) -> bool:
     return bool(np.median(turned) < NO_TURN * STEP * np.mean(differ))
 
 
-def spread(
+def gradient_spread(
     neuron: Neuron, points: np.ndarray, x: np.ndarray, width: float, samples: int = SAMPLES
 ) -> np.ndarray:
     """How much the directions of the raw gradients scatter around each point.
@@ -79,7 +79,7 @@ def spread(
     >>> import tensorflow as tf
     >>> kinked = Neuron("kinked", lambda x: tf.abs(x[:, 0]) + x[:, 1], inputs=2)
     >>> x = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2))
-    >>> spread(kinked, np.array([[0.0, 0.5], [0.6, 0.5]]), x, width=0.2).round(3).tolist()
+    >>> gradient_spread(kinked, np.array([[0.0, 0.5], [0.6, 0.5]]), x, width=0.2).round(3).tolist()
     [0.5, 0.0]
     """
     shifts = width * directions(x.shape[1], samples) @ shape_of(x)
@@ -87,7 +87,7 @@ def spread(
     return np.maximum(1 - np.sum(mean**2, axis=1), 0.0)
 
 
-def weights_of(spread: np.ndarray) -> np.ndarray:
+def weights_of(gradient_spread: np.ndarray) -> np.ndarray:
     """Weights of rows by their spread, with the mean 1.
 
     The error of a row has a part that all rows have alike and one in proportion to its spread v. If
@@ -106,6 +106,6 @@ def weights_of(spread: np.ndarray) -> np.ndarray:
     >>> weights_of(np.array([0.0, 0.2])).tolist()
     [1.5, 0.5]
     """
-    typical = spread.mean()
-    weights = 1 / (1 + spread / typical) if typical > 0 else np.ones(len(spread))
+    typical = gradient_spread.mean()
+    weights = 1 / (1 + gradient_spread / typical) if typical > 0 else np.ones(len(gradient_spread))
     return weights / weights.mean()

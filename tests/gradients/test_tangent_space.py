@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.tangent import never_shown, orthonormal, tangent_frame
+from keras_symgrad.gradients.tangent_space import never_shown, orthonormal, tangent_frame
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad import fields
-from keras_symgrad.comparison import errors, losses
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients import field as fields
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.formula_errors import errors, losses
 
 
 @pytest.fixture

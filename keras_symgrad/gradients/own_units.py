@@ -24,7 +24,7 @@ import sympy
 from keras_symgrad.expressions import symbol
 
 if TYPE_CHECKING:
-    from keras_symgrad.fields import Field
+    from keras_symgrad.gradients.field import Field
 
 # Columns narrower or wider than these get a scale.
 NARROWEST = 1e-4

@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.engine import gradient, nearest
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.field import GradientField
 
 # Standard errors that make a mean difference between rows a fact.
 CERTAIN = 2.0

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from keras_symgrad.levels import one_hot_blocks
-from keras_symgrad.tangent import enough, tangent_frame
+from keras_symgrad.gradients.levels import one_hot_blocks
+from keras_symgrad.gradients.tangent_space import enough, tangent_frame
 
 # Nearest neighbours among more rows than these would take longer and say the same.
 REFERENCE_ROWS = 5000

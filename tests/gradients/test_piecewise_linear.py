@@ -8,8 +8,12 @@ import pytest
 
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.files.tables import read_points
-from keras_symgrad.gradients import GradientField
-from keras_symgrad.kinks import is_piecewise_constant, spread, weights_of
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.piecewise_linear import (
+    gradient_spread,
+    is_piecewise_constant,
+    weights_of,
+)
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.systems import SYSTEMS
 
@@ -32,7 +36,7 @@ def field(relu, points):
 
 
 def test_rows_whose_raw_gradients_scatter_weigh_less_and_are_worse(relu, points, field):
-    scatter = spread(relu, field.points, points, width=0.05)
+    scatter = gradient_spread(relu, field.points, points, width=0.05)
     assert scatter.shape == (field.rows,)
     assert np.all((scatter >= 0) & (scatter <= 1))
     weights = weights_of(scatter)

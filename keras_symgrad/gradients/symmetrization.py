@@ -17,12 +17,12 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.domain import MUCH_WIDER, Domain
 from keras_symgrad.engine import split, unit
-from keras_symgrad.gradients import GradientField
+from keras_symgrad.gradients.domain import MUCH_WIDER, Domain
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.tangent_space import orthonormal
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Element, Symmetry, group
-from keras_symgrad.tangent import orthonormal
 
 # Share of the data whose images lie among the data, where a network is averaged over images.
 MAPPED = 0.9

@@ -1,0 +1,72 @@
+"""Gradient fields of neurons: sampled, smoothed, projected and measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.gradients.domain import Domain
+    from keras_symgrad.gradients.field import GradientField
+    from keras_symgrad.gradients.formula_errors import CERTAIN, errors, exceeds, losses
+    from keras_symgrad.gradients.levels import block_name, few_values, one_hot_blocks
+    from keras_symgrad.gradients.metric import Metric, check_metric, deviations
+    from keras_symgrad.gradients.own_units import (
+        FARTHEST,
+        FARTHEST_OF_NETWORK,
+        OwnUnits,
+        checked_units,
+    )
+    from keras_symgrad.gradients.piecewise_linear import (
+        gradient_spread,
+        is_piecewise_constant,
+        weights_of,
+    )
+    from keras_symgrad.gradients.reading import Reading, check_smoothing, smoothing_width, split
+    from keras_symgrad.gradients.smoothing import averaged, choose_width, smoothed
+    from keras_symgrad.gradients.symmetrization import across, generators, spread
+    from keras_symgrad.gradients.tangent_space import (
+        Tangent,
+        can_be_drawn,
+        never_shown,
+        tangent_frame,
+    )
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "CERTAIN",
+    "Domain",
+    "FARTHEST",
+    "FARTHEST_OF_NETWORK",
+    "GradientField",
+    "Metric",
+    "OwnUnits",
+    "Reading",
+    "Tangent",
+    "across",
+    "averaged",
+    "block_name",
+    "can_be_drawn",
+    "check_metric",
+    "check_smoothing",
+    "checked_units",
+    "choose_width",
+    "deviations",
+    "errors",
+    "exceeds",
+    "few_values",
+    "generators",
+    "gradient_spread",
+    "is_piecewise_constant",
+    "losses",
+    "never_shown",
+    "one_hot_blocks",
+    "smoothed",
+    "smoothing_width",
+    "split",
+    "spread",
+    "tangent_frame",
+    "weights_of",
+]

@@ -1,0 +1,735 @@
+"""`Field`: unit gradients at points as data, whole, in parts and in blocks of rows.
+
+Gradient fields in `.npz` files: complete or not at all, and plain numbers only.
+
+`GradientField`: the directions in which a neuron changes, at points where they mean something.
+
+A neuron f that carries exactly the information of a concept g is f = phi(g), so its gradients are
+parallel to g's wherever it was trained. A field of unit gradients is all that a search for g needs
+to see of the network. This room makes fields; what can be done with one is told in `fields`.
+
+Source: Wetzel, arXiv 2401.04978, section 3.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from keras_symgrad.engine import (
+    SQUARED,
+    Loss,
+    as_span,
+    block_rows,
+    in_frame,
+    is_diagonal,
+    principal,
+    unit,
+)
+from keras_symgrad.files import (
+    Columns,
+    Record,
+    as_numbers,
+    check_names,
+    check_weights,
+    finite_rows,
+    read_arrays,
+    read_points,
+)
+from keras_symgrad.gradients.boundary_sampling import Sampler
+from keras_symgrad.gradients.ensemble import mean_directions, mean_neuron
+from keras_symgrad.gradients.metric import Metric, check_metric, deviations, metric_frame
+from keras_symgrad.gradients.row_selection import FieldRows, choose_rows
+from keras_symgrad.gradients.tangent_space import Tangent
+from keras_symgrad.neurons import Neuron, Quantities
+
+# Several gradients have a direction of their own where it is this part of their main one. Measured
+# on bottlenecks that carry two concepts: 0.6 and 0.7 for the second direction, 0.1 for the third.
+INDEPENDENT = 0.2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Field:
+    """Unit gradients of a scalar function at points; see `field.GradientField`."""
+
+    points: np.ndarray
+    directions: np.ndarray
+    names: tuple[str, ...]
+    weights: np.ndarray | None = None
+    values: np.ndarray | None = None
+    dropped: int = 0
+    origin: dict[str, int] = field(default_factory=dict)
+    frame: np.ndarray | None = None
+    noise: float | None = None
+    explained: float = 1.0
+    spectrum: tuple[float, ...] = (1.0,)
+    loss: Loss = SQUARED
+    plateau: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Number of points."""
+        return len(self.points)
+
+    @property
+    def variables(self) -> int:
+        """Number of variables."""
+        return self.points.shape[1]
+
+    @property
+    def span(self) -> int:
+        """Number of directions that a gradient may be made of: 1 for one function."""
+        return as_span(self.directions).shape[1]
+
+    @property
+    def independent(self) -> int:
+        """Number of independent concepts that several neurons carry, by their spectrum."""
+        return max(1, sum(size > INDEPENDENT for size in self.spectrum))
+
+    @property
+    def axes(self) -> int:
+        """Number of coordinates that directions are compared in."""
+        return self.directions.shape[-1]
+
+    @property
+    def fills_space(self) -> bool:
+        """Whether directions of one function are compared along all variables."""
+        frame = self.frame
+        whole = frame is None or (frame.ndim == 2 and self.axes == self.variables)
+        return whole and self.directions.ndim == 2
+
+    @property
+    def keeps_variables_apart(self) -> bool:
+        """Whether each coordinate belongs to one variable, and the directions tell its part."""
+        frame = self.frame
+        aligned = frame is None or (frame.ndim == 2 and is_diagonal(frame))
+        return aligned and self.directions.ndim == 2
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the directions were read of a network, and not given as they are."""
+        return "drawn" in self.origin
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def directions_of(self, gradients: np.ndarray) -> np.ndarray:
+        """Gradients at the points as directions that compare with the field's own."""
+        return unit(in_frame(gradients, self.frame))
+
+    @property
+    def widths(self) -> np.ndarray:
+        """Widths of the variables in the field's metric, `(variables,)`; 1 without a frame.
+
+        They are relative, and 0 for a variable that never changes.
+        """
+        if self.frame is None:
+            return np.ones(self.variables)
+        frame = self.frame if self.frame.ndim == 2 else np.sqrt((self.frame**2).mean(axis=0))
+        return np.linalg.norm(frame, axis=0)
+
+    def gradients_per_width(self) -> np.ndarray:
+        """Partial derivatives by the variables, each in units of its width.
+
+        Returns:
+            `(rows, k, variables)`, with k = 1 for one function. Where the frame has fewer axes
+            than there are variables it is the shortest gradient with the field's directions.
+        """
+        span = as_span(self.directions)
+        if self.frame is None:
+            return span
+        widths = self.widths
+        units = np.where(widths > 0, widths, 1.0)
+        inverse = np.linalg.pinv(self.frame / units)
+        return np.einsum("...va,...ka->...kv", inverse, span)
+
+    def gradients_over_range(self) -> np.ndarray:
+        """Partial derivatives by the variables, each times the standard deviation of its values.
+
+        Returns:
+            `(rows, k, variables)`, as `gradients_per_width`, up to one common factor.
+        """
+        widths, spread = self.widths, deviations(self.points)
+        ranges = np.divide(spread, widths, out=np.zeros_like(widths), where=widths > 0)
+        return self.gradients_per_width() * ranges
+
+    def strength(self, rows: np.ndarray) -> np.ndarray:
+        """How much each variable turns the directions, over the range of its values.
+
+            s_j = sum_rows w (sigma_j df/dx_j)**2,   sigma_j the standard deviation of x_j
+
+        Args:
+            rows: weights w of the rows, `(rows,)`.
+
+        Returns:
+            Mean squares as parts of their sum, `(variables,)`.
+
+        Example:
+
+        >>> from keras_symgrad import GradientField
+        >>> x = np.random.default_rng(0).normal(size=(1000, 2)) * [1000.0, 1.0]
+        >>> field = GradientField.from_gradients(x, np.tile([0.01, 1.0], (1000, 1)))
+        >>> field.strength(np.full(1000, 1e-3)).round(2)
+        array([0.99, 0.01])
+        """
+        squares = rows @ (self.gradients_over_range() ** 2).sum(axis=1)
+        return squares / (squares.sum() or 1.0)
+
+    def column_by_column(self) -> Self | None:
+        """The field in the metric of its variables' own widths, which keeps variables apart.
+
+        Returns:
+            A field with a diagonal frame, or `None` where the directions do not tell each
+            variable's part: along a surface, and for the span of several functions.
+        """
+        if self.keeps_variables_apart:
+            return self
+        frame = self.frame
+        apart = frame is not None and frame.ndim == 2 and self.directions.ndim == 2
+        if not apart or np.linalg.matrix_rank(frame / self.widths.max()) < self.variables:
+            return None
+        directions = unit(self.gradients_per_width()[:, 0])
+        return replace(self, frame=np.diag(self.widths), directions=directions)
+
+    def __repr__(self) -> str:
+        origin = ", ".join(f"{count} {name}" for name, count in self.origin.items() if count)
+        return (
+            f"{type(self).__name__}({self.rows} rows{f' ({origin})' if origin else ''}, "
+            f"variables: {', '.join(self.names)})"
+        )
+
+    def take(self, index: np.ndarray | slice) -> Self:
+        """The rows at the given positions, in that order.
+
+        Args:
+            index: integer positions, or a slice, whose rows are not copied.
+
+        Returns:
+            A field; `dropped` and `origin` still tell of the whole.
+        """
+        index = index if isinstance(index, slice) else np.asarray(index)
+        rows = {
+            name: None if (array := getattr(self, name)) is None else array[index]
+            for name in ("points", "directions", "weights", "values")
+        }
+        if self.frame is not None and self.frame.ndim == 3:
+            rows["frame"] = self.frame[index]
+        return replace(self, **rows)
+
+    def split(self, fraction: float = 0.8, seed: int = 0) -> tuple[Self, Self]:
+        """Two fields without common rows, one to search on and one held out.
+
+        Args:
+            fraction: of the rows that go to the first one, in (0, 1).
+            seed: of the random choice.
+
+        Returns:
+            Two fields, each with at least one row.
+
+        Raises:
+            ValueError: there are fewer than two rows, or `fraction` is not in (0, 1).
+        """
+        if not 0 < fraction < 1 or self.rows < 2:
+            raise ValueError(
+                "`split` needs a fraction between 0 and 1 and at least two rows. "
+                f"Received: fraction={fraction}, {self.rows} rows"
+            )
+        order = np.random.default_rng(seed).permutation(self.rows)
+        first = min(max(1, round(fraction * self.rows)), self.rows - 1)
+        return self.take(order[:first]), self.take(order[first:])
+
+    def subset(self, rows: int, seed: int = 0) -> Self:
+        """A random choice of rows.
+
+        Args:
+            rows: number wanted; all rows if there are no more.
+            seed: of the random choice.
+
+        Returns:
+            A field of `min(rows, self.rows)` rows.
+        """
+        if rows >= self.rows:
+            return self
+        return self.take(np.random.default_rng(seed).permutation(self.rows)[:rows])
+
+    def blocks(self) -> Iterator[Self]:
+        """The field in blocks of rows small enough to compute with; nothing is copied.
+
+        Yields:
+            Fields; this one alone if it is small.
+        """
+        size = block_rows(self.variables * self.span)
+        for start in range(0, self.rows, size):
+            yield self.take(slice(start, start + size))
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Writes the field to an `.npz` file, complete or not at all.
+
+        Args:
+            path: of the file; `.npz` is added if it has another ending.
+
+        Returns:
+            The path written.
+
+        Raises:
+            ValueError: nothing can be written there.
+        """
+        return _write_field(self, path)
+
+    def on_level_sets(self, gradients: np.ndarray) -> Self:
+        """The field along the level sets of a function whose gradient lies in the span.
+
+        There the function is constant, so that of all that the span holds only what is
+        independent of it is left.
+
+        Args:
+            gradients: of the function, `(rows, variables)`.
+
+        Returns:
+            A field with one axis and one direction of the span less, without the rows where the
+            function has no gradient.
+
+        Raises:
+            ValueError: only one direction is in the span.
+
+        Example:
+
+        >>> from keras_symgrad import GradientField
+        >>> from keras_symgrad import Neuron
+        >>> pair = [Neuron(f"x{k}", lambda x, k=k: x[:, k], inputs=3) for k in (0, 1)]
+        >>> field = GradientField.from_units(pair, np.random.default_rng(0).normal(size=(9, 3)))
+        >>> rest = field.on_level_sets(np.ones((9, 3)) * [1.0, 0.0, 0.0])
+        >>> field.axes, field.span, rest.axes, rest.span
+        (3, 2, 2, 1)
+        """
+        if self.span < 2:
+            raise ValueError(
+                "Of a span of one direction nothing is left along the level sets of a function in "
+                f"it. Received: {self}"
+            )
+        direction = self.directions_of(gradients)
+        steep = np.flatnonzero(direction.any(axis=1))
+        field, direction = self.take(steep), direction[steep]
+        along = np.linalg.svd(direction[:, None])[2][:, 1:]
+        frame = np.eye(self.variables) if field.frame is None else field.frame
+        span = np.einsum("rba,rka->rkb", along, as_span(field.directions))
+        _, directions = principal(span)
+        return replace(field, frame=along @ frame, directions=directions[:, : self.span - 1])
+
+    def _usable(self, finite: np.ndarray) -> Self:
+        """The rows with finite numbers only; the others count as dropped."""
+        finite = finite & np.isfinite(self.points).all(axis=1)
+        if self.values is not None:
+            finite &= np.isfinite(self.values)
+        if not finite.any():
+            raise ValueError(
+                "Expected finite gradients, but every row holds NaN or infinity. Check the data "
+                "and the model's weights."
+            )
+        if not self.directions[finite].any():
+            raise ValueError(
+                "The gradient is zero at every row, so it has no direction. The neuron ignores "
+                "these inputs or is saturated on them: choose the value before the activation "
+                "(`activation=False`), another unit, or other data."
+            )
+        if finite.all():
+            return self
+        dropped = self.dropped + int(np.sum(~finite))
+        return replace(self.take(np.flatnonzero(finite)), dropped=dropped)
+
+
+OPTIONAL_ARRAYS = ("weights", "values", "frame")
+
+
+def _write_field(field: GradientField, path: str | os.PathLike) -> Path:
+    """Writes a field; see `GradientField.save`."""
+    path = Path(path)
+    path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
+    about = {
+        "dropped": field.dropped,
+        "plateau": field.plateau,
+        "origin": field.origin,
+        "noise": field.noise,
+        "explained": field.explained,
+        "spectrum": field.spectrum,
+    }
+    content = {
+        "x": field.points,
+        "directions": field.directions,
+        "names": np.array(field.names),
+        "about": np.array(json.dumps(about)),
+    }
+    content |= {n: array for n in OPTIONAL_ARRAYS if (array := getattr(field, n)) is not None}
+    # A file that is there already is replaced only by a whole one.
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            np.savez_compressed(file, **content)
+        part.replace(path)
+    except OSError as error:
+        raise ValueError(
+            f"The gradient field cannot be written to {path}: {error.strerror}. "
+            "Choose a folder that exists and that you may write to."
+        ) from error
+    return path
+
+
+def _read_field(path: str | os.PathLike) -> dict[str, Any]:
+    """What `GradientField` is made of, from a file that `write` wrote; see `GradientField.load`."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a saved gradient field. There is no file at: {path}")
+    try:
+        return _field_parts(
+            read_arrays(path, ("x", "directions", "names", "about", *OPTIONAL_ARRAYS))
+        )
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(
+            f"Expected a file that `GradientField.save` wrote. {path} is none: {reason}"
+        ) from None
+
+
+def _field_parts(content: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What a field is made of, checked for its shapes."""
+    points, directions = (_field_numbers(content, name) for name in ("x", "directions"))
+    rows = len(points)
+    if points.ndim != 2 or directions.ndim not in (2, 3) or len(directions) != rows:
+        raise ValueError(f"its arrays have the shapes {points.shape} and {directions.shape}")
+    optional = {name: _field_numbers(content, name) for name in OPTIONAL_ARRAYS if name in content}
+    for name in ("weights", "values"):
+        if name in optional and optional[name].shape != (rows,):
+            raise ValueError(f"its {name} have the shape {optional[name].shape}")
+    # Of a file without a frame the coordinates are the variables.
+    frame = optional.get("frame", np.eye(points.shape[1]))
+    shape = (directions.shape[-1], points.shape[1])
+    if frame.shape not in (shape, (rows, *shape)):
+        raise ValueError(f"its frame has the shape {frame.shape}")
+    about = Record(json.loads(str(content["about"])))
+    return {
+        "points": points,
+        "directions": directions,
+        "names": check_names([str(name) for name in content["names"].ravel()], points.shape[1]),
+        "dropped": about.whole("dropped"),
+        "plateau": about.whole("plateau") if "plateau" in about else 0,
+        "origin": about.by_name("origin", int),
+        "noise": about.number("noise") if "noise" in about else None,
+        "explained": about.number("explained") if "explained" in about else 1.0,
+        "spectrum": tuple(about.numbers("spectrum")) if "spectrum" in about else (1.0,),
+        **optional,
+    }
+
+
+def _field_numbers(content: dict[str, np.ndarray], name: str) -> np.ndarray:
+    array = as_numbers(content[name], f"the array {name}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"its array {name} holds what is not finite")
+    return array
+
+
+# A direction of less than `INDEPENDENT` may be what the rest of the network has learned to ignore,
+# but whoever leaves it out turns the others towards it: on a bottleneck of two concepts the error
+# of the first one is 5e-5 with the third direction in the span, and 2e-3 without. Below this part
+# of the main one it is rounding and noise.
+PRESENT = 0.05
+# Points that decide whether two networks rise alike.
+SIGN_ROWS = 1000
+
+
+class GradientField(Field):
+    """Unit gradients of a scalar function at points.
+
+    Made with `GradientField.from_neuron`, `from_neurons`, `from_units`, `from_gradients` or
+    `load`.
+
+    Args:
+        points: float64, `(rows, variables)`.
+        directions: float64 gradients of length 1, `(rows, axes)`; zero where the gradient is zero.
+            Of several neurons together the orthonormal span of theirs, `(rows, k, axes)`.
+        names: one name for each variable.
+        weights: of the rows, `(rows,)`, or `None` for equal ones.
+        values: the function's values (a classifier's logits) at the points, `(rows,)`, or `None`.
+        dropped: number of given rows left out because a number in them was not finite.
+        origin: number of rows by where they come from: `data` (given), `drawn` (from the data's
+            domain or the user's sampler) and `moved` (onto the slab along the gradient).
+        frame: the coordinates that directions are compared in, `(axes, variables)` or, where
+            they change from row to row, `(rows, axes, variables)`. Coordinates of a gradient are
+            the products with the rows of the frame. `None` for the variables themselves.
+        noise: the loss that the true concept is expected to have, known from the disagreement of
+            several networks; `None` for one network.
+        explained: mean share of the gradients that functions of the variables can have; less than
+            1 where the variables are quantities that do not tell all of the input.
+        spectrum: of several neurons together, the medians of the singular values of their unit
+            gradients, divided by the largest.
+        loss: how much a difference between its directions and those of a formula counts.
+        plateau: data rows of a classifier left out because its decision boundary is far from
+            them, though it is undecided there.
+
+    Example:
+
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> GradientField.from_gradients(x, gradients=2 * x, names=["a", "b"]).directions
+    array([[0.4472136 , 0.89442719],
+           [0.6       , 0.8       ]])
+    """
+
+    @classmethod
+    def from_neuron(
+        cls,
+        neuron: Neuron,
+        x: Any,
+        *,
+        names: Sequence[str] | None = None,
+        columns: Columns | None = None,
+        delta: float | None = 1e-2,
+        rows: int | None = 2000,
+        sampler: Sampler | None = None,
+        draw: bool = True,
+        move: bool = True,
+        metric: Metric = "covariance",
+        tangent: Tangent = "auto",
+        in_terms_of: Quantities | None = None,
+        weights: np.ndarray | None = None,
+        seed: int = 0,
+        batch_size: int = 4096,
+    ) -> GradientField:
+        """Reads the gradients of a neuron where they are worth reading.
+
+        Of a classifier, rows with `delta <= p <= 1 - delta` are kept, where p is its probability:
+        elsewhere the labels say nothing of the direction. If the data hold fewer than `rows` of
+        them, more points are drawn from the data's domain, and others moved onto the slab along
+        the gradient. Of any other neuron a random choice of `rows` data rows is taken.
+
+        Args:
+            neuron: what to differentiate.
+            x: points of shape `(rows, variables)`: an array, a DataFrame or a file's path.
+            names: of the variables; by default those of the DataFrame or file, else `x1`, `x2`...
+            columns: names or numbers of the columns of `x` to take; all by default.
+            delta: in (0, 0.5), or `None` to keep every row.
+            rows: number of rows wanted; `None` for all that the data have and no others.
+            sampler: `(n, rng) -> (n, variables)`, draws unlabelled points; by default uniform on
+                the part of the data's box that is near data.
+            draw: whether unlabelled points may be drawn. Say no if the data fill their domain in a
+                way that a box does not describe.
+            move: whether points may be moved.
+            metric: in which directions compare: "covariance" of the data, "columns" (each by
+                itself), or a covariance matrix; see `metric.metric_frame`.
+            tangent: the tangent space of the data, along which alone gradients are compared; see
+                `tangent_space.tangent_frame`. By default that of the linear subspace that the data
+                lie in, if they do. Points are neither drawn nor moved off a surface.
+            in_terms_of: quantities that formulas are to be written in, instead of the input.
+            weights: one for each row of `x`; drawn and moved rows get their mean.
+            seed: of all random choices.
+            batch_size: rows that are differentiated at a time.
+
+        Returns:
+            A `GradientField`, its rows in random order.
+
+        Raises:
+            ValueError: the data are empty or of the wrong width, no row is left, or the gradient is
+                zero everywhere.
+
+        Example:
+
+        >>> ring = Neuron("ring/logit", lambda x: 9 * (x[:, 0]**2 + x[:, 1]**2 - 1),
+        ...               inputs=2, is_classifier=True)
+        >>> x = np.random.default_rng(0).uniform(-2, 2, size=(1000, 2))
+        >>> GradientField.from_neuron(ring, x, rows=500)
+        GradientField(500 rows (198 data, 302 drawn), variables: x1, x2)
+        """
+        rows = choose_rows(
+            neuron,
+            x,
+            names=names,
+            columns=columns,
+            delta=delta,
+            rows=rows,
+            sampler=sampler,
+            draw=draw,
+            move=move,
+            metric=metric,
+            tangent=tangent,
+            in_terms_of=in_terms_of,
+            weights=weights,
+            seed=seed,
+            batch_size=batch_size,
+        )
+        return cls._of_rows(rows, rows.directions_of(rows.gradients))
+
+    @classmethod
+    def from_neurons(cls, neurons: Sequence[Neuron], x: Any, **options) -> GradientField:
+        """The mean field of the same neuron in several networks, and how far it is to be trusted.
+
+        Rows are those where the mean of the neurons is worth reading. The directions there are
+        averaged, signs aligned, and weigh by their agreement; `noise` is what their disagreement
+        predicts for the error of the mean. See `ensemble.mean_directions`.
+
+        Args:
+            neurons: two at least, of networks that were trained apart on the same inputs.
+            x: points, as in `from_neuron`.
+            **options: of `from_neuron`.
+
+        Returns:
+            A `GradientField` with `noise`.
+
+        Raises:
+            ValueError: as in `from_neuron`; or the neurons do not belong together.
+
+        Example:
+
+        >>> networks = [Neuron(f"net_{k}", lambda x, k=k: x[:, 0] + 0.1 * k * x[:, 1], inputs=2)
+        ...             for k in (0, 1)]
+        >>> x = np.random.default_rng(0).normal(size=(900, 2))
+        >>> field = GradientField.from_neurons(networks, x)
+        >>> f"{field.noise:.4f}", field.directions[0].round(2).tolist()
+        ('0.0012', [1.0, 0.05])
+        """
+        if len(neurons) < 2:
+            raise ValueError(
+                "Disagreement needs two networks at least; `from_neuron` reads one. "
+                f"Received: {len(neurons)}"
+            )
+        x, found = read_points(x, options.pop("columns", None))
+        options = {"names": found, **options}
+        finite = x[finite_rows(x)]
+        neurons = [neuron.settle(finite) for neuron in neurons]
+        rows = choose_rows(mean_neuron(neurons, finite[:SIGN_ROWS]), x, **options)
+        each = [rows.directions_of(n.values_and_gradients(rows.inputs)[1]) for n in neurons]
+        directions, weights, noise = mean_directions(np.stack(each))
+        if rows.weights is not None:
+            weights = weights * rows.weights
+        return replace(cls._of_rows(rows, directions), weights=weights, noise=noise)
+
+    @classmethod
+    def from_units(cls, neurons: Sequence[Neuron], x: Any, **options) -> GradientField:
+        """The span of the gradients of several neurons together.
+
+        A concept that can be read from the neurons jointly is g = G(f_1, ..., f_k), which is
+        where its gradient lies in the span of theirs.
+
+        Args:
+            neurons: of one model, on the same inputs.
+            x: points, as in `from_neuron`.
+            **options: of `from_neuron`.
+
+        Returns:
+            A `GradientField` whose directions are spans, `(rows, k, axes)`, and whose `spectrum`
+            tells how many of them are independent; it has no values.
+
+        Raises:
+            ValueError: as in `from_neuron`; or there is no neuron.
+
+        Example:
+
+        >>> pair = [Neuron("sum", lambda x: x[:, 0] + x[:, 1], inputs=3),
+        ...         Neuron("difference", lambda x: x[:, 0] - x[:, 1], inputs=3)]
+        >>> GradientField.from_units(pair, np.random.default_rng(0).normal(size=(9, 3))).span
+        2
+        """
+        if not neurons:
+            raise ValueError("Expected one neuron at least. Received: none")
+        rows = choose_rows(replace(neurons[0], is_classifier=False), x, **options)
+        each = [rows.directions_of(n.values_and_gradients(rows.inputs)[1]) for n in neurons]
+        sizes, directions = principal(np.stack(each, axis=1))
+        steep = sizes[:, 0] > 0
+        spectrum = np.median(sizes[steep] / sizes[steep, :1], axis=0) if steep.any() else sizes[0]
+        # A span of all axes would have any gradient in it.
+        present = np.clip(np.sum(spectrum > PRESENT), 1, max(1, directions.shape[2] - 1))
+        field = cls._of_rows(rows, directions[:, :present])
+        return replace(field, values=None, spectrum=tuple(float(s) for s in spectrum))
+
+    @classmethod
+    def from_gradients(
+        cls,
+        points: np.ndarray,
+        gradients: np.ndarray,
+        *,
+        names: Sequence[str] | None = None,
+        values: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        origin: dict[str, int] | None = None,
+        dropped: int = 0,
+        metric: Metric = "covariance",
+        frame: np.ndarray | None = None,
+    ) -> GradientField:
+        """A field of gradients that come from anywhere.
+
+        Args:
+            points: `(rows, variables)`.
+            gradients: of any length, `(rows, variables)`.
+            names: of the variables; `x1`, `x2` and so on by default.
+            values: the function's values, `(rows,)`.
+            weights: of the rows, `(rows,)`.
+            origin: number of rows by where they come from.
+            dropped: rows that were left out before.
+            metric: in which directions compare, as in `from_neuron`.
+            frame: the coordinates to compare directions in; those of the metric by default.
+
+        Returns:
+            A `GradientField` without the rows in which a number is not finite.
+
+        Raises:
+            ValueError: the shapes do not agree, nothing is finite, or every gradient is zero.
+        """
+        points, found = read_points(points)
+        names = found if names is None else check_names(names, points.shape[1])
+        gradients = np.asarray(gradients, dtype=np.float64)
+        if gradients.shape != points.shape:
+            raise ValueError(
+                "Expected one gradient for each point, of the same shape. Received shapes: "
+                f"points {points.shape}, gradients {gradients.shape}"
+            )
+        if frame is None:
+            usable = np.isfinite(points).all(axis=1)
+            known = points[usable] if usable.any() else np.zeros((1, points.shape[1]))
+            frame = metric_frame(known, known, check_metric(metric))
+        weights = check_weights(weights, len(points))
+        values = None if values is None else np.asarray(values, dtype=np.float64).reshape(-1)
+        directions = unit(in_frame(gradients, frame))
+        return cls(
+            points,
+            directions,
+            names,
+            weights,
+            values,
+            dropped,
+            origin or {"data": len(points)},
+            frame,
+        )._usable(np.isfinite(gradients).all(axis=1))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> GradientField:
+        """Reads a field that `save` wrote.
+
+        Args:
+            path: of the `.npz` file.
+
+        Returns:
+            The `GradientField`.
+
+        Raises:
+            FileNotFoundError: nothing is at the path.
+            ValueError: the file is no gradient field.
+        """
+        return cls(**_read_field(path))
+
+    @classmethod
+    def _of_rows(cls, rows: FieldRows, directions: np.ndarray) -> GradientField:
+        return cls(
+            rows.points,
+            directions,
+            rows.names,
+            rows.weights,
+            np.asarray(rows.values, np.float64),
+            rows.dropped,
+            rows.origin,
+            rows.frame,
+            explained=rows.explained,
+            plateau=rows.plateau,
+        )._usable(np.isfinite(rows.gradients).all(axis=1))
