@@ -47,11 +47,10 @@ if TYPE_CHECKING:
     from keras_symgrad.reopening import load_interpretation
     from keras_symgrad.replacing import replace
     from keras_symgrad.rule import Rule
+    from keras_symgrad.search import PortfolioSearch
+    from keras_symgrad.search.core import GeneticSettings, Stopping
     from keras_symgrad.search.genetic import GeneticSearch
-    from keras_symgrad.search.portfolio import PortfolioSearch
-    from keras_symgrad.search.settings import GeneticSettings
     from keras_symgrad.search.spectral import SpectralSearch
-    from keras_symgrad.search.stopping import Stopping
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 

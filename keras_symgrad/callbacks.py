@@ -1,9 +1,15 @@
 """Callbacks for `interpret(..., callbacks=[...])`, as `keras.callbacks` are for `fit`."""
 
-from keras_symgrad.search.callbacks import Callback, EarlyStopping, LambdaCallback, TimeLimit
-from keras_symgrad.search.checkpoint import Checkpoint
-from keras_symgrad.search.loggers import CSVLogger, TensorBoard
-from keras_symgrad.search.progress import ProgressBar
+from keras_symgrad.search.callbacks import (
+    Callback,
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    ProgressBar,
+    TensorBoard,
+    TimeLimit,
+)
 
 __all__ = [
     "CSVLogger",

@@ -21,7 +21,7 @@ from keras_symgrad.files import arranged, check_names, finite_rows, read_points
 from keras_symgrad.gradients import Domain, split
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.neurons import Scores
-from keras_symgrad.provenance import call, recorded, versions
+from keras_symgrad.search.core import call, recorded, versions
 from keras_symgrad.verdict import decisions
 
 # Fewer points where two classes are the likeliest are no boundary to read.

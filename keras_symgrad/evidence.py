@@ -25,7 +25,7 @@ from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.residuals import predictable, residuals
 from keras_symgrad.rivals import length, rivals
-from keras_symgrad.search.selection import FINEST_OF_LABELS, NATS_PER_UNIT
+from keras_symgrad.search.core import FINEST_OF_LABELS, NATS_PER_UNIT
 from keras_symgrad.simple_numbers import simple_numbers
 
 # Formulas closer than this, mean of 1 - |cos| on the domain, are the same concept.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
-from keras_symgrad.constants import ConstantFit
 from keras_symgrad.engine import loss
 from keras_symgrad.expressions import (
     Alphabet,
@@ -24,12 +23,12 @@ from keras_symgrad.expressions import (
 from keras_symgrad.expressions.formats import completed_squares, with_unit_slopes, with_zeros
 from keras_symgrad.formula import Formula, ParetoFront
 from keras_symgrad.gradients import GradientField, OwnUnits, exceeds, losses
-from keras_symgrad.search.archive import Archive, Individual
+from keras_symgrad.search.core import Archive, ConstantFit, Individual
 from keras_symgrad.simple_constants import with_simple_constants
 from keras_symgrad.uncertainty import Constant, constants
 
 if TYPE_CHECKING:
-    from keras_symgrad.search.knowledge import Knowledge
+    from keras_symgrad.search.core import Knowledge
 
 # For one formula. Nearly all take some milliseconds; nested powers and sigmoids can take minutes.
 SECONDS = 20.0

@@ -15,7 +15,7 @@ import sympy
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
-from keras_symgrad.search.selection import POOR_FIT, choose
+from keras_symgrad.search.core import POOR_FIT, choose
 
 if TYPE_CHECKING:
     import keras
@@ -206,7 +206,7 @@ class ParetoFront(Sequence):
 
     @property
     def best(self) -> Formula:
-        """The row after the last steep drop of log-loss; see `search.selection.choose`."""
+        """The row after the last steep drop of log-loss; see `model_selection.choose`."""
         rows = self._trusted or self._rows
         # The loss is a mean over the variables: 2 (1 - cos) / variables for unit vectors.
         poor = 2 * POOR_FIT / len(rows[0].names)

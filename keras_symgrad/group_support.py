@@ -15,7 +15,7 @@ from keras_symgrad.engine import gradient, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.rivals import length
-from keras_symgrad.search.structure import Group
+from keras_symgrad.search.spectral import Group
 
 # Words of a group's function, see `rivals.length`: (x3 - x4)**2 + (x5 - x6)**2 has nine.
 LONGEST = 12

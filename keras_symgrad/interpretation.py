@@ -18,7 +18,7 @@ from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.results import Result
 from keras_symgrad.rule import Rule
-from keras_symgrad.search.structure import Group
+from keras_symgrad.search.spectral import Group
 from keras_symgrad.surface import Surface
 from keras_symgrad.symmetry_checks import SymmetryCheck
 from keras_symgrad.uncertainty import Constant

@@ -36,17 +36,22 @@ from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.one_variable import Graph, assess_one_variable
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry, check_symmetries
-from keras_symgrad.provenance import Clock, call, recorded, versions
-from keras_symgrad.search.callbacks import Callback, check_callbacks
-from keras_symgrad.search.checkpoint import KeptSearch
-from keras_symgrad.search.executors import check_executor
-from keras_symgrad.search.knowledge import Knowledge
-from keras_symgrad.search.outliers import has_outlying_rows
-from keras_symgrad.search.portfolio import PortfolioSearch
-from keras_symgrad.search.problem import METHODS, check_methods
-from keras_symgrad.search.progress import ProgressBar
-from keras_symgrad.search.settings import GeneticSettings
-from keras_symgrad.search.stopping import Stopping, limits_of
+from keras_symgrad.search import PortfolioSearch
+from keras_symgrad.search.callbacks import Callback, KeptSearch, ProgressBar, check_callbacks
+from keras_symgrad.search.core import (
+    METHODS,
+    Clock,
+    GeneticSettings,
+    Knowledge,
+    Stopping,
+    call,
+    check_methods,
+    limits_of,
+    recorded,
+    versions,
+)
+from keras_symgrad.search.islands import check_executor
+from keras_symgrad.search.spectral import has_outlying_rows
 from keras_symgrad.users_units import groups_in_users, in_users
 from keras_symgrad.verdict import verdict
 

@@ -34,7 +34,7 @@ from keras_symgrad.gradients import (
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.joint_interpretation import JointInterpretation
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, loading, only_tensor, tracing
-from keras_symgrad.provenance import call, recorded, versions
+from keras_symgrad.search.core import call, recorded, versions
 
 
 def interpret_jointly(

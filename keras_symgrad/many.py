@@ -12,7 +12,7 @@ from typing import Any
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.reopening import interpretation_from
-from keras_symgrad.search.executors import PROCESSES, Workers, check_executor
+from keras_symgrad.search.islands import PROCESSES, Workers, check_executor
 
 # A job that lost its worker so often has killed it.
 MOST_LOSSES = 3

@@ -30,8 +30,7 @@ from keras_symgrad.gradients import GradientField, Reading
 from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import G, PhiFormula
-from keras_symgrad.provenance import box_of
-from keras_symgrad.search.archive import Archive
+from keras_symgrad.search.core import Archive, box_of
 from keras_symgrad.verdict import decisions, finite_points, rule_of
 
 # R2 of a formula that is what a neuron computes: nothing but its values is there to go by.

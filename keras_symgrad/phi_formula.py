@@ -14,7 +14,7 @@ from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
 from keras_symgrad.formula import Formula
 from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.search.selection import choose
+from keras_symgrad.search.core import choose
 
 # More rows fix the constants no better, and take longer.
 FITTED_ROWS = 1000

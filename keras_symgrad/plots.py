@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_symgrad.engine import gradient
 from keras_symgrad.gradients import errors
-from keras_symgrad.search.selection import SMALLEST_LOSS
+from keras_symgrad.search.core import SMALLEST_LOSS
 from keras_symgrad.slices import Plane, decided
 
 if TYPE_CHECKING:

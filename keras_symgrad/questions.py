@@ -121,7 +121,7 @@ def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
     from keras_symgrad.classes import interpret_classes
     from keras_symgrad.interpreting import interpret
     from keras_symgrad.jointly import interpret_jointly
-    from keras_symgrad.provenance import call
+    from keras_symgrad.search.core import call
 
     asked = {
         "neuron": (interpret,),

@@ -30,10 +30,10 @@ from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.match import Match
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
-from keras_symgrad.provenance import call
 from keras_symgrad.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
 from keras_symgrad.scaled_formula import read_scaled
-from keras_symgrad.search.structure import Group
+from keras_symgrad.search.core import call
+from keras_symgrad.search.spectral import Group
 from keras_symgrad.surface import Surface
 from keras_symgrad.symmetry_checks import SymmetryCheck
 from keras_symgrad.uncertainty import Constant

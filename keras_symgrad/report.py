@@ -22,8 +22,7 @@ from keras_symgrad import panels, plots
 from keras_symgrad.front_table import NOTEBOOK_STYLE, html_table
 from keras_symgrad.match import Match
 from keras_symgrad.panels import Panel
-from keras_symgrad.provenance import IN_MEMORY
-from keras_symgrad.search.selection import SMALLEST_LOSS
+from keras_symgrad.search.core import IN_MEMORY, SMALLEST_LOSS
 
 if TYPE_CHECKING:
     from jinja2 import Environment

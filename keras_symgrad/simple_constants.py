@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection
 import numpy as np
 import sympy
 
-from keras_symgrad.constants import ConstantFit
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.profiles import intervals
+from keras_symgrad.search.core import ConstantFit
 from keras_symgrad.simple_numbers import simple_numbers
 from keras_symgrad.uncertainty import released
 

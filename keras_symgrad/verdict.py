@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.constants import ConstantFit
 from keras_symgrad.engine import gradient
 from keras_symgrad.evidence import NEAREST, SAME_CLASS, Evidence
 from keras_symgrad.expressions import Complexity
@@ -23,10 +22,8 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.priors import Symmetry
-from keras_symgrad.provenance import box_of
 from keras_symgrad.rule import Rule
-from keras_symgrad.search.archive import Archive
-from keras_symgrad.search.selection import FINEST_OF_LABELS
+from keras_symgrad.search.core import FINEST_OF_LABELS, Archive, ConstantFit, box_of
 from keras_symgrad.symmetry_checks import checked, warn_if_broken
 from keras_symgrad.thresholds import threshold_interval
 from keras_symgrad.uncertainty import Constant

@@ -40,9 +40,8 @@ from rich.table import Table
 
 from keras_symgrad.engine import Engine, reference, unit
 from keras_symgrad.expressions import Alphabet, Constant, OperatorSet, to_sympy
+from keras_symgrad.search.core import Stopping, Variation
 from keras_symgrad.search.genetic import GeneticSearch
-from keras_symgrad.search.stopping import Stopping
-from keras_symgrad.search.variation import Variation
 
 VARIABLES = (2, 3, 6, 20)
 NODES = 15

@@ -22,8 +22,8 @@ import keras_symgrad as ks
 from keras_symgrad.callbacks import Callback
 from keras_symgrad.expressions import Alphabet
 from keras_symgrad.files import write_json
-from keras_symgrad.search.executors import ONE_THREAD
-from keras_symgrad.search.portfolio import PortfolioSearch
+from keras_symgrad.search import PortfolioSearch
+from keras_symgrad.search.islands import ONE_THREAD
 
 MODELS = Path(__file__).parents[1] / "examples" / "models"
 # By default Dask's workers use all cores each, and give freed memory back at once, which XLA's

@@ -37,10 +37,9 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge
 from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
+from keras_symgrad.search import PortfolioSearch
 from keras_symgrad.search.callbacks import LambdaCallback, Logs
-from keras_symgrad.search.portfolio import PortfolioSearch
-from keras_symgrad.search.problem import METHODS
-from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.search.core import METHODS, Stopping
 from keras_symgrad.systems import SYSTEMS, System
 
 PARTS = ("exact", "networks", "exotic")

@@ -65,9 +65,8 @@ from keras_symgrad.formula import Formula
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge, times_better
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.search.archive import Individual
-from keras_symgrad.search.baselines import TargetEngine, search_for
-from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.search.core import Individual, Stopping
+from keras_symgrad.search.genetic import TargetEngine, search_for
 from keras_symgrad.systems import JOINT_SYSTEMS, SYSTEMS, JointSystem, System
 
 EVERY = {**SYSTEMS, **JOINT_SYSTEMS}

@@ -100,10 +100,9 @@ def state(folder: Path) -> Target:
     from keras_symgrad.callbacks import Checkpoint
     from keras_symgrad.expressions import Alphabet, OperatorSet
     from keras_symgrad.gradients import GradientField
-    from keras_symgrad.search.checkpoint import KeptSearch
-    from keras_symgrad.search.portfolio import PortfolioSearch
-    from keras_symgrad.search.settings import GeneticSettings
-    from keras_symgrad.search.stopping import Stopping
+    from keras_symgrad.search import PortfolioSearch
+    from keras_symgrad.search.callbacks import KeptSearch
+    from keras_symgrad.search.core import GeneticSettings, Stopping
 
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (60, 2))

@@ -18,7 +18,7 @@ from keras_symgrad.interpreting import interpret
 from keras_symgrad.joint_interpretation import JointInterpretation
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.search.core.stopping import Stopping
 
 MODELS = Path(__file__).parent.parent / "examples" / "models"
 # Names that would be markup in HTML, XML, Markdown or LaTeX.

@@ -23,8 +23,8 @@ from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import PRESETS
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
-from keras_symgrad.search.problem import METHODS
-from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.search.core.problem import METHODS
+from keras_symgrad.search.core.stopping import Stopping
 from keras_symgrad.systems import SYSTEMS
 
 layers = keras.layers

@@ -14,7 +14,7 @@ import pytest
 
 import keras_symgrad as ks
 from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.search.checkpoint import KeptSearch
+from keras_symgrad.search.callbacks.checkpoint import KeptSearch
 
 FILES = Path(__file__).parent / "fixtures" / "before_the_move"
 # Written down beside the making of the files, not read from them.

@@ -16,7 +16,7 @@ from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.finishing import Finisher
 from keras_symgrad.formula import ParetoFront
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.search.archive import Archive, Individual
+from keras_symgrad.search.core.archive import Archive, Individual
 
 NAMES = ("x1", "x2")
 x1, x2 = map(symbol, NAMES)

@@ -7,7 +7,7 @@ import sympy
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.group_support import supported
-from keras_symgrad.search.structure import Group
+from keras_symgrad.search.spectral.separability import Group
 
 NAMES = ("x1", "x2", "x3")
 x1, x2, x3 = sympy.symbols(NAMES, real=True)

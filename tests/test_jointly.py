@@ -15,7 +15,7 @@ from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.search.core.stopping import Stopping
 
 NAMES = ("x", "y", "vx", "vy")
 QUICK = {

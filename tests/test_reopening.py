@@ -187,7 +187,7 @@ def test_settings_cannot_put_code_into_a_report(settings, ellipse, tmp_path):
 
 
 def test_settings_of_every_kind_are_read(ellipse, tmp_path):
-    from keras_symgrad.provenance import recorded
+    from keras_symgrad.search.core.provenance import recorded
 
     given = {
         "model": "a 'b'.keras",

@@ -1,0 +1,16 @@
+"""Search a gradient field for formulas: the portfolio of all strategies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.search.portfolio import PortfolioSearch
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "PortfolioSearch",
+]

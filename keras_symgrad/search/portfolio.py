@@ -23,23 +23,32 @@ from threadpoolctl import threadpool_limits
 from keras_symgrad.expressions import Alphabet, Complexity
 from keras_symgrad.expressions.formats import NO_UNITS, to_pretty
 from keras_symgrad.gradients import GradientField, OwnUnits
-from keras_symgrad.search.archive import Archive
-from keras_symgrad.search.aside import Aside
 from keras_symgrad.search.callbacks import Callback, CallbackList
-from keras_symgrad.search.collector import Collector
-from keras_symgrad.search.combination import Candidate
-from keras_symgrad.search.executors import Workers, check_executor
-from keras_symgrad.search.guessing import starting_trees
-from keras_symgrad.search.instruments import Instruments
-from keras_symgrad.search.island import Island
-from keras_symgrad.search.islands import Epoch, Islands, WorkersLostError
-from keras_symgrad.search.knowledge import Knowledge
-from keras_symgrad.search.plain import Plain, number
-from keras_symgrad.search.problem import METHODS, Problem
-from keras_symgrad.search.settings import GeneticSettings
-from keras_symgrad.search.settling import Settling
-from keras_symgrad.search.stopping import Progress, Stopping
-from keras_symgrad.search.structure import Structure
+from keras_symgrad.search.core import (
+    METHODS,
+    Archive,
+    GeneticSettings,
+    Knowledge,
+    Plain,
+    Problem,
+    Progress,
+    Settling,
+    Stopping,
+    number,
+)
+from keras_symgrad.search.islands import (
+    Aside,
+    Collector,
+    Epoch,
+    Instruments,
+    Island,
+    Islands,
+    Workers,
+    WorkersLostError,
+    check_executor,
+    starting_trees,
+)
+from keras_symgrad.search.spectral import Candidate, Structure
 
 # Limits and Ctrl-C are looked for so often while the engine is compiled, in seconds.
 PATIENCE = 0.1

@@ -13,7 +13,7 @@ from keras_symgrad.classes import interpret_classes
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.search.stopping import Stopping
+from keras_symgrad.search.core.stopping import Stopping
 
 layers = keras.layers
 v1 = tf.compat.v1

@@ -12,10 +12,10 @@ from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.priors.template import Template
-from keras_symgrad.search.features import FeatureMaker
-from keras_symgrad.search.filling import Filling
-from keras_symgrad.search.measure import TreeMeasure
-from keras_symgrad.search.template_variation import TemplateVariation
+from keras_symgrad.search.core.template_variation import TemplateVariation
+from keras_symgrad.search.spectral.features import FeatureMaker
+from keras_symgrad.search.spectral.template_descent import Filling
+from keras_symgrad.search.spectral.tree_loss import TreeMeasure
 
 NAMES = ["x1", "x2", "x3"]
 ALPHABET = Alphabet(OperatorSet("default"), NAMES)

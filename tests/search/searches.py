@@ -9,9 +9,9 @@ from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.search.core.settings import GeneticSettings
+from keras_symgrad.search.core.stopping import Stopping
 from keras_symgrad.search.portfolio import PortfolioSearch
-from keras_symgrad.search.settings import GeneticSettings
-from keras_symgrad.search.stopping import Stopping
 
 x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
 NAMES = ["x1", "x2", "x3"]

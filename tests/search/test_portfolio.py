@@ -13,11 +13,11 @@ from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.search.callbacks import LambdaCallback
-from keras_symgrad.search.collector import Collector
+from keras_symgrad.search.callbacks.base import LambdaCallback
+from keras_symgrad.search.core.problem import METHODS
+from keras_symgrad.search.core.stopping import Stopping
+from keras_symgrad.search.islands.collector import Collector
 from keras_symgrad.search.portfolio import PortfolioSearch
-from keras_symgrad.search.problem import METHODS
-from keras_symgrad.search.stopping import Stopping
 
 x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
 OPERATORS = OperatorSet("add, sub, mul, square, sin")

@@ -1,0 +1,38 @@
+"""Callbacks of a search: early stopping, checkpoints, loggers, progress."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.search.callbacks.base import (
+        Callback,
+        CallbackList,
+        EarlyStopping,
+        LambdaCallback,
+        Logs,
+        TimeLimit,
+        check_callbacks,
+    )
+    from keras_symgrad.search.callbacks.checkpoint import Checkpoint, KeptSearch
+    from keras_symgrad.search.callbacks.loggers import CSVLogger, TensorBoard
+    from keras_symgrad.search.callbacks.progress import ProgressBar
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "Checkpoint",
+    "EarlyStopping",
+    "KeptSearch",
+    "LambdaCallback",
+    "Logs",
+    "ProgressBar",
+    "TensorBoard",
+    "TimeLimit",
+    "check_callbacks",
+]

@@ -1,0 +1,246 @@
+"""Callbacks: what is told about a search while it goes on, with the vocabulary of Keras.
+
+    on_search_begin(logs)   on_generation_end(generation, logs)   on_search_end(logs)
+
+`logs` hold `loss` (the lowest so far), `formula` (the choice from the front, as a tree),
+`complexity` (of the choice), `evaluations`, `seconds` and `settled` (generations since the choice
+last got better); at the end also `stopped`. The stages of the dictionary, which come before the
+first generation, are generation 0. `self.search` is the search: its `archive` has the front, and
+`self.search.stop("why")` ends it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from keras_symgrad.search.core import Archive, Plain, Problem, Progress
+
+Logs = dict[str, Any]
+
+
+class Search(Protocol):
+    """What callbacks may ask of a search, such as `PortfolioSearch`.
+
+    Attributes:
+        problem: what is searched for.
+        stopped: the limit that ended the search.
+    """
+
+    problem: Problem
+    stopped: str | None
+
+    @property
+    def archive(self) -> Archive:
+        """The best tree found at each complexity."""
+
+    def stop(self, reason: str) -> None:
+        """Ends the search after the present generation; `stopped` is then the reason."""
+
+    def state(self) -> Plain | None:
+        """All that the next generations depend on; `None` before the first one."""
+
+    def restore(self, state: Plain) -> None:
+        """Takes over a `state`."""
+
+
+class Callback:
+    """Base of all callbacks; override what is of interest.
+
+    Attributes:
+        search: the search that it is told about.
+
+    Example:
+
+    >>> class StopAtHalf(Callback):
+    ...     def on_generation_end(self, generation, logs):
+    ...         if logs["loss"] < 0.5:
+    ...             self.search.stop("half")
+    """
+
+    search: Search
+
+    def set_search(self, search: Search) -> None:
+        """Called with the search before it begins."""
+        self.search = search
+
+    def on_search_begin(self, logs: Logs | None = None) -> None:
+        """Called before anything is searched. An exception here ends the search."""
+
+    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+        """Called after every generation, and with an executor after every epoch of generations.
+
+        Args:
+            generation: how many there have been; 0 after a stage of the dictionary.
+            logs: where the search stands.
+        """
+
+    def on_search_end(self, logs: Logs | None = None) -> None:
+        """Called at the end, whatever it was that ended the search."""
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions.
+
+    Args:
+        on_search_begin: `(logs)`.
+        on_generation_end: `(generation, logs)`.
+        on_search_end: `(logs)`.
+
+    Example:
+
+    >>> printing = LambdaCallback(
+    ...     on_generation_end=lambda generation, logs: print(generation, logs["loss"])
+    ... )
+    >>> printing.on_generation_end(3, {"loss": 0.1})
+    3 0.1
+    """
+
+    def __init__(
+        self,
+        on_search_begin: Callable[[Logs], None] | None = None,
+        on_generation_end: Callable[[int, Logs], None] | None = None,
+        on_search_end: Callable[[Logs], None] | None = None,
+    ):
+        given = {
+            "on_search_begin": on_search_begin,
+            "on_generation_end": on_generation_end,
+            "on_search_end": on_search_end,
+        }
+        for name, function in given.items():
+            if function is not None:
+                setattr(self, name, function)
+
+
+class EarlyStopping(Callback):
+    """Ends a search that no longer gets better, or that is good enough.
+
+    Args:
+        patience: generations without a better choice from the front, or `None`.
+        target_loss: mean squared difference of unit gradients that is good enough, or `None`.
+
+    Raises:
+        ValueError: a limit is negative, or there is none.
+
+    Example:
+
+    >>> EarlyStopping(patience=0)
+    Traceback (most recent call last):
+    ValueError: `patience` must be positive or None. Received: patience=0
+    """
+
+    def __init__(self, patience: int | None = 25, target_loss: float | None = None):
+        _check_limits(patience=patience, target_loss=target_loss)
+        self.patience, self.target_loss = patience, target_loss
+
+    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+        """Ends the search if it is good enough or has settled."""
+        if self.target_loss is not None and logs["loss"] <= self.target_loss:
+            self.search.stop("target_loss")
+        elif self.patience is not None and logs["settled"] >= self.patience:
+            self.search.stop("patience")
+
+
+class TimeLimit(Callback):
+    """Ends a search after so many seconds, those before it was resumed among them.
+
+    Args:
+        seconds: the limit.
+
+    Raises:
+        ValueError: the limit is not positive.
+    """
+
+    def __init__(self, seconds: float):
+        _check_limits(seconds=seconds)
+        self.seconds = seconds
+
+    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+        """Ends the search if its time is over."""
+        if logs["seconds"] >= self.seconds:
+            self.search.stop("time_limit")
+
+
+class CallbackList:
+    """Several callbacks that are told the same.
+
+    A callback that raises is told no more and a warning says why: it must not cost the search.
+    Only what it raises before the search begins is raised here.
+
+    Args:
+        callbacks: the callbacks.
+        search: that they are told about.
+
+    Raises:
+        ValueError: one of them is no callback.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback], search: Search):
+        self._search = search
+        self._callbacks = check_callbacks(callbacks)
+        self._logs: Logs = {}
+        for callback in self._callbacks:
+            callback.set_search(search)
+
+    def on_search_begin(self) -> None:
+        """Tells them that it begins."""
+        for callback in self._callbacks:
+            callback.on_search_begin({})
+
+    def on_generation_end(self, progress: Progress) -> None:
+        """Tells them where the search stands."""
+        self._logs = asdict(progress)
+        generation = self._logs.pop("generation")
+        if len(self._search.archive):
+            self._logs["complexity"] = self._search.archive.choice().complexity
+        self._tell("on_generation_end", generation, self._logs)
+
+    def on_search_end(self) -> None:
+        """Tells them that it has ended."""
+        self._tell("on_search_end", self._logs | {"stopped": self._search.stopped})
+
+    def _tell(self, what: str, *arguments: Any) -> None:
+        for callback in list(self._callbacks):
+            try:
+                getattr(callback, what)(*arguments)
+            except Exception as error:
+                self._callbacks.remove(callback)
+                warnings.warn(
+                    f"The callback {type(callback).__name__} raised {type(error).__name__} in "
+                    f"`{what}` and is left out from now on; the search goes on: {error}",
+                    stacklevel=2,
+                )
+
+
+def check_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
+    """Callbacks, checked.
+
+    Args:
+        callbacks: the callbacks.
+
+    Returns:
+        A list of them.
+
+    Raises:
+        ValueError: one of them is no callback.
+    """
+    if isinstance(callbacks, Callback):
+        return [callbacks]
+    wrong = [one for one in callbacks if not isinstance(one, Callback)]
+    if wrong:
+        raise ValueError(
+            "`callbacks` takes callbacks of `keras_symgrad.callbacks` and classes derived from "
+            "its `Callback`; those of `keras.callbacks` are for training. "
+            f"Received: {', '.join(type(one).__name__ for one in wrong)}"
+        )
+    return list(callbacks)
+
+
+def _check_limits(**limits: float | None) -> None:
+    for name, limit in limits.items():
+        if limit is not None and not limit > 0:
+            raise ValueError(f"`{name}` must be positive or None. Received: {name}={limit}")
+    if all(limit is None for limit in limits.values()):
+        raise ValueError(f"One of these is needed: {', '.join(limits)}. Received: None")

@@ -1,0 +1,126 @@
+"""Callbacks that write down how a search went: CSV for tables, event files for TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow.core.framework import summary_pb2
+
+from keras_symgrad.files import check_writable
+from keras_symgrad.search.callbacks.base import Callback, Logs
+from keras_symgrad.search.core import Individual
+
+COLUMNS = ("generation", "seconds", "evaluations", "loss", "complexity", "settled", "formula")
+
+# What TensorBoard shows a number and a text with. The functions `tf.summary.scalar` and `text`
+# are TensorBoard's own and fail where it is not installed; the files need none of it.
+_SCALARS = summary_pb2.SummaryMetadata(
+    plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="scalars"),
+    data_class=summary_pb2.DATA_CLASS_SCALAR,
+)
+_TEXT = summary_pb2.SummaryMetadata(
+    plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="text"),
+    data_class=summary_pb2.DATA_CLASS_TENSOR,
+)
+
+
+class CSVLogger(Callback):
+    """Writes a line for every generation.
+
+    Args:
+        filename: of the file.
+        separator: between columns.
+        append: whether to go on with a file that is there, as after `resume`.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+
+    def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
+        check_writable(filename, "The log")
+        self.filename, self.separator, self.append = Path(filename), separator, append
+        self._file = None
+
+    def on_search_begin(self, logs: Logs | None = None) -> None:
+        """Opens the file."""
+        has_header = self.append and self.filename.exists() and self.filename.stat().st_size > 0
+        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+        self._writer = csv.DictWriter(
+            self._file, COLUMNS, delimiter=self.separator, extrasaction="ignore"
+        )
+        if not has_header:
+            self._writer.writeheader()
+
+    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+        """Writes a line."""
+        self._writer.writerow({"generation": generation} | logs)
+        self._file.flush()
+
+    def on_search_end(self, logs: Logs | None = None) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+class TensorBoard(Callback):
+    """Writes event files that TensorBoard shows: losses, the front and its formulas.
+
+    Scalars are `loss`, `complexity`, `evaluations_per_second` and the loss at every complexity
+    of the front, `front/complexity_9`. The front as a table of formulas is a text.
+
+    Args:
+        log_dir: folder of the event files.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+
+    def __init__(self, log_dir: str | os.PathLike = "logs"):
+        self.log_dir = Path(log_dir)
+        try:
+            self.log_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"Event files cannot be written to {log_dir}: {error.strerror}. Choose another "
+                "folder."
+            ) from error
+        check_writable(self.log_dir / "events", "An event file")
+        self._writer = None
+        self._shown: list[Individual] = []
+
+    def on_search_begin(self, logs: Logs | None = None) -> None:
+        """Opens an event file."""
+        self._writer = tf.summary.create_file_writer(str(self.log_dir))
+        self._shown = []
+
+    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+        """Writes losses, and the front where it has changed."""
+        front = self.search.archive.front()
+        scalars = {
+            "loss": logs["loss"],
+            "complexity": logs.get("complexity", 0),
+            "evaluations_per_second": logs["evaluations"] / max(logs["seconds"], 1e-9),
+        }
+        scalars |= {f"front/complexity_{one.complexity:g}": one.loss for one in front}
+        with self._writer.as_default():
+            for name, value in scalars.items():
+                tf.summary.write(name, float(value), generation, _SCALARS)
+            if front != self._shown:
+                self._shown = front
+                tf.summary.write("front", self._table(front), generation, _TEXT)
+        self._writer.flush()
+
+    def _table(self, front: list[Individual]) -> str:
+        lines = ["| complexity | loss | formula |", "| ---: | ---: | :--- |"]
+        for one in front:
+            formula = self.search.text(one.tree).replace("|", "\\|")
+            lines.append(f"| {one.complexity:g} | {one.loss:.2e} | `{formula}` |")
+        return "\n".join(lines)
+
+    def on_search_end(self, logs: Logs | None = None) -> None:
+        """Closes the event file."""
+        if self._writer is not None:
+            self._writer.close()

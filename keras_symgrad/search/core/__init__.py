@@ -1,0 +1,98 @@
+"""Problem, archive, stopping and variation: what all search strategies share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.search.core.archive import Archive, Individual
+    from keras_symgrad.search.core.constant_fit import ConstantFit
+    from keras_symgrad.search.core.model_selection import (
+        FINEST_OF_LABELS,
+        NATS_PER_UNIT,
+        POOR_FIT,
+        SMALLEST_LOSS,
+        choose,
+        scores,
+    )
+    from keras_symgrad.search.core.prior_knowledge import Knowledge
+    from keras_symgrad.search.core.problem import METHODS, SPECTRAL_ROWS, Problem, check_methods
+    from keras_symgrad.search.core.provenance import (
+        IN_MEMORY,
+        Clock,
+        as_plain,
+        box_of,
+        call,
+        recorded,
+        versions,
+    )
+    from keras_symgrad.search.core.replacements import Replacements
+    from keras_symgrad.search.core.serialization import (
+        Plain,
+        array_from_text,
+        array_to_text,
+        individual_from_plain,
+        individual_to_plain,
+        number,
+        number_from_plain,
+        number_to_plain,
+        numbers_to_plain,
+        random_to_plain,
+        restore_numbers,
+        restore_random,
+        tree_from_plain,
+        tree_to_plain,
+    )
+    from keras_symgrad.search.core.settings import GeneticSettings
+    from keras_symgrad.search.core.stagnation import Settling
+    from keras_symgrad.search.core.stopping import Progress, Stopping, limits_of
+    from keras_symgrad.search.core.variation import Variation
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "Archive",
+    "Clock",
+    "ConstantFit",
+    "FINEST_OF_LABELS",
+    "GeneticSettings",
+    "IN_MEMORY",
+    "Individual",
+    "Knowledge",
+    "METHODS",
+    "NATS_PER_UNIT",
+    "POOR_FIT",
+    "Plain",
+    "Problem",
+    "Progress",
+    "Replacements",
+    "SMALLEST_LOSS",
+    "SPECTRAL_ROWS",
+    "Settling",
+    "Stopping",
+    "Variation",
+    "array_from_text",
+    "array_to_text",
+    "as_plain",
+    "box_of",
+    "call",
+    "check_methods",
+    "choose",
+    "individual_from_plain",
+    "individual_to_plain",
+    "limits_of",
+    "number",
+    "number_from_plain",
+    "number_to_plain",
+    "numbers_to_plain",
+    "random_to_plain",
+    "recorded",
+    "restore_numbers",
+    "restore_random",
+    "scores",
+    "tree_from_plain",
+    "tree_to_plain",
+    "versions",
+]

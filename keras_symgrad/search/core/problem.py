@@ -1,0 +1,87 @@
+"""What a search is for: formulas of an alphabet for the gradients of a field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from keras_symgrad.expressions import Alphabet, Complexity
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.search.core.settings import GeneticSettings
+
+if TYPE_CHECKING:
+    from keras_symgrad.search.core.prior_knowledge import Knowledge
+
+METHODS = ("dictionary", "features", "trees")
+# Rows of the field that sums of features are fitted on; trees take them all.
+SPECTRAL_ROWS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """All that decides what a search finds, but for its limits.
+
+    It is what another process is given to work on.
+
+    Args:
+        alphabet: operators and variables of the formulas.
+        gradients: the rows to search on.
+        complexity: of trees.
+        settings: how trees are bred.
+        methods: which ways to search: "dictionary", "features" and "trees".
+        signed: whether the opposite direction counts as different.
+        seed: of all random choices.
+        knowledge: rules that formulas keep and guesses to start from; none by default.
+
+    Raises:
+        ValueError: a method is unknown, or there is none.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_symgrad import OperatorSet
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
+    >>> gradients = GradientField.from_gradients(x, 2 * x * [1, 3])
+    >>> Problem(Alphabet(OperatorSet("polynomial"), gradients.names), gradients).spectral.rows
+    256
+    """
+
+    alphabet: Alphabet
+    gradients: GradientField
+    complexity: Complexity = field(default_factory=Complexity)
+    settings: GeneticSettings = GeneticSettings()
+    methods: Sequence[str] = METHODS
+    signed: bool = False
+    seed: int = 0
+    knowledge: Knowledge | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "methods", check_methods(self.methods))
+        object.__setattr__(self, "complexity", self.complexity.over(self.alphabet.operators))
+
+    @property
+    def spectral(self) -> GradientField:
+        """The rows that sums of features are fitted on."""
+        return self.gradients.subset(SPECTRAL_ROWS, self.seed)
+
+
+def check_methods(methods: str | Sequence[str]) -> tuple[str, ...]:
+    """Ways to search, checked.
+
+    Args:
+        methods: one name or several.
+
+    Returns:
+        The names.
+
+    Raises:
+        ValueError: a name is unknown, or there is none.
+    """
+    names = (methods,) if isinstance(methods, str) else tuple(methods)
+    if not names or not set(names) <= set(METHODS):
+        raise ValueError(
+            f"`methods` are ways to search: one or more of {', '.join(map(repr, METHODS))}. "
+            f"Received: methods={methods!r}"
+        )
+    return names

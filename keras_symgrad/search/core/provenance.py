@@ -1,0 +1,211 @@
+"""What an interpretation was made from and with: settings, data, versions and seconds."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib import import_module
+from typing import Any
+
+import keras
+import numpy as np
+import sympy
+
+from keras_symgrad.engine import LOSSES, Loss
+from keras_symgrad.expressions import PRESETS, Complexity, Operator, OperatorSet, shipped
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.priors import Constraints, Dimensions, Symmetry
+from keras_symgrad.search.core.stopping import Stopping
+
+# Key of the description of what has no plain form.
+IN_MEMORY = "in_memory"
+# What changes how a search is shown and not what it finds.
+SHOWN_ONLY = ("verbose",)
+# Arguments that are recorded as those of a public class.
+_CLASSES = {"stopping": "Stopping", "constraints": "Constraints", "dimensions": "Dimensions"}
+
+
+def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `interpret` as plain data for files and people.
+
+    Paths, numbers and names stay as they are. What lives in memory alone, such as a model or an
+    array, is described: `{"in_memory": "array of shape (50, 2)"}`.
+
+    Args:
+        arguments: by name.
+
+    Returns:
+        Plain data by the same names.
+
+    Example:
+
+    >>> recorded({"x": np.zeros((50, 2)), "rows": 2000, "operators": OperatorSet("add, mul")})
+    {'x': {'in_memory': 'array of shape (50, 2)'}, 'rows': 2000, 'operators': ['add', 'mul']}
+    """
+    return {name: as_plain(value) for name, value in arguments.items() if name not in SHOWN_ONLY}
+
+
+def call(given: Mapping[str, Any], function: Callable, passed_on_to: Callable | None = None) -> str:
+    """Python code that repeats a call, with the arguments that are no defaults.
+
+    Args:
+        given: arguments by name, as `recorded` returns them.
+        function: that they were given to.
+        passed_on_to: the function that takes the options which `function` has no parameters for.
+
+    Returns:
+        Lines of code; what lives in memory alone goes by the argument's name.
+
+    Example:
+
+    >>> def fit(model, *, rows=2000, seed=0): ...
+    >>> print(call({"model": "a.keras", "rows": 50, "seed": 0}, fit))
+    fit(
+        "a.keras",
+        rows=50,
+    )
+    """
+    lines = []
+    parameters = inspect.signature(function).parameters
+    if passed_on_to is not None:
+        parameters = {**parameters, **_further(passed_on_to, parameters)}
+    for name, parameter in parameters.items():
+        missing = parameter.default is inspect.Parameter.empty
+        if name not in given or (not missing and given[name] == as_plain(parameter.default)):
+            continue
+        by_name = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        lines.append(
+            f"    {name}={_code(name, given[name])},"
+            if by_name
+            else f"    {_code(name, given[name])},"
+        )
+    return "\n".join([f"{function.__name__}(", *lines, ")"])
+
+
+def _further(function: Callable, known: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(function).parameters
+    return {name: parameters[name] for name in parameters if name not in known}
+
+
+def _code(name: str, value: Any) -> str:
+    if name in _CLASSES and value and (name != "dimensions" or "variables" in value):
+        options = ", ".join(f"{option}={one!r}" for option, one in value.items())
+        return f"ks.{_CLASSES[name]}({options})"
+    if name == "symmetries":
+        return f"({''.join(f'ks.{symmetry}, ' for symmetry in value).strip()})"
+    if name == "complexity" or IN_MEMORY in str(value):
+        return name
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    # Where a sequence is asked for a tuple will do, and a pair of units must be one.
+    return repr(tuple(value) if isinstance(value, list) else value)
+
+
+def box_of(points: np.ndarray) -> np.ndarray:
+    """Lowest and highest value of each variable, `(2, variables)`, over finite rows.
+
+    Args:
+        points: `(rows, variables)`.
+
+    Returns:
+        An array of two rows.
+
+    Example:
+
+    >>> box_of(np.array([[0.0, 5.0], [2.0, 3.0], [np.nan, 9.0]])).tolist()
+    [[0.0, 3.0], [2.0, 5.0]]
+    """
+    finite = np.isfinite(points).all(axis=1)
+    points = points if finite.all() else points[finite]
+    return np.stack([points.min(axis=0), points.max(axis=0)])
+
+
+def as_plain(value: Any) -> Any:
+    """A value as plain data, or a description of it.
+
+    Args:
+        value: anything.
+
+    Returns:
+        Numbers, text, lists and dictionaries; `{"in_memory": ...}` for what has no such form.
+
+    Example:
+
+    >>> as_plain([np.float64(0.5), np.zeros(3)])
+    [0.5, {'in_memory': 'array of shape (3,)'}]
+    """
+    for kinds, form in _PLAIN:
+        if isinstance(value, kinds):
+            return form(value)
+    if getattr(value, "shape", None) is not None:
+        return {IN_MEMORY: f"{type(value).__name__} of shape {tuple(value.shape)}"}
+    return {IN_MEMORY: " ".join((type(value).__name__, getattr(value, "__name__", ""))).strip()}
+
+
+def _of_operator(operator: Operator) -> str | dict[str, str]:
+    is_shipped = operator.name in PRESETS["full"] and shipped(operator.name) == operator
+    return operator.name if is_shipped else {IN_MEMORY: repr(operator)}
+
+
+def _of_complexity(complexity: Complexity) -> dict[str, Any]:
+    names = ("constant", "variable", "integer", "operators", "function")
+    return {name: as_plain(getattr(complexity, name)) for name in names}
+
+
+# The first row that holds says how.
+_PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
+    # Those of NumPy first: some are floats of Python as well.
+    (np.generic, lambda value: value.item()),
+    ((type(None), str, bool, int, float), lambda value: value),
+    (np.ndarray, lambda value: {IN_MEMORY: f"array of shape {value.shape}"}),
+    (os.PathLike, os.fspath),
+    (Operator, _of_operator),
+    (Complexity, _of_complexity),
+    (Stopping, asdict),
+    (Loss, lambda loss: loss.name if loss in LOSSES.values() else {IN_MEMORY: str(loss)}),
+    (Symmetry, repr),
+    ((Constraints, Dimensions), lambda rules: rules.to_dict()),
+    (sympy.Expr, str),
+    ((list, tuple, OperatorSet), lambda values: [as_plain(value) for value in values]),
+    (Mapping, lambda values: {str(name): as_plain(value) for name, value in values.items()}),
+    (keras.Layer, lambda model: {IN_MEMORY: f"{type(model).__name__} {model.name!r}"}),
+    (Neuron, lambda neuron: {IN_MEMORY: f"Neuron {neuron.name!r}"}),
+    (GradientField, lambda field: {IN_MEMORY: repr(field)}),
+)
+
+
+class Clock:
+    """Seconds spent in named parts of a work.
+
+    Example:
+
+    >>> clock = Clock()
+    >>> with clock.timed("search"):
+    ...     pass
+    >>> list(clock.seconds)
+    ['search']
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Counts what its block takes to the part."""
+        start = time.perf_counter()
+        yield
+        self.seconds[part] = round(time.perf_counter() - start, 3)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on."""
+    packages = ("keras_symgrad", "tensorflow", "keras", "sympy", "deap", "numpy", "scipy")
+    found = {name: import_module(name).__version__ for name in packages}
+    return {"python": platform.python_version(), **found}

@@ -1,0 +1,159 @@
+"""Trees, individuals and random numbers as plain data, and back.
+
+What a search keeps is written as lists, numbers and names, so that it is the same in a file, in
+another process and on another machine. What is read back is data: nothing is looked up but
+operators by name and variables by number.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import numpy as np
+from deap import gp
+
+from keras_symgrad.expressions import CONSTANT_CODE, Alphabet, Variable
+from keras_symgrad.search.core.archive import Individual
+
+Plain = dict[str, Any]
+
+
+def tree_to_plain(tree: Sequence[gp.Primitive | gp.Terminal]) -> list[str | int | float]:
+    """A tree in prefix order: operators by name, variables by column, constants as floats.
+
+    Example:
+
+    >>> from keras_symgrad import OperatorSet
+    >>> alphabet = Alphabet(OperatorSet("add, square"), ["x1", "x2"])
+    >>> tree_to_plain(alphabet.tree(["add", "square", 0, 2.5]))
+    ['add', 'square', 0, 2.5]
+    """
+    return [
+        node.value
+        if node.code == CONSTANT_CODE
+        else node.index
+        if type(node) is Variable
+        else node.name
+        for node in tree
+    ]
+
+
+def tree_from_plain(nodes: Any, alphabet: Alphabet) -> gp.PrimitiveTree:
+    """The tree of `tree_to_plain`.
+
+    Args:
+        nodes: in prefix order.
+        alphabet: of the tree.
+
+    Returns:
+        The tree.
+
+    Raises:
+        ValueError: it is no tree of this alphabet.
+    """
+    open_ = 1
+    for node in nodes:
+        kind = type(node)
+        if open_ == 0 or kind not in (str, int, float):
+            break
+        if kind is str and node in alphabet.primitives:
+            open_ += alphabet.primitives[node].arity - 1
+        elif (kind is int and 0 <= node < len(alphabet.variables)) or (
+            kind is float and np.isfinite(node)
+        ):
+            open_ -= 1
+        else:
+            break
+    else:
+        if open_ == 0:
+            return alphabet.tree(nodes)
+    raise ValueError(
+        f"This is no tree of {', '.join(alphabet.primitives)} over {len(alphabet.variables)} "
+        f"variables in prefix order: {str(nodes)[:80]}"
+    )
+
+
+def individual_to_plain(individual: Individual) -> list:
+    """An individual as a list: tree, complexity, fingerprint, loss."""
+    return [
+        tree_to_plain(individual.tree),
+        individual.complexity,
+        individual.fingerprint,
+        number_to_plain(individual.loss),
+    ]
+
+
+def individual_from_plain(plain: Sequence, alphabet: Alphabet) -> Individual:
+    """The individual of `individual_to_plain`."""
+    nodes, complexity, fingerprint, loss = plain
+    tree = tree_from_plain(nodes, alphabet)
+    return Individual(tree, number(complexity), number(fingerprint), number_from_plain(loss))
+
+
+def number_to_plain(value: float) -> float | None:
+    """A number; `None` for infinity, which JSON does not have."""
+    return None if np.isinf(value) else float(value)
+
+
+def number_from_plain(value: float | None) -> float:
+    """The number of `number_to_plain`."""
+    return np.inf if value is None else number(value)
+
+
+def number(value: Any) -> float:
+    """The value, if it is a finite number.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if type(value) not in (int, float) or not -1e300 < value < 1e300:
+        raise ValueError(f"A finite number was expected. Received: {str(value)[:80]}")
+    return value
+
+
+def array_to_text(array: np.ndarray) -> str:
+    """Many numbers as one text: their little-endian bytes in base64.
+
+    A list of a hundred thousand numbers takes a tenth of a second to send, this takes none.
+
+    Example:
+
+    >>> array_to_text(np.array([1, 2]))
+    'AQAAAAAAAAACAAAAAAAAAA=='
+    """
+    return base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode()
+
+
+def array_from_text(text: str, dtype: type) -> np.ndarray:
+    """The numbers of `array_to_text`.
+
+    Raises:
+        ValueError: the text holds none.
+    """
+    content = base64.b64decode(text, validate=True)
+    return np.frombuffer(content, np.dtype(dtype).newbyteorder("<"))
+
+
+def random_to_plain(random: Random) -> list:
+    """The state of Python's random numbers."""
+    version, words, gauss = random.getstate()
+    return [version, list(words), gauss]
+
+
+def restore_random(random: Random, plain: Sequence) -> None:
+    """Sets random numbers to a state of `random_to_plain`."""
+    version, words, gauss = plain
+    random.setstate((version, tuple(words), gauss))
+
+
+def numbers_to_plain(numbers: np.random.Generator) -> Plain:
+    """The state of NumPy's random numbers."""
+    return numbers.bit_generator.state
+
+
+def restore_numbers(numbers: np.random.Generator, plain: Plain) -> None:
+    """Sets random numbers to a state of `numbers_to_plain`."""
+    numbers.bit_generator.state = plain

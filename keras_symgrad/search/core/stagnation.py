@@ -1,0 +1,55 @@
+"""Whether an archive's choice still gets better."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_symgrad.search.core.archive import Archive
+from keras_symgrad.search.core.serialization import number, number_from_plain, number_to_plain
+from keras_symgrad.search.core.stopping import Progress
+
+# Half a tenth of a nat: less is the last digit of a constant.
+BETTER = 0.05
+
+
+class Settling:
+    """Counts the generations since the choice from an archive last got better.
+
+    Example:
+
+    >>> settling = Settling()
+    >>> [settling.progress(Archive(), generation, 0, 0.0).settled for generation in (1, 2, 3)]
+    [1, 2, 3]
+    """
+
+    def __init__(self) -> None:
+        self._best_score = np.inf
+        self._since = 0
+
+    def progress(
+        self, archive: Archive, generation: int, evaluations: int, seconds: float
+    ) -> Progress:
+        """The progress of a search after a generation.
+
+        Args:
+            archive: what was found so far.
+            generation: number of generations done.
+            evaluations: candidates evaluated.
+            seconds: since the start.
+        """
+        score = archive.score()
+        if score < self._best_score - BETTER:
+            self._best_score, self._since = score, generation
+        loss, formula = np.inf, ""
+        if len(archive):
+            loss, formula = archive.front()[-1].loss, str(archive.choice().tree)
+        return Progress(generation, evaluations, seconds, loss, formula, generation - self._since)
+
+    def state(self) -> list:
+        """Best score and the generation that it is from, as plain data."""
+        return [number_to_plain(self._best_score), self._since]
+
+    def restore(self, state: list) -> None:
+        """Takes over a `state`."""
+        best, since = state
+        self._best_score, self._since = number_from_plain(best), number(since)

@@ -1,0 +1,59 @@
+"""What formulas of a problem are measured with; it is made anew in every process."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from keras_symgrad.engine import Engine
+from keras_symgrad.expressions import Fingerprint
+from keras_symgrad.search.core import Problem
+from keras_symgrad.search.spectral import FeatureMaker, SpectralSearch, TreeMeasure
+
+
+class Instruments:
+    """Engine, measure of single trees, features and fingerprints for one problem.
+
+    Args:
+        problem: alphabet, rows and how to search.
+        workers: threads of the engine.
+
+    Attributes:
+        measure: loss of single trees, on all rows.
+        spectral: sums of features, on some of them.
+        fingerprint: equal for trees that plainly carry the same concept.
+    """
+
+    def __init__(self, problem: Problem, workers: int = 1):
+        self.problem, self.workers = problem, workers
+        alphabet, signed = problem.alphabet, problem.signed
+        self.measure = TreeMeasure(FeatureMaker(alphabet), problem.gradients, signed=signed)
+        self.spectral = SpectralSearch(
+            alphabet,
+            problem.spectral,
+            measure=self.measure,
+            signed=signed,
+            knowledge=problem.knowledge,
+        )
+        self.fingerprint = Fingerprint(alphabet.operators, signed=signed)
+
+    def __enter__(self) -> Instruments:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "engine" in self.__dict__:
+            self.engine.close()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Evaluates populations, on all rows."""
+        gradients = self.problem.gradients
+        return Engine(
+            self.problem.alphabet.operators,
+            gradients.points,
+            gradients.directions,
+            gradients.weights,
+            frame=gradients.frame,
+            signed=self.problem.signed,
+            loss=gradients.loss,
+            workers=self.workers,
+        )

@@ -1,0 +1,122 @@
+"""An island: features and trees that evolve side by side, towards one archive.
+
+It can be taken to plain data between two generations, and goes on from there in any process as if
+nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
+
+from keras_symgrad.search.core import Plain, number
+from keras_symgrad.search.genetic import FeatureEvolution, GeneticSearch
+from keras_symgrad.search.islands.collector import Collector
+from keras_symgrad.search.islands.evaluators import Instruments
+from keras_symgrad.search.islands.initial_guesses import starting_trees
+
+# After so many steps without a formula worth keeping, features are evolved in every so-many-th
+# generation only.
+MOST_IDLE, RESTING = 5, 4
+
+
+class Island:
+    """Evolves features and trees, whichever of them the problem asks for.
+
+    Args:
+        instruments: to measure with. What their dictionary search has found is where it starts.
+        collector: gathers what is found; its archive is where migrants come from.
+        index: number of the island; each has random numbers of its own.
+
+    Attributes:
+        generation: generations done.
+    """
+
+    def __init__(self, instruments: Instruments, collector: Collector, index: int = 0):
+        problem, spectral = instruments.problem, instruments.spectral
+        self.collector = collector
+        self.generation = 0
+        self._instruments = instruments
+        self._others = 0
+        self._idle = 0
+        # Seeds next to each other belong to other searches.
+        seed = problem.seed + 1_000_003 * index
+        self.evolution = self.genetic = None
+        known = problem.knowledge
+        # Sums of features do not know the form of a template.
+        if "features" in problem.methods and (known is None or known.template is None):
+            self.evolution = FeatureEvolution(
+                spectral, problem.complexity, problem.settings.max_complexity, seed=seed
+            )
+        if "trees" in problem.methods:
+            uses_dictionary = "dictionary" in problem.methods
+            self.genetic = GeneticSearch(
+                instruments.engine,
+                problem.alphabet,
+                problem.complexity,
+                problem.settings,
+                [
+                    *starting_trees(problem),
+                    *(one.tree for one in sorted(spectral.found, key=lambda one: one.loss)),
+                ],
+                seed,
+                blocks=spectral.structure.blocks if uses_dictionary else (),
+                archive=collector.archive,
+                knowledge=known,
+            )
+
+    @property
+    def evaluations(self) -> int:
+        """Candidates evaluated."""
+        return self._others + (self.genetic.evaluations if self.genetic else 0)
+
+    def generations(self) -> Iterator[int]:
+        """Generations, for ever; none if neither features nor trees are asked for.
+
+        Yields:
+            How many there have been.
+        """
+        with closing(self._bred()) as bred:
+            for self.generation in bred:
+                # Where trees alone find something, evolved features take little of their time.
+                if self.evolution and (self._idle < MOST_IDLE or self.generation % RESTING == 0):
+                    found = self.evolution.step(self._instruments.engine)
+                    self._others += len(found)
+                    self._idle = 0 if self.collector.keep(found) else self._idle + 1
+                self.collector.round()
+                yield self.generation
+
+    def _bred(self) -> Iterator[int]:
+        """Numbers of generations; trees are bred and evaluated in between."""
+        if self.genetic:
+            with closing(self.genetic.generations()) as generations:
+                yield from (progress.generation for progress in generations)
+        elif self.evolution:
+            yield from count(self.generation + 1)
+
+    def take_in(self) -> None:
+        """Takes in the offspring bred last, as when `generations` is closed."""
+        if self.genetic:
+            self.genetic.take_in()
+
+    def state(self) -> Plain:
+        """The island as plain data."""
+        return {
+            "generation": self.generation,
+            "others": self._others,
+            "idle": self._idle,
+            "collector": self.collector.state(),
+            "features": self.evolution and self.evolution.state(),
+            "trees": self.genetic and self.genetic.state(),
+        }
+
+    def restore(self, state: Plain) -> None:
+        """Takes over a `state` of an island of the same problem."""
+        self.generation = number(state["generation"])
+        self._others, self._idle = number(state["others"]), number(state["idle"])
+        self.collector.restore(state["collector"])
+        if self.evolution:
+            self.evolution.restore(state["features"])
+        if self.genetic:
+            self.genetic.restore(state["trees"])

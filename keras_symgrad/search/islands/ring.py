@@ -1,0 +1,247 @@
+"""Islands on any executor: threads, processes, a Dask cluster, MPI.
+
+The islands stand in a ring. An epoch takes one island some generations further, and begins with
+the archive that its neighbour had an epoch before:
+
+    island i, epoch e   <-   island i, epoch e - 1   and   island i - 1, epoch e - 1
+
+There is no barrier: an island waits for one neighbour and for nobody else. What an epoch gives is
+decided by what it is given, so the same seed gives the same archives whoever works on them and in
+whatever order they come back. What a lost worker was doing is done again by another one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+
+from keras_symgrad.search.core import Problem
+from keras_symgrad.search.islands.collector import Collector
+from keras_symgrad.search.islands.evaluators import Instruments
+from keras_symgrad.search.islands.executors import Workers
+from keras_symgrad.search.islands.island import Island
+
+# Generations of an epoch: some seconds, of which taking an island to plain data and back are a
+# twentieth.
+EPOCH = 10
+# How often an epoch that failed is tried again.
+RETRIES = 3
+# A worker that has done nothing for so many epochs is spoken of at the end.
+SILENCE = 3
+# Ctrl-C is looked for so often, in seconds.
+PATIENCE = 0.5
+_MAKING = threading.Lock()
+
+
+class WorkersLostError(RuntimeError):
+    """Nobody is left to work on islands."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An island after an epoch.
+
+    Attributes:
+        generation: how many there have been.
+        evaluations: candidates evaluated by this island.
+        archive: its individuals, as plain data.
+        state: all of it as text, which only the next worker reads.
+        worker: who took it so far, by machine and process.
+    """
+
+    generation: int
+    evaluations: int
+    archive: list
+    state: str
+    worker: str = ""
+
+    @classmethod
+    def of(cls, island: Island, worker: str = "") -> Epoch:
+        """The island as it is now."""
+        state = island.state()
+        archive = state["collector"]["archive"]
+        text = json.dumps(state, allow_nan=False)
+        return cls(island.generation, island.evaluations, archive, text, worker)
+
+
+class Islands:
+    """A ring of islands that workers take further, epoch by epoch.
+
+    Args:
+        problem: of all of them.
+        workers: who works on them.
+        epoch: generations of an epoch.
+
+    Attributes:
+        repeated: epochs that were done again because a worker was lost.
+    """
+
+    def __init__(self, problem: Problem, workers: Workers, epoch: int = EPOCH):
+        self.problem, self.workers, self.epoch = problem, workers, epoch
+        self.repeated = 0
+        # The last epoch of each worker.
+        self._heard_of: dict[str, int] = {}
+        self._epoch = 0
+        self._token = uuid.uuid4().hex
+        # By island and number of the epoch, as long as somebody needs them.
+        self._epochs: dict[tuple[int, int], Epoch] = {}
+        self._count = 0
+        self._running: dict[Future, tuple[int, int]] = {}
+        self._failures: dict[tuple[int, int], int] = {}
+
+    def warm_up(self, count: int) -> None:
+        """Lets so many workers import and compile what they need."""
+        for _ in range(count):
+            self.workers.submit(prepare, self._token, self.problem)
+
+    def epochs(self, start: Sequence[Epoch]) -> Iterator[list[Epoch] | None]:
+        """One epoch after the other, for ever.
+
+        Args:
+            start: where the islands start, one each.
+
+        Yields:
+            All islands after each; `None` now and then while they are awaited.
+
+        Raises:
+            WorkersLostError: an epoch failed again and again, or nobody is left to work.
+        """
+        self._epochs = {(island, 0): epoch for island, epoch in enumerate(start)}
+        self._count = len(start)
+        try:
+            for epoch in count(1):
+                self._epoch = epoch
+                ring = [(island, epoch) for island in range(self._count)]
+                while not all(place in self._epochs for place in ring):
+                    self._submit()
+                    if not self._collect():
+                        yield None
+                yield [self._epochs[place] for place in ring]
+                for island in range(self._count):
+                    del self._epochs[island, epoch - 1]
+        finally:
+            for job in self._running:
+                job.cancel()
+            self._running.clear()
+
+    @property
+    def silent(self) -> list[str]:
+        """Workers that have taken part, but not in the last epochs: they may be lost."""
+        return [name for name, last in self._heard_of.items() if last < self._epoch - SILENCE]
+
+    def _submit(self) -> None:
+        """Hands out all epochs whose island and whose neighbour are there."""
+        started = {*self._epochs, *self._running.values()}
+        for island, epoch in list(self._epochs):
+            neighbour = ((island - 1) % self._count, epoch)
+            if (island, epoch + 1) not in started and neighbour in self._epochs:
+                self._start((island, epoch + 1))
+
+    def _start(self, place: tuple[int, int]) -> None:
+        island, epoch = place
+        state = self._epochs[island, epoch - 1].state
+        migrants = self._epochs[(island - 1) % self._count, epoch - 1].archive
+        job = self.workers.submit(
+            advance, self._token, self.problem, state, migrants, island, self.epoch
+        )
+        self._running[job] = place
+
+    def _collect(self) -> bool:
+        """Takes what is done, starts again what failed, and tells whether there was anything."""
+        done, _ = wait(self._running, PATIENCE, FIRST_COMPLETED)
+        for job in done:
+            place = self._running.pop(job, None)
+            if place is None:
+                continue
+            error = None if job.cancelled() else job.exception()
+            if error is None and not job.cancelled():
+                self._epochs[place] = job.result()
+                self._heard_of[job.result().worker] = place[1]
+            else:
+                self._repeat(place, error)
+        return bool(done)
+
+    def _repeat(self, place: tuple[int, int], error: BaseException | None) -> None:
+        failures = self._failures[place] = self._failures.get(place, 0) + 1
+        line = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        if failures > RETRIES:
+            raise WorkersLostError(f"An epoch failed {failures} times, at last with {line}.")
+        self.repeated += 1
+        warnings.warn(
+            f"An epoch of island {place[0]} was lost with its worker and is repeated: {line}",
+            stacklevel=2,
+        )
+        if isinstance(error, BrokenExecutor):
+            # Whatever else was running there is lost with it.
+            lost = [place, *self._running.values()]
+            self._running.clear()
+            if not self.workers.renew():
+                raise WorkersLostError(f"The executor has lost its workers: {line}.")
+            for other in lost:
+                self._start(other)
+        else:
+            self._start(place)
+
+
+def prepare(token: str, problem: Problem) -> None:
+    """Compiles the engine's programs, in a worker."""
+    _instruments(token, problem).engine.compile()
+
+
+def advance(
+    token: str,
+    problem: Problem,
+    state: str,
+    migrants: Sequence[list],
+    index: int,
+    generations: int,
+) -> Epoch:
+    """Takes an island some generations further, in a worker.
+
+    Args:
+        token: of the search; what belongs to it is made once in each worker.
+        problem: that is worked on.
+        state: of the island, as text.
+        migrants: individuals of its neighbour.
+        index: number of the island.
+        generations: how many.
+
+    Returns:
+        The island after them.
+    """
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    instruments = _instruments(token, problem)
+    island = Island(instruments, Collector(instruments), index)
+    island.restore(json.loads(state))
+    island.collector.receive(migrants)
+    last = island.generation + generations
+    steps = island.generations()
+    for generation in steps:
+        if generation == last:
+            after = Epoch.of(island, worker)
+            steps.close()
+            return after
+    return Epoch.of(island, worker)
+
+
+@lru_cache(maxsize=2)
+def _instruments_of(token: str) -> list[Instruments]:
+    return []
+
+
+def _instruments(token: str, problem: Problem) -> Instruments:
+    """The instruments of a search, which are made at its first epoch in this process."""
+    with _MAKING:
+        made = _instruments_of(token)
+        if not made:
+            made.append(Instruments(problem))
+        return made[0]

@@ -1,0 +1,192 @@
+"""Weighted sums of features, and how they are written as trees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from deap import gp
+
+from keras_symgrad.expressions import Alphabet, Constant
+from keras_symgrad.search.spectral.features import Feature, Nodes
+
+# Higher powers are written with no formula that anybody would read.
+HIGHEST_POWER = 6
+# How far from a whole number an exponent may be; the loss of the tree decides what it is worth.
+NEARLY_WHOLE = 0.05
+_POWERS = {2: "square", 3: "cube", 4: "pow4", 5: "pow5"}
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """A weighted sum of features and its loss.
+
+    Attributes:
+        features: its features.
+        weights: of the features.
+        loss: mean squared difference of unit gradients on the rows: one sign for all rows, or,
+            with logarithms of either sign among the features, the better sign for each.
+    """
+
+    features: tuple[Feature, ...]
+    weights: np.ndarray
+    loss: float
+
+    def trees(self, alphabet: Alphabet) -> list[gp.PrimitiveTree]:
+        """The ways to write it: as a sum, and with logarithms in it as a product.
+
+            w_1 log|T_1| + w_2 log|T_2| + v F   <->   T_1**n_1 * T_2**n_2 * exp(n_1/w_1 v F)
+
+        Args:
+            alphabet: what to write it with.
+
+        Returns:
+            At most two trees, none if the alphabet cannot write it.
+        """
+        written = (_as_sum(self._terms(alphabet), alphabet), self._as_product(alphabet))
+        return [gp.PrimitiveTree(nodes) for nodes in written if nodes]
+
+    def _terms(self, alphabet: Alphabet) -> list[tuple[float, Nodes]] | None:
+        logarithm = next((name for name in ("log", "log_abs") if name in alphabet.primitives), None)
+        terms = []
+        for weight, feature in zip(self.weights, self.features):
+            nodes = feature.nodes
+            if feature.is_logarithm and len(self.features) > 1:
+                if logarithm is None:
+                    return None
+                nodes = (alphabet.primitives[logarithm], *nodes)
+            terms.append((float(weight), nodes))
+        return terms
+
+    def _as_product(self, alphabet: Alphabet) -> Nodes | None:
+        logs = np.array([feature.is_logarithm for feature in self.features])
+        if not logs.any() or len(logs) < 2:
+            return None
+        found = _whole_exponents(self.weights[logs])
+        if found is None:
+            return None
+        exponents, factor = found
+        bases = [feature.nodes for feature in self.features if feature.is_logarithm]
+        over = [_power(b, n, alphabet) for b, n in zip(bases, exponents) if n > 0]
+        under = [_power(b, -n, alphabet) for b, n in zip(bases, exponents) if n < 0]
+        if not logs.all():
+            plain = [
+                (float(w) * factor, f.nodes)
+                for w, f in zip(self.weights, self.features)
+                if not f.is_logarithm
+            ]
+            inner = _as_sum(plain, alphabet)
+            if inner is None or "exp" not in alphabet.primitives:
+                return None
+            over.append((alphabet.primitives["exp"], *inner))
+        if not over:
+            over, under = under, over
+        return _quotient(over, under, alphabet)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A combination as it is written, with what the writing is worth.
+
+    Attributes:
+        combination: the weighted sum; `None` for what is no sum.
+        tree: one way to write it.
+        loss: of the tree.
+    """
+
+    combination: Combination | None
+    tree: gp.PrimitiveTree
+    loss: float
+
+
+def _whole_exponents(weights: np.ndarray) -> tuple[list[int], float] | None:
+    """Whole numbers in the proportions of the weights, and what to multiply the weights with."""
+    smallest = np.abs(weights).min()
+    for multiple in (1, 2, 3):
+        exponents = weights / smallest * multiple
+        whole = np.round(exponents)
+        near = np.abs(exponents - whole) <= NEARLY_WHOLE * np.abs(whole)
+        if near.all() and np.abs(whole).max() <= HIGHEST_POWER:
+            if whole.sum() < 0:
+                whole, multiple = -whole, -multiple
+            return whole.astype(int).tolist(), multiple / smallest
+    return None
+
+
+def as_quotient(
+    over: Sequence[tuple[float, Nodes]], under: Sequence[tuple[float, Nodes]], alphabet: Alphabet
+) -> gp.PrimitiveTree | None:
+    """A quotient of two weighted sums as a tree.
+
+    Args:
+        over: weights and nodes of the numerator; no nodes stand for the constant 1.
+        under: the same of the denominator.
+        alphabet: what to write it with.
+
+    Returns:
+        A tree, `None` if the alphabet cannot write it.
+    """
+    sides = [_as_sum(side, alphabet) for side in (over, under)]
+    if None in sides:
+        return None
+    over, under = sides
+    if len(under) == 1 and isinstance(under[0], Constant):
+        return gp.PrimitiveTree(over)
+    if "div" not in alphabet.primitives:
+        return None
+    return gp.PrimitiveTree((alphabet.primitives["div"], *over, *under))
+
+
+def _as_sum(terms: Sequence[tuple[float, Nodes]] | None, alphabet: Alphabet) -> Nodes | None:
+    if terms is None:
+        return None
+    primitives = alphabet.primitives
+    nodes: Nodes = ()
+    # A positive term first: the sum then needs no negation.
+    for weight, term in sorted(terms, key=lambda pair: pair[0] < 0):
+        joint = "add"
+        if nodes and weight < 0 and "sub" in primitives:
+            joint, weight = "sub", -weight
+        if not term:
+            term = (Constant(weight),)
+        elif weight != 1:
+            if "mul" not in primitives:
+                return None
+            term = (primitives["mul"], Constant(weight), *term)
+        if nodes and joint not in primitives:
+            return None
+        nodes = (primitives[joint], *nodes, *term) if nodes else term
+    return nodes
+
+
+def _power(base: Nodes, exponent: int, alphabet: Alphabet) -> Nodes | None:
+    primitives = alphabet.primitives
+    if exponent == 1:
+        return base
+    if _POWERS.get(exponent) in primitives:
+        return (primitives[_POWERS[exponent]], *base)
+    if exponent % 2 == 0 and "square" in primitives:
+        half = _power(base, exponent // 2, alphabet)
+        return half and (primitives["square"], *half)
+    rest = _power(base, exponent - 1, alphabet)
+    return rest and _product([rest, base], alphabet)
+
+
+def _product(factors: Sequence[Nodes | None], alphabet: Alphabet) -> Nodes | None:
+    if None in factors or (len(factors) > 1 and "mul" not in alphabet.primitives):
+        return None
+    product, *others = factors
+    for factor in others:
+        product = (alphabet.primitives["mul"], *product, *factor)
+    return product
+
+
+def _quotient(over: list, under: list, alphabet: Alphabet) -> Nodes | None:
+    numerator = _product(over, alphabet)
+    if not under or numerator is None:
+        return numerator
+    denominator = _product(under, alphabet)
+    if denominator is None or "div" not in alphabet.primitives:
+        return None
+    return (alphabet.primitives["div"], *numerator, *denominator)

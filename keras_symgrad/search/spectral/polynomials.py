@@ -1,0 +1,129 @@
+"""Polynomials, and quotients of them, in coordinates that are bent one by one.
+
+Each coordinate is taken as it is or under one function, such as exp(x1) and sqrt(x2). All monomials
+in the bent coordinates are fitted at once, which ranks the bendings without a search over terms;
+terms are then dropped one by one. Sums whose terms do nothing alone or in pairs are found this way,
+such as x1 + x2 + 2*sqrt(x1*x2)*cos(x3), and rational functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import numpy as np
+from deap import gp
+
+from keras_symgrad.engine import SQUARED, Loss
+from keras_symgrad.search.spectral.eigen_fit import SpectralFit
+from keras_symgrad.search.spectral.features import Feature, FeatureMaker
+from keras_symgrad.search.spectral.linear_combination import Combination, as_quotient
+from keras_symgrad.search.spectral.rational import Quotient, QuotientFit
+
+# As many coordinates are bent all at once; of more, one at a time.
+MOST_BENT = 3
+# Of polynomials in so many coordinates; 2 in more.
+DEGREES = {1: 4, 2: 4, 3: 3}
+# Of more coordinates than these not even quadratic forms are made: the words would be too many.
+MOST_COORDINATES = 6
+# Bendings whose terms are dropped one by one.
+FOLLOWED = 5
+# Words of one side of a quotient that is written.
+MOST_WORDS = 6
+
+
+class PolynomialSearch:
+    """Fits polynomials and quotients of them in bent coordinates.
+
+    Args:
+        maker: makes the words.
+        directions: unit gradients, `(rows, axes)`, or spans, `(rows, k, axes)`.
+        rows: weights of the rows, of sum 1.
+        loss: how much a difference of directions counts.
+    """
+
+    def __init__(
+        self,
+        maker: FeatureMaker,
+        directions: np.ndarray,
+        rows: np.ndarray,
+        loss: Loss = SQUARED,
+    ):
+        self.maker, self.directions, self.rows, self.loss = maker, directions, rows, loss
+
+    def polynomials(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination | None]:
+        """Sums of monomials, those of the most promising bendings.
+
+        Args:
+            atoms: the coordinates.
+            terms: largest number of terms in a sum.
+
+        Yields:
+            Sums; `None` while bendings are compared, and for sets of terms without a sum.
+        """
+        degree = DEGREES.get(len(atoms), 2)
+        fits = []
+        for bent in self._bendings(atoms):
+            for fit in self._fits(bent, degree):
+                fits.append((fit.promise(), fit))
+                yield None
+        fits.sort(key=lambda pair: pair[0])
+        for _, fit in fits[:FOLLOWED]:
+            yield from map(fit.solve, fit.pruned(terms))
+
+    def quotients(self, atoms: Sequence[Feature]) -> Iterator[gp.PrimitiveTree | None]:
+        """Quotients of quadratic forms, those of the most promising bendings, as trees.
+
+        Args:
+            atoms: the coordinates.
+
+        Yields:
+            Trees; `None` while bendings are compared, and for quotients that are too long.
+        """
+        if "div" not in self.maker.alphabet.primitives or len(atoms) > MOST_COORDINATES:
+            return
+        fits = []
+        for bent in self._bendings(atoms):
+            for words in self.maker.summable(self.maker.monomials(bent, 2)):
+                fit = QuotientFit(words, self.directions, self.rows)
+                fits.append((fit.promise(), words, fit))
+                yield None
+        fits.sort(key=lambda found: found[0])
+        followed = [(words, fit) for _, words, fit in fits[:FOLLOWED]]
+        plain = self.maker.summable(
+            self.maker.monomials(atoms, 3 if len(atoms) <= MOST_BENT else 2)
+        )
+        first = [(words, QuotientFit(words, self.directions, self.rows)) for words in plain]
+        for k, (words, fit) in enumerate([*first, *followed]):
+            for quotient in fit.quotients(pairs=k < len(first)):
+                yield self._written(words, fit, quotient)
+
+    def _bendings(self, atoms: Sequence[Feature]) -> Iterator[tuple[Feature, ...]]:
+        if len(atoms) <= MOST_BENT:
+            yield from product(*map(self.maker.bends, atoms))
+        elif len(atoms) <= MOST_COORDINATES:
+            yield tuple(atoms)
+            for k, atom in enumerate(atoms):
+                for bent in self.maker.bends(atom)[1:]:
+                    yield (*atoms[:k], bent, *atoms[k + 1 :])
+
+    def _fits(self, atoms: Sequence[Feature], degree: int) -> Iterator[SpectralFit]:
+        for words in self.maker.summable(self.maker.monomials(atoms, degree)):
+            if len(words) > 1:
+                yield SpectralFit(words, self.directions, self.rows, loss=self.loss)
+
+    def _written(
+        self, words: Sequence[Feature], fit: QuotientFit, quotient: Quotient
+    ) -> gp.PrimitiveTree | None:
+        sides = []
+        for weights in fit.weights(quotient):
+            chosen = np.flatnonzero(weights)
+            if len(chosen) > MOST_WORDS:
+                return None
+            # Most weights positive, and the smallest of size 1.
+            smallest = np.abs(weights[chosen]).min() * (1 if weights.sum() >= 0 else -1)
+            # Word 0 is the constant 1, which has no nodes.
+            sides.append(
+                [(float(weights[k] / smallest), words[k - 1].nodes if k else ()) for k in chosen]
+            )
+        return as_quotient(*sides, self.maker.alphabet)

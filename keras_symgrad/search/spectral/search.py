@@ -1,0 +1,291 @@
+"""Spectral search: sums of features from dictionaries, small ones first.
+
+The weights of a sum are an eigenvector (`spectral_fit`), so that all there is to search for is
+which features to add. Dictionaries are made of the variables, and of the coordinates that the
+gradients show (`structure`); a beam over them grows sums term by term. Products are sums as well:
+they carry the same concept as the sum of their logarithms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+from deap import gp
+
+from keras_symgrad.expressions import Alphabet, Constant, to_sympy
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.priors import Template
+from keras_symgrad.search.core import Knowledge
+from keras_symgrad.search.spectral.eigen_fit import SpectralFit
+from keras_symgrad.search.spectral.features import Feature, FeatureMaker
+from keras_symgrad.search.spectral.linear_combination import Candidate, Combination
+from keras_symgrad.search.spectral.polynomials import PolynomialSearch
+from keras_symgrad.search.spectral.separability import Structure, read_structure
+from keras_symgrad.search.spectral.template_descent import Filling
+from keras_symgrad.search.spectral.tree_loss import TreeMeasure
+
+# The first look takes a dictionary and sums as small as these.
+FIRST_DICTIONARY, FIRST_TERMS = 120, 3
+# The first features of a dictionary, which are all fitted at once and left out one by one.
+SIMPLE = 30
+# Candidates of a stage that are asked whether they have a template's form.
+MOST_ASKED = 20
+# Sets of each size whose features are exchanged one by one.
+EXCHANGED = 4
+# Variables of the linear form that others are left out of, and terms of the largest that is tried.
+MAX_LINEAR, MAX_LINEAR_TERMS = 60, 15
+
+
+class SpectralSearch:
+    """Finds sums of features, in stages from quick to thorough.
+
+    Args:
+        alphabet: features are made of its operators and variables.
+        field: unit gradients to match.
+        beam: sets of features that are kept at each size.
+        terms: largest number of features in a sum.
+        dictionary: largest number of features to choose from.
+        measure: loss of a tree; on the field's rows by default.
+        signed: whether a tree and its opposite are two.
+        knowledge: rules that formulas keep; none by default.
+
+    Attributes:
+        found: the candidates of all stages so far.
+
+    Example:
+
+    >>> from keras_symgrad import OperatorSet
+    >>> x = np.random.default_rng(0).uniform(0.5, 2, (300, 4))
+    >>> a, b, c, d = x.T
+    >>> gradients = np.stack([b * (c + d**2), a * (c + d**2), -a * b, -2 * a * b * d], axis=1)
+    >>> field = GradientField.from_gradients(x, gradients, names=["a", "b", "c", "d"])
+    >>> alphabet = Alphabet(OperatorSet("arithmetic, square"), field.names)
+    >>> str(SpectralSearch(alphabet, field).run()[0])
+    'div(mul(a, b), add(c, square(d)))'
+    """
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        field: GradientField,
+        *,
+        beam: int = 8,
+        terms: int = 4,
+        dictionary: int = 500,
+        measure: Callable[[gp.PrimitiveTree], float] | None = None,
+        signed: bool = False,
+        knowledge: Knowledge | None = None,
+    ):
+        self.alphabet, self.field = alphabet, field
+        self.beam, self.terms, self.size = beam, terms, dictionary
+        self.found: list[Candidate] = []
+        self._gathered: list[Candidate] = []
+        self._have_form = True
+        self.maker = FeatureMaker(alphabet, knowledge)
+        self.variables = self.maker.variables(field.points, field.frame)
+        self.measure = measure or TreeMeasure(self.maker, field, signed=signed)
+        self.signed = signed
+        weights = np.ones(field.rows) if field.weights is None else field.weights
+        self.rows = weights / weights.sum()
+
+    @property
+    def template(self) -> Template | None:
+        """The form that formulas must have, if there is one."""
+        return self.maker.knowledge and self.maker.knowledge.template
+
+    @cached_property
+    def structure(self) -> Structure:
+        """Ignored variables and groups, read off the gradients when it is first asked for."""
+        return read_structure(self.maker, self.field, self.variables, self.rows)
+
+    def run(self) -> list[gp.PrimitiveTree]:
+        """All stages.
+
+        Returns:
+            Trees, those of lower loss first, and of several perfect ones the shortest.
+        """
+        for _ in self.stages():
+            pass
+        # Of perfect ones the shortest: their losses are rounding errors.
+        ordered = sorted(self.found, key=lambda one: (max(one.loss, 1e-12), len(one.tree)))
+        return [candidate.tree for candidate in ordered]
+
+    def stages(self) -> Iterator[list[Candidate] | None]:
+        """One stage after the other, each when it is asked for: the quick ones, then the others.
+
+        Yields:
+            `None` in between, many times a second, so that a limit can end a stage, and at its
+            end the stage's candidates.
+        """
+        yield from self.quick_stages()
+        yield from self.thorough_stages()
+
+    def quick_stages(self) -> Iterator[list[Candidate] | None]:
+        """A small dictionary over the variables, and one over each level of coordinates."""
+        if self.template is not None:
+            yield from self._filled(self.template)
+        first = min(FIRST_TERMS, self.terms), min(FIRST_DICTIONARY, self.size)
+        yield from self._stage([self.variables[k] for k in self._relevant()], *first)
+        for level in self.structure.levels[:0:-1]:
+            yield from self._stage([unit.feature for unit in level], *first)
+
+    def thorough_stages(self) -> Iterator[list[Candidate] | None]:
+        """Polynomials and quotients in all coordinates, and large dictionaries.
+
+        They take some seconds with many variables.
+        """
+        for level in self.structure.levels[::-1]:
+            yield from self._polynomial_stage([unit.feature for unit in level])
+        variables = [unit.feature for unit in self.structure.levels[0]]
+        yield from self._stage(variables, self.terms, self.size)
+        if self.structure.units:
+            units = [unit.feature for unit in self.structure.units]
+            yield from self._stage([*units, *variables], self.terms, self.size)
+        if self.structure.others:
+            # The words of all quadratic forms in so many variables would be too many.
+            every = [*variables, *(unit.feature for unit in self.structure.others)]
+            sums = self._combinations(every, self.terms, self.size)
+            yield from self._sums_stage(chain(self._linear_forms(every), sums))
+
+    def _stage(
+        self, atoms: Sequence[Feature], terms: int, size: int
+    ) -> Iterator[list[Candidate] | None]:
+        return self._sums_stage(
+            chain(self._quadratic_forms(atoms, terms), self._combinations(atoms, terms, size))
+        )
+
+    def _sums_stage(self, combinations: Iterable[Combination]) -> Iterator[list[Candidate] | None]:
+        return self._gather(one for found in combinations for one in self.candidates(found))
+
+    def _polynomial_stage(self, atoms: Sequence[Feature]) -> Iterator[list[Candidate] | None]:
+        search = PolynomialSearch(self.maker, self.field.directions, self.rows, self.field.loss)
+
+        def found() -> Iterator[Candidate | None]:
+            for combination in search.polynomials(atoms, self.terms + 1):
+                yield from self.candidates(combination) if combination else (None,)
+            for tree in search.quotients(atoms):
+                yield tree and self._quotient(tree)
+
+        return self._gather(found())
+
+    def _filled(self, template: Template) -> Iterator[list[Candidate] | None]:
+        filling = Filling(self.maker, template, self.variables, self.measure)
+        found = (Candidate(None, tree, loss) for tree, loss in filling.trees())
+        return self._gather(found, have_form=True)
+
+    def _gather(
+        self, candidates: Iterable[Candidate | None], have_form: bool = False
+    ) -> Iterator[list[Candidate] | None]:
+        self._have_form = have_form or self.template is None
+        for candidate in candidates:
+            if candidate is not None:
+                self._gathered.append(candidate)
+            yield None
+        yield self.end_stage()
+
+    def end_stage(self) -> list[Candidate]:
+        """Ends the present stage, be it done or not.
+
+        Returns:
+            What it has found; nothing between two stages.
+        """
+        stage, self._gathered = self._gathered, []
+        if not self._have_form:
+            stage = self._of_form(stage)
+        self.found += stage
+        return stage
+
+    def candidates(self, combination: Combination) -> Iterator[Candidate]:
+        """The ways to write a combination, each with the loss of what is written."""
+        ways = combination.trees(self.alphabet)
+        if self.signed:
+            ways += replace(combination, weights=-combination.weights).trees(self.alphabet)
+        known = self.maker.knowledge
+        if known is not None:
+            # A product of powers and exponentials may bend a column that the sum does not.
+            ways = list(filter(None, map(known.few_values.rewritten, ways)))
+        for tree in ways:
+            loss = self.measure(tree)
+            if np.isfinite(loss) and self._keeps_rules(tree):
+                yield Candidate(combination, tree, loss)
+
+    def _keeps_rules(self, tree: gp.PrimitiveTree) -> bool:
+        """Whether a tree may be a candidate; whether it has a template's form is asked later."""
+        known = self.maker.knowledge
+        return known is None or self.template is not None or known.admits(tree)
+
+    def _of_form(self, stage: list[Candidate]) -> list[Candidate]:
+        """The candidates that have the template's form.
+
+        Asking SymPy for it takes some 20 ms, so that the best of each length are asked.
+        """
+        best: dict[int, Candidate] = {}
+        for one in sorted(stage, key=lambda one: one.loss):
+            best.setdefault(len(one.tree), one)
+        asked = (
+            self.maker.knowledge.tree(to_sympy(one.tree, self.alphabet.operators))
+            for one in list(best.values())[:MOST_ASKED]
+        )
+        return [Candidate(None, tree, self.measure(tree)) for tree in filter(None, asked)]
+
+    def _quotient(self, tree: gp.PrimitiveTree) -> Candidate | None:
+        # Of a quotient and its negative one grows where the neuron does.
+        ways = [tree, self._negative(tree)] if self.signed else [tree]
+        loss, tree = min(((self.measure(way), way) for way in ways), key=lambda pair: pair[0])
+        kept = np.isfinite(loss) and self._keeps_rules(tree)
+        return Candidate(None, tree, loss) if kept else None
+
+    def _quadratic_forms(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination]:
+        """Quadratic forms in the atoms, with linear terms and without, from all terms to two.
+
+        A beam that grows sums one by one looks at pairs first, and no two terms of
+        x1**2 + 3*x1*x2 + 2*x2**2 look better together than many others.
+        """
+        quadratics = self.maker.monomials(atoms, 2)
+        for features in (quadratics, quadratics[len(atoms) :]):
+            for group in self.maker.summable(features):
+                if len(group) > 1:
+                    fit = self._fit(group)
+                    yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
+
+    def _linear_forms(self, atoms: Sequence[Feature]) -> Iterator[Combination]:
+        """Linear forms in many atoms, from many terms to two."""
+        for group in self.maker.summable(atoms[:MAX_LINEAR]):
+            if len(group) > 1:
+                fit = self._fit(group)
+                yield from filter(None, map(fit.solve, fit.pruned(MAX_LINEAR_TERMS)))
+
+    def _fit(self, features: Sequence[Feature]) -> SpectralFit:
+        return SpectralFit(features, self.field.directions, self.rows, loss=self.field.loss)
+
+    def _negative(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree:
+        return gp.PrimitiveTree([self.alphabet.primitives["mul"], Constant(-1.0), *tree])
+
+    def _combinations(
+        self, atoms: Sequence[Feature], terms: int, size: int
+    ) -> Iterator[Combination]:
+        for features in self.maker.summable(self.maker.dictionary(atoms, size)):
+            yield from self._sums(features, terms)
+
+    def _sums(self, features: Sequence[Feature], terms: int) -> Iterator[Combination]:
+        simple = self._fit(features[:SIMPLE])
+        yield from filter(None, map(simple.solve, simple.pruned(terms + 2)))
+        fit = self._fit(features)
+        singles = fit.singles(3 * self.beam)
+        sets = [*fit.grown(singles, self.beam), *fit.pairs(2 * self.beam)]
+        chosen = [*singles[: self.beam], *dict.fromkeys(sets)]
+        for _ in range(2, terms):
+            sets = fit.grown(sets, self.beam)
+            sets = list(dict.fromkeys([*fit.exchanged(sets[:EXCHANGED], self.beam), *sets]))
+            chosen += sets
+        yield from filter(None, map(fit.solve, chosen))
+
+    def _relevant(self) -> list[int]:
+        """The variables that turn the gradient most; the small dictionary has room for few."""
+        strength = self.field.strength(self.rows)
+        order = np.argsort(-strength, kind="stable")[:6]
+        return sorted(int(k) for k in order if strength[k] > 0)

@@ -1,0 +1,106 @@
+"""Settings as plain data, and the code that repeats a call."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import sympy
+
+from keras_symgrad.expressions.complexity import Complexity
+from keras_symgrad.expressions.operators import Operator, OperatorSet, shipped
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.interpreting import interpret
+from keras_symgrad.neurons.neuron import Neuron
+from keras_symgrad.search.core.provenance import call, recorded
+from keras_symgrad.search.core.stopping import Stopping
+
+BELL = Operator("bell", lambda a: sympy.exp(-(a**2)))
+
+
+def sampler(n, rng):
+    return rng.uniform(size=(n, 2))
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (Path("a/b.keras"), "a/b.keras"),
+        ("default", "default"),
+        (np.float32(0.5), 0.5),
+        ((3, 5), [3, 5]),
+        (True, True),
+        (None, None),
+        (OperatorSet("add, exp"), ["add", "exp"]),
+        (["add", shipped("exp")], ["add", "exp"]),
+        (Stopping(5), {"time_limit": 5, "generations": None, "evaluations": None}),
+        (Complexity(operators={"exp": 4}), {"constant": 3, "operators": {"exp": 4}}),
+        ({"exp": 4}, {"exp": 4}),
+        (BELL, {"in_memory": "Operator('bell', exp(-a**2))"}),
+        # One of the user's own that is named as a shipped one.
+        (Operator("exp", lambda a: sympy.exp(2 * a)), {"in_memory": "Operator('exp', exp(2*a))"}),
+        (np.zeros((4, 2)), {"in_memory": "array of shape (4, 2)"}),
+        (pd.DataFrame({"a": [1, 2]}), {"in_memory": "DataFrame of shape (2, 1)"}),
+        (Neuron("ring", abs), {"in_memory": "Neuron 'ring'"}),
+        (sampler, {"in_memory": "function sampler"}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_setting_is_plain_data(value, plain):
+    found = recorded({"setting": value})["setting"]
+    assert json.loads(json.dumps(found)) == found
+    if isinstance(plain, dict):
+        assert plain.items() <= found.items()
+    else:
+        assert (found, type(found)) == (plain, type(plain))
+
+
+def test_a_model_and_a_field_are_described():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="net")
+    field = GradientField.from_gradients(np.ones((5, 2)), np.ones((5, 2)))
+    given = recorded({"model": [model, "b.keras"], "field": field, "verbose": True})
+    assert given["model"] == [{"in_memory": "Sequential 'net'"}, "b.keras"]
+    assert "5 rows" in given["field"]["in_memory"]
+    assert "verbose" not in given
+
+
+def test_the_code_repeats_the_call_and_names_what_is_in_memory():
+    options = {
+        "model": Path("a 'b' \"c\".keras"),
+        "x": np.zeros((4, 2)),
+        "unit": (3, 5),
+        "delta": None,
+        "rows": 2000,
+        "operators": ["arithmetic", BELL],
+        "complexity": Complexity(constant=1),
+        "sampler": sampler,
+        "stopping": Stopping(None, generations=4),
+        "seed": 0,
+    }
+    code = ast.parse(call(recorded(options), interpret), mode="eval").body
+    assert code.func.id == "interpret"
+    model, x = code.args
+    assert ast.literal_eval(model) == str(options["model"])
+    assert x.id == "x"
+    named = {keyword.arg: keyword.value for keyword in code.keywords}
+    # Defaults are left out.
+    assert set(named) == {"unit", "delta", "operators", "complexity", "sampler", "stopping"}
+    assert ast.literal_eval(named["unit"]) == (3, 5)
+    assert ast.literal_eval(named["delta"]) is None
+    assert all(named[name].id == name for name in ("operators", "complexity", "sampler"))
+    limits = {k.arg: ast.literal_eval(k.value) for k in named["stopping"].keywords}
+    assert Stopping(**limits) == options["stopping"]
+
+
+def test_options_that_are_passed_on_are_part_of_the_code_unless_they_are_defaults():
+    def inner(x, *, rows=2000, depth=3): ...
+
+    def outer(x, seed=0, **options): ...
+
+    given = {"x": "a.csv", "seed": 1, "rows": 2000, "depth": 4}
+    assert call(given, outer, inner) == 'outer(\n    "a.csv",\n    1,\n    depth=4,\n)'

@@ -1,0 +1,210 @@
+"""Islands: the same front whoever works on them, and whatever happens to the workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+
+import pytest
+
+from keras_symgrad.callbacks import Checkpoint, LambdaCallback
+from keras_symgrad.search.callbacks.checkpoint import KeptSearch
+from keras_symgrad.search.islands import ring
+from tests.search.searches import generations, small_search, written
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_epochs():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ring.Islands.__init__, "__defaults__", (3,))
+        yield
+
+
+@pytest.fixture(scope="module")
+def by_threads():
+    """The archive of three islands that threads of this process took six generations far."""
+    search = small_search(islands=3)
+    search.run(generations(6))
+    return written(search)
+
+
+class Unruly(Executor):
+    """Runs everything at once, hands it out late and in an order of its own; loses some of it."""
+
+    def __init__(self, losses: int = 0, error: Exception = RuntimeError("the machine is gone")):
+        self.left, self.error = losses, error
+        self.waiting: list[tuple[Future, object]] = []
+        self.calls = 0
+
+    def submit(self, function, *arguments):
+        future = Future()
+        self.calls += 1
+        if function is ring.advance and self.left:
+            self.left -= 1
+            future.set_exception(self.error)
+        elif function is ring.advance:
+            self.waiting.append((future, function(*arguments)))
+            # The last one comes back first.
+            if len(self.waiting) == 2 or self.calls % 3 == 0:
+                for done, result in reversed(self.waiting):
+                    done.set_result(result)
+                self.waiting.clear()
+        else:
+            future.set_result(None)
+        return future
+
+
+class Steady(Unruly):
+    """Runs everything at once, one after the other."""
+
+    def submit(self, function, *arguments):
+        future = super().submit(function, *arguments)
+        for done, result in self.waiting:
+            done.set_result(result)
+        self.waiting.clear()
+        return future
+
+
+def test_the_order_in_which_islands_come_back_changes_nothing(by_threads):
+    search = small_search(islands=3, executor=Unruly())
+    search.run(generations(6))
+    assert written(search) == by_threads
+
+
+def test_an_epoch_that_is_lost_is_repeated_and_changes_nothing(by_threads):
+    search = small_search(islands=3, executor=Steady(losses=2))
+    with pytest.warns(UserWarning, match="An epoch of island . was lost.*the machine is gone"):
+        search.run(generations(6))
+    assert search.repeated == 2
+    assert written(search) == by_threads
+
+
+def test_what_fails_again_and_again_ends_the_search_with_what_was_found():
+    search = small_search(islands=2, executor=Steady(losses=100))
+    with pytest.warns(UserWarning) as said:
+        archive = search.run(generations(6))
+    assert search.stopped == "workers_lost" and len(archive)
+    assert "failed 4 times" in str(said[-1].message)
+    assert "ends with what was found" in str(said[-1].message)
+
+
+def test_an_executor_that_is_broken_ends_the_search_with_what_was_found():
+    broken = Steady(losses=100, error=BrokenExecutor("all killed"))
+    search = small_search(islands=2, executor=broken)
+    with pytest.warns(UserWarning) as said:
+        archive = search.run(generations(6))
+    assert search.stopped == "workers_lost" and len(archive)
+    assert "has lost its workers" in str(said[-1].message)
+
+
+def test_islands_are_kept_and_resumed(by_threads, tmp_path):
+    path = tmp_path / "islands.json"
+    small_search(islands=3, executor=Unruly()).run(generations(3), [Checkpoint(path)])
+    with ThreadPoolExecutor(1) as threads:
+        search = small_search(islands=3, executor=threads)
+        KeptSearch(path).restore(search)
+        search.run(generations(6))
+        assert threads.submit(int, 3).result() == 3, "the user's executor is left open"
+    assert written(search) == by_threads
+
+
+def test_an_island_begins_with_what_its_neighbour_had_found():
+    class Recording(Steady):
+        def __init__(self):
+            super().__init__()
+            self.epochs = []
+
+        def submit(self, function, *arguments):
+            future = super().submit(function, *arguments)
+            if function is ring.advance:
+                self.epochs.append((*arguments, future.result()))
+            return future
+
+    recording = Recording()
+    small_search(islands=3, executor=recording).run(generations(6))
+    found = {}
+    for _, _, before, migrants, index, _, after in recording.epochs:
+        if json.loads(before)["generation"] == 3:
+            assert migrants == found[(index - 1) % 3, 3]
+        found[index, after.generation] = after.archive
+        best = {complexity: loss for _, complexity, _, loss in after.archive}
+        assert all(best[complexity] <= loss for _, complexity, _, loss in migrants)
+    assert set(found) == {(index, g) for index in range(3) for g in (3, 6)}
+
+
+def test_processes_find_the_same_and_a_killed_one_costs_an_epoch(by_threads):
+    killed = []
+
+    def kill_one(generation, logs):
+        if generation == 3 and not killed:
+            killed.append(a_worker())
+            os.kill(killed[0], signal.SIGKILL)
+
+    search = small_search(islands=3, executor="processes", workers=2)
+    with pytest.warns(UserWarning, match="was lost with its worker and is repeated"):
+        search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
+    assert killed and search.repeated >= 1
+    assert written(search) == by_threads
+
+
+def test_a_dask_cluster_finds_the_same_though_one_of_its_workers_is_killed(by_threads):
+    distributed = pytest.importorskip("distributed")
+    killed = []
+
+    def kill_one(generation, logs):
+        if generation == 3:
+            killed.append(cluster.workers[0].pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        search = small_search(islands=3, executor=client.get_executor())
+        search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
+        longer = small_search(islands=3, executor=client.get_executor(), seed=6)
+        longer.run(generations(3))
+    assert killed and search.stopped == longer.stopped == "generations"
+    assert written(search) == by_threads
+
+
+def test_workers_that_fall_silent_are_named(monkeypatch):
+    monkeypatch.setattr(ring, "SILENCE", 0)
+    names = iter(["old", *(9 * ["new"])])
+    monkeypatch.setattr(ring.socket, "gethostname", lambda: next(names))
+    search = small_search(islands=1, executor=Steady())
+    with pytest.warns(UserWarning, match=f"Not heard of any more: old:{os.getpid()} "):
+        search.run(generations(6))
+
+
+def a_worker() -> int:
+    """Process number of a worker that is at work."""
+    import psutil
+
+    children = psutil.Process().children(recursive=True)
+    busy = [child for child in children if "loky" in " ".join(child.cmdline())]
+    return max(busy, key=lambda child: child.cpu_times().user).pid
+
+
+@pytest.mark.parametrize("executor", ["threads", 4, "dask"])
+def test_what_is_no_executor_is_refused(executor):
+    with pytest.raises(ValueError, match=f'"processes".*Received: executor={executor!r}'):
+        small_search(executor=executor)
+
+
+def test_ctrl_c_is_heard_while_islands_are_awaited():
+    class Idle(Executor):
+        def submit(self, function, *arguments):
+            return Future()
+
+    threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    search = small_search(islands=2, executor=Idle(), methods="trees")
+    start = time.monotonic()
+    search.run(generations(6))
+    assert search.stopped == "interrupted" and time.monotonic() - start < 30
