@@ -20,19 +20,23 @@ if TYPE_CHECKING:
     from keras_symgrad.engine import Engine, Huber, Loss
     from keras_symgrad.expressions import Complexity, Operator, OperatorSet
     from keras_symgrad.fidelity import Fidelity
-    from keras_symgrad.formula import Formula, ParetoFront
+    from keras_symgrad.formulas import (
+        Formula,
+        MonotoneFit,
+        MonotoneLayer,
+        ParetoFront,
+        Rule,
+        SymbolicLayer,
+    )
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.interpretation import Interpretation
     from keras_symgrad.interpreting import interpret
     from keras_symgrad.joint_interpretation import JointInterpretation
     from keras_symgrad.jointly import interpret_jointly
-    from keras_symgrad.layers import SymbolicLayer
     from keras_symgrad.many import interpret_many
     from keras_symgrad.match import Match
     from keras_symgrad.measuring import ModelComparison, compare_models
-    from keras_symgrad.monotone import MonotoneLayer
     from keras_symgrad.neurons import Neuron, Quantities
-    from keras_symgrad.phi import MonotoneFit
     from keras_symgrad.priors import (
         Constraints,
         Dimensions,
@@ -46,7 +50,6 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.reopening import load_interpretation
     from keras_symgrad.replacing import replace
-    from keras_symgrad.rule import Rule
     from keras_symgrad.search import PortfolioSearch
     from keras_symgrad.search.core import GeneticSettings, Stopping
     from keras_symgrad.search.genetic import GeneticSearch

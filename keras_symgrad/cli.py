@@ -93,7 +93,7 @@ def _interpret(options: argparse.Namespace) -> int:
         print("loading TensorFlow and the model ...", file=sys.stderr)
     with _tensorflow_start_up():
         import_module("keras_symgrad.interpreting")
-        from keras_symgrad.exporting import check_path
+        from keras_symgrad.formulas import check_path
 
     for path in options.export:
         check_path(path)

@@ -19,14 +19,13 @@ from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.fidelity import R2, Fidelity
 from keras_symgrad.finishing import Finisher
-from keras_symgrad.formula import Formula
+from keras_symgrad.formulas import Formula, MonotoneFit
+from keras_symgrad.formulas.constants import simple_numbers
 from keras_symgrad.gradients import CERTAIN, GradientField, errors, exceeds, losses
 from keras_symgrad.match import Match
-from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.residuals import predictable, residuals
 from keras_symgrad.rivals import length, rivals
 from keras_symgrad.search.core import FINEST_OF_LABELS, NATS_PER_UNIT
-from keras_symgrad.simple_numbers import simple_numbers
 
 # Formulas closer than this, mean of 1 - |cos| on the domain, are the same concept.
 SAME_CLASS = 2e-3

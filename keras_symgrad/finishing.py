@@ -21,11 +21,10 @@ from keras_symgrad.expressions import (
     within,
 )
 from keras_symgrad.expressions.formats import completed_squares, with_unit_slopes, with_zeros
-from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.formulas import Formula, ParetoFront
+from keras_symgrad.formulas.constants import Constant, constants, with_simple_constants
 from keras_symgrad.gradients import GradientField, OwnUnits, exceeds, losses
 from keras_symgrad.search.core import Archive, ConstantFit, Individual
-from keras_symgrad.simple_constants import with_simple_constants
-from keras_symgrad.uncertainty import Constant, constants
 
 if TYPE_CHECKING:
     from keras_symgrad.search.core import Knowledge

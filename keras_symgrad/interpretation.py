@@ -11,17 +11,14 @@ import numpy as np
 from keras_symgrad.evidence import SAME_CLASS, Alternative
 from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.files import heading
-from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.formulas import Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
+from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.influence import Influence, described, few_valued, not_looked_at
 from keras_symgrad.match import Match
-from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.results import Result
-from keras_symgrad.rule import Rule
 from keras_symgrad.search.spectral import Group
 from keras_symgrad.surface import Surface
 from keras_symgrad.symmetry_checks import SymmetryCheck
-from keras_symgrad.uncertainty import Constant
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

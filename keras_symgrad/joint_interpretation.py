@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keras_symgrad.files import heading
-from keras_symgrad.formula import Formula
+from keras_symgrad.formulas import Formula
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.results import Result
 

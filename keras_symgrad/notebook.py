@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keras_symgrad.front_table import front_markdown
+from keras_symgrad.formulas import front_markdown
 from keras_symgrad.influence import MAX_NAMED
 
 if TYPE_CHECKING:

@@ -25,11 +25,9 @@ from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol,
 from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.fidelity import R2, Fidelity
 from keras_symgrad.finishing import Finisher
-from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.formulas import Formula, G, MonotoneFit, ParetoFront, PhiFormula
 from keras_symgrad.gradients import GradientField, Reading
 from keras_symgrad.match import Match
-from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.phi_formula import G, PhiFormula
 from keras_symgrad.search.core import Archive, box_of
 from keras_symgrad.verdict import decisions, finite_points, rule_of
 

@@ -21,22 +21,27 @@ from keras_symgrad.evidence import Alternative
 from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.fidelity import AGREEMENT, R2, Fidelity
 from keras_symgrad.files import RESULT_FORMAT, RESULT_VERSION, Record, check_names, read_json
-from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.formulas import (
+    FEWEST_DIGITS,
+    MOST_DIGITS,
+    Formula,
+    MonotoneFit,
+    ParetoFront,
+    PhiFormula,
+    Rule,
+    read_scaled,
+)
+from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.influence import SIGNS, Influence
 from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.joint_interpretation import JointInterpretation
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.match import Match
-from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.phi_formula import PhiFormula
-from keras_symgrad.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
-from keras_symgrad.scaled_formula import read_scaled
 from keras_symgrad.search.core import call
 from keras_symgrad.search.spectral import Group
 from keras_symgrad.surface import Surface
 from keras_symgrad.symmetry_checks import SymmetryCheck
-from keras_symgrad.uncertainty import Constant
 
 # Stands for a number of no more than passing interest that was not finite.
 UNKNOWN = math.nan

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad import panels, plots
-from keras_symgrad.front_table import NOTEBOOK_STYLE, html_table
+from keras_symgrad.formulas import NOTEBOOK_STYLE, html_table
 from keras_symgrad.match import Match
 from keras_symgrad.panels import Panel
 from keras_symgrad.search.core import IN_MEMORY, SMALLEST_LOSS

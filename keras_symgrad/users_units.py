@@ -11,12 +11,11 @@ import sympy
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.formats import own_shift, without_shift
 from keras_symgrad.finishing import Finisher
-from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.formulas import Formula, ParetoFront, ScaledFormula, in_users_units
+from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.gradients import OwnUnits, Reading
-from keras_symgrad.scaled_formula import ScaledFormula, in_users_units
 from keras_symgrad.search.core import box_of
 from keras_symgrad.search.spectral import Group
-from keras_symgrad.uncertainty import Constant
 
 # Share up to which a constant that was fitted again is the same number.
 SAME = 1e-2

@@ -16,17 +16,13 @@ from keras_symgrad.evidence import NEAREST, SAME_CLASS, Evidence
 from keras_symgrad.expressions import Complexity
 from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
-from keras_symgrad.formula import Formula, ParetoFront
+from keras_symgrad.formulas import Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
+from keras_symgrad.formulas.constants import Constant, threshold_interval
 from keras_symgrad.gradients import Domain, GradientField, Reading, errors
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.phi import MonotoneFit
-from keras_symgrad.phi_formula import PhiFormula
 from keras_symgrad.priors import Symmetry
-from keras_symgrad.rule import Rule
 from keras_symgrad.search.core import FINEST_OF_LABELS, Archive, ConstantFit, box_of
 from keras_symgrad.symmetry_checks import checked, warn_if_broken
-from keras_symgrad.thresholds import threshold_interval
-from keras_symgrad.uncertainty import Constant
 
 # Points that the agreement of the rule with the network is counted on.
 AGREEMENT_POINTS = 10_000

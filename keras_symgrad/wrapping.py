@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_symgrad.formula import Formula
+from keras_symgrad.formulas import SEGMENTS, Formula, MonotoneLayer
 from keras_symgrad.grafting import Graft
-from keras_symgrad.monotone import SEGMENTS, MonotoneLayer
 
 # The closed form of phi is taken where it leaves this share of the variance, or twice as much as
 # a piecewise linear one.

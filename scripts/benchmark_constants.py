@@ -34,14 +34,13 @@ import numpy as np
 import sympy
 from rows import print_rows, write_rows
 
+from keras_symgrad.formulas import MonotoneFit
+from keras_symgrad.formulas.constants import Constant, constants, released, threshold_interval
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.search.core import ConstantFit
 from keras_symgrad.systems import System
-from keras_symgrad.thresholds import threshold_interval
-from keras_symgrad.uncertainty import Constant, constants, released
 
 ACTIVATIONS = ("elu", "tanh", "swish")
 ROWS, EPOCHS, BATCH = 20_000, 30, 128

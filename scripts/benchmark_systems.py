@@ -61,7 +61,7 @@ from keras_symgrad.expressions import (
     from_sympy,
     to_sympy,
 )
-from keras_symgrad.formula import Formula
+from keras_symgrad.formulas import Formula
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.judging import judge, times_better
 from keras_symgrad.neurons import Neuron

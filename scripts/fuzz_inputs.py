@@ -62,7 +62,7 @@ ATTACKS: tuple[dict[str, Any], ...] = (
     {"class_name": "RepeatVector", "config": {"n": 10**9, "name": "r"}},
     {"class_name": "Conv2D", "config": {"filters": 10**6, "kernel_size": 10**4, "name": "c"}},
     {"class_name": "InputLayer", "config": {"batch_shape": [10**9, 10**9], "name": "i"}},
-    {"module": "keras_symgrad.layers", "class_name": "SymbolicLayer"}
+    {"module": "keras_symgrad.formulas.symbolic_layer", "class_name": "SymbolicLayer"}
     | {"config": {"expression": "9**9**9", "names": ["a", "b", "c"]}},
 )
 

@@ -10,7 +10,7 @@ import pytest
 
 from keras_symgrad.classes import interpret_classes
 from keras_symgrad.files.tables import read_points
-from keras_symgrad.layers import SymbolicLayer
+from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
 layers = keras.layers
 QUICK = {"methods": ("dictionary",), "time_limit": 3, "rows": 600, "verbose": False}

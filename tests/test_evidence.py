@@ -16,11 +16,11 @@ from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.fidelity import Fidelity
 from keras_symgrad.finishing import Finisher
+from keras_symgrad.formulas.monotone_fit import MonotoneFit
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.formula_errors import errors, losses
 from keras_symgrad.judging import boundary_points
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.phi import MonotoneFit
 from keras_symgrad.systems import SYSTEMS
 
 OPERATORS = OperatorSet("default")

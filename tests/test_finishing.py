@@ -14,7 +14,7 @@ from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.finishing import Finisher
-from keras_symgrad.formula import ParetoFront
+from keras_symgrad.formulas.formula import ParetoFront
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.core.archive import Archive, Individual
 

@@ -13,7 +13,7 @@ from small_concepts import joint, of_classes, without_values
 from keras_symgrad import cli
 from keras_symgrad.arguments import parser
 from keras_symgrad.classes import interpret_classes
-from keras_symgrad.formula import Formula
+from keras_symgrad.formulas.formula import Formula
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.questions import ask, concepts_of

@@ -12,7 +12,7 @@ import sympy
 import keras_symgrad as ks
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.files.tables import read_points
-from keras_symgrad.phi_formula import PhiFormula
+from keras_symgrad.formulas.phi_formula import PhiFormula
 
 QUICK = {"methods": ("dictionary",), "rows": 400, "verbose": False}
 

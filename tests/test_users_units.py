@@ -8,8 +8,8 @@ import sympy
 import tensorflow as tf
 
 import keras_symgrad as ks
+from keras_symgrad.formulas.constants.uncertainty import Constant
 from keras_symgrad.gradients.own_units import OwnUnits
-from keras_symgrad.uncertainty import Constant
 from keras_symgrad.users_units import at_zero, constants_in_users
 
 QUICK = {

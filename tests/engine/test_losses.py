@@ -12,10 +12,10 @@ import tensorflow as tf
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.losses import ANGLE, LOSSES, SQUARED, Huber, Loss, as_loss
+from keras_symgrad.formulas.constants.uncertainty import constants
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.formula_errors import losses
 from keras_symgrad.search.core.constant_fit import ConstantFit
-from keras_symgrad.uncertainty import constants
 
 D2 = sympy.Symbol("d2")
 BOUNDED = Loss("bounded", D2 / (D2 + sympy.Rational(1, 100)))

@@ -10,9 +10,9 @@ import pytest
 import sympy
 
 from keras_symgrad.expressions.formats.parser import from_text
-from keras_symgrad.formula import Formula
-from keras_symgrad.rule import Rule
-from keras_symgrad.uncertainty import Constant
+from keras_symgrad.formulas.constants.uncertainty import Constant
+from keras_symgrad.formulas.formula import Formula
+from keras_symgrad.formulas.rule import Rule
 
 x1, x2 = sympy.symbols("x1 x2", real=True)
 NAMES = ("x1", "x2")

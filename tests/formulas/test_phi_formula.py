@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.curves import G, curves
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.files.tables import read_points
-from keras_symgrad.formula import Formula
+from keras_symgrad.formulas.closed_forms import G, curves
+from keras_symgrad.formulas.formula import Formula
+from keras_symgrad.formulas.phi_formula import PhiFormula
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.phi_formula import PhiFormula
 
 X1, X2 = sympy.symbols("x1 x2", real=True)
 SUM = Formula(X1 + X2, 3, 1e-6, ("x1", "x2"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_symgrad.regions import squared_pulls
+from keras_symgrad.formulas.constants.regions import squared_pulls
 from keras_symgrad.search.core import ConstantFit
 
 # Gradients in float32 have directions that are this far off, squared.

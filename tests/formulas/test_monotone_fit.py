@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.formulas.monotone_fit import MonotoneFit
 
 
 @pytest.fixture(scope="module")

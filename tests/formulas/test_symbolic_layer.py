@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_symgrad.expressions.formats.text import to_text
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
-from keras_symgrad.layers import SymbolicLayer
+from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
 NAMES = ["x1", "x2"]
 x1, x2 = map(symbol, NAMES)

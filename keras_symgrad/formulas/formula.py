@@ -20,7 +20,7 @@ from keras_symgrad.search.core import POOR_FIT, choose
 if TYPE_CHECKING:
     import keras
 
-    from keras_symgrad.layers import SymbolicLayer
+    from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Formula:
             trainable: whether its constants are.
             **kwargs: of `keras.layers.Layer`, such as `name`.
         """
-        from keras_symgrad.layers import SymbolicLayer
+        from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
         return SymbolicLayer(
             self.expression, self.names, operators=self.operators, trainable=trainable, **kwargs
@@ -118,26 +118,26 @@ class Formula:
 
     def to_model(self) -> keras.Model:
         """The expression as a Keras model from `(batch, variables)` to `(batch, 1)`."""
-        from keras_symgrad.exporting import to_model
+        from keras_symgrad.formulas.exporters import to_model
 
         return to_model(self)
 
     def to_python(self, name: str = "formula") -> str:
-        """The source of a Python function that needs NumPy alone; see `python_code.to_python`."""
-        from keras_symgrad.python_code import to_python
+        """The source of a Python function that needs NumPy alone; see `python_source.to_python`."""
+        from keras_symgrad.formulas.python_source import to_python
 
         return to_python(self, name)
 
     def to_json(self) -> str:
         """JSON that `Formula.from_json` reads back."""
-        from keras_symgrad.exporting import to_json
+        from keras_symgrad.formulas.exporters import to_json
 
         return to_json(self)
 
     @staticmethod
     def from_json(text: str) -> Formula:
         """The formula in a text of `to_json`, which is read and never run."""
-        from keras_symgrad.exporting import from_json
+        from keras_symgrad.formulas.exporters import from_json
 
         return from_json(text)
 
@@ -145,12 +145,12 @@ class Formula:
         """Writes `.py`, `.json`, `.tex`, `.keras`, `.onnx`, `.tflite` or a SavedModel folder.
 
         Args:
-            path: whose ending says which; see `exporting.export`.
+            path: whose ending says which; see `exporters.export`.
 
         Returns:
             The path.
         """
-        from keras_symgrad.exporting import export
+        from keras_symgrad.formulas.exporters import export
 
         return export(self, path)
 
@@ -228,11 +228,11 @@ class ParetoFront(Sequence):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from keras_symgrad.front_table import front_html
+        from keras_symgrad.formulas.front_table import front_html
 
         return front_html(self)
 
     def _repr_markdown_(self) -> str:
-        from keras_symgrad.front_table import front_markdown
+        from keras_symgrad.formulas.front_table import front_markdown
 
         return front_markdown(self)

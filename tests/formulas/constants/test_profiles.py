@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.formulas.constants.profiles import Intervals, intervals
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.profiles import Intervals, intervals
 from keras_symgrad.search.core.constant_fit import ConstantFit
 
 X1, X2, X3 = sympy.symbols("x1 x2 x3", real=True)

@@ -13,8 +13,8 @@ import sympy
 import tensorflow as tf
 
 import keras_symgrad as ks
-from keras_symgrad import exporting
 from keras_symgrad.expressions.formats.parser import from_text
+from keras_symgrad.formulas import exporters
 
 NAMES = ("angle", "speed")
 X = np.random.default_rng(0).uniform(0.2, 1.5, (50, 2)).astype(np.float32)
@@ -105,7 +105,7 @@ def test_latex_is_the_formula_s(tmp_path):
 
 
 def test_a_path_that_says_nothing_is_refused_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "to_model", None)
+    monkeypatch.setattr(exporters, "to_model", None)
     with pytest.raises(ValueError, match=r"\.onnx, \.tflite"):
         CONCEPT.export(tmp_path / "concept.pdf")
     with pytest.raises(ValueError, match="cannot be written"):

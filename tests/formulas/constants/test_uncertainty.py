@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.formulas.constants.uncertainty import Constant, constants, released
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.uncertainty import Constant, constants, released
 
 X1, X2 = sympy.symbols("x1 x2", real=True)
 

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from keras_symgrad.curves import OPERATORS, Curve, G, curves
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, simplify, weight
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
-from keras_symgrad.formula import Formula
-from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.formulas.closed_forms import OPERATORS, Curve, G, curves
+from keras_symgrad.formulas.formula import Formula
+from keras_symgrad.formulas.monotone_fit import MonotoneFit
 from keras_symgrad.search.core import choose
 
 # More rows fix the constants no better, and take longer.
@@ -69,7 +69,8 @@ class PhiFormula:
     ) -> PhiFormula:
         """The strictly monotone closed form of the values against the concept.
 
-        Forms with a few constants are fitted (`curves.FORMS`), and trees are searched for if none
+        Forms with a few constants are fitted (`closed_forms.FORMS`), and trees are searched for if
+        none
         fits nearly as well as any monotone function does. Among all, the one after the last steep
         drop of the loss is taken, as for concepts.
 

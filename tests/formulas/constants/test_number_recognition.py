@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.simple_numbers import CHANCE, simple_numbers
+from keras_symgrad.formulas.constants.number_recognition import CHANCE, simple_numbers
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.formulas.constants.thresholds import threshold_interval
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.thresholds import threshold_interval
 
 X1, X2 = sympy.symbols("x1 x2", real=True)
 

@@ -9,8 +9,8 @@ import sympy
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.formulas.constants.simple_constants import with_simple_constants
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.simple_constants import with_simple_constants
 
 NAMES = ("x1", "x2", "x3")
 x1, x2, x3 = map(symbol, NAMES)

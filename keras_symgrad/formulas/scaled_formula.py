@@ -14,11 +14,11 @@ import sympy
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import Units, folded, rounded, to_latex, to_pretty, to_text
-from keras_symgrad.formula import Formula
+from keras_symgrad.formulas.formula import Formula
 from keras_symgrad.gradients import OwnUnits, checked_units
 
 if TYPE_CHECKING:
-    from keras_symgrad.layers import SymbolicLayer
+    from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
 # Digits to which two numbers are compared that are equal but for rounding.
 SAME_VALUES = 1e-9
@@ -125,7 +125,7 @@ class ScaledFormula(Formula):
 
     def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
         """The formula as a Keras layer that computes in own units; see `Formula.to_layer`."""
-        from keras_symgrad.layers import SymbolicLayer
+        from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
         return SymbolicLayer(
             self.scaled,

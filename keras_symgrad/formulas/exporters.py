@@ -17,12 +17,12 @@ import sympy
 
 from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.files import check_writable, write_text
-from keras_symgrad.python_code import to_python
+from keras_symgrad.formulas.python_source import to_python
 
 if TYPE_CHECKING:
     import keras
 
-    from keras_symgrad.formula import Formula
+    from keras_symgrad.formulas.formula import Formula
 
 JSON_FORMAT, JSON_VERSION = "keras_symgrad.formula", 1
 # What TFLite has no operation for, in terms of what it has.
@@ -69,12 +69,12 @@ def from_json(text: str) -> Formula:
 
     Example:
 
-    >>> from keras_symgrad.formula import Formula
+    >>> from keras_symgrad import Formula
     >>> x = sympy.Symbol("x", real=True)
     >>> print(from_json(to_json(Formula(0.1 * x**2, 5, 1e-3, ("x",)))))
     0.1*x**2
     """
-    from keras_symgrad.formula import Formula
+    from keras_symgrad.formulas.formula import Formula
 
     try:
         content = json.loads(text)
@@ -97,7 +97,7 @@ def from_json(text: str) -> Formula:
     formula = Formula(from_text(expression, names), complexity, loss, tuple(names))
     if "units" not in content:
         return formula
-    from keras_symgrad.scaled_formula import read_scaled
+    from keras_symgrad.formulas.scaled_formula import read_scaled
 
     try:
         return read_scaled(formula, from_text(content["own"], names), dict(content["units"]))

@@ -23,9 +23,9 @@ from keras_symgrad.expressions import (
     with_whole_numbers,
 )
 from keras_symgrad.expressions.codegen import differentiate, numpy_function
+from keras_symgrad.formulas.constants import simple_numbers
 from keras_symgrad.search.core import Stopping
 from keras_symgrad.search.genetic import TargetEngine, search_for
-from keras_symgrad.simple_numbers import simple_numbers
 
 G = sympy.Symbol("g", real=True)
 _A, _B, _C, _D, _P = PARAMETERS = sympy.symbols("a b c d p", real=True)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.phi import MonotoneFit
+from keras_symgrad.formulas.monotone_fit import MonotoneFit
 
 SEGMENTS = 16
 # What is left of a slope that the points leave flat, as a share of the mean one: phi stays

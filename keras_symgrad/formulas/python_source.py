@@ -11,7 +11,7 @@ import sympy
 from sympy.printing.numpy import NumPyPrinter
 
 if TYPE_CHECKING:
-    from keras_symgrad.formula import Formula
+    from keras_symgrad.formulas.formula import Formula
 
 
 def to_python(formula: Formula, name: str = "formula") -> str:
@@ -30,7 +30,7 @@ def to_python(formula: Formula, name: str = "formula") -> str:
 
     Example:
 
-    >>> from keras_symgrad.formula import Formula
+    >>> from keras_symgrad import Formula
     >>> v, angle = sympy.symbols("speed angle", real=True)
     >>> print(to_python(Formula(v**2 / 2 - 0.5 * sympy.cos(angle), 9, 0.0, ("angle", "speed"))))
     import numpy as np

@@ -9,14 +9,14 @@ import pytest
 import sympy
 import tensorflow as tf
 
-from keras_symgrad.exporting import from_json
 from keras_symgrad.expressions.formats.mathml import to_mathml
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.formats.text import to_latex, to_pretty
-from keras_symgrad.formula import Formula
+from keras_symgrad.formulas.exporters import from_json
+from keras_symgrad.formulas.formula import Formula
+from keras_symgrad.formulas.scaled_formula import ScaledFormula, in_users_units
+from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 from keras_symgrad.gradients.own_units import OwnUnits
-from keras_symgrad.layers import SymbolicLayer
-from keras_symgrad.scaled_formula import ScaledFormula, in_users_units
 
 NAMES = ("x1", "x2")
 X1, X2 = sympy.symbols("x1 x2", real=True)

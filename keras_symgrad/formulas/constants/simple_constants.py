@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection
 import numpy as np
 import sympy
 
+from keras_symgrad.formulas.constants.number_recognition import simple_numbers
+from keras_symgrad.formulas.constants.profiles import intervals
+from keras_symgrad.formulas.constants.uncertainty import released
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.profiles import intervals
 from keras_symgrad.search.core import ConstantFit
-from keras_symgrad.simple_numbers import simple_numbers
-from keras_symgrad.uncertainty import released
 
 # Whole numbers up to this size, and their inverses, that a search has put into a formula stay where
 # their interval holds them, however wide it is.
@@ -32,7 +32,8 @@ def with_simple_constants(
 
     One constant after the other, that of the narrowest interval first, is set to the simplest
     number that lies inside its interval and would not lie there by chance
-    (`simple_numbers.simple_numbers`); the others follow. The step is kept if the loss stays below
+    (`number_recognition.simple_numbers`); the others follow. The step is kept if the loss stays
+    below
     the limit of the constant's profile and the formula grows no longer. Whole numbers that a search
     has found are constants like others: those that no interval speaks for become what was fitted.
 

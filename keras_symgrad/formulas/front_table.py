@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from keras_symgrad.formula import ParetoFront
+    from keras_symgrad.formulas.formula import ParetoFront
 
 # Of everything that notebooks show.
 NOTEBOOK_STYLE = """\

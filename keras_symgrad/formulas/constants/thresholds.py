@@ -7,11 +7,11 @@ import math
 import numpy as np
 import sympy
 
+from keras_symgrad.formulas.constants.profiles import intervals
+from keras_symgrad.formulas.constants.regions import squared_pulls
+from keras_symgrad.formulas.constants.uncertainty import Constant
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.profiles import intervals
-from keras_symgrad.regions import squared_pulls
 from keras_symgrad.search.core import ConstantFit
-from keras_symgrad.uncertainty import Constant
 
 # Share of the rows, those nearest to the decision boundary, that the threshold is read at.
 NEAREST = 0.3

@@ -9,8 +9,8 @@ from itertools import count
 import sympy
 
 from keras_symgrad.expressions.formats import to_pretty
+from keras_symgrad.formulas.constants.profiles import intervals
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.profiles import intervals
 from keras_symgrad.search.core import ConstantFit
 
 # Numbers of this size and more, and those below the inverse, are written as 1.2e+06.

@@ -10,9 +10,8 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions.formats import rounded, to_latex, to_pretty
-from keras_symgrad.formula import Formula
-from keras_symgrad.simple_numbers import simple_numbers
-from keras_symgrad.uncertainty import Constant
+from keras_symgrad.formulas.constants import Constant, simple_numbers
+from keras_symgrad.formulas.formula import Formula
 
 FEWEST_DIGITS, MOST_DIGITS = 3, 17
 # What rounding the numbers of the text may cost of the agreement, and a simple threshold.

@@ -1,0 +1,42 @@
+"""Formulas found, Pareto fronts, decision rules, phi, and their Keras layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.formulas.closed_forms import G
+    from keras_symgrad.formulas.exporters import check_path
+    from keras_symgrad.formulas.formula import Formula, ParetoFront
+    from keras_symgrad.formulas.front_table import NOTEBOOK_STYLE, front_markdown, html_table
+    from keras_symgrad.formulas.monotone_fit import MonotoneFit
+    from keras_symgrad.formulas.monotone_layer import SEGMENTS, MonotoneLayer
+    from keras_symgrad.formulas.phi_formula import PhiFormula
+    from keras_symgrad.formulas.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
+    from keras_symgrad.formulas.scaled_formula import ScaledFormula, in_users_units, read_scaled
+    from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "FEWEST_DIGITS",
+    "Formula",
+    "G",
+    "MOST_DIGITS",
+    "MonotoneFit",
+    "MonotoneLayer",
+    "NOTEBOOK_STYLE",
+    "ParetoFront",
+    "PhiFormula",
+    "Rule",
+    "SEGMENTS",
+    "ScaledFormula",
+    "SymbolicLayer",
+    "check_path",
+    "front_markdown",
+    "html_table",
+    "in_users_units",
+    "read_scaled",
+]
