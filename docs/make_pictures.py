@@ -22,7 +22,7 @@ from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.files import read_points
 from keras_symgrad.gradients import errors, smoothed
-from keras_symgrad.plots import FORMULA, GREY, NETWORK
+from keras_symgrad.results.report import FORMULA, GREY, NETWORK
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, PICTURES = ROOT / "examples/models", ROOT / "docs/pictures"

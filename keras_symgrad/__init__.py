@@ -13,13 +13,10 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     # Modules that are used by their own names, as `keras.callbacks` is.
     from keras_symgrad import callbacks as callbacks
-    from keras_symgrad import plots as plots
     from keras_symgrad.agreement import Agreement, compare_interpretations
-    from keras_symgrad.class_interpretation import ClassInterpretation
     from keras_symgrad.classes import interpret_classes
     from keras_symgrad.engine import Engine, Huber, Loss
     from keras_symgrad.expressions import Complexity, Operator, OperatorSet
-    from keras_symgrad.fidelity import Fidelity
     from keras_symgrad.formulas import (
         Formula,
         MonotoneFit,
@@ -29,12 +26,9 @@ if TYPE_CHECKING:
         SymbolicLayer,
     )
     from keras_symgrad.gradients import GradientField
-    from keras_symgrad.interpretation import Interpretation
     from keras_symgrad.interpreting import interpret
-    from keras_symgrad.joint_interpretation import JointInterpretation
     from keras_symgrad.jointly import interpret_jointly
     from keras_symgrad.many import interpret_many
-    from keras_symgrad.match import Match
     from keras_symgrad.measuring import ModelComparison, compare_models
     from keras_symgrad.neurons import Neuron, Quantities
     from keras_symgrad.priors import (
@@ -50,6 +44,9 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.reopening import load_interpretation
     from keras_symgrad.replacing import replace
+    from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation
+    from keras_symgrad.results.assessment import Fidelity, Match
+    from keras_symgrad.results.report import plots as plots
     from keras_symgrad.search import PortfolioSearch
     from keras_symgrad.search.core import GeneticSettings, Stopping
     from keras_symgrad.search.genetic import GeneticSearch

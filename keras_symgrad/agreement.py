@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.engine import gradient, in_frame, principal, unit
-from keras_symgrad.evidence import SAME_CLASS
 from keras_symgrad.files import arranged, read_points
 from keras_symgrad.gradients import tangent_frame
+from keras_symgrad.results.assessment import SAME_CLASS
 
 if TYPE_CHECKING:
-    from keras_symgrad.interpretation import Interpretation
+    from keras_symgrad.results import Interpretation
 
 POINTS = 5000
 # Planes are the same if no direction of one leaves the other by more than this.
@@ -99,7 +99,7 @@ def compare_interpretations(
 
 
 def _check(one: Interpretation, other: Interpretation) -> None:
-    from keras_symgrad.interpretation import Interpretation
+    from keras_symgrad.results import Interpretation
 
     for result in (one, other):
         if not isinstance(result, Interpretation):

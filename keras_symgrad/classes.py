@@ -16,13 +16,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.class_interpretation import ClassInterpretation, Pair, margins
 from keras_symgrad.files import arranged, check_names, finite_rows, read_points
 from keras_symgrad.gradients import Domain, split
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.neurons import Scores
+from keras_symgrad.results import ClassInterpretation, Pair, margins
+from keras_symgrad.results.assessment import decisions
 from keras_symgrad.search.core import call, recorded, versions
-from keras_symgrad.verdict import decisions
 
 # Fewer points where two classes are the likeliest are no boundary to read.
 FEWEST_ROWS = 20

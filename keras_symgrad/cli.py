@@ -33,7 +33,7 @@ from keras_symgrad.questions import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keras_symgrad.interpretation import Interpretation
+    from keras_symgrad.results import Interpretation
 
 INTERRUPTED = 130
 DIFFERENT = 3
@@ -123,8 +123,8 @@ def _show_result(options: argparse.Namespace) -> int:
 
     check_is_file(options.result, "a result that `save` wrote")
     with _tensorflow_start_up():
-        from keras_symgrad.interpretation import Interpretation
         from keras_symgrad.reopening import load_interpretation
+        from keras_symgrad.results import Interpretation
 
         result = load_interpretation(options.result)
     if not isinstance(result, Interpretation):

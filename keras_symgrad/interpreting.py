@@ -15,7 +15,6 @@ import sympy
 from keras_symgrad.engine import LOSSES, SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import arranged, check_names, read_points
-from keras_symgrad.finishing import Finisher
 from keras_symgrad.gradients import (
     FARTHEST,
     FARTHEST_OF_NETWORK,
@@ -30,12 +29,18 @@ from keras_symgrad.gradients import (
     few_values,
     spread,
 )
-from keras_symgrad.group_support import supported
-from keras_symgrad.influence import ignored, influences_of_reading
-from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.neurons import Neuron, Quantities, Unit
-from keras_symgrad.one_variable import Graph, assess_one_variable
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry, check_symmetries
+from keras_symgrad.results import Interpretation, groups_in_users, in_users
+from keras_symgrad.results.assessment import (
+    Finisher,
+    Graph,
+    assess_one_variable,
+    ignored,
+    influences_of_reading,
+    supported,
+    verdict,
+)
 from keras_symgrad.search import PortfolioSearch
 from keras_symgrad.search.callbacks import Callback, KeptSearch, ProgressBar, check_callbacks
 from keras_symgrad.search.core import (
@@ -52,8 +57,6 @@ from keras_symgrad.search.core import (
 )
 from keras_symgrad.search.islands import check_executor
 from keras_symgrad.search.spectral import has_outlying_rows
-from keras_symgrad.users_units import groups_in_users, in_users
-from keras_symgrad.verdict import verdict
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 SEARCH_ROWS = 512

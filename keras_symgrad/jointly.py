@@ -32,8 +32,8 @@ from keras_symgrad.gradients import (
     smoothing_width,
 )
 from keras_symgrad.interpreting import interpret
-from keras_symgrad.joint_interpretation import JointInterpretation
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, loading, only_tensor, tracing
+from keras_symgrad.results import JointInterpretation
 from keras_symgrad.search.core import call, recorded, versions
 
 

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from keras_symgrad.callbacks import Callback
-    from keras_symgrad.class_interpretation import ClassInterpretation
-    from keras_symgrad.interpretation import Interpretation
-    from keras_symgrad.joint_interpretation import JointInterpretation
+    from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation
 
     Answer = Interpretation | ClassInterpretation | JointInterpretation
 

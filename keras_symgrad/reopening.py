@@ -15,11 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.class_interpretation import ClassInterpretation
 from keras_symgrad.classes import interpret_classes
-from keras_symgrad.evidence import Alternative
 from keras_symgrad.expressions.formats import from_text
-from keras_symgrad.fidelity import AGREEMENT, R2, Fidelity
 from keras_symgrad.files import RESULT_FORMAT, RESULT_VERSION, Record, check_names, read_json
 from keras_symgrad.formulas import (
     FEWEST_DIGITS,
@@ -32,16 +29,21 @@ from keras_symgrad.formulas import (
     read_scaled,
 )
 from keras_symgrad.formulas.constants import Constant
-from keras_symgrad.influence import SIGNS, Influence
-from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
-from keras_symgrad.joint_interpretation import JointInterpretation
 from keras_symgrad.jointly import interpret_jointly
-from keras_symgrad.match import Match
+from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation, Surface
+from keras_symgrad.results.assessment import (
+    AGREEMENT,
+    R2,
+    SIGNS,
+    Alternative,
+    Fidelity,
+    Influence,
+    Match,
+    SymmetryCheck,
+)
 from keras_symgrad.search.core import call
 from keras_symgrad.search.spectral import Group
-from keras_symgrad.surface import Surface
-from keras_symgrad.symmetry_checks import SymmetryCheck
 
 # Stands for a number of no more than passing interest that was not finite.
 UNKNOWN = math.nan

@@ -14,8 +14,8 @@ import numpy as np
 from keras_symgrad.files import arranged, read_points
 from keras_symgrad.formulas import SEGMENTS, Formula, PhiFormula, Rule
 from keras_symgrad.grafting import as_functional, grafted, output_of, place_of
-from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, Unit, is_softmax
+from keras_symgrad.results import Interpretation
 from keras_symgrad.wrapping import Readings, in_units, steps_of, through
 
 PHI = ("auto", "formula", "monotone")

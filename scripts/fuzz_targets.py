@@ -13,7 +13,7 @@ from fuzz_inputs import Choices
 if TYPE_CHECKING:
     import sympy
 
-    from keras_symgrad.interpretation import Interpretation
+    from keras_symgrad.results import Interpretation
 
 # The errors that reading is allowed to end in.
 REFUSALS = (ValueError, FileNotFoundError)

@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 
 from keras_symgrad import Interpretation, Stopping, interpret, plots
-from keras_symgrad.slices import Plane
+from keras_symgrad.results.report import Plane
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, PICTURES = ROOT / "examples/models", ROOT / "examples/pictures"

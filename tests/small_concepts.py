@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from keras_symgrad.class_interpretation import ClassInterpretation
 from keras_symgrad.classes import interpret_classes
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
-from keras_symgrad.joint_interpretation import JointInterpretation
 from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons.neuron import Neuron
+from keras_symgrad.results.class_interpretation import ClassInterpretation
+from keras_symgrad.results.interpretation import Interpretation
+from keras_symgrad.results.joint_interpretation import JointInterpretation
 from keras_symgrad.search.core.stopping import Stopping
 
 MODELS = Path(__file__).parent.parent / "examples" / "models"

@@ -12,8 +12,8 @@ import keras_symgrad as ks
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.formulas.formula import Formula, ParetoFront
 from keras_symgrad.formulas.rule import Rule
-from keras_symgrad.interpretation import Interpretation
-from keras_symgrad.surface import Surface
+from keras_symgrad.results.interpretation import Interpretation
+from keras_symgrad.results.surface import Surface
 
 X = np.random.default_rng(0).uniform(1, 2, (300, 3))
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
 from keras_symgrad.neurons.neuron import Neuron
+from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.stopping import Stopping
 from keras_symgrad.systems import SYSTEMS
 

@@ -11,7 +11,7 @@ import pytest
 
 import keras_symgrad as ks
 from keras_symgrad.files.atomic import RESULT_VERSION, write_json
-from keras_symgrad.interpretation import Interpretation
+from keras_symgrad.results.interpretation import Interpretation
 
 QUICK = {
     "operators": "polynomial",

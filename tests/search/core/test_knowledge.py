@@ -14,9 +14,9 @@ from keras_symgrad.callbacks import LambdaCallback
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients.formula_errors import losses
-from keras_symgrad.interpretation import Interpretation
 from keras_symgrad.interpreting import interpret
 from keras_symgrad.priors.constraints import Constraints
+from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.provenance import call
 from keras_symgrad.search.core.stopping import Stopping
 

@@ -1,0 +1,27 @@
+"""Interpretations: results that print, plot, save and report themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.results.class_interpretation import ClassInterpretation, Pair, margins
+    from keras_symgrad.results.interpretation import Interpretation
+    from keras_symgrad.results.joint_interpretation import JointInterpretation
+    from keras_symgrad.results.surface import Surface
+    from keras_symgrad.results.users_units import groups_in_users, in_users
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "ClassInterpretation",
+    "Interpretation",
+    "JointInterpretation",
+    "Pair",
+    "Surface",
+    "groups_in_users",
+    "in_users",
+    "margins",
+]

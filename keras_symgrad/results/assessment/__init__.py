@@ -1,0 +1,46 @@
+"""Assess a Pareto front: choose, refit, and list rivals and evidence."""
+
+from __future__ import annotations
+
+from keras_symgrad.results.assessment.assess import decisions, verdict
+from keras_symgrad.results.assessment.evidence import SAME_CLASS, Alternative
+from keras_symgrad.results.assessment.fidelity import AGREEMENT, R2, Fidelity
+from keras_symgrad.results.assessment.finalize import Finisher
+from keras_symgrad.results.assessment.group_support import supported
+from keras_symgrad.results.assessment.influence import (
+    MAX_NAMED,
+    SIGNS,
+    Influence,
+    described,
+    few_valued,
+    ignored,
+    influences_of_reading,
+    not_looked_at,
+)
+from keras_symgrad.results.assessment.match import Match
+from keras_symgrad.results.assessment.one_variable import Graph, assess_one_variable
+from keras_symgrad.results.assessment.symmetry_checks import SymmetryCheck
+
+__all__ = [
+    "AGREEMENT",
+    "Alternative",
+    "Fidelity",
+    "Finisher",
+    "Graph",
+    "Influence",
+    "MAX_NAMED",
+    "Match",
+    "R2",
+    "SAME_CLASS",
+    "SIGNS",
+    "SymmetryCheck",
+    "assess_one_variable",
+    "decisions",
+    "described",
+    "few_valued",
+    "ignored",
+    "influences_of_reading",
+    "not_looked_at",
+    "supported",
+    "verdict",
+]

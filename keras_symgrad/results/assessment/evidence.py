@@ -1,0 +1,406 @@
+"""What a fit shows and what it cannot show: concept, boundary, approximation or nothing.
+
+The labels of a classifier fix one level set of a concept. All formulas that share it are rivals,
+and only the thickness of the slab on which the network was read tells them apart. What a formula
+leaves of a field is the network's own error, noise, or something that it misses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from keras_symgrad.engine import gradient, in_frame, unit
+from keras_symgrad.expressions import symbol
+from keras_symgrad.expressions.codegen import numpy_function
+from keras_symgrad.formulas import Formula, MonotoneFit
+from keras_symgrad.formulas.constants import simple_numbers
+from keras_symgrad.gradients import CERTAIN, GradientField, errors, exceeds, losses
+from keras_symgrad.results.assessment.fidelity import R2, Fidelity
+from keras_symgrad.results.assessment.finalize import Finisher
+from keras_symgrad.results.assessment.level_set_rivals import length, rivals
+from keras_symgrad.results.assessment.match import Match
+from keras_symgrad.results.assessment.residuals import predictable, residuals
+from keras_symgrad.search.core import FINEST_OF_LABELS, NATS_PER_UNIT
+
+# Formulas closer than this, mean of 1 - |cos| on the domain, are the same concept.
+SAME_CLASS = 2e-3
+# Nats of error and length that a rival must be worse by. Measured on networks of smooth
+# activations, eight seeds: 1.1 to 4.5 for x1**2 + 2*x2**2 and others that made the labels; at most
+# -0.3 and 0.4 for x1*x2/r**2 and x1*x2 - r**2, which share a boundary, and 0.8 for x1 + x2 - 2*x3
+# where (x1 + x2)/x3 made the labels.
+MARGIN = 0.85
+# Degrees that a network's gradients may be off its concept on average, and off its boundary.
+# Measured with `scripts/benchmark_truth.py`: 0.1 to 2.4 on networks that had learned formulas, up
+# to 6 on those that had not quite, 14 and more on networks of none.
+NETWORK_ANGLE = 4.0
+BOUNDARY_ANGLE = 7.0
+# Degrees that are rounding where gradients come from elsewhere.
+ROUNDING_ANGLE = 0.5
+# Degrees that a formula of noisy directions may be off, noise included.
+NOISY_ANGLE = 20.0
+# Share that a concept or a boundary must explain of decisions, beyond what a constant does.
+EXPLAINED_DECISIONS = 0.9
+# R2 that phi of a concept must have.
+EXPLAINED_VALUES = 0.97
+# Either of a faithful account.
+FAITHFUL = 0.7
+# Share of a smooth difference of formulas that neighbouring rows must predict, or they are too few
+# to tell structure from noise.
+POWER = 0.3
+# Nats of error a unit of complexity, and times, by which a longer formula of less error shows that
+# something is missing, in degrees of error that are worth explaining.
+MISSING_NATS = 0.25
+MISSING_FACTOR = 3.0
+OWN_ANGLE = 1.0
+# Share of the rows that lie nearest to the decision boundary.
+NEAREST = 0.2
+# How many times the chosen formula's boundary error a simpler one's may be, to be as good there.
+AS_GOOD = 2.0
+# How much worse a concept may fit the whole slab than the rows nearest to the boundary.
+THICKNESS = 3.0
+# How far a simple threshold of rivals may be from the network's, as a share of it.
+NEAR = 0.03
+# Angles below this are rounding errors.
+SMALLEST_ERROR = 1e-10
+# Rivals that are fitted at most, and domain points that classes are compared on.
+MOST_RIVALS = 12
+DOMAIN_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another formula, compared with the one that was chosen.
+
+    Attributes:
+        formula: the other one.
+        loss_ratio: its loss on the held-out rows, divided by that of the chosen one.
+        error_ratio: the same of the medians of 1 - |cos| on all rows, which outliers do not move.
+        worse_rows: share of all rows that it fits worse.
+        longer: words that it takes more, see `level_set_rivals.length`.
+        class_distance: mean of 1 - |cos| between the gradients of the two on the data's domain.
+        same_boundary: whether it has the chosen one's decision boundary by its form.
+    """
+
+    formula: Formula
+    loss_ratio: float
+    error_ratio: float
+    worse_rows: float
+    longer: int
+    class_distance: float
+    same_boundary: bool = False
+
+    def __str__(self) -> str:
+        return (
+            f"{self.formula.to_pretty()}   ({self.loss_ratio:.3g} times the loss, "
+            f"1 - |cos| = {self.class_distance:.1e} apart)"
+        )
+
+    def to_dict(self) -> dict:
+        """The formula and the numbers as plain data."""
+        return {
+            **self.formula.to_dict(),
+            "loss_ratio": self.loss_ratio,
+            "error_ratio": self.error_ratio,
+            "worse_rows": self.worse_rows,
+            "longer": self.longer,
+            "class_distance": self.class_distance,
+            "same_boundary": self.same_boundary,
+        }
+
+
+class Evidence:
+    """The chosen formula against others, row by row.
+
+    Args:
+        best: the chosen formula.
+        finisher: that made it, with the rows that it was fitted and measured on.
+        field: all these rows. Rivals have as many constants as the chosen formula or one more, so
+            that it needs no held-out rows to compare them.
+        domain: points of the data, `(rows, variables)`, where classes are compared. Coordinates
+            that change from row to row are known on the field's rows only, which are then taken.
+        threshold: g where a classifier decides; `None` for a neuron that decides nothing.
+        fidelity: how well the formula reproduces the neuron's values or decisions on held-out
+            rows; `None` for a field without values.
+        front: formulas that the search kept and that may be chosen, this one's form among them.
+    """
+
+    def __init__(
+        self,
+        best: Formula,
+        finisher: Finisher,
+        field: GradientField,
+        domain: np.ndarray,
+        threshold: float | None,
+        fidelity: Fidelity | None = None,
+        front: Sequence[Formula] = (),
+    ):
+        self.best, self.threshold, self.fidelity, self.front = best, threshold, fidelity, front
+        self._finisher, self._field = finisher, field
+        is_known = field.frame is None or field.frame.ndim == 2
+        domain = domain if is_known else field.points
+        self._domain = domain[np.flatnonzero(np.isfinite(domain).all(axis=1))[:DOMAIN_ROWS]]
+        self._frame = field.frame if is_known else field.frame[: len(self._domain)]
+        self._errors = errors(best.expression, self._field)
+
+    @property
+    def cosine_error(self) -> float:
+        """Mean of 1 - |cos| to the neuron on all rows."""
+        return float(np.average(self._errors, weights=self._field.weights))
+
+    @cached_property
+    def boundary_error(self) -> float | None:
+        """The same on the fifth of the rows that lies nearest to the decision boundary."""
+        return None if self.threshold is None else float(self._errors[self._nearest].mean())
+
+    @cached_property
+    def rivals(self) -> tuple[Alternative, ...]:
+        """Formulas with the same decision boundary and other gradients off it, fitted.
+
+        They are derived from the chosen formula, and from the simplest one of the front that
+        describes the boundary as well: what is long may hide a short one. Those that the slab can
+        tell apart least come first.
+        """
+        if self.threshold is None:
+            return ()
+        forms = self._rivals_of(self.best, self.threshold)
+        for row, threshold in self._simplest_of_this_boundary():
+            forms += [row.expression, *self._rivals_of(row, threshold)]
+        compared = [
+            self.compare(formula, same_boundary=True)
+            for form in dict.fromkeys(forms)
+            if (formula := self._finisher.fitted(form)) and np.isfinite(formula.loss)
+        ]
+        # Different divisors may give the same quotient.
+        compared = list({str(rival.formula): rival for rival in compared}.values())
+        apart = [rival for rival in compared if rival.class_distance > SAME_CLASS]
+        return tuple(sorted(apart, key=self._advantage))
+
+    @cached_property
+    def matches(self) -> Match:
+        """What may be promised of the formula; see `Match`.
+
+        *Concept*: nothing is left of the directions but noise and what a network of the concept
+        would err by; phi(g) explains 97 % of the variance of values, or nine tenths of the
+        decisions that no constant explains; no longer formula shows that something is missing,
+        and the error falls steeply towards this one; and, of a classifier, the whole slab is met
+        about as well as its boundary, and no rival with the same boundary explains the network
+        about as well in about as many words:
+
+            log(error of rival / error) + 0.4 (length of rival - length) > 0.85
+
+        *Boundary*: so much holds on the boundary only. *Approximation*: seven tenths of what no
+        constant explains are explained, or, without values, the directions are met to 20 degrees.
+        """
+        of_values = self.fidelity is not None and self.fidelity.metric == R2
+        explained = self._explained >= (EXPLAINED_VALUES if of_values else EXPLAINED_DECISIONS)
+        lawful = not self.is_incomplete and not self.is_gradual
+        if explained and self._is_parallel and lawful:
+            if self.threshold is None or self._is_told_apart:
+                return Match.CONCEPT
+            return Match.BOUNDARY
+        if explained and self.threshold is not None and self._has_the_boundary:
+            return Match.BOUNDARY
+        return Match.APPROXIMATION if self._explained >= FAITHFUL else Match.NOTHING
+
+    @cached_property
+    def systematic_error(self) -> float:
+        """The part of the mean of 1 - |cos| that is no noise, as far as the rows can tell.
+
+        A smooth network has no noise. Directions from elsewhere have: there it is the part that
+        residuals of neighbouring rows predict. Where the rows are so few, or so far apart, that
+        even the difference from the simplest formula is not predicted, all of it counts.
+        """
+        if self._field.is_read:
+            return self.cosine_error
+        if self.cosine_error <= _error(ROUNDING_ANGLE):
+            return self.cosine_error
+        left, points = residuals(self.best.expression, self._field), self._field.points
+        share = predictable(left, points)
+        if share == 0 and self._power(left) < POWER:
+            return self.cosine_error
+        return share * self.cosine_error
+
+    @property
+    def _is_parallel(self) -> bool:
+        if self._field.is_read:
+            return self.cosine_error <= _error(NETWORK_ANGLE)
+        noisy = self.cosine_error <= _error(NOISY_ANGLE)
+        return noisy and self.systematic_error <= _error(ROUNDING_ANGLE)
+
+    @property
+    def _has_the_boundary(self) -> bool:
+        systematic = self.systematic_error / max(self.cosine_error, SMALLEST_ERROR)
+        return systematic * self.boundary_error <= _error(BOUNDARY_ANGLE)
+
+    @property
+    def _is_told_apart(self) -> bool:
+        # The middle row, because a few may lie where a gradient grows without bound.
+        slab, boundary = np.median(self._errors), np.median(self._errors[self._nearest])
+        thick = slab <= max(THICKNESS * boundary, 2 * FINEST_OF_LABELS)
+        return thick and all(map(self._is_worse, self.rivals))
+
+    @property
+    def _explained(self) -> float:
+        """The share that is explained of what no constant explains."""
+        if self.fidelity is not None:
+            return self.fidelity.explained
+        return 1.0 if self.cosine_error <= _error(NOISY_ANGLE) else 0.0
+
+    @cached_property
+    def is_incomplete(self) -> bool:
+        """Whether a longer formula of the front shows that the chosen one misses something.
+
+        It has a third of the error, and gains a quarter of a nat a unit of complexity: longer
+        formulas that follow a network's own errors gain a tenth.
+        """
+        if self.systematic_error <= _error(OWN_ANGLE):
+            return False
+        own = max(self.cosine_error, SMALLEST_ERROR)
+        for row in self.front:
+            longer = row.complexity - self.best.complexity
+            if longer > 0:
+                error = float(errors(row.expression, self._field).mean())
+                nats = np.log(own / max(error, SMALLEST_ERROR))
+                if nats > max(MISSING_NATS * longer, np.log(MISSING_FACTOR)):
+                    return True
+        return False
+
+    @cached_property
+    def is_gradual(self) -> bool:
+        """Whether a read network's error falls towards the formula no faster than it falls anyhow.
+
+        A formula that the network has learned ends a steep fall: 0.36 nats and more for each unit
+        of complexity that it takes more than a simpler row. Towards a function without a formula
+        the error of longer and longer sums falls by a fifth of a nat, and so on beyond any of them.
+        """
+        if not self._field.is_read:
+            return False
+        own = max(self.cosine_error, SMALLEST_ERROR)
+        return any(
+            np.log(max(float(errors(row.expression, self._field).mean()), SMALLEST_ERROR) / own)
+            < MISSING_NATS * (self.best.complexity - row.complexity)
+            for row in self.front
+            if row.complexity < self.best.complexity
+        )
+
+    @cached_property
+    def _nearest(self) -> np.ndarray:
+        """Which rows lie nearest to the decision boundary."""
+        distance = np.abs(self._field.values)
+        return distance <= np.quantile(distance, NEAREST)
+
+    def _power(self, left: np.ndarray) -> float:
+        """The share of a smooth difference that neighbouring rows predict."""
+        simplest = min(self.front, key=lambda row: row.complexity, default=self.best)
+        return predictable(residuals(simplest.expression, self._field) - left, self._field.points)
+
+    def _rivals_of(self, formula: Formula, threshold: float) -> list[sympy.Expr]:
+        return rivals(
+            formula.expression,
+            self._simple_threshold(formula, threshold),
+            self._finisher.alphabet.operators,
+            keeps_sign=self._keeps_sign,
+        )[:MOST_RIVALS]
+
+    def _simplest_of_this_boundary(self) -> Iterator[tuple[Formula, float]]:
+        """The simplest shorter formula that is as good at the boundary, with its threshold."""
+        for row in self.front:
+            if row.complexity >= self.best.complexity:
+                return
+            error = errors(row.expression, self._field)[self._nearest].mean()
+            if error <= AS_GOOD * max(self.boundary_error, SMALLEST_ERROR):
+                phi = MonotoneFit.through(row(self._field.points), self._field.values)
+                threshold = phi.preimage(0.0)
+                if threshold is not None:
+                    yield row, threshold
+                return
+
+    def alternatives(self, formulas: Iterable[Formula]) -> tuple[Alternative, ...]:
+        """Those of other formulas, rivals among them, that held-out rows do not find worse.
+
+        Args:
+            formulas: other rows of the front, say.
+
+        Returns:
+            Those whose mean loss is not greater by two standard errors of the paired
+            difference, by ascending complexity.
+        """
+        field, signed = self._finisher.held_out, self._finisher.signed
+        own = losses(self.best.expression, field, signed)
+        others = [self.compare(f) for f in formulas if f.expression != self.best.expression]
+        fitting = [
+            other
+            for other in (*others, *self.rivals)
+            if not exceeds(losses(other.formula.expression, field, signed), own)
+        ]
+        return tuple(sorted(fitting, key=lambda other: other.formula.complexity))
+
+    def compare(self, formula: Formula, *, same_boundary: bool = False) -> Alternative:
+        """Another formula against the chosen one.
+
+        Args:
+            formula: the other one.
+            same_boundary: whether it has the same decision boundary by its form.
+        """
+        own, other = (
+            np.maximum(e, SMALLEST_ERROR)
+            for e in (self._errors, errors(formula.expression, self._field))
+        )
+        return Alternative(
+            formula,
+            float(max(formula.loss, SMALLEST_ERROR) / max(self.best.loss, SMALLEST_ERROR)),
+            float(np.median(other) / np.median(own)),
+            float(np.mean(other > own) + 0.5 * np.mean(other == own)),
+            length(formula.expression) - length(self.best.expression),
+            self._class_distance(formula.expression),
+            same_boundary,
+        )
+
+    def _advantage(self, rival: Alternative) -> float:
+        """Nats by which the chosen formula is better in error and length together."""
+        return float(np.log(rival.error_ratio) + NATS_PER_UNIT * rival.longer)
+
+    def _is_worse(self, rival: Alternative) -> bool:
+        """Whether a rival is clearly worse, or clearly longer.
+
+        One that takes no more words must fit too many rows worse for a chance, by the sign test.
+        """
+        certain = (2 * rival.worse_rows - 1) * np.sqrt(self._field.rows) > CERTAIN
+        return self._advantage(rival) > MARGIN and (rival.longer > 0 or certain)
+
+    def _class_distance(self, expression: sympy.Expr) -> float:
+        one, other = (
+            unit(in_frame(gradient(e, self.best.names, self._domain), self._frame))
+            for e in (self.best.expression, expression)
+        )
+        # Where either has no gradient there is nothing to compare.
+        both = one.any(axis=1) & other.any(axis=1)
+        cosine = np.abs(np.sum(one * other, axis=1)[both])
+        return float(np.mean(1 - np.minimum(cosine, 1))) if both.any() else 1.0
+
+    def _simple_threshold(self, formula: Formula, threshold: float) -> float | sympy.Expr:
+        """A threshold as a simple number, if that is well within the slab."""
+        values = formula(self._field.points)
+        # Quartiles, because a quotient may have a few huge values.
+        low, high = np.quantile(values[np.isfinite(values)], (0.25, 0.75))
+        near = 0.25 * float(high - low)
+        if abs(threshold) <= near:
+            return sympy.Integer(0)
+        # Rivals are asked for with any number that is near, and none is believed for it.
+        near = min(near, NEAR * abs(threshold))
+        return next(iter(simple_numbers(threshold - near, threshold + near, chance=1.0)), threshold)
+
+    def _keeps_sign(self, expression: sympy.Expr) -> bool:
+        values = numpy_function([expression], [symbol(name) for name in self.best.names])
+        positive = np.mean(values(self._domain)[:, 0] > 0)
+        return min(positive, 1 - positive) < 0.01
+
+
+def _error(degrees: float) -> float:
+    """1 - |cos| of an angle."""
+    return float(1 - np.cos(np.radians(degrees)))

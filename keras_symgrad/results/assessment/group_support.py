@@ -1,0 +1,80 @@
+"""Which groups of variables are told: short ones that rows which found no group support as well.
+
+The search tries whatever group its rows suggest, for a wrong one costs it some time. A reader takes
+what is told for a fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from keras_symgrad.engine import gradient, unit
+from keras_symgrad.expressions import symbol
+from keras_symgrad.gradients import GradientField
+from keras_symgrad.results.assessment.level_set_rivals import length
+from keras_symgrad.search.spectral import Group
+
+# Words of a group's function, see `level_set_rivals.length`: (x3 - x4)**2 + (x5 - x6)**2 has nine.
+LONGEST = 12
+# Mean of 1 - |cos|, 8 degrees, of the partial derivatives on rows that were kept apart.
+LARGEST_ERROR = 0.01
+# Rows of which a group must be a part of the gradient, all their shares added up.
+FEWEST_ROWS = 50.0
+# Groups that are told, those of smallest error first.
+MOST_TOLD = 4
+
+
+def supported(groups: Sequence[Group], held_out: GradientField) -> tuple[Group, ...]:
+    """The groups that may be told, with their errors on other rows.
+
+    Args:
+        groups: as they were found.
+        held_out: rows that no group was found on.
+
+    Returns:
+        Groups of two variables and more with a short function, whose partial derivatives are those
+        of the neuron on the held-out rows as well; those of smallest error first.
+
+    Example:
+
+    >>> import sympy
+    >>> x = np.random.default_rng(0).uniform(1, 2, (500, 3))
+    >>> a, b, c = x.T
+    >>> slope = np.exp(a - b)
+    >>> field = GradientField.from_gradients(
+    ...     x, np.stack([slope, -slope, c], axis=1), names=["a", "b", "c"]
+    ... )
+    >>> a, b, c = sympy.symbols("a b c", real=True)
+    >>> found = [Group(("a", "b"), e, 0.0) for e in (a - b, a + b, sympy.cos(a))]
+    >>> [group.expression for group in supported(found, field)]
+    [a - b]
+    """
+    field = held_out.column_by_column()
+    if field is None:
+        return ()
+    told = []
+    for group in groups:
+        if len(group.expression.free_symbols) < 2 or length(group.expression) > LONGEST:
+            continue
+        error, rows = _error(group, field)
+        if error <= LARGEST_ERROR and rows >= FEWEST_ROWS:
+            told.append(replace(group, error=error))
+    return tuple(sorted(told, key=lambda group: group.error)[:MOST_TOLD])
+
+
+def _error(group: Group, field: GradientField) -> tuple[float, float]:
+    """Mean of 1 - |cos| of the group's partial derivatives, and the rows that it is a mean of."""
+    columns = [k for k, name in enumerate(field.names) if name in group.variables]
+    own = field.directions[:, columns]
+    slopes = gradient(group.expression, field.names, field.points)
+    found = field.directions_of(slopes)[:, columns]
+    weights = (own**2).sum(axis=1)
+    if field.weights is not None:
+        weights = weights * field.weights / field.weights.mean()
+    if not weights.any() or {symbol(n) for n in group.variables} != group.expression.free_symbols:
+        return np.inf, 0.0
+    cosines = np.abs(np.sum(unit(own) * unit(found), axis=1))
+    return float(max(weights @ (1 - cosines) / weights.sum(), 0.0)), float(weights.sum())

@@ -1,0 +1,379 @@
+"""One variable: the value is fitted, for in one dimension a direction is a sign.
+
+Every increasing function of one variable has the unit gradient 1, so that directions tell x from
+sin(3 x) only by the places where they turn. The graph of f is a curve in the plane, the level set
+of v - f(x), whose normal is
+
+    (-f'(x), 1) / sqrt(f'(x)^2 + 1)
+
+and a function T(x, v) has its gradients parallel to this normal everywhere exactly when it is
+phi(v - f(x)). So the graph is searched for like any concept of two variables, and what is found,
+v - a g(x) - b, is solved for v: the formula g has the neuron's values up to a factor and an offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import sympy
+
+from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol, weight
+from keras_symgrad.expressions.formats import from_text
+from keras_symgrad.formulas import Formula, G, MonotoneFit, ParetoFront, PhiFormula
+from keras_symgrad.gradients import GradientField, Reading
+from keras_symgrad.results.assessment.assess import decisions, finite_points, rule_of
+from keras_symgrad.results.assessment.evidence import EXPLAINED_DECISIONS, FAITHFUL, MISSING_NATS
+from keras_symgrad.results.assessment.fidelity import R2, Fidelity
+from keras_symgrad.results.assessment.finalize import Finisher
+from keras_symgrad.results.assessment.match import Match
+from keras_symgrad.search.core import Archive, box_of
+
+# R2 of a formula that is what a neuron computes: nothing but its values is there to go by.
+EXPLAINED_EXACTLY = 0.998
+# Formulas that leave less of the variance are told apart by rounding only.
+FLOOR = 1e-9
+# Labels fix where a classifier decides, and not how its logit bends: so much of the variance may be
+# left open by any formula of it.
+FLOOR_OF_LABELS = 1e-2
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The graph of a neuron of one variable, as a curve in the plane.
+
+    Attributes:
+        names: of the variables; one of them varies.
+        variable: name of the one that varies.
+        value: name of the axis of values.
+        centre: mean of the values.
+        scale: standard deviation of the values.
+        slope: derivative of the neuron at points `(rows, variables)`, `(rows,)`.
+    """
+
+    names: tuple[str, ...]
+    variable: str
+    value: str
+    centre: float
+    scale: float
+    slope: Callable[[np.ndarray], np.ndarray]
+
+    @classmethod
+    def of(cls, reading: Reading) -> Graph | None:
+        """The graph of what was read, if it has one variable.
+
+        Args:
+            reading: of a neuron, or a field of gradients with values.
+
+        Returns:
+            The graph; `None` where several variables vary, or several neurons were read.
+
+        Raises:
+            ValueError: one variable varies, and the values are not known or all the same.
+        """
+        field = reading.field
+        varying = np.flatnonzero(np.ptp(field.points, axis=0) > 0)
+        if len(varying) != 1 or field.directions.ndim == 3:
+            return None
+        column = int(varying[0])
+        if field.values is None or np.ptp(field.values) == 0:
+            known = "no values" if field.values is None else "one value at all points"
+            raise ValueError(
+                "In one dimension a direction is a sign, so that the values of the neuron decide. "
+                "Pass them: `GradientField.from_gradients(..., values=...)`. Received: a field of "
+                f"one variable that varies, {field.names[column]}, with {known}"
+            )
+        value = "value"
+        while value in field.names:
+            value += "_"
+        return cls(
+            field.names,
+            field.names[column],
+            value,
+            float(field.values.mean()),
+            float(field.values.std()),
+            _slope(reading, column),
+        )
+
+    def lifted(self, field: GradientField) -> GradientField:
+        """The normals of the graph, in the plane of the variable and the values.
+
+        Args:
+            field: rows of the neuron.
+
+        Returns:
+            A field with one variable more, the values in their standard deviations.
+        """
+        heights = (field.values - self.centre) / self.scale
+        points = np.column_stack([field.points, heights])
+        slopes = self.slope(field.points) / self.scale
+        normals = np.zeros_like(points)
+        normals[:, _varying(field)] = -slopes
+        normals[:, -1] = 1
+        lifted = GradientField.from_gradients(
+            points,
+            normals,
+            names=(*self.names, self.value),
+            values=field.values,
+            weights=field.weights,
+            origin=field.origin,
+            dropped=field.dropped,
+        )
+        return replace(lifted, loss=field.loss)
+
+    def solved(self, expression: sympy.Expr) -> sympy.Expr | None:
+        """What a function of the plane says of the values, up to a factor and an offset.
+
+        Args:
+            expression: T(x, v).
+
+        Returns:
+            g(x), where T = 0 is v = a g(x) + b; `None` where it is no such function.
+
+        Example:
+
+        >>> x, value = sympy.symbols("x value", real=True)
+        >>> graph = Graph(("x",), "x", "value", 0.0, 1.0, lambda points: points)
+        >>> print(graph.solved(4 * sympy.sin(3 * x) - 2 * value + 1), graph.solved(x * value))
+        sin(3*x) None
+        """
+        height = symbol(self.value)
+        for way in (expression, sympy.expand_log(sympy.log(expression), force=True)):
+            factor = sympy.diff(way, height)
+            if factor.is_number and factor != 0:
+                return _up_to_scale(-way.xreplace({height: sympy.Integer(0)}) / factor)
+        return None
+
+    @property
+    def template(self) -> str:
+        """The form T(x, v) = f(x) + v, as `search.template` reads it."""
+        return f"f({self.variable}) + {self.value}"
+
+    def guesses(
+        self, guesses: str | sympy.Expr | Sequence[str | sympy.Expr], operators: OperatorSet
+    ) -> list[sympy.Expr]:
+        """Guesses g(x) as functions of the plane.
+
+        Args:
+            guesses: as `interpret` takes them.
+            operators: that they are written in.
+
+        Raises:
+            ValueError: one of them cannot be read.
+        """
+        each = [guesses] if isinstance(guesses, (str, sympy.Expr)) else guesses
+        found = []
+        for guess in each:
+            if isinstance(guess, str):
+                guess = from_text(guess, self.names, operators)
+            named = {own: symbol(own.name) for own in guess.free_symbols}
+            found.append(guess.xreplace(named) + symbol(self.value))
+        return found
+
+    def on_graph(self, expression: sympy.Expr) -> sympy.Expr:
+        """T(x, v) of a formula g(x), whose factor is a constant to be fitted.
+
+        Args:
+            expression: g(x).
+        """
+        return symbol(self.value) - sympy.Float(1.0) * expression
+
+
+def assess_one_variable(
+    graph: Graph,
+    reading: Reading,
+    finisher: Finisher,
+    archive: Archive,
+    complexity: Complexity,
+    *,
+    sampler: Callable | None = None,
+    draw: bool = True,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What may be said of a neuron of one variable, as attributes of an `Interpretation`.
+
+    Args:
+        graph: of the neuron.
+        reading: what was read of it, its field not lifted.
+        finisher: for formulas in the plane of the graph.
+        archive: what the search has found there.
+        complexity: of formulas.
+        sampler: draws points that a rule is tested on.
+        draw: whether any are drawn.
+        seed: of all random choices.
+
+    Returns:
+        The attributes by name, as `assess.verdict` returns them.
+    """
+    field, held_out = reading.field, finisher.held_out
+    alphabet = Alphabet(finisher.alphabet.operators, graph.names)
+
+    def formula(expression: sympy.Expr, otherwise: float) -> Formula | None:
+        if not expression.free_symbols:
+            return None
+        cost = weight(expression, alphabet, complexity)
+        found = Formula(
+            expression,
+            cost if np.isfinite(cost) else otherwise,
+            np.inf,
+            graph.names,
+            alphabet.operators,
+        )
+        line = _line(found(field.points), field.values)
+        if line is None:
+            return None
+        left = held_out.values - line(found(held_out.points[:, :-1]))
+        loss = float(np.mean(left**2) / np.var(field.values))
+        return replace(found, loss=loss) if np.isfinite(loss) else None
+
+    rows = []
+    for lifted in finisher.front(archive):
+        solved = graph.solved(lifted.expression)
+        if solved is not None and (row := formula(solved, lifted.complexity)) is not None:
+            rows.append(row)
+    # Without any the variable itself is left, whatever that is worth.
+    straight = formula(symbol(graph.variable), 1.0)
+    floor = FLOOR_OF_LABELS if reading.is_classifier else FLOOR
+    front = ParetoFront([*rows, *([straight] if straight else [])], floor)
+    best = front.best
+    shown = finisher.with_simple_constants(
+        Formula(graph.on_graph(best.expression), best.complexity, best.loss, held_out.names)
+    )
+    solved = graph.solved(shown.expression)
+    simple = None if solved is None else formula(solved, best.complexity)
+    if simple is not None and simple.loss <= 1.05 * best.loss + FLOOR:
+        best = simple
+    line = _line(best(field.points), field.values)
+    phi = MonotoneFit.through(best(field.points), field.values)
+    fidelity = _fidelity(best, line, reading, held_out)
+    value = rule = None
+    if reading.is_classifier:
+        points, yes = decisions(reading.neuron, reading.unseen, reading.shown, sampler, draw, seed)
+        rule = rule_of(best, phi, reading.in_variables(points), yes)
+    else:
+        whole = sympy.Float(line.slope, 17) * G + sympy.Float(line.offset, 17)
+        composed = whole.xreplace({G: best.expression})
+        value = PhiFormula(
+            whole,
+            7.0,
+            fidelity.value,
+            fidelity.rows,
+            replace(best, expression=composed, complexity=best.complexity + 8),
+        )
+    return {
+        "front": front,
+        "best": best,
+        "phi": phi,
+        "value": value,
+        "rule": rule,
+        "cosine_error": 0.0,
+        "boundary_error": None,
+        "fidelity": fidelity,
+        "matches": _match(fidelity, is_gradual(best, front)),
+        "rivals": (),
+        "alternatives": (),
+        "noise_floor": floor,
+        "constants": (),
+        "symmetries": (),
+        "box": box_of(reading.domain),
+    }
+
+
+@dataclass(frozen=True)
+class _Line:
+    slope: float
+    offset: float
+
+    def __call__(self, g: np.ndarray) -> np.ndarray:
+        return self.slope * g + self.offset
+
+
+def _line(g: np.ndarray, values: np.ndarray) -> _Line | None:
+    """The line of least squares; `None` for a formula that is not finite or does not vary."""
+    if not np.isfinite(g).all() or np.ptp(g) == 0:
+        return None
+    apart = g - g.mean()
+    slope = float(apart @ (values - values.mean()) / (apart @ apart))
+    return _Line(slope, float(values.mean() - slope * g.mean()))
+
+
+def _varying(field: GradientField) -> int:
+    return int(np.argmax(np.ptp(field.points, axis=0)))
+
+
+def _up_to_scale(expression: sympy.Expr) -> sympy.Expr:
+    """Without a constant term, most coefficients positive and the smallest of size 1."""
+    terms = [t for t in sympy.Add.make_args(sympy.expand_mul(expression)) if t.free_symbols]
+    if not terms:
+        return sympy.Integer(0)
+    coefficients = [term.as_coeff_Mul()[0] for term in terms]
+    least = min(map(abs, coefficients), key=float)
+    if sum(float(c) < 0 for c in coefficients) > len(terms) / 2:
+        least = -least
+    return sympy.Add(*(term / least for term in terms))
+
+
+def _slope(reading: Reading, column: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The derivative of a neuron: by its gradient, or of values alone by differences."""
+    if reading.network is not None:
+        units = reading.units
+        scale = 1.0 if units is None else units.scales[column]
+
+        def by_gradient(points: np.ndarray) -> np.ndarray:
+            x = points if units is None else points * units.scales + units.offsets
+            return reading.network.values_and_gradients(x)[1][:, column].astype(float) * scale
+
+        return by_gradient
+    x, first = np.unique(reading.field.points[:, column], return_index=True)
+    slopes = np.gradient(reading.field.values[first], x)
+    return lambda points: np.interp(points[:, column], x, slopes)
+
+
+def _fidelity(best: Formula, line: _Line, reading: Reading, held_out: GradientField) -> Fidelity:
+    """How well the formula reproduces the neuron on rows that nothing was fitted on."""
+    if reading.neuron is None:
+        return Fidelity.of_values(held_out.values, line(best(held_out.points[:, :-1])))
+    kept = finite_points(reading.unseen)
+    values, points = reading.neuron.values(kept), reading.in_variables(kept)
+    with np.errstate(all="ignore"):
+        found = line(best(points))
+    if reading.is_classifier and 0 < np.mean(values > 0) < 1:
+        return Fidelity.of_decisions(values > 0, found > 0)
+    return Fidelity.of_values(values, found)
+
+
+def is_gradual(best: Formula, front: ParetoFront) -> bool:
+    """Whether the loss falls towards a formula no faster than towards any function's expansion.
+
+    Args:
+        best: the formula.
+        front: formulas with the share of the variance that each leaves open.
+
+    Returns:
+        Whether it takes more than a unit of complexity for each quarter of a nat, compared with a
+        simpler row; see `Evidence.is_gradual`.
+
+    Example:
+
+    >>> x = sympy.Symbol("x", real=True)
+    >>> rows = [Formula(x**k, k, loss, ("x",)) for k, loss in ((1, 0.5), (2, 1e-4), (9, 5e-5))]
+    >>> [is_gradual(row, ParetoFront(rows)) for row in rows]
+    [False, False, True]
+    """
+    own = max(best.loss, FLOOR)
+    return any(
+        np.log(max(row.loss, FLOOR) / own) < MISSING_NATS * (best.complexity - row.complexity)
+        for row in front
+        if row.complexity < best.complexity
+    )
+
+
+def _match(fidelity: Fidelity, gradual: bool) -> Match:
+    """The word: labels of one variable fix where it decides, and values all of a formula."""
+    if fidelity.metric == R2 and fidelity.value >= EXPLAINED_EXACTLY and not gradual:
+        return Match.CONCEPT
+    if fidelity.metric != R2 and fidelity.explained >= EXPLAINED_DECISIONS:
+        return Match.BOUNDARY
+    return Match.APPROXIMATION if fidelity.explained >= FAITHFUL else Match.NOTHING

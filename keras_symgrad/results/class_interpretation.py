@@ -1,0 +1,170 @@
+"""`ClassInterpretation`: what a classifier of several classes learned, a formula for each pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from keras_symgrad.files import arranged, heading, read_points
+from keras_symgrad.results.base import Result
+from keras_symgrad.results.interpretation import Interpretation
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassInterpretation(Result):
+    """What a classifier of several classes learned: a formula for each pair, and all as one.
+
+    Attributes:
+        name: of the model's output.
+        classes: names of the classes.
+        names: of the variables.
+        pairs: by classes `(k, j)`, k > j: the interpretation of the logit of k against j.
+        unread: pairs that were not read, and why.
+        agreement: share of the points on which the formulas together choose as the model does.
+        recall: the same among the points of each class, as the model sees them; NaN where there
+            are none.
+        points: number of points that they were counted on, where nothing was fitted.
+        settings: the arguments of `interpret_classes`, as plain data.
+        versions: of the packages.
+        call: Python code that repeats the call of `interpret_classes`.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+    pairs: dict[Pair, Interpretation]
+    unread: dict[Pair, str]
+    agreement: float
+    recall: tuple[float, ...]
+    points: int
+    settings: dict[str, Any] = field(repr=False)
+    versions: dict[str, str] = field(repr=False)
+    call: str = field(default="", repr=False)
+
+    def margins(self, x: Any) -> np.ndarray:
+        """How far each class is from being ruled out by another one.
+
+            m_k = min_j phi_kj(g_kj(x)),   phi_jk(g_jk) = -phi_kj(g_kj)
+
+        Args:
+            x: points of shape `(rows, inputs)`, as in `interpret_classes`.
+
+        Returns:
+            Estimates of z_k - max_j z_j, `(rows, classes)`, as far as the formulas were fitted: 0
+            for a formula that is not finite at a point, minus infinity for a class in no pair.
+        """
+        return margins(_points(x, self.names), len(self.classes), self.pairs)
+
+    def predict(self, x: Any) -> np.ndarray:
+        """The class that no formula rules out, or that is ruled out by least.
+
+        Args:
+            x: points of shape `(rows, inputs)`, as in `interpret_classes`.
+
+        Returns:
+            Numbers of classes, `(rows,)`.
+        """
+        return np.argmax(self.margins(x), axis=1)
+
+    def rules(self) -> list[str]:
+        """One line for each pair: which class wins where."""
+        lines = []
+        for (k, j), concept in self.pairs.items():
+            winner = f"{self.classes[k]} rather than {self.classes[j]}"
+            if concept.rule is None:
+                # Their scores never cross on the points: one of the two always wins.
+                winner, text = f"{self.classes[k]} against {self.classes[j]}", concept.headline
+            else:
+                text = str(concept.rule)
+            lines.append(f"{winner}: {text} [{concept.matches}]")
+        return lines
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.name}: {len(self.classes)} classes by {len(self.pairs)} formulas",
+            f"all together agree with the model on {100 * self.agreement:.1f} % of "
+            f"{self.points:,} other points",
+            *(
+                f"  {name}: {100 * share:.1f} %"
+                for name, share in zip(self.classes, self.recall)
+                if np.isfinite(share)
+            ),
+            "",
+            *self.rules(),
+            *(
+                f"{self.classes[k]} against {self.classes[j]}: not read, {reason.split('. ')[0]}"
+                for (k, j), reason in self.unread.items()
+            ),
+        ]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict:
+        """The result as plain data."""
+        return {
+            **heading("classes"),
+            "name": self.name,
+            "classes": list(self.classes),
+            "variables": list(self.names),
+            "agreement": self.agreement,
+            "recall": [share if np.isfinite(share) else None for share in self.recall],
+            "points": self.points,
+            "pairs": [
+                {"classes": [self.classes[k], self.classes[j]], **concept.to_dict()}
+                for (k, j), concept in self.pairs.items()
+            ],
+            "unread": [
+                {"classes": [self.classes[k], self.classes[j]], "reason": reason}
+                for (k, j), reason in self.unread.items()
+            ],
+            "settings": self.settings,
+            "versions": self.versions,
+        }
+
+    def _page(self) -> str:
+        from keras_symgrad.results.report import page_of_classes
+
+        return page_of_classes(self)
+
+    def _repr_html_(self) -> str:
+        from keras_symgrad.results.report import classes_html
+
+        return classes_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from keras_symgrad.results.report import classes_markdown
+
+        return classes_markdown(self)
+
+
+def _points(x: Any, names: tuple[str, ...]) -> np.ndarray:
+    points, found = arranged(*read_points(x), names)
+    if points.shape[1] != len(names):
+        raise ValueError(
+            f"Expected points of {len(names)} columns: {', '.join(names)}. Received "
+            f"{points.shape[1]}: {', '.join(found)}"
+        )
+    return points
+
+
+def margins(x: np.ndarray, classes: int, pairs: dict[Pair, Interpretation]) -> np.ndarray:
+    """How far each class is from being ruled out by another one.
+
+    Args:
+        x: points of shape `(rows, inputs)`.
+        classes: number of classes.
+        pairs: the interpretation of the logit of k against j, by `(k, j)`.
+
+    Returns:
+        See `ClassInterpretation.margins`, `(rows, classes)`.
+    """
+    least = np.full((len(x), classes), np.inf)
+    for (k, j), concept in pairs.items():
+        with np.errstate(all="ignore"):
+            logit = np.nan_to_num(concept.phi(concept.best(x)))
+        for one, value in ((k, logit), (j, -logit)):
+            least[:, one] = np.minimum(least[:, one], value)
+    return np.where(np.isposinf(least), -np.inf, least)

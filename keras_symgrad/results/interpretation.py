@@ -1,0 +1,357 @@
+"""`Interpretation`: what a neuron learned, as `interpret` returns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_symgrad.files import heading
+from keras_symgrad.formulas import Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
+from keras_symgrad.formulas.constants import Constant
+from keras_symgrad.results.assessment import (
+    SAME_CLASS,
+    Alternative,
+    Fidelity,
+    Influence,
+    Match,
+    SymmetryCheck,
+    described,
+    few_valued,
+    not_looked_at,
+)
+from keras_symgrad.results.base import Result
+from keras_symgrad.results.surface import Surface
+from keras_symgrad.search.spectral import Group
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from keras_symgrad.gradients import GradientField
+    from keras_symgrad.neurons import Neuron
+
+# A share of the gradient that is as good as all of it: float32, and noise.
+EXPLAINED = 0.99
+# How much longer than the best formula another one may be to be shown beside it.
+READABLE = 1.5
+ONE_VARIABLE = (
+    "in one dimension a direction is a sign: values were fitted, up to a factor and an offset"
+)
+ENDINGS = {
+    "time_limit": "until the time limit, unfinished",
+    "patience": "until nothing better turned up for long",
+    "target_loss": "until a perfect match",
+    "exhausted": "until everything had been tried",
+    "interrupted": "until Ctrl-C",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Interpretation(Result):
+    """What a neuron learned, as formulas.
+
+    Attributes:
+        neuron: name of the neuron.
+        names: of the variables.
+        front: Pareto front of formulas by complexity and loss on held-out rows.
+        best: the front's best row, with simple constants where the loss does not notice.
+        phi: the monotone function that wraps it, value = phi(best); `None` for a gradient field
+            without values.
+        value: the neuron's value as a formula, phi in closed form, with its R2 on rows that nothing
+            was fitted on; `None` for a classifier, whose values mean little.
+        rule: the decision rule; `None` for a neuron that decides nothing.
+        cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
+            held-out rows.
+        boundary_error: the same on the fifth of all rows that lies nearest to the decision
+            boundary; `None` for a neuron that decides nothing.
+        matches: what may be promised of `best`: "concept", "boundary", "approximation" or
+            "nothing"; see `Match`.
+        rivals: formulas with the same decision boundary and other gradients off it, those that
+            the network tells apart least first.
+        alternatives: other formulas that held-out rows do not find worse than `best`.
+        noise_floor: losses below it are not told apart, by held-out rows of one network or by the
+            disagreement of several.
+        constants: of `best`, each with its fitted value, the 95 % interval and what it is shown as.
+        ignored: variables that change the neuron by less than 3 % of what the strongest does, and
+            are not in the formula.
+        groups: variables that enter only through one short function of theirs, as the gradients
+            show before any search, each with its evidence on held-out rows.
+        rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
+            `flat` ones had no gradient, and `plateau` ones were far from the boundary of a
+            classifier that is undecided there.
+        evaluations: candidates that the search evaluated.
+        stopped: the limit that ended the search.
+        seed: that all random choices came from.
+        versions: of the packages.
+        timings: seconds spent in each part.
+        settings: the arguments of `interpret`, as plain data.
+        box: lowest and highest value of each variable in the data, `(2, variables)`.
+        gradients: the field that was explained. It is not in the file of a result.
+        network: the neuron as a function of the variables; `None` if it is none, as that of
+            gradients from elsewhere or of a formula in terms of quantities.
+        given: formulas found before, along whose level sets this one was looked for.
+        symmetries: that were known, with how well network and `best` keep them.
+        surface: where the data lie, and what of the gradients that leaves.
+        fidelity: how well phi(best) reproduces the neuron's values, or the rule its decisions, on
+            data rows that nothing was fitted on; `None` for a gradient field without values.
+        influence: how much the neuron depends on each input, the strongest first; empty for the
+            file of an earlier version.
+        call: Python code that repeats the call of `interpret`.
+    """
+
+    neuron: str
+    names: tuple[str, ...]
+    front: ParetoFront
+    best: Formula
+    phi: MonotoneFit | None
+    value: PhiFormula | None
+    rule: Rule | None
+    cosine_error: float
+    boundary_error: float | None
+    matches: Match
+    rivals: tuple[Alternative, ...]
+    alternatives: tuple[Alternative, ...]
+    noise_floor: float
+    constants: tuple[Constant, ...]
+    ignored: tuple[str, ...]
+    groups: tuple[Group, ...]
+    rows: dict[str, int]
+    evaluations: int
+    stopped: str
+    seed: int
+    versions: dict[str, str] = field(repr=False)
+    timings: dict[str, float] = field(repr=False)
+    settings: dict[str, Any] = field(repr=False)
+    box: np.ndarray = field(repr=False)
+    gradients: GradientField = field(repr=False)
+    network: Neuron | None = field(repr=False)
+    given: tuple[Formula, ...] = ()
+    symmetries: tuple[SymmetryCheck, ...] = ()
+    surface: Surface | None = field(default=None, repr=False)
+    fidelity: Fidelity | None = None
+    influence: tuple[Influence, ...] = ()
+    call: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matches", Match(self.matches))
+        if self.surface is None:
+            object.__setattr__(self, "surface", Surface.of(self.gradients))
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.neuron}: {self.headline}",
+            *(
+                []
+                if self.is_of_one_variable
+                else [
+                    f"1 - |cos| = {self.cosine_error:.1e} on "
+                    f"{self.rows['held_out']:,} held-out rows"
+                ]
+            ),
+            *([f"rule: {self.rule}"] if self.rule and self.matches != "nothing" else []),
+            *(f"{name}: {text}" for name, text in self.remarks),
+            "",
+            str(self.front),
+        ]
+        return "\n".join(lines)
+
+    @property
+    def headline(self) -> str:
+        """The best formula and, where it is not what the network computes, that it is not."""
+        formula = self.best.to_pretty()
+        off = f"gradients {self.angle:.0f} degrees off"
+        if self.is_of_one_variable:
+            off = str(self.fidelity)
+        if self.matches == Match.NOTHING:
+            return f"no simple formula fits; the closest found is {formula} ({off})"
+        if self.matches == Match.APPROXIMATION:
+            return f"{formula} (an approximation, {off})"
+        return formula
+
+    @property
+    def is_of_one_variable(self) -> bool:
+        """Whether one variable varies in the data: then formulas are fitted to values."""
+        return int(np.sum(np.ptp(self.box, axis=0) > 0)) == 1 and not self.surface.joint
+
+    @property
+    def angle(self) -> float:
+        """Degrees between the gradients of `best` and of the neuron, on held-out rows.
+
+        The angle whose 1 - cos is `cosine_error`, the mean over the rows.
+        """
+        return float(np.degrees(np.arccos(1 - min(self.cosine_error, 1.0))))
+
+    @property
+    def ending(self) -> str:
+        """How long the search went on, for people."""
+        return ENDINGS.get(self.stopped, f"until the limit of {self.stopped}")
+
+    @property
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """What may be said of the formula and what may not, as names and texts for people."""
+        if self.influence:
+            yield "influence", described(self.influence)
+        yield "matches", f"{self.matches} ({self._reason})"
+        if self.fidelity is not None:
+            yield "fidelity", str(self.fidelity)
+        if self.stopped == "time_limit":
+            yield "unfinished", "the time limit ended the search; a longer one may find better"
+        if self.constants and self.matches != "nothing":
+            yield "constants", "; ".join(map(str, self.constants))
+        if self.rule and self.rule.level.is_fixed and self.matches != "nothing":
+            yield "threshold", str(self.rule.level)
+        if self.value is not None and self.matches != "nothing":
+            yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
+        if plateau := self.rows.get("plateau"):
+            yield (
+                "plateau",
+                f"{plateau:,} data rows were left out, where the network is undecided far from its "
+                "decision boundary",
+            )
+        if self.ignored:
+            yield "ignored", ", ".join(self.ignored)
+        if unseen := not_looked_at(self.influence):
+            yield "not looked at", f"groups were not looked for among {', '.join(unseen)}"
+        if columns := few_valued(self.influence):
+            yield "columns of few values", columns
+        if self.symmetries:
+            yield "symmetries", "; ".join(map(str, self.symmetries))
+        yield from self._surface
+        if self.groups:
+            yield "enter only as", ", ".join(map(str, self.groups))
+        # What is much longer fits the network's errors, and its reader does not want it.
+        longest = READABLE * self.best.complexity
+        others = [
+            other
+            for other in self.alternatives
+            if other.class_distance > SAME_CLASS and other.formula.complexity <= longest
+        ]
+        if others and self.matches != "nothing":
+            more = f"; {len(others) - 1} more" if len(others) > 1 else ""
+            yield "also fits", f"{others[0]}{more}"
+
+    @property
+    def _surface(self) -> Iterator[tuple[str, str]]:
+        """What the gradients could not show, because the data never did."""
+        surface = self.surface
+        if surface.explained < EXPLAINED:
+            yield "explained", f"{surface.explained:.1%} of the gradient is due to these"
+        # Each concept before takes one direction away, and the data the others.
+        variables, axes = len(self.names), surface.axes + len(self.given)
+        if self.given:
+            found = " and ".join(formula.to_pretty() for formula in self.given)
+            verb, them = ("is", "it") if len(self.given) == 1 else ("are", "them")
+            yield (
+                "looked for",
+                f"where {found} {verb} constant; any function of this and {them} does as well",
+            )
+        if axes == variables:
+            return
+        yield (
+            "surface",
+            f"the data have {axes} directions in {variables} variables; formulas that agree along "
+            "them are one concept",
+        )
+        if planes := surface.never_left(self.names):
+            yield "never left", "; ".join(planes)
+
+    @property
+    def _reason(self) -> str:
+        off = f"gradients {_degrees(self.angle)} off"
+        if self.is_of_one_variable:
+            return ONE_VARIABLE
+        if self.matches == Match.NOTHING:
+            return off
+        if self.matches == Match.APPROXIMATION:
+            return f"{off}, or values off, by more than a network's own error or noise"
+        if self.surface.joint:
+            return f"{off}, its gradient lies in the span of the neurons' over all the data"
+        if self.boundary_error is None:
+            # Directions that were given may be noisy; those of a network are not.
+            noise = "" if "drawn" in self.rows else ", noise included"
+            return f"{off}{noise}, parallel over all the data"
+        if not self.rivals:
+            return f"{off}, no other formula shares its boundary"
+        rival = self.rivals[0]
+        # Rows where a gradient grows without bound say little: the middle row is compared.
+        apart = f"with {rival.error_ratio:#.2g} times the error"
+        if rival.longer > 0:
+            apart += f" in {rival.longer} more word{'s' if rival.longer > 1 else ''}"
+        if self.matches == Match.CONCEPT:
+            return f"{off}, the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
+        return f"{off}, {rival.formula.to_pretty()} has the same boundary and fits {apart}"
+
+    def to_dict(self) -> dict:
+        """The result as plain data, as `save` writes it and `load_interpretation` reads it."""
+        return {
+            **heading("neuron"),
+            "neuron": self.neuron,
+            "variables": list(self.names),
+            "best": self.best.to_dict(),
+            "front": [row.to_dict() for row in self.front],
+            "trusted": [k for k, row in enumerate(self.front) if self.front.is_trusted(row)],
+            "rule": self.rule.to_dict() if self.rule else None,
+            "phi": self.phi
+            and {
+                "knots": self.phi.knots.tolist(),
+                "values": self.phi.values.tolist(),
+                "r2": self.phi.r2,
+            },
+            "value": self.value.to_dict() if self.value else None,
+            "cosine_error": self.cosine_error,
+            "boundary_error": self.boundary_error,
+            "matches": str(self.matches),
+            "fidelity": self.fidelity.to_dict() if self.fidelity else None,
+            "rivals": [rival.to_dict() for rival in self.rivals],
+            "alternatives": [other.to_dict() for other in self.alternatives],
+            "noise_floor": self.noise_floor,
+            "constants": [constant.to_dict() for constant in self.constants],
+            "influence": [one.to_dict() for one in self.influence],
+            "ignored": list(self.ignored),
+            "groups": [group.to_dict() for group in self.groups],
+            "rows": self.rows,
+            "evaluations": self.evaluations,
+            "stopped": self.stopped,
+            "seed": self.seed,
+            "versions": self.versions,
+            "timings": self.timings,
+            "settings": self.settings,
+            "box": self.box.tolist(),
+            "given": [formula.to_dict() for formula in self.given],
+            "symmetries": [check.to_dict() for check in self.symmetries],
+            "surface": self.surface.to_dict(),
+        }
+
+    def plot(self) -> Figure:
+        """Pictures of the result in one figure: the front, phi, angles, the decision boundary.
+
+        Each of them alone is a function of `keras_symgrad.plots`.
+
+        Returns:
+            A Matplotlib figure: `concept.plot().savefig("ellipse.png")`.
+        """
+        from keras_symgrad.results.report import overview
+
+        return overview(self)
+
+    def _page(self) -> str:
+        from keras_symgrad.results.report import page_of_interpretation
+
+        return page_of_interpretation(self)
+
+    def _repr_html_(self) -> str:
+        from keras_symgrad.results.report import interpretation_html
+
+        return interpretation_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from keras_symgrad.results.report import interpretation_markdown
+
+        return interpretation_markdown(self)
+
+
+def _degrees(angle: float) -> str:
+    # Below it are rounding errors.
+    return "less than 0.01 degrees" if angle < 0.01 else f"{angle:.2g} degrees"

@@ -1,0 +1,89 @@
+"""`JointInterpretation`: what several neurons encode together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_symgrad.files import heading
+from keras_symgrad.formulas import Formula
+from keras_symgrad.results.base import Result
+from keras_symgrad.results.interpretation import Interpretation
+
+
+@dataclass(frozen=True, eq=False)
+class JointInterpretation(Result):
+    """What several neurons encode together.
+
+    Attributes:
+        neurons: their names.
+        concepts: one interpretation for each concept that was found, the simplest first. Each
+            later one is a concept along the level sets of those before it: any function of it and
+            them does as well.
+        independent: how many independent concepts the neurons carry, or were said to.
+        spectrum: that shows it: medians of the singular values of the neurons' unit gradients,
+            divided by the largest.
+        errors: of each concept, mean of 1 - |cos| between its gradient and the span of the
+            neurons' gradients, all of it.
+        settings: the arguments of `interpret_jointly`, as plain data.
+        versions: of the packages.
+        call: Python code that repeats the call of `interpret_jointly`.
+    """
+
+    what = "The joint interpretation"
+
+    neurons: tuple[str, ...]
+    concepts: tuple[Interpretation, ...]
+    independent: int
+    spectrum: tuple[float, ...]
+    errors: tuple[float, ...]
+    settings: dict[str, Any] = field(repr=False)
+    versions: dict[str, str] = field(repr=False)
+    call: str = field(default="", repr=False)
+
+    @property
+    def best(self) -> tuple[Formula, ...]:
+        """The formulas of the concepts."""
+        return tuple(concept.best for concept in self.concepts)
+
+    def __str__(self) -> str:
+        count = f"{self.independent} independent concept{'s' if self.independent != 1 else ''}"
+        spectrum = ", ".join(f"{size:.2g}" for size in self.spectrum)
+        lines = [
+            f"{len(self.neurons)} neurons carry {count}: {', '.join(self.neurons)}",
+            f"singular values of their gradients: {spectrum}",
+        ]
+        for concept, error in zip(self.concepts, self.errors):
+            lines.append(f"{concept.headline}   (1 - |cos| = {error:.1e} to the span)")
+        missing = self.independent - len(self.concepts)
+        if missing:
+            lines.append(f"{missing} more, for which nothing simple fits")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict:
+        """The result as plain data."""
+        return {
+            **heading("joint"),
+            "neurons": list(self.neurons),
+            "independent": self.independent,
+            "spectrum": list(self.spectrum),
+            "errors": list(self.errors),
+            "concepts": [concept.to_dict() for concept in self.concepts],
+            "settings": self.settings,
+            "versions": self.versions,
+        }
+
+    def _page(self) -> str:
+        from keras_symgrad.results.report import page_of_neurons
+
+        return page_of_neurons(self)
+
+    def _repr_html_(self) -> str:
+        from keras_symgrad.results.report import jointly_html
+
+        return jointly_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from keras_symgrad.results.report import jointly_markdown
+
+        return jointly_markdown(self)

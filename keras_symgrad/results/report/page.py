@@ -1,0 +1,293 @@
+"""The report: one HTML page on an interpretation that needs no network and no other file.
+
+Jinja2 escapes whatever comes from the user's model and data. The page says of itself that nothing
+may be loaded and that only its own script may run, so that a browser would stop what an escape had
+missed. Pictures are SVG images inside of it; formulas are MathML, which browsers set themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_symgrad.formulas import NOTEBOOK_STYLE, html_table
+from keras_symgrad.results.assessment import Match
+from keras_symgrad.results.report import panels, plots
+from keras_symgrad.results.report.panels import Panel
+from keras_symgrad.search.core import IN_MEMORY, SMALLEST_LOSS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from matplotlib.axes import Axes
+
+    from keras_symgrad.results.interpretation import Interpretation
+    from keras_symgrad.results.report.slices import Plane
+
+# Inches of a picture; on a phone it shrinks a little and its text stays legible.
+SIZE = 4.6, 3.5
+
+# Of a neuron that decides nothing, other formulas with the same boundary make no sense.
+VERDICT_OF_VALUES = (
+    "The formula is what the neuron computes, up to an invertible function: their gradients are "
+    "parallel over all the data."
+)
+VERDICT_OF_SPANS = (
+    "The formula can be read from the neurons together: its gradient lies in the span of theirs "
+    "over all the data."
+)
+# Variables that are all named, with their ranges.
+MOST_NAMES = 12
+# Remarks that have a section or a table of their own.
+SHOWN = ("matches", "fidelity", "constants", "ignored", "enter only as", "also fits")
+ORIGINS = {
+    "data": "rows of the data",
+    "drawn": "drawn from the data's domain",
+    "moved": "moved to the decision boundary along the gradient",
+    "dropped": "left out because a number was missing or infinite",
+    "plateau": "left out because the decision boundary is far from them",
+    "flat": "left out because the gradient was zero",
+    "search": "searched on",
+    "train": "used to fit constants",
+    "held_out": "held out: losses and angles are measured on these",
+}
+
+
+def page_of_interpretation(concept: Interpretation) -> str:
+    """The report on an interpretation as HTML.
+
+    The same interpretation gives the same page, byte for byte.
+
+    Args:
+        concept: what `interpret` returned.
+
+    Returns:
+        The whole page as text.
+    """
+    return render(
+        "report.html",
+        kind="Interpretation of a neuron",
+        heading=f"What {concept.neuron} computes",
+        versions=concept.versions,
+        concept=concept,
+        view=view(concept, "The network says yes where", "The neuron is an invertible function of"),
+        values=[_image(panel) for panel in panels.values(concept)],
+        planes=[side_by_side(plane) for plane in panels.planes(concept)],
+        rows=[
+            (concept.rows[name], text) for name, text in ORIGINS.items() if concept.rows.get(name)
+        ],
+        ranges=_ranges(concept),
+        most_inputs=MOST_NAMES,
+        call=concept.call,
+        searched=searched([concept]),
+    )
+
+
+def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, Any]:
+    """What pages show of one concept.
+
+    Args:
+        concept: what `interpret` returned.
+        says_yes: the words before a rule.
+        is_function: the words before the formula of a neuron that decides nothing.
+
+    Returns:
+        Values for the macros of `parts.html`.
+    """
+    simple = concept.matches != Match.NOTHING
+    # Where nothing simple fits no rule is named.
+    rule = concept.rule if simple else None
+    label = says_yes if rule else is_function
+    if concept.matches == Match.APPROXIMATION:
+        label = f"Approximately: {label[0].lower()}{label[1:]}"
+    floor = concept.noise_floor
+    return {
+        "concept": concept,
+        "rule": rule,
+        "label": label if simple else "No simple formula fits. The closest found:",
+        "median_angle": _degrees(np.median(plots.held_out_angles(concept))),
+        "verdict": _verdict(concept),
+        "reason": _reason(concept),
+        "remarks": [(name, text) for name, text in concept.remarks if name not in SHOWN],
+        "floor": scientific(floor) if floor > SMALLEST_LOSS else "",
+        "front": _image(panels.front(concept)),
+        "gradients": [_image(panel) for panel in panels.gradients(concept)],
+    }
+
+
+def searched(concepts: Sequence[Interpretation]) -> str:
+    """How long the searches took, and what ended them, as a sentence."""
+    evaluations = sum(concept.evaluations for concept in concepts)
+    seconds = sum(concept.timings["search"] for concept in concepts)
+    endings = dict.fromkeys(concept.ending for concept in concepts)
+    return (
+        f"The search evaluated {evaluations:,} formulas in {seconds:.1f} s, {' or '.join(endings)}."
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """A page from one of the package's templates, with its style, its script and its policy.
+
+    Args:
+        template: name of the file.
+        **values: what it shows.
+
+    Returns:
+        The whole page as text.
+    """
+    style, script = (source(name) for name in ("report.css", "report.js"))
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
+        f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
+    )
+    page_of_interpretation = templates().get_template(template)
+    return page_of_interpretation.render(style=style, script=script, policy=policy, **values)
+
+
+@cache
+def templates() -> Environment:
+    """The package's templates, escaping everything but what is marked as markup."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    texts = Environment(
+        loader=PackageLoader("keras_symgrad.results.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # MathML comes from SymPy's printer, in which names are escaped already.
+    texts.filters["math"] = lambda formula: Markup(formula.to_mathml())
+    texts.globals |= {
+        "front_table": html_table,
+        "notebook_style": Markup(NOTEBOOK_STYLE),
+        "described": _described,
+        "listed": listed,
+        "percent": panels.percent,
+        "scientific": scientific,
+    }
+    return texts
+
+
+def source(name: str) -> Any:
+    """A file of the package's own, style or script, as markup.
+
+    Args:
+        name: of the file among the templates.
+    """
+    from markupsafe import Markup
+
+    environment = templates()
+    return Markup(environment.loader.get_source(environment, name)[0].strip())
+
+
+def scientific(number: float) -> str:
+    """A small number for people: `9.4 × 10⁻⁵`."""
+    mantissa, exponent = f"{number:.1e}".split("e")
+    if number == 0 or -2 <= int(exponent) <= 2:
+        return f"{number:.2g}"
+    power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa} × 10{power}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for people, not too many of them."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _degrees(angle: float) -> str:
+    # Below it are rounding errors.
+    return "below 0.001°" if angle < 1e-3 else f"{angle:.2g}°"
+
+
+def _described(value: Any) -> str:
+    """A setting as people write it."""
+    if isinstance(value, dict):
+        if IN_MEMORY in value:
+            return f"{value[IN_MEMORY]} (in memory)"
+        return ", ".join(f"{name} {_described(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_described, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _verdict(concept: Interpretation) -> str:
+    if concept.matches == Match.CONCEPT and concept.boundary_error is None:
+        together = concept.gradients.directions.ndim == 3
+        return VERDICT_OF_SPANS if together else VERDICT_OF_VALUES
+    return concept.matches.promise
+
+
+def _reason(concept: Interpretation) -> str:
+    """Why the verdict is what it is."""
+    return dict(concept.remarks)["matches"].removeprefix(f"{concept.matches} (").removesuffix(")")
+
+
+def _ranges(concept: Interpretation) -> list[tuple[str, float, float]]:
+    """Names and ranges of the variables; of many, those of the formula."""
+    inside = {symbol.name for symbol in concept.best.expression.free_symbols}
+    few = len(concept.names) <= MOST_NAMES
+    return [
+        (name, low, high)
+        for name, low, high in zip(concept.names, *concept.box)
+        if few or name in inside
+    ]
+
+
+def _image(panel: Panel) -> dict[str, str]:
+    return {"title": panel.title, "text": panel.text, "source": svg(panel.draw)}
+
+
+def side_by_side(plane: Plane) -> dict[str, Any]:
+    """Both sides of a plane as two images, which stand one below the other on a phone."""
+    return {
+        "names": [plane.concept.names[column] for column in plane.columns],
+        "others": plane.others,
+        "agreement": panels.agreement(plane),
+        "sides": [svg(lambda axes, k=k: plots.boundary_side(plane, k, axes)) for k in (0, 1)],
+    }
+
+
+def svg(draw: Callable[[Axes], object]) -> str:
+    """A picture as the source of an image: an SVG file in a `data:` address.
+
+    As an image it can neither run code nor load anything, and its names meet no others. Its text
+    is text, set by the browser, which has letters that Matplotlib's own font lacks.
+
+    Args:
+        draw: draws on axes.
+
+    Returns:
+        A `data:` address.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.style import context
+
+    # Whatever the user's own style is: a page is printed on white.
+    with context("default"), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "k"}):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        draw(figure.add_subplot())
+        file = io.StringIO()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            figure.savefig(file, format="svg", metadata=nothing)
+    # Matplotlib writes each text a second time, as a comment.
+    text = re.sub(r"<!--.*?-->", "", file.getvalue(), flags=re.DOTALL)
+    return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()

@@ -1,0 +1,99 @@
+"""The report on several formulas at once: those of classes pair by pair, of neurons read jointly.
+
+Each formula has a section with its verdict, its front and a plane. What else there is to see of it
+stands in its own report: `found.pairs[1, 0].report(path)`, `found.concepts[0].report(path)`.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from keras_symgrad.results.report import panels
+from keras_symgrad.results.report.page import listed, render, searched, side_by_side, view
+
+if TYPE_CHECKING:
+    from keras_symgrad.results.class_interpretation import ClassInterpretation
+    from keras_symgrad.results.interpretation import Interpretation
+    from keras_symgrad.results.joint_interpretation import JointInterpretation
+
+# Of each formula.
+MOST_PLANES = 1
+
+
+def page_of_classes(found: ClassInterpretation) -> str:
+    """The report on a classifier of several classes as HTML.
+
+    Args:
+        found: what `interpret_classes` returned.
+
+    Returns:
+        The whole page as text; the same result gives the same page.
+    """
+    views = [
+        _section(
+            concept,
+            f"{found.classes[k]} rather than {found.classes[j]}",
+            f"The model prefers {found.classes[k]} to {found.classes[j]} where",
+            f"By how much it prefers {found.classes[k]} to {found.classes[j]} is an invertible "
+            "function of",
+        )
+        for (k, j), concept in found.pairs.items()
+    ]
+    unread = [
+        (f"{found.classes[k]} against {found.classes[j]}", f"not read: {reason}")
+        for (k, j), reason in found.unread.items()
+    ]
+    return render(
+        "classes.html",
+        kind="Interpretation of a classifier of several classes",
+        heading=f"How {found.name} tells {len(found.classes)} classes apart",
+        versions=found.versions,
+        found=found,
+        views=views,
+        recall=[(name, share) for name, share in zip(found.classes, found.recall) if share >= 0],
+        facts=[("Classes", listed(found.classes)), ("Variables", listed(found.names)), *unread],
+        call=found.call,
+        searched=searched(list(found.pairs.values())),
+    )
+
+
+def page_of_neurons(found: JointInterpretation) -> str:
+    """The report on several neurons together as HTML.
+
+    Args:
+        found: what `interpret_jointly` returned.
+
+    Returns:
+        The whole page as text; the same result gives the same page.
+    """
+    words = "From the neurons together one can read an invertible function of"
+    views = [
+        _section(concept, f"Concept {number}", words, words)
+        for number, concept in enumerate(found.concepts, start=1)
+    ]
+    return render(
+        "jointly.html",
+        kind="Interpretation of several neurons together",
+        heading=f"What {len(found.neurons)} neurons encode together",
+        versions=found.versions,
+        found=found,
+        views=views,
+        missing=found.independent - len(found.concepts),
+        spectrum=", ".join(f"{size:.2g}" for size in found.spectrum),
+        facts=[
+            ("Neurons", listed(found.neurons)),
+            *([("Variables", listed(found.concepts[0].names))] if found.concepts else []),
+        ],
+        call=found.call,
+        searched=searched(found.concepts),
+    )
+
+
+def _section(concept: Interpretation, title: str, *words: str) -> dict[str, Any]:
+    planes = islice(panels.planes(concept), MOST_PLANES)
+    return {
+        "title": title,
+        "planes": [side_by_side(plane) for plane in planes],
+        **view(concept, *words),
+    }

@@ -1,0 +1,148 @@
+"""Which pictures an interpretation has, with their names and what they show in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_symgrad.results.report import plots
+from keras_symgrad.results.report.slices import Plane, decided, strongest
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from keras_symgrad.results.interpretation import Interpretation
+
+# Variables whose planes are drawn at most, each with each.
+MOST_SLICED = 3
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture of one axes.
+
+    Attributes:
+        title: a few words.
+        text: what the picture shows, for those who do not see it.
+        draw: draws it on axes.
+    """
+
+    title: str
+    text: str
+    draw: Callable[[Axes], object]
+
+
+def front(concept: Interpretation) -> Panel:
+    """The Pareto front."""
+    first, best = concept.front[0], concept.front.best
+    text = (
+        f"Loss against complexity, on a logarithmic scale: it falls from {first.loss:.2g} at "
+        f"complexity {first.complexity:g} to {best.loss:.2g} at complexity {best.complexity:g}, "
+        f"where the chosen formula is. {len(concept.front)} formulas in all."
+    )
+    return Panel("Pareto front", text, lambda axes: plots.front(concept, axes))
+
+
+def values(concept: Interpretation) -> list[Panel]:
+    """phi and the values that it explains, if the neuron's values are known."""
+    if concept.phi is None:
+        return []
+    text = (
+        f"The {_value(concept)} against the value of the formula, with the monotone curve phi, "
+        f"which {'rises' if concept.phi.rising else 'falls'} and explains "
+        f"{percent(concept.phi.r2)} of the variance."
+    )
+    if concept.rule:
+        text += f" It crosses zero where the formula is {concept.rule.threshold:.3g}."
+    parity = f"The {_value(concept)} against phi of the formula: R squared is {concept.phi.r2:.4f}."
+    return [
+        Panel("phi", text, lambda axes: plots.phi(concept, axes)),
+        Panel("values", parity, lambda axes: plots.parity(concept, axes)),
+    ]
+
+
+def gradients(concept: Interpretation) -> list[Panel]:
+    """Angles between the gradients, and arrows where there are two variables."""
+    found = plots.held_out_angles(concept)
+    text = (
+        f"Histogram of the angle between the gradients of formula and network on {len(found)} "
+        f"held-out rows: half of them are below {np.median(found):.2g} degrees, 95 % below "
+        f"{np.quantile(found, 0.95):.2g} degrees."
+    )
+    panels = [Panel("angles", text, lambda axes: plots.angles(concept, axes))]
+    if plots.has_arrows(concept):
+        text = "Arrows in the plane of the two variables: gradients of the network and the formula."
+        panels.append(Panel("directions", text, lambda axes: plots.directions(concept, axes)))
+    return panels
+
+
+def has_planes(concept: Interpretation) -> bool:
+    """Whether network and formula can be drawn in planes, which data on a surface do not fill."""
+    known = concept.network and concept.phi and concept.gradients.fills_space
+    return bool(known) and len(strongest(concept)) > 1
+
+
+def planes(concept: Interpretation) -> Iterator[Plane]:
+    """The planes of the strongest variables, each with each; none if they cannot be drawn."""
+    if has_planes(concept):
+        for pair in combinations(strongest(concept)[:MOST_SLICED], 2):
+            yield Plane.of(concept, pair)
+
+
+def agreement(plane: Plane) -> str:
+    """What network and formula have in common on a plane, in words."""
+    network, formula = plane.values
+    if decided(plane.concept):
+        alike = np.mean((network > 0) == (formula > 0))
+        return f"They decide alike on {percent(alike)} of this plane."
+    finite = np.isfinite(formula) & np.isfinite(network)
+    if not finite.any() or np.ptp(network[finite]) == 0:
+        return "There is nothing to compare on this plane."
+    off = np.sqrt(np.mean((network - formula)[finite] ** 2)) / np.ptp(network[finite])
+    return f"They differ by {percent(off)} of the range of values on this plane (root mean square)."
+
+
+def percent(share: float) -> str:
+    """A share for people, on one line."""
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def overview(concept: Interpretation) -> Figure:
+    """The useful pictures in one figure.
+
+    Args:
+        concept: what `interpret` returned.
+
+    Returns:
+        A figure, open in pyplot only where there are windows to show it in: a notebook would
+        show it twice.
+    """
+    from matplotlib import pyplot
+    from matplotlib.backends import BackendFilter, backend_registry
+
+    panels = [front(concept), *values(concept)[:1], *gradients(concept)]
+    if len(panels) == 3:
+        panels += values(concept)[1:]
+    sides = 2 if has_planes(concept) else 0
+    count = len(panels) + sides
+    columns = 3 if count > 4 else min(count, 2)
+    rows = -(-count // columns)
+    figure = pyplot.figure(figsize=(4.4 * columns, 3.7 * rows), layout="constrained")
+    if pyplot.get_backend().lower() not in backend_registry.list_builtin(BackendFilter.INTERACTIVE):
+        pyplot.close(figure)
+    places = [figure.add_subplot(rows, columns, k + 1) for k in range(count)]
+    for panel, axes in zip(panels, places):
+        panel.draw(axes)
+        axes.set_title(panel.title, loc="left", fontsize="medium")
+    if sides:
+        plots.boundary(concept, places[-2:])
+    return figure
+
+
+def _value(concept: Interpretation) -> str:
+    return "network's logit" if decided(concept) else "neuron's value"

@@ -1,0 +1,287 @@
+"""Pictures of an interpretation: functions that draw on Matplotlib axes and return them.
+
+Without axes a function opens a figure of its own with pyplot, so that `plt.show()` shows it; with
+axes it draws there and touches nothing else. Settings of Matplotlib are the user's: only colours
+are fixed here, chosen from a palette that colour-blind readers can tell apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_symgrad.engine import gradient
+from keras_symgrad.gradients import errors
+from keras_symgrad.results.report.slices import Plane, decided
+from keras_symgrad.search.core import SMALLEST_LOSS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from keras_symgrad.results.interpretation import Interpretation
+
+# From Okabe and Ito's palette, https://jfly.uni-koeln.de/color.
+NETWORK, FORMULA, ACCENT, GREY = "#0072b2", "#d55e00", "#009e73", "#5f6b76"
+NO, YES = "#fbeee3", "#dcebf5"
+# Points and arrows that are drawn at most: more hide each other.
+MOST_POINTS, MOST_ARROWS = 800, 140
+SMALLEST_ANGLE = 1e-4
+# A legend that hides nothing, in the line of the title.
+ABOVE = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0.1}
+
+
+def front(concept: Interpretation, axes: Axes | None = None) -> Axes:
+    """Pareto front: the loss of the best formula of each complexity, the chosen one marked.
+
+    Args:
+        concept: what `interpret` returned.
+        axes: to draw on; new ones by default.
+
+    Returns:
+        The axes.
+    """
+    axes = _new() if axes is None else axes
+    best = concept.front.best
+    complexities = [row.complexity for row in concept.front]
+    losses = np.maximum([row.loss for row in concept.front], SMALLEST_LOSS)
+    axes.step(complexities, losses, where="post", color=GREY, linewidth=1, zorder=1)
+    axes.scatter(complexities, losses, s=28, color=GREY, zorder=2)
+    place = best.complexity, max(best.loss, SMALLEST_LOSS)
+    axes.scatter(*place, s=90, color=FORMULA, zorder=3, label=_short(best.to_pretty()))
+    axes.set(xlabel="complexity", ylabel="loss on held-out rows", yscale="log")
+    axes.set_xlim(0, max(complexities) * 1.05 + 1)
+    # A front that falls to exact zero must leave room for its marks.
+    axes.set_ylim(losses.min() / 3, losses.max() * 3)
+    if concept.noise_floor > losses.min() / 3:
+        axes.axhline(concept.noise_floor, color=ACCENT, linestyle=":", label="noise floor")
+    _legend(axes, loc="upper right")
+    return axes
+
+
+def phi(concept: Interpretation, axes: Axes | None = None) -> Axes:
+    """phi: how the neuron wraps the formula, with the rows it was fitted to and the threshold.
+
+    Args:
+        concept: what `interpret` returned, of a neuron with values.
+        axes: to draw on; new ones by default.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: the gradients came without values, so there is no phi.
+    """
+    g, f, few, axes = _values(concept, axes)
+    # A quotient has a few huge values, which would squeeze all others into a line.
+    low, high = np.quantile(g, (0.005, 0.995))
+    grid = np.linspace(low, high, 400)
+    axes.scatter(g[few], f[few], s=6, color=NETWORK, alpha=0.35, linewidths=0, label="rows")
+    axes.plot(grid, concept.phi(grid), color=FORMULA, linewidth=2, label="phi")
+    margin = 0.03 * (high - low or 1)
+    axes.set_xlim(low - margin, high + margin)
+    axes.set_xlabel("value of the formula")
+    if concept.rule:
+        written = f"threshold {concept.rule.threshold:#.3g}"
+        axes.axhline(0, color=GREY, linewidth=0.8)
+        axes.axvline(concept.rule.threshold, color="black", linestyle="--", label=written)
+    _legend(axes, loc="best")
+    return axes
+
+
+def parity(concept: Interpretation, axes: Axes | None = None) -> Axes:
+    """The neuron's value against phi(formula): on the diagonal where the formula says it all.
+
+    Args:
+        concept: what `interpret` returned, of a neuron with values.
+        axes: to draw on; new ones by default.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: the gradients came without values, so there is no phi.
+    """
+    g, f, few, axes = _values(concept, axes)
+    ends = [f.min(), f.max()]
+    axes.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
+    axes.scatter(concept.phi(g[few]), f[few], s=6, color=NETWORK, alpha=0.35, linewidths=0)
+    axes.set_xlabel("phi(formula)")
+    axes.set_title(f"R² = {concept.phi.r2:.4f}", loc="right", fontsize="medium")
+    return axes
+
+
+def angles(concept: Interpretation, axes: Axes | None = None) -> Axes:
+    """Angles between the gradients of formula and network on held-out rows, as a histogram.
+
+    Args:
+        concept: what `interpret` returned.
+        axes: to draw on; new ones by default.
+
+    Returns:
+        The axes.
+    """
+    axes = _new() if axes is None else axes
+    found = held_out_angles(concept)
+    lowest = 10 ** np.floor(np.log10(found.min()))
+    bins = np.geomspace(lowest, 90, 40)
+    axes.hist(found, bins=bins, color=NETWORK, edgecolor="white", linewidth=0.4)
+    for share, style in ((0.5, "-"), (0.95, "--")):
+        angle = np.quantile(found, share)
+        label = f"{100 * share:g} % below {angle:.2g}°"
+        axes.axvline(angle, color=FORMULA, linestyle=style, label=label)
+    axes.set(xscale="log", xlabel="angle between gradients (degrees)", ylabel="held-out rows")
+    _legend(axes, loc="best")
+    return axes
+
+
+def directions(concept: Interpretation, axes: Axes | None = None) -> Axes:
+    """Directions of the gradients of network and formula, for two variables, as arrows.
+
+    Args:
+        concept: what `interpret` returned, of a neuron of two variables.
+        axes: to draw on; new ones by default.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: there are more variables, or several neurons.
+    """
+    field = concept.gradients
+    if not has_arrows(concept):
+        raise ValueError(
+            "Arrows are drawn of one neuron of two variables; `angles` compares gradients of any "
+            f"number. Received: variables {', '.join(concept.names)}"
+        )
+    axes = _new() if axes is None else axes
+    field = field.subset(MOST_ARROWS)
+    own = field.directions_of(gradient(concept.best.expression, field.names, field.points))
+    # f and -f carry the same concept: the formula may point the other way.
+    own = own * (1 if np.sum(own * field.directions) >= 0 else -1)
+    size = {"scale": 16, "pivot": "tail", "units": "width"}
+    axes.quiver(*field.points.T, *field.directions.T, color=NETWORK, width=0.01, alpha=0.5, **size)
+    axes.quiver(*field.points.T, *own.T, color=FORMULA, width=0.003, **size)
+    axes.plot([], [], color=NETWORK, linewidth=5, alpha=0.5, label="network")
+    axes.plot([], [], color=FORMULA, linewidth=1.5, label="formula")
+    Plane.of(concept).frame(axes, margin=0.08)
+    _legend(axes, **ABOVE)
+    return axes
+
+
+def boundary(
+    concept: Interpretation,
+    axes: Sequence[Axes] | None = None,
+    variables: Sequence[str] | None = None,
+) -> Sequence[Axes]:
+    """What network and formula decide in the plane of two variables, side by side.
+
+    Of more variables it is a slice: the others keep their values of a typical row near the
+    decision boundary. Of a neuron that decides nothing, levels of its value and of phi(formula).
+
+    Args:
+        concept: what `interpret` returned, with its network.
+        axes: two to draw on, for network and formula; new ones by default.
+        variables: names of the two; by default those that turn the formula's gradient most.
+
+    Returns:
+        The two axes.
+
+    Raises:
+        ValueError: there is no network or no phi, a name is unknown, or there is one variable only.
+    """
+    plane = Plane.of(concept, variables)
+    plane.check()
+    if axes is None:
+        from matplotlib import pyplot
+
+        _, axes = pyplot.subplots(1, 2, figsize=(9, 4.2), sharey=True, layout="constrained")
+    for side, panel in enumerate(axes):
+        boundary_side(plane, side, panel)
+    return axes
+
+
+def boundary_side(plane: Plane, side: int, axes: Axes) -> Axes:
+    """One side of `boundary`.
+
+    Args:
+        plane: to draw on.
+        side: 0 for the network, 1 for the formula.
+        axes: to draw on.
+
+    Returns:
+        The axes.
+    """
+    both = plane.values
+    plane.frame(axes)
+    axes.set_title(("network", "formula")[side], loc="left", fontsize="medium")
+    if not decided(plane.concept):
+        low, high = np.nanquantile(both[0], (0.01, 0.99))
+        levels = np.linspace(low, high if high > low else low + 1, 12)
+        axes.contourf(*plane.axes, both[side], levels=levels, cmap="cividis", extend="both")
+        return axes
+    axes.contourf(*plane.axes, np.sign(both[side]), levels=[-2, 0, 2], colors=[NO, YES])
+    _line(axes, plane, both[side], (NETWORK, FORMULA)[side], "-")
+    if side == 0:
+        for color, label in ((YES, "says yes"), (NO, "says no")):
+            axes.fill_between([], [], [], color=color, label=label)
+    else:
+        # The network's line again, beside the formula's.
+        _line(axes, plane, both[0], NETWORK, ":")
+        for color, style, label in ((FORMULA, "-", "formula"), (NETWORK, ":", "network")):
+            axes.plot([], [], color=color, linestyle=style, linewidth=2, label=label)
+    _legend(axes, **ABOVE)
+    return axes
+
+
+def held_out_angles(concept: Interpretation) -> np.ndarray:
+    """Degrees between the gradients of formula and network, for each held-out row."""
+    _, held_out = concept.gradients.split(seed=concept.seed)
+    off = errors(concept.best.expression, held_out)
+    return np.maximum(np.degrees(np.arccos(1 - np.minimum(off, 1))), SMALLEST_ANGLE)
+
+
+def has_arrows(concept: Interpretation) -> bool:
+    """Whether `directions` can be drawn: one neuron of two variables."""
+    return concept.gradients.directions.shape[1:] == (2,) and len(concept.names) == 2
+
+
+def _new() -> Axes:
+    from matplotlib import pyplot
+
+    return pyplot.subplots(figsize=(5, 4), layout="constrained")[1]
+
+
+def _values(
+    concept: Interpretation, axes: Axes | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Axes]:
+    """Values of formula and neuron where both are finite, which rows to show, and the axes."""
+    field = concept.gradients
+    if concept.phi is None:
+        raise ValueError(
+            "phi needs the neuron's values, but these gradients came without. Pass `values=` to "
+            "`GradientField.from_gradients`."
+        )
+    axes = _new() if axes is None else axes
+    axes.set_ylabel("logit of the network" if decided(concept) else "value of the neuron")
+    g = concept.best(field.points)
+    finite = np.isfinite(g) & np.isfinite(field.values)
+    g, f = g[finite], field.values[finite]
+    return g, f, np.random.default_rng(0).permutation(len(g))[:MOST_POINTS], axes
+
+
+def _line(axes: Axes, plane: Plane, values: np.ndarray, color: str, style: str) -> None:
+    # Matplotlib warns of a level that is nowhere.
+    if np.nanmin(values) < 0 < np.nanmax(values):
+        axes.contour(*plane.axes, values, levels=[0], colors=color, linestyles=style, linewidths=2)
+
+
+def _legend(axes: Axes, **kwargs) -> None:
+    # A name between dollar signs is a name and no formula.
+    for text in axes.legend(framealpha=0.85, fontsize="small", **kwargs).get_texts():
+        text.set_parse_math(False)
+
+
+def _short(text: str, length: int = 36) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

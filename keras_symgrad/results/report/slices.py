@@ -1,0 +1,157 @@
+"""Planes through the space of the variables, on which network and formula are compared by eye."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_symgrad.engine import gradient, unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from keras_symgrad.results.interpretation import Interpretation
+
+# Points along each side of a plane.
+POINTS = 161
+# Share of the rows nearest to the decision boundary, one of which a plane goes through.
+NEAREST = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """The plane of two variables through a point, over the range of the data.
+
+    Attributes:
+        concept: what was found.
+        columns: of the two variables.
+        point: what all variables are where they do not vary, `(variables,)`.
+        axes: values of the two along the sides.
+    """
+
+    concept: Interpretation
+    columns: tuple[int, int]
+    point: np.ndarray
+    axes: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(cls, concept: Interpretation, variables: Sequence[str] | None = None) -> Plane:
+        """The plane of two variables through a typical row.
+
+        Args:
+            concept: what `interpret` returned.
+            variables: names of the two; by default those that turn the formula's gradient most.
+
+        Raises:
+            ValueError: they are not two variables that the neuron takes.
+        """
+        variables = strongest(concept)[:2] if variables is None else tuple(variables)
+        if len(set(variables)) != 2 or not set(variables) <= set(concept.names):
+            raise ValueError(
+                f"A plane needs two of the variables: {', '.join(concept.names)}. "
+                f"Received: variables={variables}"
+            )
+        # In the order of the data, so that the first one is to the right.
+        columns = tuple(sorted(concept.names.index(name) for name in variables))
+        sides = tuple(np.linspace(*concept.box[:, column], POINTS) for column in columns)
+        return cls(concept, columns, typical(concept), sides)
+
+    @property
+    def points(self) -> np.ndarray:
+        """All points of the plane, `(points, variables)`."""
+        points = np.tile(self.point, (POINTS * POINTS, 1))
+        for column, values in zip(self.columns, np.meshgrid(*self.axes)):
+            points[:, column] = values.ravel()
+        return points
+
+    @property
+    def others(self) -> dict[str, float]:
+        """The variables of the formula that are held, and where."""
+        inside = {symbol.name for symbol in self.concept.best.expression.free_symbols}
+        return {
+            name: float(self.point[k])
+            for k, name in enumerate(self.concept.names)
+            if k not in self.columns and name in inside
+        }
+
+    def check(self) -> None:
+        """Raises `ValueError` where there is no network or no phi to draw."""
+        if self.concept.network is None or self.concept.phi is None:
+            raise ValueError(
+                "A boundary is drawn from the network as a function of the variables and from phi, "
+                "but this interpretation was made from a gradient field alone or in terms of "
+                "quantities. Pass the model and points to `interpret`."
+            )
+
+    @cached_property
+    def values(self) -> tuple[np.ndarray, np.ndarray]:
+        """The neuron's values and phi(formula) on the plane, positive where they say yes.
+
+        Of a neuron that decides, the formula's side is its distance to the threshold: phi is flat
+        beyond the rows that it was fitted to.
+
+        Raises:
+            ValueError: there is no network, or no phi.
+        """
+        self.check()
+        concept = self.concept
+        points, shape = self.points, (POINTS, POINTS)
+        network = np.asarray(concept.network(points), dtype=float).reshape(shape)
+        with np.errstate(all="ignore"):
+            g = concept.best(points).reshape(shape)
+        if not decided(concept):
+            return network, np.where(np.isfinite(g), concept.phi(g), np.nan)
+        sign = 1 if concept.rule.direction == ">" else -1
+        return network, sign * (np.where(np.isfinite(g), g, np.nan) - concept.rule.threshold)
+
+    def frame(self, axes: Axes, margin: float = 0.0) -> None:
+        """Names and limits of the axes; a name between dollar signs is no formula."""
+        first, second = (self.concept.names[column] for column in self.columns)
+        axes.set_xlabel(first, parse_math=False)
+        axes.set_ylabel(second, parse_math=False)
+        for limit, side in zip((axes.set_xlim, axes.set_ylim), self.axes):
+            more = margin * (side[-1] - side[0])
+            if side[-1] > side[0]:
+                limit(side[0] - more, side[-1] + more)
+
+
+def decided(concept: Interpretation) -> bool:
+    """Whether the neuron decides something, and the formula with it."""
+    return concept.rule is not None
+
+
+def strongest(concept: Interpretation) -> tuple[str, ...]:
+    """The variables of the formula, those that turn its gradient most first.
+
+    Each is measured in the width of its data. If there is one only, others follow.
+
+    Args:
+        concept: what `interpret` returned.
+
+    Returns:
+        Names of variables that vary.
+    """
+    width = concept.box[1] - concept.box[0]
+    slopes = gradient(concept.best.expression, concept.names, concept.gradients.points)
+    share = np.mean(unit(slopes * width) ** 2, axis=0)
+    order = np.argsort(-share, kind="stable")
+    inside = [k for k in order if share[k] > 0]
+    # A formula of one variable is drawn over another one, which then changes nothing.
+    inside += [k for k in order if share[k] == 0 and width[k] > 0][: max(0, 2 - len(inside))]
+    return tuple(concept.names[k] for k in inside)
+
+
+def typical(concept: Interpretation) -> np.ndarray:
+    """A row in the middle of those nearest to the decision boundary, `(variables,)`."""
+    field = concept.gradients
+    points = field.points
+    if decided(concept):
+        near = np.abs(field.values)
+        points = points[near <= np.quantile(near, NEAREST)]
+    width = concept.box[1] - concept.box[0]
+    off = (points - np.median(points, axis=0)) / np.where(width > 0, width, 1)
+    return points[np.argmin(np.sum(off**2, axis=1))]

@@ -1,0 +1,140 @@
+"""A verdict on formulas in units of the variables' own, as one on formulas in the user's units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import sympy
+
+from keras_symgrad.expressions import symbol
+from keras_symgrad.expressions.formats import own_shift, without_shift
+from keras_symgrad.formulas import Formula, ParetoFront, ScaledFormula, in_users_units
+from keras_symgrad.formulas.constants import Constant
+from keras_symgrad.gradients import OwnUnits, Reading
+from keras_symgrad.results.assessment import Finisher
+from keras_symgrad.search.core import box_of
+from keras_symgrad.search.spectral import Group
+
+# Share up to which a constant that was fitted again is the same number.
+SAME = 1e-2
+
+
+def in_users(
+    said: dict[str, Any], units: OwnUnits, reading: Reading, finisher: Finisher
+) -> dict[str, Any]:
+    """What was said of a neuron in own units, in the user's.
+
+    Formulas keep their values, or a positive multiple of them: what is said of the values, such as
+    a threshold, goes with them. Losses, angles and shares do not depend on units.
+
+    Args:
+        said: what `verdict` returned for `reading.in_units(units)`.
+        units: of the variables.
+        reading: in the user's units.
+        finisher: that made the formulas.
+    """
+    x = reading.field.points
+
+    def scaled(formula: Formula) -> tuple[Formula, float]:
+        own, fewer = at_zero(formula.expression, units)
+        if own != formula.expression:
+            weight = min(formula.complexity, finisher.weight(own))
+            formula = replace(formula, expression=own, complexity=weight)
+        return in_users_units(formula, fewer, x)
+
+    def shown(formula: Formula) -> Formula:
+        return scaled(formula)[0]
+
+    front = said["front"]
+    rows = [shown(row) for row in front]
+    trusted = [mine for mine, row in zip(rows, front) if front.is_trusted(row)]
+    best, factor = scaled(said["best"])
+    phi, value, rule = said["phi"], said["value"], said["rule"]
+    return said | {
+        "front": ParetoFront(rows, front.floor, trusted),
+        "best": best,
+        "phi": phi and phi.of_multiple(factor),
+        "value": value and value.of_multiple(ScaledFormula.of(value.value, units), factor),
+        "rule": rule and rule.of_multiple(best, factor),
+        **{
+            name: tuple(replace(other, formula=shown(other.formula)) for other in said[name])
+            for name in ("rivals", "alternatives")
+        },
+        "constants": constants_in_users(said["constants"], said["best"].expression, units),
+        "box": box_of(reading.domain),
+    }
+
+
+def at_zero(expression: sympy.Expr, units: OwnUnits) -> tuple[sympy.Expr, OwnUnits]:
+    """A formula that says x for z + k, where x = scale (z + k), and the units that are left.
+
+    Args:
+        expression: in own units.
+        units: of the variables.
+    """
+    left = dict(units.units)
+    for variable, zero in units.zeros.items():
+        if own_shift(expression, variable) == zero:
+            scale = units.units[variable.name][1]
+            expression = without_shift(expression, variable, zero)
+            left[variable.name] = (0.0, scale)
+    return expression, OwnUnits(units.names, {n: u for n, u in left.items() if u != (0.0, 1.0)})
+
+
+def groups_in_users(groups: Sequence[Group], units: OwnUnits) -> tuple[Group, ...]:
+    """Groups of variables in own units, in the user's: a factor of a group is not its own."""
+
+    def shown(expression: sympy.Expr) -> sympy.Expr:
+        expression = units.in_users(expression)
+        factor = expression.as_ordered_terms()[0].as_coeff_Mul()[0]
+        if factor == 1:
+            return expression
+        return sympy.Add(*(term / factor for term in sympy.Add.make_args(expression)))
+
+    return tuple(replace(group, expression=shown(group.expression)) for group in groups)
+
+
+def constants_in_users(
+    constants: Sequence[Constant], expression: sympy.Expr, units: OwnUnits
+) -> tuple[Constant, ...]:
+    """Constants as they are printed: of z + 5, in z = x - 2000, the number is 1995.
+
+    Args:
+        constants: of the expression.
+        expression: in own units.
+        units: of the variables.
+    """
+    shifts: dict[sympy.Number, tuple[float, float]] = {}
+    for name, (offset, scale) in units.units.items():
+        shift = own_shift(expression, symbol(name)) if offset else None
+        if shift is not None:
+            shifts[shift] = offset, scale
+    zeros = set(units.zeros.values())
+    found = []
+    for constant in constants:
+        # A number that was fitted again may differ in its last digits.
+        shift = next((s for s in shifts if _is_same(constant, s)), None)
+        if shift is not None:
+            offset, scale = shifts.pop(shift)
+            if shift in zeros:
+                continue  # it is x itself that is printed
+            constant = _moved(constant, offset, scale)
+        found.append(constant)
+    return tuple(found)
+
+
+def _is_same(constant: Constant, number: sympy.Number) -> bool:
+    if constant.shown is not None:
+        return bool(constant.shown == number)
+    return abs(float(number) - constant.value) <= SAME * abs(constant.value)
+
+
+def _moved(constant: Constant, offset: float, scale: float) -> Constant:
+    """The k of x - k, for the c of z + c with z = (x - offset)/scale."""
+    shown = constant.shown
+    if shown is not None:
+        shown = sympy.Rational(offset) - sympy.Rational(scale) * shown
+    low, high = offset - scale * constant.high, offset - scale * constant.low
+    return Constant(offset - scale * constant.value, low, high, shown)

@@ -1,0 +1,58 @@
+"""Noise and structure in what a formula leaves of a field are told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keras_symgrad.engine.directions import direction_error
+from keras_symgrad.engine.reference import gradient
+from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.results.assessment.residuals import predictable, residuals
+
+X1, X2 = symbol("x1"), symbol("x2")
+RNG = np.random.default_rng(0)
+POINTS = RNG.uniform(-1, 1, size=(500, 4))
+NOISE = RNG.normal(size=(500, 3))
+SMOOTH = np.stack([np.sin(2 * POINTS[:, 0]), POINTS[:, 1] * POINTS[:, 2], POINTS[:, 3]], axis=1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_predicts_nothing(seed):
+    rng = np.random.default_rng(seed)
+    assert predictable(rng.normal(size=(400, 2)), rng.normal(size=(400, 5))) == 0
+    # Of noise that is stronger here than there neither.
+    uneven = rng.normal(size=(400, 2)) * np.exp(rng.normal(size=(400, 1)))
+    assert predictable(uneven, rng.normal(size=(400, 5))) == 0
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_the_share_of_a_smooth_part_among_noise_is_found(share):
+    def unit(part):
+        return part / np.sqrt(np.mean(np.sum(part**2, axis=1)))
+
+    mixed = np.sqrt(share) * unit(SMOOTH) + np.sqrt(1 - share) * unit(NOISE)
+    assert predictable(mixed, POINTS) == pytest.approx(share, abs=0.12)
+
+
+def test_units_of_the_columns_do_not_matter():
+    wide = POINTS * [1e-6, 1.0, 1e6, 1.0] + [0.0, 100.0, 0.0, 0.0]
+    assert predictable(SMOOTH, wide) == pytest.approx(predictable(SMOOTH, POINTS), rel=1e-6)
+
+
+def test_rows_that_are_too_few_or_all_the_same_predict_nothing():
+    assert predictable(SMOOTH[:5], POINTS[:5]) == 0
+    assert predictable(np.zeros((50, 2)), POINTS[:50]) == 0
+    assert predictable(NOISE, np.ones((500, 4))) == 0
+
+
+def test_residuals_are_those_of_the_nearer_sign():
+    points = RNG.uniform(0.5, 1, size=(50, 2))
+    field = GradientField.from_gradients(points, gradient(X1 * X2, ("x1", "x2"), points))
+    opposite = residuals(-X1 * X2, field)
+    assert np.abs(opposite).max() < 1e-12
+    left = residuals(X1 + X2, field)
+    error = direction_error(field.directions_of(np.ones((50, 2))), field.directions)
+    # |u - v|^2 = 2 (1 - cos)
+    assert np.mean(np.sum(left**2, axis=1)) / 2 == pytest.approx(error)
