@@ -13,8 +13,15 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     # Modules that are used by their own names, as `keras.callbacks` is.
     from keras_symgrad import callbacks as callbacks
-    from keras_symgrad.agreement import Agreement, compare_interpretations
-    from keras_symgrad.classes import interpret_classes
+    from keras_symgrad.api import (
+        Agreement,
+        compare_interpretations,
+        interpret,
+        interpret_classes,
+        interpret_jointly,
+        interpret_many,
+        load_interpretation,
+    )
     from keras_symgrad.engine import Engine, Huber, Loss
     from keras_symgrad.expressions import Complexity, Operator, OperatorSet
     from keras_symgrad.formulas import (
@@ -26,9 +33,6 @@ if TYPE_CHECKING:
         SymbolicLayer,
     )
     from keras_symgrad.gradients import GradientField
-    from keras_symgrad.interpreting import interpret
-    from keras_symgrad.jointly import interpret_jointly
-    from keras_symgrad.many import interpret_many
     from keras_symgrad.measuring import ModelComparison, compare_models
     from keras_symgrad.neurons import Neuron, Quantities
     from keras_symgrad.priors import (
@@ -42,7 +46,6 @@ if TYPE_CHECKING:
         Symmetry,
         Translation,
     )
-    from keras_symgrad.reopening import load_interpretation
     from keras_symgrad.replacing import replace
     from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation
     from keras_symgrad.results.assessment import Fidelity, Match

@@ -92,7 +92,7 @@ def _interpret(options: argparse.Namespace) -> int:
     if sys.stderr.isatty() and not options.quiet:
         print("loading TensorFlow and the model ...", file=sys.stderr)
     with _tensorflow_start_up():
-        import_module("keras_symgrad.interpreting")
+        import_module("keras_symgrad.api.interpret")
         from keras_symgrad.formulas import check_path
 
     for path in options.export:
@@ -123,7 +123,7 @@ def _show_result(options: argparse.Namespace) -> int:
 
     check_is_file(options.result, "a result that `save` wrote")
     with _tensorflow_start_up():
-        from keras_symgrad.reopening import load_interpretation
+        from keras_symgrad.api import load_interpretation
         from keras_symgrad.results import Interpretation
 
         result = load_interpretation(options.result)
@@ -142,8 +142,7 @@ def _compare(options: argparse.Namespace) -> int:
     for path in options.results:
         check_is_file(path, "a result that `save` wrote")
     with _tensorflow_start_up():
-        from keras_symgrad.agreement import compare_interpretations
-        from keras_symgrad.reopening import load_interpretation
+        from keras_symgrad.api import compare_interpretations, load_interpretation
 
     one, other = map(load_interpretation, options.results)
     agreement = compare_interpretations(one, other, options.data)

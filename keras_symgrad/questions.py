@@ -116,9 +116,7 @@ def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
         answer: of `ask`, which was given the points themselves.
         options: as they were parsed.
     """
-    from keras_symgrad.classes import interpret_classes
-    from keras_symgrad.interpreting import interpret
-    from keras_symgrad.jointly import interpret_jointly
+    from keras_symgrad.api import interpret, interpret_classes, interpret_jointly
     from keras_symgrad.search.core import call
 
     asked = {
@@ -132,7 +130,7 @@ def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
 
 
 def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:
-    from keras_symgrad.interpreting import interpret
+    from keras_symgrad.api import interpret
 
     names = ("unit", "activation", "kind", "in_terms_of")
     chosen = {n: getattr(options, n) for n in (*names, "population", "workers", "islands")}
@@ -163,13 +161,13 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
 
 
 def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:
-    from keras_symgrad.classes import interpret_classes
+    from keras_symgrad.api import interpret_classes
 
     return interpret_classes(options.model, x, classes=options.class_names, **common, **added)
 
 
 def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict, _: dict) -> Answer:
-    from keras_symgrad.jointly import interpret_jointly
+    from keras_symgrad.api import interpret_jointly
 
     units = (options.unit,) if isinstance(options.unit, int) else options.unit
     chosen = {n: getattr(options, n) for n in ("activation", "in_terms_of")}

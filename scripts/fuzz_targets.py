@@ -72,8 +72,7 @@ def expression(_: Path) -> Target:
 
 def result(folder: Path) -> Target:
     """Files of results, mangled; one that is read must be shown, written and compared."""
-    from keras_symgrad.agreement import compare_interpretations
-    from keras_symgrad.reopening import load_interpretation
+    from keras_symgrad.api import compare_interpretations, load_interpretation
 
     files = [concept.to_dict() for concept in _results()]
     whole = tuple(map(fuzz_inputs.as_json, files))

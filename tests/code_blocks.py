@@ -5,11 +5,14 @@ from __future__ import annotations
 import doctest
 import functools
 import re
+from importlib import import_module
 
 import pytest
 
 import keras_symgrad as ks
-from keras_symgrad import classes, jointly
+
+classes = import_module("keras_symgrad.api.interpret_classes")
+jointly = import_module("keras_symgrad.api.interpret_jointly")
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

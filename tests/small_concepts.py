@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from keras_symgrad.classes import interpret_classes
+from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret_classes import interpret_classes
+from keras_symgrad.api.interpret_jointly import interpret_jointly
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.interpreting import interpret
-from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.class_interpretation import ClassInterpretation
 from keras_symgrad.results.interpretation import Interpretation

@@ -11,11 +11,11 @@ import pytest
 from small_concepts import joint, of_classes, without_values
 
 from keras_symgrad import cli
+from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret_classes import interpret_classes
+from keras_symgrad.api.interpret_jointly import interpret_jointly
 from keras_symgrad.arguments import parser
-from keras_symgrad.classes import interpret_classes
 from keras_symgrad.formulas.formula import Formula
-from keras_symgrad.interpreting import interpret
-from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.questions import ask, concepts_of
 
 SHORT = ["--methods", "dictionary", "--operators", "polynomial", "--time-limit", "1"]

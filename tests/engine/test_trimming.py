@@ -9,8 +9,8 @@ from threading import Thread
 import psutil
 import pytest
 
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.engine.memory import trims
-from keras_symgrad.interpreting import interpret
 
 MEGABYTES, BLOCK = 200, 50_000
 

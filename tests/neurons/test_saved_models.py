@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_symgrad.classes import interpret_classes
-from keras_symgrad.interpreting import interpret
-from keras_symgrad.jointly import interpret_jointly
+from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret_classes import interpret_classes
+from keras_symgrad.api.interpret_jointly import interpret_jointly
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.search.core.stopping import Stopping
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -13,12 +14,12 @@ import sympy
 import tensorflow as tf
 
 import keras_symgrad
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import Operator
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.interpreting import interpret
 from keras_symgrad.judging import judge
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
@@ -319,7 +320,7 @@ def test_bad_input_is_one_clear_error_before_the_search(make, x, options, explan
     def searched(*_, **__):
         raise AssertionError("the search was started")
 
-    monkeypatch.setattr("keras_symgrad.interpreting.PortfolioSearch", searched)
+    monkeypatch.setattr(import_module("keras_symgrad.api.interpret"), "PortfolioSearch", searched)
     with pytest.raises((ValueError, FileNotFoundError), match=explanation):
         read(make(4, 1), x, **options)
 

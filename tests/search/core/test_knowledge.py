@@ -10,11 +10,11 @@ import pint
 import pytest
 import sympy
 
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.callbacks import LambdaCallback
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients.formula_errors import losses
-from keras_symgrad.interpreting import interpret
 from keras_symgrad.priors.constraints import Constraints
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.provenance import call

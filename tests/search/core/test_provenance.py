@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 import sympy
 
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import Operator, OperatorSet, shipped
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.interpreting import interpret
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.search.core.provenance import call, recorded
 from keras_symgrad.search.core.stopping import Stopping

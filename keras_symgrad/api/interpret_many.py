@@ -9,8 +9,8 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
 from contextlib import contextmanager
 from typing import Any
 
-from keras_symgrad.interpreting import interpret
-from keras_symgrad.reopening import interpretation_from
+from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
 from keras_symgrad.search.islands import PROCESSES, Workers, check_executor
 

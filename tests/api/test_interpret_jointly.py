@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret_jointly import interpret_jointly
 from keras_symgrad.engine.directions import principal, unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.interpreting import interpret
-from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.search.core.stopping import Stopping
 

@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.engine import gradient
 from keras_symgrad.files import arranged, check_names, finite_rows, read_points
 from keras_symgrad.gradients import (
@@ -31,7 +32,6 @@ from keras_symgrad.gradients import (
     smoothed,
     smoothing_width,
 )
-from keras_symgrad.interpreting import interpret
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, loading, only_tensor, tracing
 from keras_symgrad.results import JointInterpretation
 from keras_symgrad.search.core import call, recorded, versions

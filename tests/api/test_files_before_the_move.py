@@ -16,7 +16,7 @@ import keras_symgrad as ks
 from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.search.callbacks.checkpoint import KeptSearch
 
-FILES = Path(__file__).parent / "fixtures" / "before_the_move"
+FILES = Path(__file__).parents[1] / "fixtures" / "before_the_move"
 # Written down beside the making of the files, not read from them.
 CONCEPT = "2*x1**2 + x2**2"
 X = np.array([[0.5, -1.0], [1.0, 0.25], [-0.75, 0.5]])

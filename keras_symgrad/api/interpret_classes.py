@@ -16,9 +16,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.files import arranged, check_names, finite_rows, read_points
 from keras_symgrad.gradients import Domain, split
-from keras_symgrad.interpreting import interpret
 from keras_symgrad.neurons import Scores
 from keras_symgrad.results import ClassInterpretation, Pair, margins
 from keras_symgrad.results.assessment import decisions

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.interpreting import interpret
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.judging import judge
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation

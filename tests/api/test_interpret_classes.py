@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_symgrad.classes import interpret_classes
+from keras_symgrad.api.interpret_classes import interpret_classes
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 

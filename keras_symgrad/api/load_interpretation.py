@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.classes import interpret_classes
+from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret_classes import interpret_classes
+from keras_symgrad.api.interpret_jointly import interpret_jointly
 from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.files import RESULT_FORMAT, RESULT_VERSION, Record, check_names, read_json
 from keras_symgrad.formulas import (
@@ -29,8 +31,6 @@ from keras_symgrad.formulas import (
     read_scaled,
 )
 from keras_symgrad.formulas.constants import Constant
-from keras_symgrad.interpreting import interpret
-from keras_symgrad.jointly import interpret_jointly
 from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation, Surface
 from keras_symgrad.results.assessment import (
     AGREEMENT,

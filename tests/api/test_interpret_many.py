@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret_many import interpret_many
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.interpreting import interpret
-from keras_symgrad.many import interpret_many
 
-MODELS = Path(__file__).parents[1] / "examples" / "models"
+MODELS = Path(__file__).parents[2] / "examples" / "models"
 OPTIONS = {"operators": "polynomial", "verbose": False}
 
 
