@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         SymbolicLayer,
     )
     from keras_symgrad.gradients import GradientField
-    from keras_symgrad.measuring import ModelComparison, compare_models
     from keras_symgrad.neurons import Neuron, Quantities
     from keras_symgrad.priors import (
         Constraints,
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
         Symmetry,
         Translation,
     )
-    from keras_symgrad.replacing import replace
+    from keras_symgrad.replacement import ModelComparison, compare_models, replace
     from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation
     from keras_symgrad.results.assessment import Fidelity, Match
     from keras_symgrad.results.report import plots as plots

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_symgrad.formulas import SEGMENTS, Formula, MonotoneLayer
-from keras_symgrad.grafting import Graft
+from keras_symgrad.replacement.graph_surgery import Graft
 
 # The closed form of phi is taken where it leaves this share of the variance, or twice as much as
 # a piecewise linear one.

@@ -13,10 +13,10 @@ import numpy as np
 
 from keras_symgrad.files import arranged, read_points
 from keras_symgrad.formulas import SEGMENTS, Formula, PhiFormula, Rule
-from keras_symgrad.grafting import as_functional, grafted, output_of, place_of
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, Unit, is_softmax
+from keras_symgrad.replacement.graph_surgery import as_functional, grafted, output_of, place_of
+from keras_symgrad.replacement.output_mapping import Readings, in_units, steps_of, through
 from keras_symgrad.results import Interpretation
-from keras_symgrad.wrapping import Readings, in_units, steps_of, through
 
 PHI = ("auto", "formula", "monotone")
 # A formula that explains less of a unit is not that unit's.

@@ -1,0 +1,12 @@
+"""Put a formula in the place of a part of a model, and compare the two."""
+
+from __future__ import annotations
+
+from keras_symgrad.replacement.compare_models import ModelComparison, compare_models
+from keras_symgrad.replacement.replace import replace
+
+__all__ = [
+    "ModelComparison",
+    "compare_models",
+    "replace",
+]
