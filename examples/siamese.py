@@ -87,7 +87,7 @@ Twenty seconds of training on one core.
 
 if __name__ == "__main__":
     import keras_symgrad as ks
-    from keras_symgrad.latent_systems import LATENT_SYSTEMS
+    from keras_symgrad.datasets import LATENT_SYSTEMS
 
     keras.utils.set_random_seed(0)
     system = LATENT_SYSTEMS["008"]

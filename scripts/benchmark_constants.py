@@ -34,13 +34,12 @@ import numpy as np
 import sympy
 from rows import print_rows, write_rows
 
+from keras_symgrad.datasets import System, real_symbols
 from keras_symgrad.formulas import MonotoneFit
 from keras_symgrad.formulas.constants import Constant, constants, released, threshold_interval
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.search.core import ConstantFit
-from keras_symgrad.systems import System
 
 ACTIVATIONS = ("elu", "tanh", "swish")
 ROWS, EPOCHS, BATCH = 20_000, 30, 128

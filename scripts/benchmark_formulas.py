@@ -33,13 +33,19 @@ import numpy as np
 from rows import print_rows, write_rows
 
 from keras_symgrad import interpret
+from keras_symgrad.datasets import (
+    COMPLEXITY_RATIO,
+    FORMULAS,
+    TOLERANCE,
+    System,
+    concept_error,
+    field_of,
+    truth_complexity,
+)
 from keras_symgrad.engine import direction_error, loss
 from keras_symgrad.expressions import Complexity, OperatorSet
-from keras_symgrad.feynman import FORMULAS, concept_error, field_of, truth_complexity
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.judging import COMPLEXITY_RATIO, TOLERANCE
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.systems import System
 
 FIELD_ROWS = 1_000
 TRAINING_ROWS = 20_000

@@ -43,9 +43,8 @@ from rows import write_rows
 from train_latent import RECIPES, errors_of, load_or_train
 
 import keras_symgrad
+from keras_symgrad.datasets import LATENT_SYSTEMS, LatentSystem, judge_latent
 from keras_symgrad.engine import interpreter
-from keras_symgrad.judging import judge_latent
-from keras_symgrad.latent_systems import LATENT_SYSTEMS, LatentSystem
 
 ACTIVATIONS = ("swish", "elu", "softplus", "tanh", "relu")
 TANGENTS = {"on": "auto", "off": None}

@@ -128,7 +128,7 @@ def _variables(size: int, seed: int, folder: Path) -> tuple[tuple, dict, dict]:
 
 def _population(size: int, seed: int, folder: Path) -> tuple[tuple, dict, dict]:
     from keras_symgrad import GradientField
-    from keras_symgrad.systems import SYSTEMS
+    from keras_symgrad.datasets import SYSTEMS
 
     system = SYSTEMS["E"]
     x = system.sample(1000, seed=seed)
@@ -175,10 +175,9 @@ def _trained(concept: str, variables: int, networks: Path, common: dict) -> dict
     """The reading of a network of many variables, judged by class."""
     from benchmark_variables import TRAINING_ROWS, train
 
+    from keras_symgrad.datasets import judge, truth_complexity
     from keras_symgrad.expressions import Complexity, OperatorSet
     from keras_symgrad.expressions.formats import from_text
-    from keras_symgrad.feynman import truth_complexity
-    from keras_symgrad.judging import judge
 
     seed = common["seed"]
     system = _concept(concept).among(variables, seed)

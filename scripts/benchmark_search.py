@@ -31,16 +31,14 @@ from rich.table import Table
 from rows import write_rows
 from training import load_or_train
 
+from keras_symgrad.datasets import SYSTEMS, System, judge, real_symbols
 from keras_symgrad.engine import gradient
 from keras_symgrad.expressions import Alphabet, Operator, OperatorSet, from_sympy, to_sympy
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.judging import judge
-from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.search import PortfolioSearch
 from keras_symgrad.search.callbacks import LambdaCallback, Logs
 from keras_symgrad.search.core import METHODS, Stopping
-from keras_symgrad.systems import SYSTEMS, System
 
 PARTS = ("exact", "networks", "exotic")
 TARGET = 1e-6

@@ -52,6 +52,7 @@ from rows import write_rows
 from training import ROWS, load_or_train
 
 import keras_symgrad
+from keras_symgrad.datasets import JOINT_SYSTEMS, SYSTEMS, JointSystem, System, judge, times_better
 from keras_symgrad.engine import direction_error, interpreter, reference
 from keras_symgrad.expressions import (
     Alphabet,
@@ -63,11 +64,9 @@ from keras_symgrad.expressions import (
 )
 from keras_symgrad.formulas import Formula
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.judging import judge, times_better
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.search.core import Individual, Stopping
 from keras_symgrad.search.genetic import TargetEngine, search_for
-from keras_symgrad.systems import JOINT_SYSTEMS, SYSTEMS, JointSystem, System
 
 EVERY = {**SYSTEMS, **JOINT_SYSTEMS}
 ACTIVATIONS = ("elu", "softplus", "swish", "tanh", "relu")

@@ -40,9 +40,8 @@ from rows import print_rows, write_rows
 from training import train
 
 import keras_symgrad as ks
+from keras_symgrad.datasets import SYSTEMS, real_symbols
 from keras_symgrad.engine import direction_error, gradient
-from keras_symgrad.known_concepts import real_symbols
-from keras_symgrad.systems import SYSTEMS
 
 ACTIVATIONS = ("elu", "tanh", "swish", "relu")
 WIDTH, DEPTH = 64, 3

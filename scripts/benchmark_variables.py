@@ -9,8 +9,8 @@ Its interpretation runs with default settings in a process of its own, so that `
 a process which loads one model and reads it. `seconds` is the time of `interpret`, without the
 import of the package.
 
-Judged by class, and by length: see `keras_symgrad.judging`. `field_error` is the mean of 1 - |cos|
-between the network's gradients and the truth's on the rows that were searched on.
+Judged by class, and by length: see `keras_symgrad.datasets.recovery`. `field_error` is the mean of
+1 - |cos| between the network's gradients and the truth's on the rows that were searched on.
 """
 
 from __future__ import annotations
@@ -35,15 +35,12 @@ import sympy
 from rows import print_rows, write_rows
 
 from keras_symgrad import interpret
+from keras_symgrad.datasets import System, judge, real_symbols, truth_complexity
 from keras_symgrad.engine import direction_error
 from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.expressions.formats import from_text
-from keras_symgrad.feynman import truth_complexity
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.judging import judge
-from keras_symgrad.known_concepts import real_symbols
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.systems import System
 
 TRAINING_ROWS = 40_000
 WIDTH, DEPTH = 64, 3

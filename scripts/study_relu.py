@@ -33,8 +33,8 @@ from rich.table import Table
 from training import ROWS, load_or_train
 
 from keras_symgrad import interpret
+from keras_symgrad.datasets import SYSTEMS, System, judge, truth_complexity
 from keras_symgrad.expressions import Complexity, OperatorSet
-from keras_symgrad.feynman import truth_complexity
 from keras_symgrad.gradients import (
     GradientField,
     averaged,
@@ -42,9 +42,7 @@ from keras_symgrad.gradients import (
     gradient_spread,
     weights_of,
 )
-from keras_symgrad.judging import judge
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.systems import SYSTEMS, System
 
 # Of the training points, those that the tool is given.
 GIVEN_ROWS = 8_000

@@ -28,9 +28,9 @@ import keras
 import numpy as np
 from training import EPOCHS, ROWS, train
 
+from keras_symgrad.datasets import SYSTEMS, System
 from keras_symgrad.engine import direction_error
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.systems import SYSTEMS, System
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINED = ("A1", "A", "B", "C", "D", "E")

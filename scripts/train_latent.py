@@ -35,8 +35,7 @@ import keras
 import numpy as np
 import siamese
 
-from keras_symgrad.judging import tangent_error
-from keras_symgrad.latent_systems import LATENT_SYSTEMS, LatentSystem
+from keras_symgrad.datasets import LATENT_SYSTEMS, LatentSystem, tangent_error
 from keras_symgrad.neurons import Neuron
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_symgrad.systems import JointSystem, System
+from keras_symgrad.datasets import JointSystem, System
 
 ROWS, EPOCHS = 40_000, 100
 WIDTH, DEPTH = 64, 3

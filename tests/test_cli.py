@@ -20,12 +20,12 @@ import keras_symgrad
 from keras_symgrad import arguments, cli
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.arguments import parser
+from keras_symgrad.datasets.classifiers import SYSTEMS
+from keras_symgrad.datasets.recovery import judge
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import PRESETS
-from keras_symgrad.judging import judge
 from keras_symgrad.search.core.problem import METHODS
 from keras_symgrad.search.core.stopping import Stopping
-from keras_symgrad.systems import SYSTEMS
 
 layers = keras.layers
 

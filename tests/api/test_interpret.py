@@ -10,11 +10,11 @@ import pytest
 import sympy
 
 from keras_symgrad.api.interpret import interpret
-from keras_symgrad.judging import judge
+from keras_symgrad.datasets.classifiers import SYSTEMS
+from keras_symgrad.datasets.recovery import judge
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.stopping import Stopping
-from keras_symgrad.systems import SYSTEMS
 
 OPERATORS = ["add", "sub", "mul", "div", "square"]
 

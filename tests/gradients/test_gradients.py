@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.gradients.boundary_sampling import LOOKED_AT
 from keras_symgrad.gradients.domain import Domain
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.systems import SYSTEMS
 
 MODELS = Path(__file__).parents[2] / "examples" / "models"
 TRAINED = ["A1", "A", "B", "C", "D"]

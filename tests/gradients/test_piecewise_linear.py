@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.gradients.field import GradientField
@@ -15,7 +16,6 @@ from keras_symgrad.gradients.piecewise_linear import (
     weights_of,
 )
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.systems import SYSTEMS
 
 SYSTEM = SYSTEMS["B"]
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.smoothing import WIDTHS, averaged, choose_width, smoothed
 from keras_symgrad.neurons.neuron import Neuron
-from keras_symgrad.systems import SYSTEMS
 
 SYSTEM = SYSTEMS["B"]
 

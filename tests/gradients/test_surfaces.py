@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_symgrad.api.interpret import interpret
+from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.files.tables import read_points
@@ -14,7 +15,6 @@ from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.reading import read
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.neurons.quantities import Quantities
-from keras_symgrad.systems import SYSTEMS
 
 QUICK = {"operators": "polynomial", "methods": ("dictionary",), "verbose": False}
 

@@ -15,16 +15,16 @@ import tensorflow as tf
 
 import keras_symgrad
 from keras_symgrad.api.interpret import interpret
+from keras_symgrad.datasets.classifiers import SYSTEMS
+from keras_symgrad.datasets.recovery import judge
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import Operator
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.judging import judge
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.stopping import Stopping
-from keras_symgrad.systems import SYSTEMS
 
 layers = keras.layers
 

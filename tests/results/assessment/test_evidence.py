@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.datasets.classifiers import SYSTEMS
+from keras_symgrad.datasets.recovery import boundary_points
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.reference import loss
 from keras_symgrad.expressions.complexity import Complexity
@@ -16,12 +18,10 @@ from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.formulas.monotone_fit import MonotoneFit
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.formula_errors import errors, losses
-from keras_symgrad.judging import boundary_points
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.assessment.evidence import Evidence
 from keras_symgrad.results.assessment.fidelity import Fidelity
 from keras_symgrad.results.assessment.finalize import Finisher
-from keras_symgrad.systems import SYSTEMS
 
 OPERATORS = OperatorSet("default")
 E = SYSTEMS["E"]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.datasets.classifiers import SYSTEMS, System
+from keras_symgrad.datasets.recovery import boundary_points
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.judging import boundary_points
 from keras_symgrad.results.assessment.level_set_rivals import length, rivals
-from keras_symgrad.systems import SYSTEMS, System
 
 x, y = sympy.symbols("x y", real=True)
 OTHERS = [

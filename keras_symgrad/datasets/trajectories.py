@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from scipy.integrate import solve_ivp
 
-from keras_symgrad.transformations import Pairs
+from keras_symgrad.datasets.transformations import Pairs
 
 LATEST = 3.0
 # Nearer to the centre speeds grow beyond all bounds.

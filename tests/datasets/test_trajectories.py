@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from keras_symgrad.trajectories import LATEST, NEAREST, kepler, moved, orbits, oscillator
+from keras_symgrad.datasets.trajectories import LATEST, NEAREST, kepler, moved, orbits, oscillator
 
 
 @pytest.fixture

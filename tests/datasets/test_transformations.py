@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.transformations import (
+from keras_symgrad.datasets.transformations import (
     antisymmetric,
     conjugated,
     cube,

@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import sympy
 
+from keras_symgrad.datasets.classifiers import System
+from keras_symgrad.datasets.ground_truth import real_symbols, rowwise, with_real_symbols
 from keras_symgrad.engine import direction_error, unit
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, canonicalize, from_sympy
 from keras_symgrad.gradients import GradientField, Metric
-from keras_symgrad.known_concepts import real_symbols, rowwise, with_real_symbols
-from keras_symgrad.systems import System
 
 
 def field_of(

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
+from keras_symgrad.datasets.classifiers import JointSystem, System
+from keras_symgrad.datasets.ground_truth import real_symbols, rowwise, with_real_symbols
+from keras_symgrad.datasets.latent import LatentSystem
 from keras_symgrad.engine import direction_error, unit
-from keras_symgrad.known_concepts import real_symbols, rowwise, with_real_symbols
-from keras_symgrad.latent_systems import LatentSystem
-from keras_symgrad.systems import JointSystem, System
 
 TOLERANCE = 2e-3
 COMPLEXITY_RATIO = 1.5
@@ -62,7 +62,7 @@ def boundary_points(system: System, rows: int, seed: int = 0) -> np.ndarray:
 
     Example:
 
-    >>> from keras_symgrad.systems import SYSTEMS
+    >>> from keras_symgrad.datasets.classifiers import SYSTEMS
     >>> x = boundary_points(SYSTEMS["A1"], 100)
     >>> bool(np.allclose(SYSTEMS["A1"].values(x), 1.0))
     True
@@ -123,7 +123,7 @@ def judge(
 
     Example:
 
-    >>> from keras_symgrad.systems import SYSTEMS
+    >>> from keras_symgrad.datasets.classifiers import SYSTEMS
     >>> x1, x2 = SYSTEMS["A1"].variables
     >>> judge(sympy.exp(-3 * x1**2 - 6 * x2**2), SYSTEMS["A1"]).kind
     'concept'
@@ -176,7 +176,7 @@ def judge_latent(
 
     Example:
 
-    >>> from keras_symgrad.latent_systems import LATENT_SYSTEMS
+    >>> from keras_symgrad.datasets.latent import LATENT_SYSTEMS
     >>> x1, x2, x3, x4 = LATENT_SYSTEMS["002"].variables
     >>> judge_latent((x1 * x4 - x2 * x3) / (x1 + x4), LATENT_SYSTEMS["002"]).kind
     'concept'
@@ -235,7 +235,7 @@ def times_better(
     Example:
 
     >>> from keras_symgrad.engine import unit
-    >>> from keras_symgrad.systems import JOINT_SYSTEMS
+    >>> from keras_symgrad.datasets.classifiers import JOINT_SYSTEMS
     >>> system = JOINT_SYSTEMS["F"]
     >>> first, second = system.concepts
     >>> x = system.sample(1000)

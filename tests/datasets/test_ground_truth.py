@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.known_concepts import rowwise
+from keras_symgrad.datasets.ground_truth import rowwise
 
 
 def test_rowwise_takes_any_names_and_any_expression():

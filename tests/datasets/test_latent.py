@@ -8,9 +8,9 @@ import pytest
 import sympy
 
 import keras_symgrad as ks
+from keras_symgrad.datasets.latent import LATENT_SYSTEMS
+from keras_symgrad.datasets.recovery import judge_latent, tangent_error
 from keras_symgrad.files.tables import read_points
-from keras_symgrad.judging import judge_latent, tangent_error
-from keras_symgrad.latent_systems import LATENT_SYSTEMS
 from keras_symgrad.neurons.neuron import Neuron
 
 SHIPPED = ("002", "007", "008")

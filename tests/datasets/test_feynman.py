@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.datasets.feynman import FORMULAS, concept_error, field_of, truth_complexity
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.expressions.canonical import canonicalize
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.feynman import FORMULAS, concept_error, field_of, truth_complexity
 
 ALL = pytest.mark.parametrize("formula", FORMULAS.values(), ids=lambda f: f.id)
 DEFAULT = OperatorSet("default")

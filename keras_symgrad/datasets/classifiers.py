@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from keras_symgrad.known_concepts import KnownConcept, real_symbols
+from keras_symgrad.datasets.ground_truth import KnownConcept, real_symbols
 
 
 @dataclass(frozen=True)

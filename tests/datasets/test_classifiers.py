@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad.datasets.classifiers import JOINT_SYSTEMS, SYSTEMS, JointSystem, System
+from keras_symgrad.datasets.ground_truth import real_symbols
+from keras_symgrad.datasets.recovery import boundary_points, judge, times_better
 from keras_symgrad.engine.directions import direction_error, unit
-from keras_symgrad.judging import boundary_points, judge, times_better
-from keras_symgrad.known_concepts import real_symbols
-from keras_symgrad.systems import JOINT_SYSTEMS, SYSTEMS, JointSystem, System
 
 x1, x2, x3, x4, x5, x6 = real_symbols([f"x{k}" for k in range(1, 7)])
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from keras_symgrad.known_concepts import KnownConcept, real_symbols
-from keras_symgrad.trajectories import orbits, oscillator
-from keras_symgrad.transformations import (
+from keras_symgrad.datasets.ground_truth import KnownConcept, real_symbols
+from keras_symgrad.datasets.trajectories import orbits, oscillator
+from keras_symgrad.datasets.transformations import (
     Draw,
     Pairs,
     antisymmetric,

@@ -1,0 +1,43 @@
+"""Published systems to test recovery with, and the judge of an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keras_symgrad.lazy import lazy_imports
+
+if TYPE_CHECKING:
+    from keras_symgrad.datasets.classifiers import JOINT_SYSTEMS, SYSTEMS, JointSystem, System
+    from keras_symgrad.datasets.feynman import FORMULAS, concept_error, field_of, truth_complexity
+    from keras_symgrad.datasets.ground_truth import real_symbols
+    from keras_symgrad.datasets.latent import LATENT_SYSTEMS, LatentSystem
+    from keras_symgrad.datasets.recovery import (
+        COMPLEXITY_RATIO,
+        TOLERANCE,
+        judge,
+        judge_latent,
+        tangent_error,
+        times_better,
+    )
+else:
+    __getattr__, __dir__ = lazy_imports(__name__)
+
+__all__ = [
+    "COMPLEXITY_RATIO",
+    "FORMULAS",
+    "JOINT_SYSTEMS",
+    "JointSystem",
+    "LATENT_SYSTEMS",
+    "LatentSystem",
+    "SYSTEMS",
+    "System",
+    "TOLERANCE",
+    "concept_error",
+    "field_of",
+    "judge",
+    "judge_latent",
+    "real_symbols",
+    "tangent_error",
+    "times_better",
+    "truth_complexity",
+]
