@@ -12,7 +12,7 @@ import pytest
 
 import keras_symgrad
 from keras_symgrad import plots
-from keras_symgrad.arguments import parser
+from keras_symgrad.cli.parser import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md")) + [ROOT / "CONTRIBUTING.md"]

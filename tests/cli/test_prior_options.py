@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from keras_symgrad.arguments import parser
-from keras_symgrad.cli import main
+from keras_symgrad.cli.main import main
+from keras_symgrad.cli.parser import parser
+from keras_symgrad.cli.prior_options import LOSSES, knowledge_of
 from keras_symgrad.engine import losses
-from keras_symgrad.knowledge_arguments import LOSSES, knowledge_of
 from keras_symgrad.priors.constraints import Constraints
 from keras_symgrad.priors.dimensions import Dimensions
 from keras_symgrad.priors.symmetries import Even, Exchange

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_symgrad import __version__
-from keras_symgrad.argument_types import (
+from keras_symgrad.cli.parser_types import (
     METHODS,
     above_zero,
     at_least,
@@ -17,7 +17,7 @@ from keras_symgrad.argument_types import (
     smoothing,
     unit,
 )
-from keras_symgrad.knowledge_arguments import add_knowledge
+from keras_symgrad.cli.prior_options import add_knowledge
 
 Command = Callable[[argparse.Namespace], int]
 

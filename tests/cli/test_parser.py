@@ -11,7 +11,7 @@ from any_input import EXAMPLES, one_line
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_symgrad.arguments import parser
+from keras_symgrad.cli.parser import parser
 from keras_symgrad.expressions.operators import PRESETS, OperatorSet
 
 # What a CSV file may call a column, on one line and without blanks around it.
@@ -75,6 +75,6 @@ def test_any_text_is_a_set_of_operators_or_one_line_that_says_why_not(text):
 
 @pytest.mark.parametrize("text", ["a\x1b[2J", "\u202e"])
 def test_what_is_printed_does_not_command_the_terminal(text):
-    from keras_symgrad.cli import _one_line
+    from keras_symgrad.cli.main import _one_line
 
     assert one_line(ValueError(_one_line(ValueError(f"Received: {text}"))))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 import keras_symgrad as ks
-from keras_symgrad import cli
+
+cli = import_module("keras_symgrad.cli.main")
 
 
 @pytest.fixture(scope="module")

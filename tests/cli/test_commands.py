@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import inspect
 import json
+from importlib import import_module
 
 import keras
 import numpy as np
 import pytest
 from small_concepts import joint, of_classes, without_values
 
-from keras_symgrad import cli
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_classes import interpret_classes
 from keras_symgrad.api.interpret_jointly import interpret_jointly
-from keras_symgrad.arguments import parser
+from keras_symgrad.cli.commands import ask, concepts_of
+from keras_symgrad.cli.parser import parser
 from keras_symgrad.formulas.formula import Formula
-from keras_symgrad.questions import ask, concepts_of
+
+cli = import_module("keras_symgrad.cli.main")
 
 SHORT = ["--methods", "dictionary", "--operators", "polynomial", "--time-limit", "1"]
 

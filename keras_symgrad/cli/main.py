@@ -19,9 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_symgrad.arguments import PROGRAM, RESULT_FILE, parser
-from keras_symgrad.files import check_writable, printable
-from keras_symgrad.questions import (
+from keras_symgrad.cli.commands import (
     ask,
     concepts_of,
     conflict,
@@ -29,6 +27,8 @@ from keras_symgrad.questions import (
     question_of,
     with_source,
 )
+from keras_symgrad.cli.parser import PROGRAM, RESULT_FILE, parser
+from keras_symgrad.files import check_writable, printable
 
 if TYPE_CHECKING:
     from rich.console import Console

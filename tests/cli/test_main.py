@@ -11,21 +11,24 @@ import subprocess
 import sys
 import threading
 import zipfile
+from importlib import import_module
 
 import keras
 import numpy as np
 import pytest
 
 import keras_symgrad
-from keras_symgrad import arguments, cli
 from keras_symgrad.api.interpret import interpret
-from keras_symgrad.arguments import parser
+from keras_symgrad.cli import parser as arguments
+from keras_symgrad.cli.parser import parser
 from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.datasets.recovery import judge
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import PRESETS
 from keras_symgrad.search.core.problem import METHODS
 from keras_symgrad.search.core.stopping import Stopping
+
+cli = import_module("keras_symgrad.cli.main")
 
 layers = keras.layers
 
@@ -199,7 +202,7 @@ def test_methods_are_those_of_the_search():
 def test_help_needs_no_tensorflow_and_names_every_preset():
     code = (
         "import sys\n"
-        "from keras_symgrad.cli import main\n"
+        "from keras_symgrad.cli.main import main\n"
         "try:\n"
         "    main(['interpret', '--help'])\n"
         "finally:\n"

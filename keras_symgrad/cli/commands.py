@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from keras_symgrad.knowledge_arguments import knowledge_of
+from keras_symgrad.cli.prior_options import knowledge_of
 
 if TYPE_CHECKING:
     import numpy as np
