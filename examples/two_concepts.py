@@ -14,7 +14,7 @@ each is some function of both. But together their gradients span, at every state
 everything that can be computed from them.
 
 `interpret_jointly` finds formulas whose gradients lie in that span, one after the other, each
-independent of those before. `scripts/train_bottleneck.py` trained the network.
+independent of those before. `scripts/training/train_bottleneck.py` trained the network.
 
 ## Setup
 """

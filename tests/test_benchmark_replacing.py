@@ -15,7 +15,7 @@ from keras_symgrad.expressions.formats.parser import from_text
 
 @pytest.fixture
 def benchmark(project, monkeypatch):
-    monkeypatch.syspath_prepend(str(project / "scripts"))
+    monkeypatch.syspath_prepend(str(project / "scripts" / "benchmarks"))
     yield import_module("benchmark_replacing")
     sys.modules.pop("benchmark_replacing")
 

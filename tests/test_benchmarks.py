@@ -20,7 +20,7 @@ COLUMNS = {
 
 @pytest.fixture
 def benchmark(project, monkeypatch):
-    monkeypatch.syspath_prepend(str(project / "scripts"))
+    monkeypatch.syspath_prepend(str(project / "scripts" / "benchmarks"))
     yield import_module("benchmark_systems")
     sys.modules.pop("benchmark_systems")
     sys.modules.pop("training")
@@ -99,7 +99,7 @@ LATENT_COLUMNS = {
 @pytest.fixture
 def latent(project, monkeypatch):
     """The benchmark of latent systems, with untrained encoders."""
-    monkeypatch.syspath_prepend(str(project / "scripts"))
+    monkeypatch.syspath_prepend(str(project / "scripts" / "benchmarks"))
     module = import_module("benchmark_latent")
 
     def untrained(system, activation, *, seed):

@@ -1,4 +1,4 @@
-"""A short run of `scripts/fuzz.py`; and that it sees what it is there to see."""
+"""A short run of `scripts/fuzz/fuzz.py`; and that it sees what it is there to see."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOMS = ("fuzz", "fuzz_targets", "fuzz_inputs", "canary")
 
 @pytest.fixture
 def fuzz(project, monkeypatch):
-    monkeypatch.syspath_prepend(str(project / "scripts"))
+    monkeypatch.syspath_prepend(str(project / "scripts" / "fuzz"))
     yield import_module("fuzz")
     for room in ROOMS:
         sys.modules.pop(room, None)

@@ -15,7 +15,7 @@ from keras_symgrad.gradients.field import GradientField
 
 @pytest.fixture
 def study(project, models, monkeypatch):
-    monkeypatch.syspath_prepend(str(project / "scripts"))
+    monkeypatch.syspath_prepend(str(project / "scripts" / "benchmarks"))
     module = import_module("study_relu")
     shipped = keras.models.load_model(models / "B-relu.keras")
     monkeypatch.setattr(module, "load_or_train", lambda *_: shipped)

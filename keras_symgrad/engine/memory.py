@@ -2,7 +2,7 @@
 
 All that grows is counted here: with the rows of data, the rows that are read, their variables, the
 population and the constants that are refined at once. What does not fit is computed in blocks of
-rows. `scripts/benchmark_scale.py` compares the sum with what the system measures.
+rows. `scripts/benchmarks/benchmark_scale.py` compares the sum with what the system measures.
 
 Memory that nothing is in goes back to the system.
 

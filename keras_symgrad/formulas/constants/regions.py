@@ -12,7 +12,7 @@ ROWS_PER_REGION = 10
 DIVISIONS = 4
 # A smooth error is partly absorbed by what is fitted, and what is left says too little of it. So
 # many times greater is the variance than the sums over regions tell, measured on the networks of
-# `scripts/benchmark_constants.py --split calibration`.
+# `scripts/benchmarks/benchmark_constants.py --split calibration`.
 VARIANCE_OF_SMOOTH_ERRORS = 4.0
 # Likeness of neighbouring rows' errors from which on they count as smooth.
 SMOOTH = 0.5

@@ -35,8 +35,8 @@ SAME_CLASS = 2e-3
 # where (x1 + x2)/x3 made the labels.
 MARGIN = 0.85
 # Degrees that a network's gradients may be off its concept on average, and off its boundary.
-# Measured with `scripts/benchmark_truth.py`: 0.1 to 2.4 on networks that had learned formulas, up
-# to 6 on those that had not quite, 14 and more on networks of none.
+# Measured with `scripts/benchmarks/benchmark_truth.py`: 0.1 to 2.4 on networks that had learned
+# formulas, up to 6 on those that had not quite, 14 and more on networks of none.
 NETWORK_ANGLE = 4.0
 BOUNDARY_ANGLE = 7.0
 # Degrees that are rounding where gradients come from elsewhere.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What does a network lose, and what does it gain, when a part of it becomes its formula?
 
-    .venv/bin/python scripts/benchmark_replacing.py [--cases NAME ...] [--seed 0]
+    .venv/bin/python scripts/benchmarks/benchmark_replacing.py [--cases NAME ...] [--seed 0]
         [--time-limit 20] [--epochs 20] [--batch-size 1024] [--repeats 200] [--json FILE]
 
 Each network of `examples/models` is read, and the formula put in the place of the layer that was
@@ -33,7 +33,7 @@ from rows import print_rows, write_rows
 import keras_symgrad as ks
 from keras_symgrad.files import read_points
 
-MODELS = Path(__file__).resolve().parent.parent / "examples" / "models"
+MODELS = Path(__file__).resolve().parents[2] / "examples" / "models"
 # The last fifth of each table is what agreement is measured on.
 KEPT = 5
 BATCH, LEARNING_RATE = 50, 2e-3

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does `interpret` find the invariants that Siamese networks have learned?
 
-    scripts/benchmark_latent.py [--systems 001 ... 012] [--seeds N] [--seed FIRST]
+    scripts/benchmarks/benchmark_latent.py [--systems 001 ... 012] [--seeds N] [--seed FIRST]
         [--activations swish ...] [--recipe published] [--projected on off] [--metric covariance]
         [--networks DIR] [--json FILE]
 
@@ -33,6 +33,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 
 import keras
 import numpy as np

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains a network whose bottleneck carries energy and angular momentum in mixed coordinates.
 
-    scripts/train_bottleneck.py [--units N] [--seed N] [--rows N] [--epochs N] [--out DIR]
+    scripts/training/train_bottleneck.py [--units N] [--seed N] [--rows N] [--epochs N] [--out DIR]
 
 The input is the state (x, y, vx, vy) of a mass on a spring in the plane. The five targets are
 functions of its energy E and its angular momentum L and of nothing else; everything that the
@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ import numpy as np
 from keras_symgrad.engine import principal, unit
 from keras_symgrad.neurons import Neuron
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("x", "y", "vx", "vy")
 WIDTH, BATCH, KEPT_ROWS = 48, 256, 3_000
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does `interpret` find the published systems in freshly trained networks?
 
-    scripts/benchmark_systems.py [--systems A1 A B C D E F G] [--seeds N] [--seed FIRST]
+    scripts/benchmarks/benchmark_systems.py [--systems A1 A B C D E F G] [--seeds N] [--seed FIRST]
         [--activations elu ...] [--deltas 0.01 ...] [--methods gradients labels values]
         [--metric covariance] [--networks DIR] [--study] [--json FILE]
 
@@ -42,6 +42,8 @@ from functools import lru_cache
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 
 import keras
 import numpy as np

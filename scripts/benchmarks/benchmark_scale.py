@@ -1,6 +1,7 @@
 """Time and memory of `interpret` as rows, variables and population grow, one at a time.
 
-    .venv/bin/python scripts/benchmark_scale.py [--sweeps rows given variables population]
+    .venv/bin/python scripts/benchmarks/benchmark_scale.py [--sweeps rows given variables
+        population]
         [--concepts bell quadratic] [--sizes N ...] [--time-limit 60] [--seed 0]
         [--networks DIR] [--json FILE]
 
@@ -47,7 +48,7 @@ SWEEPS = {
 CONCEPTS = ("bell", "quadratic")
 ACTIVATION = "elu"
 GENERATIONS = 4
-MODELS = Path(__file__).resolve().parent.parent / "examples" / "models"
+MODELS = Path(__file__).resolve().parents[2] / "examples" / "models"
 COLUMNS = (
     *("sweep", "size", "concept", "seconds", "cpu", "gradients", "search", "finishing"),
     *("peak_read", "peak_search", "peak", "estimate", "ratio", "per_second", "recovered"),

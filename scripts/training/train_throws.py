@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the network of the example on units and keeps it in `examples/models`.
 
-    scripts/train_throws.py [--noise METRES] [--rows N] [--out DIR]
+    scripts/training/train_throws.py [--noise METRES] [--rows N] [--out DIR]
 
 A ball is thrown upwards at some height with some speed, on planets much like the Earth. Does it fly
 over a bar? Its highest point, h + v^2/(2 g), is judged by eye: with an error of 10 cm. Beside the
@@ -16,12 +16,12 @@ import sys
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import keras
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("height", "speed", "gravity")
 LOWEST, HIGHEST = (1.0, 4.0, 9.0), (2.2, 6.0, 10.5)
 BAR = 2.9

@@ -257,7 +257,7 @@ def _results() -> list[Interpretation]:
 
     import keras_symgrad as ks
 
-    models = Path(__file__).parents[1] / "examples" / "models"
+    models = Path(__file__).parents[2] / "examples" / "models"
     quick = {
         "operators": "polynomial",
         "methods": "dictionary",

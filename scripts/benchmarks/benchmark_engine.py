@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How many candidate formulas the engine evaluates in a second, against the exact SymPy path.
 
-    scripts/benchmark_engine.py [--rows N] [--seed N] [--repeats N] [--json FILE]
+    scripts/benchmarks/benchmark_engine.py [--rows N] [--seed N] [--repeats N] [--json FILE]
 
 Random trees of 15 nodes over the default operators, in float32, trees per second:
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains small Siamese encoders for latent systems and keeps them under `examples/models`.
 
-    scripts/train_latent.py [--systems 002 007 008] [--seed N] [--out DIR]
+    scripts/training/train_latent.py [--systems 002 007 008] [--seed N] [--out DIR]
 
 For each system it writes `<id>.keras` (weights only, no optimizer state) and `<id>.csv` (3,000
 anchors, with a header). The table at the end says how good each encoder is: how far its gradients
@@ -28,8 +28,8 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 
 import keras
 import numpy as np
@@ -38,7 +38,7 @@ import siamese
 from keras_symgrad.datasets import LATENT_SYSTEMS, LatentSystem, tangent_error
 from keras_symgrad.neurons import Neuron
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("002", "007", "008")
 TRIPLETS, EPOCHS = 40_960, 20
 PUBLISHED_TRIPLETS = 50_000

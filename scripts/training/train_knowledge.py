@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the networks of the examples on losses and symmetries, kept in `examples/models`.
 
-    scripts/train_knowledge.py [--network stuck ...]
+    scripts/training/train_knowledge.py [--network stuck ...]
 
 `stuck` is a regressor of an energy whose measurements stick where height and speed are large.
 `springs` is a regressor of an energy that was measured 100 times, and badly. Beside each network
@@ -23,7 +23,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 import keras
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 POINTS = 2_000
 layers = keras.layers
 

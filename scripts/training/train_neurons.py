@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the networks of the examples on many kinds of neurons and keeps them in `examples/models`.
 
-    scripts/train_neurons.py [--network regions ...] [--epochs N]
+    scripts/training/train_neurons.py [--network regions ...] [--epochs N]
 
 `regions` is a classifier of three classes, `barrier` a model of two named inputs with
 `Normalization` layers, `pendulum` a regressor with a bottleneck of one unit, `speckle` a
@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import keras
 import numpy as np
 from scipy.special import ellipk
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ROWS, KEPT_ROWS = 40_000, 2_000
 BATCH, LEARNING_RATE = 256, 2e-3
 layers = keras.layers

@@ -1,6 +1,7 @@
 """Are twenty formulas of physics found from exact gradients, noisy ones, and trained regressors?
 
-    .venv/bin/python scripts/benchmark_formulas.py [--formulas 1 2 ...] [--noise 0 1e-3 1e-2]
+    .venv/bin/python scripts/benchmarks/benchmark_formulas.py [--formulas 1 2 ...] [--noise 0 1e-3
+        1e-2]
         [--regressors] [--seeds 1] [--seed 0] [--time-limit 60]
         [--metric covariance] [--json FILE]
 

@@ -1,6 +1,7 @@
 """Is a concept of two to four variables found among ten or twenty, in what time and memory?
 
-    .venv/bin/python scripts/benchmark_variables.py [--concepts NAME ...] [--variables 10 20]
+    .venv/bin/python scripts/benchmarks/benchmark_variables.py [--concepts NAME ...] [--variables
+        10 20]
         [--seeds 2] [--seed 0] [--activations elu swish] [--time-limit 60] [--json FILE]
 
 For every row a network of three layers of 64 is trained on 40,000 labelled points of a box, with

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Trains one small ELU network for each published system and keeps it under `examples/models`.
 
-    scripts/train_examples.py [--system A1 --system B ...] [--activation relu] [--regressor]
+    scripts/training/train_examples.py [--system A1 --system B ...] [--activation relu]
+        [--regressor]
         [--seed N] [--rows N] [--epochs N]
 
 For each system it writes `<id>.keras` (weights only, no optimizer state) and `<id>.csv` (3,000 of
@@ -22,7 +23,7 @@ import time
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import keras
 import numpy as np
@@ -32,7 +33,7 @@ from keras_symgrad.datasets import SYSTEMS, System
 from keras_symgrad.engine import direction_error
 from keras_symgrad.neurons import Neuron
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TRAINED = ("A1", "A", "B", "C", "D", "E")
 KEPT_ROWS = 3_000
 SLAB = np.log(0.99 / 0.01)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Do the intervals of constants and thresholds hold the truth?
 
-    scripts/benchmark_constants.py [--split calibration] [--seeds 2] [--seed 100] [--ensembles 3]
+    scripts/benchmarks/benchmark_constants.py [--split calibration] [--seeds 2] [--seed 100]
+        [--ensembles 3]
         [--networks DIR] [--json FILE]
 
 For every concept below a small network is trained: a classifier of the labels g(x) > c and a

@@ -1,6 +1,7 @@
 """How soon does a search find the true form, and what does the portfolio cost where it is no use?
 
-    .venv/bin/python scripts/benchmark_search.py [--parts exact networks exotic] [--seeds 5]
+    .venv/bin/python scripts/benchmarks/benchmark_search.py [--parts exact networks exotic]
+        [--seeds 5]
         [--seed 0] [--networks DIR] [--json FILE]
 
 exact: 1,000 rows of exact gradients of the six published concepts; seconds until the archive holds
@@ -23,6 +24,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 
 import numpy as np
 import sympy

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What does averaging over a neighbourhood gain for networks whose gradients jump?
 
-    scripts/study_relu.py [--systems A1 B D] [--activations relu leaky_relu] [--seeds 1] [--seed 1]
+    scripts/benchmarks/study_relu.py [--systems A1 B D] [--activations relu leaky_relu] [--seeds 1]
+        [--seed 1]
         [--widths 0.05 0.1 0.14 0.2 0.28 0.4] [--time-limit 30] [--networks DIR] [--json FILE]
 
 A network is trained for every system, activation and seed (`training.py`). Its gradients are read
@@ -26,6 +27,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 
 import numpy as np
 from rich.console import Console

@@ -1,6 +1,6 @@
 """Kills a search at random moments, resumes it, and compares what it finds in the end.
 
-    python scripts/check_resume.py --kills 20 --seed 1 --json resume.json
+    python scripts/benchmarks/check_resume.py --kills 20 --seed 1 --json resume.json
 
 One search runs to its end undisturbed. Another one, of the same network and seed, is killed by
 SIGKILL again and again, and resumed from the file of its `Checkpoint` each time, until it has been
@@ -25,7 +25,7 @@ from rich.table import Table
 
 from keras_symgrad.files import write_json
 
-MODELS = Path(__file__).parents[1] / "examples" / "models"
+MODELS = Path(__file__).parents[2] / "examples" / "models"
 # What a user types, but for the numbers.
 SCRIPT = """
 import sys

@@ -1,6 +1,6 @@
 """Interprets one network after the other in one process for hours, and watches its memory.
 
-    python scripts/soak.py --minutes 120 --json soak.json
+    python scripts/benchmarks/soak.py --minutes 120 --json soak.json
 
 Prints the resident memory after every search. It is flat if no reading after the first ten minutes
 exceeds those at their end by more than 5 %.
@@ -20,7 +20,7 @@ import psutil
 import keras_symgrad as ks
 from keras_symgrad.files import write_json
 
-MODELS = Path(__file__).parents[1] / "examples" / "models"
+MODELS = Path(__file__).parents[2] / "examples" / "models"
 # One of each kind: classifiers of two, three and four variables, a regressor, own operators.
 SYSTEMS = ("A1", "B", "C", "D", "pendulum")
 # What memory may grow by after the first readings.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How often does a result say "concept" of a network that has no formula, and miss one that has?
 
-    scripts/benchmark_truth.py [--without random_weights ...] [--with A1 A B C D ...]
+    scripts/benchmarks/benchmark_truth.py [--without random_weights ...] [--with A1 A B C D ...]
         [--activations elu tanh swish relu] [--seed 0] [--seeds 1] [--rows 10000] [--epochs 40]
         [--time-limit 5] [--methods dictionary] [--networks DIR] [--json FILE]
 
@@ -32,6 +32,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
 
 import keras
 import numpy as np

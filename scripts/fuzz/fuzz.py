@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reads a great many texts and files that are none, and tells what should not have happened.
 
-    scripts/fuzz.py --target NAME --runs N [--seconds-each S] [--seed N] [--json FILE]
+    scripts/fuzz/fuzz.py --target NAME --runs N [--seconds-each S] [--seed N] [--json FILE]
 
 Reading must end in a result or in one of the errors that are promised, of one line; within the
 seconds of processor time; and nothing may be run, written, connected or imported on the way, which
@@ -32,7 +32,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 NAMES = ("expression", "result", "state", "table", "model")
 # What is read by code that may crash the process that it is in, and is mangled at random.
 ALONE = ("model",)

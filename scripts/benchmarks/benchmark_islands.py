@@ -1,6 +1,6 @@
 """How much more islands are evaluated by more workers, and what it costs to lose one.
 
-    python scripts/benchmark_islands.py --model E --json islands.json
+    python scripts/benchmarks/benchmark_islands.py --model E --json islands.json
 
 Searches the gradients of a shipped network with two islands, by one worker and by two: processes
 of this machine, and workers of a local Dask cluster. Throughput counts the candidates of all
@@ -25,7 +25,7 @@ from keras_symgrad.files import write_json
 from keras_symgrad.search import PortfolioSearch
 from keras_symgrad.search.islands import ONE_THREAD
 
-MODELS = Path(__file__).parents[1] / "examples" / "models"
+MODELS = Path(__file__).parents[2] / "examples" / "models"
 # By default Dask's workers use all cores each, and give freed memory back at once, which XLA's
 # buffers feel.
 DASK = {"distributed.nanny.pre-spawn-environ": ONE_THREAD}

@@ -1,6 +1,7 @@
 """Are the inputs with the largest influence those whose permutation changes a network most?
 
-    .venv/bin/python scripts/benchmark_influence.py [--tables NAME ...] [--seeds 1] [--seed 0]
+    .venv/bin/python scripts/benchmarks/benchmark_influence.py [--tables NAME ...] [--seeds 1]
+        [--seed 0]
         [--json FILE]
 
 Networks of real tables (those that scikit-learn brings along) and of generated ones, with ReLU,
