@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import jets
 import numpy as np
 import pytest
 import sympy
 from deap import gp
-from engine import jets
 from random_trees import every_operator, random_trees
 
 from keras_symgrad.engine import reference

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import jets
 import numpy as np
 import pytest
-from engine import jets
 from random_trees import random_trees
 
 from keras_symgrad.engine import reference

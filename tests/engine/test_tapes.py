@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import jets
 import numpy as np
 import pytest
 import tensorflow as tf
-from engine import jets
 from random_trees import every_operator, random_trees
 
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble

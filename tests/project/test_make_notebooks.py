@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 SMALL = '''"""
 Title: Two and two
 Description: A sum.
@@ -25,7 +25,7 @@ As *text*.
 
 from pathlib import Path
 
-here = Path(__file__).parent
+here = Path(__file__).parents[1]
 print(f"{2 + 2} in {here.resolve()}")
 
 

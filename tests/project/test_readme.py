@@ -10,7 +10,7 @@ import pytest
 
 import keras_symgrad as ks
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = code_blocks.blocks(README, "python")
 

@@ -20,7 +20,7 @@ from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.results.joint_interpretation import JointInterpretation
 from keras_symgrad.search.core.stopping import Stopping
 
-MODELS = Path(__file__).parent.parent / "examples" / "models"
+MODELS = Path(__file__).parents[2] / "examples" / "models"
 # Names that would be markup in HTML, XML, Markdown or LaTeX.
 NAMES = ("<script>alert('x')</script>", '$b$ | & "c" --> ]]> ` _')
 QUICK = {

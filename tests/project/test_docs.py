@@ -14,7 +14,7 @@ import keras_symgrad
 from keras_symgrad import plots
 from keras_symgrad.cli.parser import parser
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md")) + [ROOT / "CONTRIBUTING.md"]
 # A page without Python has nothing to run.
 WITH_PYTHON = [page for page in PAGES if code_blocks.blocks(page.read_text("utf-8"), "python")]
