@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from small_concepts import joint, of_classes, without_values
 
-from keras_symgrad.api.interpret import interpret
-from keras_symgrad.api.interpret_classes import interpret_classes
-from keras_symgrad.api.interpret_jointly import interpret_jointly
+from keras_symgrad import api
+from keras_symgrad.api import interpret, interpret_classes, interpret_jointly
 from keras_symgrad.cli.commands import ask, concepts_of
 from keras_symgrad.cli.parser import parser
 from keras_symgrad.formulas.formula import Formula
@@ -28,16 +27,16 @@ def asked(monkeypatch):
     """Arguments that each function was called with, in the place of a search."""
     calls = []
     for place, function in [
-        ("interpreting.interpret", interpret),
-        ("classes.interpret_classes", interpret_classes),
-        ("jointly.interpret_jointly", interpret_jointly),
+        ("interpret", interpret),
+        ("interpret_classes", interpret_classes),
+        ("interpret_jointly", interpret_jointly),
     ]:
 
         def record(*args, function=function, **options):
             inspect.signature(function).bind(*args, **options)
             calls.append((function.__name__, options))
 
-        monkeypatch.setattr(f"keras_symgrad.{place}", record)
+        monkeypatch.setattr(api, place, record)
     return calls
 
 
