@@ -32,6 +32,7 @@ class Spellings(Products):
 
     Example:
 
+    >>> from keras_symgrad.expressions.operators import OperatorSet
     >>> x = sympy.Symbol("x", real=True)
     >>> list(Spellings(OperatorSet("mul, square"), lambda operator: 1).of(x**2))
     [('square', x), ('mul', x, x)]

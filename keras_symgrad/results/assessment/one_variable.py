@@ -312,7 +312,14 @@ def _up_to_scale(expression: sympy.Expr) -> sympy.Expr:
     least = min(map(abs, coefficients), key=float)
     if sum(float(c) < 0 for c in coefficients) > len(terms) / 2:
         least = -least
-    return sympy.Add(*(term / least for term in terms))
+    return sympy.Add(
+        *(_whole(c / least) * term.as_coeff_Mul()[1] for c, term in zip(coefficients, terms))
+    )
+
+
+def _whole(number: sympy.Number) -> sympy.Number:
+    """A float that is 1 or -1 up to rounding as such."""
+    return sympy.Integer(round(number)) if abs(abs(float(number)) - 1) < 1e-9 else number
 
 
 def _slope(reading: Reading, column: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -93,7 +93,9 @@ def test_time_before_the_interruption_counts(kept):
 
 def test_it_is_written_when_it_is_time_and_at_the_end(tmp_path, monkeypatch):
     clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr("keras_symgrad.search.callbacks.checkpoint.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr(
+        "keras_symgrad.search.callbacks.checkpoint.time.monotonic", lambda: next(clock)
+    )
     written_at = []
     monkeypatch.setattr(
         "keras_symgrad.search.callbacks.checkpoint.save_search",
