@@ -10,6 +10,7 @@ import sympy
 
 import keras_symgrad as ks
 from keras_symgrad.expressions.formats.parser import from_text
+from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.formulas.formula import Formula, ParetoFront
 from keras_symgrad.formulas.rule import Rule
 from keras_symgrad.results.interpretation import Interpretation
@@ -82,7 +83,10 @@ def test_it_does_not_matter_in_which_order_variables_and_results_come():
 
 def test_rules_are_compared_by_what_they_decide():
     one, other = result("a"), result("a**2", names=("b", "a", "c"))
-    rules = Rule(one.best, 1.5, ">", 1.0, 1), Rule(other.best, 1.6**2, ">", 1.0, 1)
+    rules = (
+        Rule(one.best, Constant(1.5), ">", 1.0, 1),
+        Rule(other.best, Constant(1.6**2), ">", 1.0, 1),
+    )
     pair = [replace(r, rule=rule) for r, rule in zip((one, other), rules)]
     # They differ between 1.5 and 1.6.
     assert ks.compare_interpretations(*pair).decisions == pytest.approx(0.9, abs=0.02)
