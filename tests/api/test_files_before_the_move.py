@@ -39,7 +39,7 @@ def test_a_result_of_one_neuron_opens(name, tmp_path):
     assert isinstance(found, ks.Interpretation)
     np.testing.assert_allclose(found.best(X), 2 * X[:, 0] ** 2 + X[:, 1] ** 2)
     assert found.matches == "concept"
-    assert found.rule.threshold == pytest.approx(2 / 3, rel=1e-6)
+    assert found.rule.level.value == pytest.approx(2 / 3, rel=1e-6)
     assert found.best.to_text() == CONCEPT
     assert ks.load_interpretation(found.save(tmp_path / "again.json")).best.to_text() == CONCEPT
 

@@ -52,7 +52,7 @@ def squared_pulls(
     >>> rng = np.random.default_rng(0)
     >>> x, errors = rng.uniform(size=(900, 2)), rng.normal(size=(900, 1))
     >>> squares, rise = squared_pulls(x, errors, errors)
-    >>> 0.05 < np.sqrt(squares[0, 0]) / 900 < 0.09
+    >>> bool(0.05 < np.sqrt(squares[0, 0]) / 900 < 0.09)
     True
 
     Reference: White, Econometrica 48 (1980) 817; Liang and Zeger, Biometrika 73 (1986) 13.

@@ -15,7 +15,7 @@ from keras_symgrad.search.core.stopping import Stopping
 LOGS = {"evaluations": 12_000, "seconds": 2.0, "loss": 1.5e-4, "formula": "add(x1, [bold]x2)"}
 
 SHOW = f"""
-from keras_symgrad.search.callbacks.base import ProgressBar
+from keras_symgrad.search.callbacks.progress import ProgressBar
 from keras_symgrad import Stopping
 bar = ProgressBar(Stopping(generations=10), shown=SHOWN)
 bar.on_search_begin()
