@@ -25,7 +25,7 @@ As *text*.
 
 from pathlib import Path
 
-here = Path(__file__).parents[1]
+here = Path(__file__).parent
 print(f"{2 + 2} in {here.resolve()}")
 
 

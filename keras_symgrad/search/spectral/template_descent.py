@@ -36,7 +36,7 @@ class Filling:
     >>> from keras_symgrad.expressions import Alphabet
     >>> from keras_symgrad import GradientField
     >>> from keras_symgrad import OperatorSet
-    >>> from keras_symgrad.search.spectral.search.tree_loss import TreeMeasure
+    >>> from keras_symgrad.search.spectral.tree_loss import TreeMeasure
     >>> x = np.random.default_rng(0).uniform(0.5, 2, (200, 2))
     >>> slopes = np.stack([2 * x[:, 0] * np.exp(x[:, 1]), x[:, 0]**2 * np.exp(x[:, 1])], axis=1)
     >>> field = GradientField.from_gradients(x, slopes)
