@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SAME_VALUES = 1e-9
 # The same in float32.
 SAME_SINGLES = 1e-4
+# Significant digits of a double.
+EVERY_DIGIT = 17
 # Share of the rows of which float32 must have the values; in others terms may cancel.
 MOST_ROWS = 0.95
 # Rows that a formula's scales are tried on.
@@ -96,6 +98,9 @@ class ScaledFormula(Formula):
     def as_computed(self) -> sympy.Expr:
         """The expression in own units."""
         return self.own
+
+    def __str__(self) -> str:
+        return self.to_pretty(EVERY_DIGIT)
 
     def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> ScaledFormula:
         """The formula with its expression in own units written in another way."""
