@@ -25,7 +25,8 @@ from keras_symgrad.gradients import errors, smoothed
 from keras_symgrad.results.report import FORMULA, GREY, NETWORK
 
 ROOT = Path(__file__).resolve().parent.parent
-MODELS, PICTURES = ROOT / "examples/models", ROOT / "docs/pictures"
+MODELS = ROOT / "examples/models"
+PICTURES = ROOT / "docs/pictures"
 NAMES = ("x1", "x2")
 X1, X2 = map(symbol, NAMES)
 DELTA = 1e-2

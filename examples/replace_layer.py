@@ -68,7 +68,8 @@ print(ks.compare_models(model, shorter, fresh))
 ## Train on
 
 Then the pendulum is hung up on a shorter string. How its weight pulls it back is another constant
-of the energy now, and all periods are shorter. `freed` makes weights of all coefficients of the
+of the energy now, and all periods are shorter. `with_free_coefficients` makes weights of all
+coefficients of the
 formula, the whole numbers too; with `phi="monotone"` phi is piecewise linear and stays monotone
 whatever it learns. 300 observations suffice for constants, phi and the small decoder.
 """
@@ -86,7 +87,7 @@ def observed(x):
     return 4 * ellipk((1 + total / PULL) / 2) / np.sqrt(PULL)
 
 
-new = ks.replace(model, "bottleneck", energy.best.freed(), known, phi="monotone")
+new = ks.replace(model, "bottleneck", energy.best.with_free_coefficients(), known, phi="monotone")
 print(f"before: {new.get_layer('bottleneck_formula').expression}")
 rate = keras.optimizers.schedules.CosineDecay(1e-2, 60 * 10)
 new.compile(keras.optimizers.Adam(rate), "mse")

@@ -14,7 +14,8 @@ from keras_symgrad import Interpretation, Stopping, interpret, plots
 from keras_symgrad.results.report import Plane
 
 ROOT = Path(__file__).resolve().parent.parent
-MODELS, PICTURES = ROOT / "examples/models", ROOT / "examples/pictures"
+MODELS = ROOT / "examples/models"
+PICTURES = ROOT / "examples/pictures"
 ARROWS = 160
 
 

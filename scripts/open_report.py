@@ -66,10 +66,10 @@ def look(browser: Browser, report: Path, folder: Path, width: int) -> list[str]:
     wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     if wider > 0:
         faults.append(f"{wider} pixels wider than {width}")
-    unseen = page.evaluate(
+    test_points = page.evaluate(
         "[...document.images].filter((i) => !i.naturalWidth || !i.alt).map((i) => i.alt || 'image')"
     )
-    faults += [f"not drawn or not described: {image}" for image in unseen]
+    faults += [f"not drawn or not described: {image}" for image in test_points]
     faults += sorting(page)
     # From the top again, and with nothing marked.
     page.evaluate("scrollTo(0, 0); document.activeElement.blur()")

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_symgrad.engine import gradient, in_frame, principal, unit
-from keras_symgrad.files import arranged, read_points
+from keras_symgrad.engine import gradient, in_frame, orthonormal_span, unit
+from keras_symgrad.files import in_model_order, read_points
 from keras_symgrad.gradients import tangent_frame
 from keras_symgrad.results.assessment import SAME_CLASS
 
 if TYPE_CHECKING:
     from keras_symgrad.results import Interpretation
 
-POINTS = 5000
+COMPARED_POINTS = 5000
 # Planes are the same if no direction of one leaves the other by more than this.
 SAME_PLANE = 1e-2
 
@@ -125,7 +125,7 @@ def _order(one: Interpretation, other: Interpretation) -> list[int]:
 
 
 def _given(x: Any, one: Interpretation) -> tuple[np.ndarray, np.ndarray | None]:
-    points, found = arranged(*read_points(x), one.names)
+    points, found = in_model_order(*read_points(x), one.names)
     if points.shape[1] != len(one.names):
         raise ValueError(
             f"Expected points of the columns {', '.join(one.names)}. Received: {', '.join(found)}"
@@ -155,13 +155,13 @@ def _of_the_box(
             f"The data of the results have no values in common of {apart}. Pass points to compare "
             "them at: `compare_interpretations(one, other, x)`."
         )
-    points = np.random.default_rng(seed).uniform(low, high, (POINTS, len(low)))
+    points = np.random.default_rng(seed).uniform(low, high, (COMPARED_POINTS, len(low)))
     planes = [result.surface.plane for result in (one, other)]
     if planes[1] is not None:
         planes[1] = planes[1][:, order]
     if planes[0] is None and planes[1] is None:
         return points, None
-    frames = [np.eye(len(low)) if p is None else principal(p)[1] for p in planes]
+    frames = [np.eye(len(low)) if p is None else orthonormal_span(p)[1] for p in planes]
     first, second = (frame.T @ frame for frame in frames)
     if np.abs(first - second).max() > SAME_PLANE:
         raise ValueError(

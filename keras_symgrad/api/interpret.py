@@ -14,10 +14,10 @@ import sympy
 
 from keras_symgrad.engine import LOSSES, SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
-from keras_symgrad.files import arranged, check_names, read_points
+from keras_symgrad.files import check_names, in_model_order, read_points
 from keras_symgrad.gradients import (
-    FARTHEST,
     FARTHEST_OF_NETWORK,
+    MAX_OFFSET_IN_WIDTHS,
     GradientField,
     Metric,
     OwnUnits,
@@ -27,27 +27,27 @@ from keras_symgrad.gradients import (
     check_metric,
     check_smoothing,
     few_values,
-    spread,
+    with_mapped_rows,
 )
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry, check_symmetries
 from keras_symgrad.results import Interpretation, groups_in_users, in_users
 from keras_symgrad.results.assessment import (
-    Finisher,
+    FormulaRefiner,
     Graph,
+    assess,
     assess_one_variable,
     ignored,
     influences_of_reading,
-    supported,
-    verdict,
+    supported_groups,
 )
 from keras_symgrad.search import PortfolioSearch
-from keras_symgrad.search.callbacks import Callback, KeptSearch, ProgressBar, check_callbacks
+from keras_symgrad.search.callbacks import Callback, ProgressBar, SavedSearch, check_callbacks
 from keras_symgrad.search.core import (
     METHODS,
     Clock,
     GeneticSettings,
-    Knowledge,
+    PriorKnowledge,
     Stopping,
     call,
     check_methods,
@@ -59,7 +59,7 @@ from keras_symgrad.search.islands import check_executor
 from keras_symgrad.search.spectral import has_outlying_rows
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
-SEARCH_ROWS = 512
+MAX_SEARCH_ROWS = 512
 # Lowest values of whole numbers.
 _LOWEST = {"rows": 2, "seed": 0, "workers": 1, "population": 16}
 
@@ -258,7 +258,7 @@ def interpret(
     symmetries = check_symmetries(symmetries)
     check_executor(executor)
     callbacks = check_callbacks(callbacks)
-    kept = None if resume is None else KeptSearch(resume)
+    kept = None if resume is None else SavedSearch(resume)
     settings = GeneticSettings.of_population(population, max_complexity=max_complexity)
     operators = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
     if not isinstance(complexity, Complexity):
@@ -281,7 +281,7 @@ def interpret(
             ]
             if isinstance(in_terms_of, str):
                 in_terms_of = Quantities.of(models[0], in_terms_of, inputs=points.shape[1])
-            points, names = arranged(points, names, neurons[0].names)
+            points, names = in_model_order(points, names, neurons[0].names)
             for symmetry in symmetries if in_terms_of is None else ():
                 symmetry.columns(names)
             reading = Reading.of_networks(
@@ -301,7 +301,7 @@ def interpret(
                 seed=seed,
             )
         reading = reading.prepared(symmetries, measure)
-        train, held_out = spread(reading.field, symmetries, seed).split(seed=seed)
+        train, held_out = with_mapped_rows(reading.field, symmetries, seed).split(seed=seed)
 
     names = reading.field.names
     graph = Graph.of(reading)
@@ -312,7 +312,7 @@ def interpret(
             f"Received: {template=}, {dimensions=}"
         )
     alphabet = Alphabet(operators, names if graph is None else (*names, graph.value))
-    knowledge = Knowledge(
+    knowledge = PriorKnowledge(
         alphabet,
         complexity,
         constraints=constraints,
@@ -327,7 +327,7 @@ def interpret(
         names,
         kept=knowledge.fixed_variables,
         shifts=knowledge.allows_shifts,
-        farthest=FARTHEST if reading.neuron is None else FARTHEST_OF_NETWORK,
+        farthest=MAX_OFFSET_IN_WIDTHS if reading.neuron is None else FARTHEST_OF_NETWORK,
     )
     searched = reading
     if units is not None:
@@ -336,13 +336,13 @@ def interpret(
     if graph is not None:
         graph = Graph.of(searched)
         train, held_out = graph.lifted(train), graph.lifted(held_out)
-    if automatic and has_outlying_rows(alphabet, train.subset(SEARCH_ROWS, seed)):
+    if automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
         robust = LOSSES["huber"]
         reading, searched = (
             replace(one, field=replace(one.field, loss=robust)) for one in (reading, searched)
         )
         train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
-    sample = train.subset(SEARCH_ROWS, seed)
+    sample = train.subset(MAX_SEARCH_ROWS, seed)
     if kept is not None:
         sample = kept.field(sample)
     search = PortfolioSearch(
@@ -365,7 +365,7 @@ def interpret(
         archive = search.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
 
     with clock.timed("finishing"):
-        finisher = Finisher(
+        finisher = FormulaRefiner(
             alphabet,
             complexity,
             train,
@@ -380,8 +380,8 @@ def interpret(
             "seed": seed,
         }
         if graph is None:
-            said = verdict(searched, finisher, archive, symmetries=symmetries, **fresh)
-            groups = supported(search.structure.groups(alphabet), held_out)
+            said = assess(searched, finisher, archive, symmetries=symmetries, **fresh)
+            groups = supported_groups(search.structure.groups(alphabet), held_out)
         else:
             said = assess_one_variable(graph, searched, finisher, archive, complexity, **fresh)
             groups = ()

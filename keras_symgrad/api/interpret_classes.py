@@ -17,15 +17,15 @@ import keras
 import numpy as np
 
 from keras_symgrad.api.interpret import interpret
-from keras_symgrad.files import arranged, check_names, finite_rows, read_points
+from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import Domain, split
-from keras_symgrad.neurons import Scores
+from keras_symgrad.neurons import ClassLogits
 from keras_symgrad.results import ClassInterpretation, Pair, margins
 from keras_symgrad.results.assessment import decisions
 from keras_symgrad.search.core import call, recorded, versions
 
 # Fewer points where two classes are the likeliest are no boundary to read.
-FEWEST_ROWS = 20
+MIN_BOUNDARY_ROWS_PER_PAIR = 20
 # Draws for each point wanted where two classes are the likeliest.
 DRAWS_PER_POINT = 200
 
@@ -82,10 +82,10 @@ def interpret_classes(
     (x1**2 + x2**2, [(2, 0), (2, 1)])
     """
     given = {name: value for name, value in locals().items() if name != "options"} | options
-    scores = Scores.of(model, layer, signature)
+    scores = ClassLogits.of(model, layer, signature)
     classes = _class_names(classes, scores.classes)
     chosen = _check_pairs(pairs, scores.classes)
-    points, found = arranged(*read_points(x, columns), scores.names)
+    points, found = in_model_order(*read_points(x, columns), scores.names)
     names = found if names is None else check_names(names, points.shape[1])
     if points.shape[1] != scores.inputs:
         raise ValueError(
@@ -98,7 +98,7 @@ def interpret_classes(
     read, unread, failure = {}, {}, None
     for pair in chosen:
         here = np.all(likeliest == pair, axis=1)
-        if here.sum() < FEWEST_ROWS:
+        if here.sum() < MIN_BOUNDARY_ROWS_PER_PAIR:
             unread[pair] = f"they are the two likeliest at {here.sum()} of {len(shown):,} points"
             continue
         try:
@@ -148,7 +148,7 @@ def _two_likeliest(scores: np.ndarray) -> np.ndarray:
 
 
 def _sampler(
-    scores: Scores, pair: Pair, x: np.ndarray, given: Callable | None
+    scores: ClassLogits, pair: Pair, x: np.ndarray, given: Callable | None
 ) -> Callable[[int, np.random.Generator], np.ndarray]:
     """Draws points of the data's domain where a pair is the two likeliest."""
     domain = Domain(x)

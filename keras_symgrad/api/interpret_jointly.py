@@ -20,7 +20,7 @@ import numpy as np
 
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.engine import gradient
-from keras_symgrad.files import arranged, check_names, finite_rows, read_points
+from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import (
     GradientField,
     Metric,
@@ -122,7 +122,7 @@ def interpret_jointly(
             in_terms_of = Quantities.of(model, in_terms_of, inputs=inputs)
     if not neurons:
         raise ValueError("`interpret_jointly` reads one neuron at least. Received: none")
-    points, names = arranged(points, names, neurons[0].names)
+    points, names = in_model_order(points, names, neurons[0].names)
     span = GradientField.from_units(
         _averaged(neurons, points, smoothing),
         points,

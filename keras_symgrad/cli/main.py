@@ -27,7 +27,7 @@ from keras_symgrad.cli.commands import (
     question_of,
     with_source,
 )
-from keras_symgrad.cli.parser import PROGRAM, RESULT_FILE, parser
+from keras_symgrad.cli.parser import PROGRAM_NAME, RESULT_FILE, parser
 from keras_symgrad.files import check_writable, printable
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _warnings_in_one_line():
             return options.run(options)
     except KeyboardInterrupt:
-        print(f"\n{PROGRAM}: interrupted", file=sys.stderr)
+        print(f"\n{PROGRAM_NAME}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         if options.traceback:
             traceback.print_exc()
-        print(f"{PROGRAM}: error: {_one_line(error)}", file=sys.stderr)
+        print(f"{PROGRAM_NAME}: error: {_one_line(error)}", file=sys.stderr)
         return 1
 
 
@@ -113,7 +113,7 @@ def _interpret(options: argparse.Namespace) -> int:
     else:
         _show(answer, written)
     if any(concept.stopped == "interrupted" for concept in concepts_of(answer)):
-        print(f"{PROGRAM}: interrupted; this is what was found by then", file=sys.stderr)
+        print(f"{PROGRAM_NAME}: interrupted; this is what was found by then", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -284,7 +284,7 @@ def _warnings_in_one_line() -> Iterator[None]:
         # Warnings for developers, such as deprecations, are of no use to this user.
         if issubclass(category, UserWarning) and line not in said:
             said.add(line)
-            print(f"{PROGRAM}: warning: {line}", file=sys.stderr)
+            print(f"{PROGRAM_NAME}: warning: {line}", file=sys.stderr)
 
     with warnings.catch_warnings():
         # Whatever the process was told to make of warnings: here they are lines for a person.

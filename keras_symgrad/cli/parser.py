@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keras_symgrad import __version__
 from keras_symgrad.cli.parser_types import (
-    METHODS,
+    METHOD_NAMES,
     above_zero,
     at_least,
     delta,
@@ -21,7 +21,7 @@ from keras_symgrad.cli.prior_options import add_knowledge
 
 Command = Callable[[argparse.Namespace], int]
 
-PROGRAM = "keras-symgrad"
+PROGRAM_NAME = "keras-symgrad"
 RESULT_FILE = "interpretation.json"
 
 EXAMPLES = """\
@@ -81,12 +81,12 @@ def parser(
     0.01
     """
     top = argparse.ArgumentParser(
-        prog=PROGRAM,
+        prog=PROGRAM_NAME,
         description="Reads the formula that a neuron of a trained Keras model has learned.",
         epilog=EXAMPLES + "\n" + EXIT_STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    top.add_argument("--version", action="version", version=f"{PROGRAM_NAME} {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     command = commands.add_parser(
         "interpret",
@@ -280,7 +280,7 @@ def _add_search(command: argparse.ArgumentParser) -> None:
         "--methods",
         metavar="NAMES",
         type=methods,
-        default=METHODS,
+        default=METHOD_NAMES,
         help="ways to search, with commas between: dictionary (sums of short features), features "
         "(evolved ones) and trees (evolved formulas); all by default",
     )

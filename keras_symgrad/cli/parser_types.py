@@ -7,7 +7,7 @@ import csv
 from collections.abc import Callable
 
 # Those of `search.portfolio`, whose import takes seconds.
-METHODS = ("dictionary", "features", "trees")
+METHOD_NAMES = ("dictionary", "features", "trees")
 
 
 def names(text: str) -> list[str]:
@@ -26,9 +26,9 @@ def names(text: str) -> list[str]:
 def methods(text: str) -> tuple[str, ...]:
     """Ways to search, with commas between them."""
     methods = tuple(names(text))
-    if not set(methods) <= set(METHODS):
+    if not set(methods) <= set(METHOD_NAMES):
         raise argparse.ArgumentTypeError(
-            f"expected names among {', '.join(METHODS)}, with commas between, not {text!r}"
+            f"expected names among {', '.join(METHOD_NAMES)}, with commas between, not {text!r}"
         )
     return methods
 

@@ -7,7 +7,7 @@ import csv
 from typing import Any
 
 # Those of `losses` and `symmetries`, whose imports take seconds.
-LOSSES = ("squared", "angle", "huber")
+LOSS_NAMES = ("squared", "angle", "huber")
 SYMMETRIES = ("exchange", "even", "odd", "rotation", "translation", "scaling")
 
 
@@ -81,7 +81,7 @@ def add_knowledge(command: argparse.ArgumentParser) -> None:
     )
     known.add_argument(
         "--loss",
-        choices=("auto", *LOSSES),
+        choices=("auto", *LOSS_NAMES),
         default="auto",
         help="how much a row counts that is far off: 'angle' and 'huber' let it count less, and "
         "'auto' takes 'huber' where some rows are far off "

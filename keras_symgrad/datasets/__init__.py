@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from keras_symgrad.datasets.latent import LATENT_SYSTEMS, LatentSystem
     from keras_symgrad.datasets.recovery import (
         COMPLEXITY_RATIO,
-        TOLERANCE,
+        RECOVERY_TOLERANCE,
         judge,
         judge_latent,
         tangent_error,
@@ -29,9 +29,9 @@ __all__ = [
     "JointSystem",
     "LATENT_SYSTEMS",
     "LatentSystem",
+    "RECOVERY_TOLERANCE",
     "SYSTEMS",
     "System",
-    "TOLERANCE",
     "concept_error",
     "field_of",
     "judge",

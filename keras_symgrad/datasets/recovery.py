@@ -20,7 +20,7 @@ from keras_symgrad.datasets.ground_truth import real_symbols, rowwise, with_real
 from keras_symgrad.datasets.latent import LatentSystem
 from keras_symgrad.engine import direction_error, unit
 
-TOLERANCE = 2e-3
+RECOVERY_TOLERANCE = 2e-3
 COMPLEXITY_RATIO = 1.5
 
 
@@ -139,9 +139,9 @@ def judge(
     boundary = error(boundary_points(system, rows, seed=seed))
     short = _short_enough(complexity, truth_complexity)
     kind = "missed"
-    if short and concept < TOLERANCE:
+    if short and concept < RECOVERY_TOLERANCE:
         kind = "concept"
-    elif short and boundary < TOLERANCE:
+    elif short and boundary < RECOVERY_TOLERANCE:
         kind = "boundary"
     return Verdict(kind, concept, boundary, short)
 
@@ -186,7 +186,9 @@ def judge_latent(
         _gradients_of(expression, system.names)(x), system.gradients(x), system.tangent
     )
     short = _short_enough(complexity, truth_complexity)
-    return Verdict("concept" if short and error < TOLERANCE else "missed", error, None, short)
+    return Verdict(
+        "concept" if short and error < RECOVERY_TOLERANCE else "missed", error, None, short
+    )
 
 
 def tangent_error(

@@ -10,9 +10,9 @@ from scipy.integrate import solve_ivp
 
 from keras_symgrad.datasets.transformations import Pairs
 
-LATEST = 3.0
+MAX_TIME = 3.0
 # Nearer to the centre speeds grow beyond all bounds.
-NEAREST = 0.1
+MIN_RADIUS = 0.1
 # Of potentials -k/r.
 DEPTHS = (0.5, 2.0)
 
@@ -37,7 +37,7 @@ def oscillator(force: Callable[[np.ndarray], np.ndarray]) -> Pairs:
 
     def pairs(rows: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
         start = rng.uniform(size=(rows, 2))
-        states = moved(np.tile(start, (2, 1)), rng.uniform(0.0, LATEST, size=2 * rows), force)
+        states = moved(np.tile(start, (2, 1)), rng.uniform(0.0, MAX_TIME, size=2 * rows), force)
         return states[:rows], states[rows:]
 
     return pairs
@@ -88,9 +88,9 @@ def orbits(rows: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
         start = rng.uniform(size=(rows, 4))
         # Time and speed in units of the depth make it 1.
         speeds = np.sqrt(rng.uniform(*DEPTHS, size=(2, rows)))
-        times = rng.uniform(0.0, LATEST, size=(2, rows))
+        times = rng.uniform(0.0, MAX_TIME, size=(2, rows))
         pair = np.stack([_scaled(start, t, s[:, None]) for t, s in zip(times, speeds)], axis=1)
-        far = np.linalg.norm(pair[:, :, :2], axis=2) > NEAREST
+        far = np.linalg.norm(pair[:, :, :2], axis=2) > MIN_RADIUS
         found.append(pair[far.all(axis=1)])
     pairs = np.concatenate(found)[:rows]
     return pairs[:, 0], pairs[:, 1]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 # Singular values below this share of the largest are none: float32 has seven digits.
-RANK = 1e-5
+RELATIVE_RANK_TOLERANCE = 1e-5
 
 
 def unit(gradients: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ def as_span(directions: np.ndarray) -> np.ndarray:
     return directions[:, None] if directions.ndim == 2 else directions
 
 
-def principal(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def orthonormal_span(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Orthonormal directions of a span, those that most vectors have in common first.
 
     Args:
@@ -93,12 +93,12 @@ def principal(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Example:
 
-    >>> sizes, directions = principal(np.array([[[3.0, 0.0], [4.0, 0.0]]]))
+    >>> sizes, directions = orthonormal_span(np.array([[[3.0, 0.0], [4.0, 0.0]]]))
     >>> sizes.round(3).tolist(), np.abs(directions).round(3).tolist()
     ([[5.0, 0.0]], [[[1.0, 0.0], [0.0, 0.0]]])
     """
     _, sizes, directions = np.linalg.svd(vectors, full_matrices=False)
-    present = sizes > RANK * sizes[..., :1]
+    present = sizes > RELATIVE_RANK_TOLERANCE * sizes[..., :1]
     return sizes, directions * present[..., None]
 
 
@@ -129,7 +129,7 @@ def split(gradients: np.ndarray, span: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return along, across
 
 
-def folded(
+def reduce_axes(
     gradients: Sequence[np.ndarray], directions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gradients and directions in as few coordinates as tell them apart.
@@ -147,7 +147,7 @@ def folded(
 
     Example:
 
-    >>> folded([np.array([[2.0, 0.0, 0.0, 0.0]])], np.array([[0.0, 0.6, 0.0, 0.8]]))
+    >>> reduce_axes([np.array([[2.0, 0.0, 0.0, 0.0]])], np.array([[0.0, 0.6, 0.0, 0.8]]))
     (array([[[2., 0.]]]), array([[0., 1.]]))
     """
     span = as_span(directions)

@@ -36,9 +36,12 @@ if TYPE_CHECKING:
 LARGEST = 4.0
 # Weights are taken between these squared distances: the slope of an angle has no bound at either
 # end. Below a thousandth of a radian every loss is fitted as squares are.
-WEIGHTED_FROM, WEIGHTED_TO = 1e-6, 3.99
+WEIGHTED_FROM = 1e-6
+WEIGHTED_TO = 3.99
 # rho is inverted by its values at so many distances and, between two, by halving so many times.
-INVERTED_FROM, TABLE_ROWS, HALVINGS = 1e-30, 2000, 30
+INVERTED_FROM = 1e-30
+TABLE_ROWS = 2000
+HALVINGS = 30
 
 _D2 = sympy.Symbol("d2", nonnegative=True)
 

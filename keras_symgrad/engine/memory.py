@@ -19,14 +19,14 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 # Python with TensorFlow, Keras and SymPy, and a small model: what a process has before it begins.
-PROCESS = 800 * 10**6
+PROCESS_BYTES = 800 * 10**6
 # The engine's programs and what XLA takes to compile them.
-PROGRAMS = 600 * 10**6
+COMPILED_PROGRAMS_BYTES = 600 * 10**6
 # Bytes of the temporary arrays that a computation on a block of rows may take.
-BLOCK = 256 * 10**6
+MAX_BLOCK_BYTES = 256 * 10**6
 # Arrays of the shape of the rows that such a computation holds at once.
-ARRAYS = 8
-FEWEST_ROWS = 1024
+ARRAYS_PER_BLOCK = 8
+MIN_BLOCK_ROWS = 1024
 # Rows of data that their shape is read from, see `tangent.enough`.
 ENOUGH = 50_000
 # Copies of the data: the user's own, the checked one, and the one in random order.
@@ -35,15 +35,16 @@ COPIES_OF_DATA = 3
 # held-out rows, and one on the way.
 COPIES_OF_ROWS = 5
 # A tree of some 15 nodes with its constants, among the population or among the offspring.
-INDIVIDUAL = 2500
+BYTES_PER_INDIVIDUAL = 2500
 # A known form: its fingerprint, complexity and loss in a dictionary.
-KNOWN = 250
+BYTES_PER_CACHED_LOSS = 250
 # Padded instructions of a tree while it is evaluated.
-TAPE = 1500
+BYTES_PER_TAPE = 1500
 # Slots of the interpreter: values and the adjoints of two arguments, of the largest layout.
-SLOTS = 3 * 1280
+INTERPRETER_SLOTS = 3 * 1280
 # Rows that the search looks at, and bytes of a float in the engine.
-SEARCH_ROWS, FLOAT = 512, 4
+ESTIMATED_SEARCH_ROWS = 512
+BYTES_PER_FLOAT = 4
 
 
 def estimate(
@@ -85,13 +86,15 @@ def estimate(
     number = 8
     data = COPIES_OF_DATA * given * variables * number
     field = COPIES_OF_ROWS * rows * variables * number
-    block = min(BLOCK, ARRAYS * max(rows, min(given, ENOUGH)) * variables * number)
-    bred = population * (INDIVIDUAL + TAPE) + known * KNOWN
-    engine = FLOAT * SEARCH_ROWS * SLOTS * (1 + lanes) * workers
-    return PROCESS + PROGRAMS + data + field + block + bred + engine
+    block = min(
+        MAX_BLOCK_BYTES, ARRAYS_PER_BLOCK * max(rows, min(given, ENOUGH)) * variables * number
+    )
+    bred = population * (BYTES_PER_INDIVIDUAL + BYTES_PER_TAPE) + known * BYTES_PER_CACHED_LOSS
+    engine = BYTES_PER_FLOAT * ESTIMATED_SEARCH_ROWS * INTERPRETER_SLOTS * (1 + lanes) * workers
+    return PROCESS_BYTES + COMPILED_PROGRAMS_BYTES + data + field + block + bred + engine
 
 
-def block_rows(columns: int, limit: int = BLOCK) -> int:
+def block_rows(columns: int, limit: int = MAX_BLOCK_BYTES) -> int:
     """Rows that are computed with at a time.
 
     Args:
@@ -106,7 +109,7 @@ def block_rows(columns: int, limit: int = BLOCK) -> int:
     >>> block_rows(2), block_rows(100)
     (2000000, 40000)
     """
-    return max(FEWEST_ROWS, limit // (8 * ARRAYS * columns))
+    return max(MIN_BLOCK_ROWS, limit // (8 * ARRAYS_PER_BLOCK * columns))
 
 
 Arguments = ParamSpec("Arguments")

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from keras_symgrad.expressions.complexity import Complexity, is_small_integer
     from keras_symgrad.expressions.conversion import from_sympy
     from keras_symgrad.expressions.fingerprint import Fingerprint
-    from keras_symgrad.expressions.free_coefficients import freed
+    from keras_symgrad.expressions.free_coefficients import with_free_coefficients
     from keras_symgrad.expressions.operators import PRESETS, Operator, OperatorSet, shipped
     from keras_symgrad.expressions.patterns import unify
     from keras_symgrad.expressions.shortening import shortest, weight, with_whole_numbers
     from keras_symgrad.expressions.simplification import simplify
-    from keras_symgrad.expressions.time_limit import within
+    from keras_symgrad.expressions.time_limit import within_time_limit
     from keras_symgrad.expressions.trees import (
         CONSTANT_CODE,
         FIRST_VARIABLE_CODE,
@@ -41,7 +41,6 @@ __all__ = [
     "PRESETS",
     "Variable",
     "canonicalize",
-    "freed",
     "from_sympy",
     "is_small_integer",
     "shipped",
@@ -51,6 +50,7 @@ __all__ = [
     "to_sympy",
     "unify",
     "weight",
+    "with_free_coefficients",
     "with_whole_numbers",
-    "within",
+    "within_time_limit",
 ]

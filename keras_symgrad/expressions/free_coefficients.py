@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 
 
-def freed(expression: sympy.Expr) -> sympy.Expr:
+def with_free_coefficients(expression: sympy.Expr) -> sympy.Expr:
     """The same formula with a float for every coefficient, so that a layer can train them.
 
     Whole numbers and fractions are exact, and a `SymbolicLayer` leaves them as they are. Here the
@@ -21,9 +21,9 @@ def freed(expression: sympy.Expr) -> sympy.Expr:
     Example:
 
     >>> x, y = sympy.symbols("x y", real=True)
-    >>> freed(x**2 - 2 * sympy.cos(x - y))
+    >>> with_free_coefficients(x**2 - 2 * sympy.cos(x - y))
     1.0*x**2 - 2.0*cos(1.0*x - 1.0*y)
-    >>> freed(x * y / 2 + 1)
+    >>> with_free_coefficients(x * y / 2 + 1)
     0.5*x*y + 1.0
     """
     if isinstance(expression, sympy.Add):
@@ -32,17 +32,17 @@ def freed(expression: sympy.Expr) -> sympy.Expr:
         coefficient, rest = expression.as_coeff_Mul()
         # Of a bare product -1 is a sign: its size is a factor of the whole formula.
         return expression.func(
-            *map(freed, sympy.Mul.make_args(rest)),
+            *map(with_free_coefficients, sympy.Mul.make_args(rest)),
             coefficient if abs(coefficient) == 1 else sympy.Float(coefficient, 17),
         )
     if isinstance(expression, sympy.Pow):
-        return freed(expression.base) ** expression.exp
+        return with_free_coefficients(expression.base) ** expression.exp
     is_function = isinstance(expression, (sympy.Function, sympy.Max, sympy.Min))
     if is_function and not isinstance(expression, sympy.Piecewise):
-        return expression.func(*map(freed, expression.args))
+        return expression.func(*map(with_free_coefficients, expression.args))
     return expression
 
 
 def _term(term: sympy.Expr) -> sympy.Expr:
     coefficient, rest = term.as_coeff_Mul()
-    return sympy.Float(coefficient, 17) * freed(rest)
+    return sympy.Float(coefficient, 17) * with_free_coefficients(rest)

@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions.codegen import numpy_function
-from keras_symgrad.expressions.time_limit import within
+from keras_symgrad.expressions.time_limit import within_time_limit
 
 _ROWS = 64
 _TOLERANCE = 1e-9
@@ -61,7 +61,7 @@ def simplify(
                 best.append(rewriting)
 
     with suppress(TimeoutError):
-        within(seconds, search)
+        within_time_limit(seconds, search)
     return best[-1]
 
 

@@ -13,16 +13,17 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 # How much longer than by a processor's time work may take by the clock.
-BUSIEST = 10
+MAX_WALL_TIME_RATIO = 10
 # How often a thread is asked to stop, and after how many seconds again.
-MOST_ASKED, NEXT_ASKED = 3, 0.2
+MAX_INTERRUPTS = 3
+SECONDS_BETWEEN_INTERRUPTS = 0.2
 
 
 class _Stopped(BaseException):
     """Raised inside a thread from outside."""
 
 
-def within(seconds: float, work: Callable[[], Result]) -> Result:
+def within_time_limit(seconds: float, work: Callable[[], Result]) -> Result:
     """The result of `work`, which is stopped when the time is over, or on Ctrl-C.
 
     The work is done in a thread of its own. A signal could stop it in the main thread only, and
@@ -45,7 +46,7 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
 
     Example:
 
-    >>> within(1.0, lambda: 6 * 7)
+    >>> within_time_limit(1.0, lambda: 6 * 7)
     42
     """
     gate = threading.Lock()
@@ -90,11 +91,11 @@ _stopping = threading.Lock()
 def _stop(thread: threading.Thread) -> None:
     """Asks a thread to end, more than once where it must be."""
     with _stopping, _unheard():
-        for _ in range(MOST_ASKED):
+        for _ in range(MAX_INTERRUPTS):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
             )
-            thread.join(NEXT_ASKED)
+            thread.join(SECONDS_BETWEEN_INTERRUPTS)
             if not thread.is_alive():
                 return
 
@@ -120,7 +121,7 @@ def _unheard() -> Iterator[None]:
 
 def _wait(thread: threading.Thread, clock: list[int], seconds: float) -> None:
     """Returns when the thread has ended or has worked for that long."""
-    left, end = seconds, time.monotonic() + BUSIEST * seconds
+    left, end = seconds, time.monotonic() + MAX_WALL_TIME_RATIO * seconds
     while left > 0 and time.monotonic() < end:
         thread.join(left)
         if not thread.is_alive() or not clock:

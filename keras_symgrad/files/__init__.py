@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         write_json,
         write_text,
     )
-    from keras_symgrad.files.columns import arranged, as_numbers, check_names, column_names
+    from keras_symgrad.files.columns import as_numbers, check_names, column_names, in_model_order
     from keras_symgrad.files.json_reader import Record, check_is_file, read_json
     from keras_symgrad.files.model_checks import check_hdf5, check_keras_archive, check_saved_model
     from keras_symgrad.files.npz import read_arrays
@@ -29,7 +29,6 @@ __all__ = [
     "RESULT_FORMAT",
     "RESULT_VERSION",
     "Record",
-    "arranged",
     "as_numbers",
     "check_hdf5",
     "check_is_file",
@@ -41,6 +40,7 @@ __all__ = [
     "column_names",
     "finite_rows",
     "heading",
+    "in_model_order",
     "printable",
     "read_arrays",
     "read_json",

@@ -13,7 +13,8 @@ from typing import Any
 
 # Of result files. A version that older programs cannot read has a new number; version 0 is what was
 # written before there were versions.
-RESULT_FORMAT, RESULT_VERSION = "keras-symgrad result", 2
+RESULT_FORMAT = "keras-symgrad result"
+RESULT_VERSION = 2
 
 
 def heading(kind: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def check_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
     return names
 
 
-def arranged(
+def in_model_order(
     x: np.ndarray, found: tuple[str, ...], wanted: tuple[str, ...] | None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Columns in the order in which a model of several inputs takes them.
@@ -65,7 +65,7 @@ def arranged(
 
     Example:
 
-    >>> arranged(np.array([[1.0, 2.0, 3.0]]), ("b", "z", "a"), ("a", "b"))
+    >>> in_model_order(np.array([[1.0, 2.0, 3.0]]), ("b", "z", "a"), ("a", "b"))
     (array([[3., 1.]]), ('a', 'b'))
     """
     if wanted is None or found == wanted:

@@ -11,14 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from keras_symgrad.files.zip_checks import HARMLESS, LARGEST_RATIO
+from keras_symgrad.files.zip_checks import HARMLESS_BYTES, MAX_ZIP_RATIO
 
-PROGRAM = Path(__file__).with_name("hdf5_process.py")
+CHECKER_PROGRAM = Path(__file__).with_name("hdf5_process.py")
 # Seconds of processor time for any file, where a small one takes milliseconds, and how many bytes
 # more take one second more.
-SECONDS, BYTES_A_SECOND = 1.0, 50 * 10**6
+MIN_PROCESSOR_SECONDS = 1.0
+BYTES_PER_PROCESSOR_SECOND = 50 * 10**6
 # How much longer than by a processor's time it may take by the clock, its start included.
-BUSIEST = 30
+MAX_WALL_TIME_RATIO = 30
 
 
 def check_hdf5_content(path: Path) -> None:
@@ -32,13 +33,15 @@ def check_hdf5_content(path: Path) -> None:
             far more than its size, or refers to other files.
     """
     size = path.stat().st_size
-    seconds = SECONDS + size / BYTES_A_SECOND
-    most = max(HARMLESS, LARGEST_RATIO * size)
+    seconds = MIN_PROCESSOR_SECONDS + size / BYTES_PER_PROCESSOR_SECOND
+    most = max(HARMLESS_BYTES, MAX_ZIP_RATIO * size)
     # -P: the package's folder is none to import from.
-    command = [sys.executable, "-P", str(PROGRAM), str(path), str(seconds), str(most)]
+    command = [sys.executable, "-P", str(CHECKER_PROGRAM), str(path), str(seconds), str(most)]
     late = ValueError(f"Reading it takes longer than {seconds:.0f} s.")
     try:
-        done = subprocess.run(command, input=b"", capture_output=True, timeout=BUSIEST * seconds)
+        done = subprocess.run(
+            command, input=b"", capture_output=True, timeout=MAX_WALL_TIME_RATIO * seconds
+        )
     except subprocess.TimeoutExpired:
         raise late from None
     if done.returncode == -getattr(signal, "SIGPROF", 0) != 0:

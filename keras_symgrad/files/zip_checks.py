@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 # Content up to here is read however small its archive is. More may be a hundred times its archive:
 # an archive of zeros is a thousand times smaller than they, and could fill any memory.
-HARMLESS, LARGEST_RATIO = 2**30, 100
+HARMLESS_BYTES = 2**30
+MAX_ZIP_RATIO = 100
 MOST_MEMBERS = 10_000
 
 
@@ -36,8 +37,8 @@ def check_archive(path: str | os.PathLike) -> None:
         if member.flag_bits & 1:
             raise ValueError(f"It holds an encrypted file: {member.filename!r:.80}.")
     unpacked = sum(member.file_size for member in members)
-    if unpacked > max(HARMLESS, LARGEST_RATIO * Path(path).stat().st_size):
+    if unpacked > max(HARMLESS_BYTES, MAX_ZIP_RATIO * Path(path).stat().st_size):
         raise ValueError(
-            f"Its content would take {unpacked >> 20:,} MB, more than {LARGEST_RATIO} times the "
+            f"Its content would take {unpacked >> 20:,} MB, more than {MAX_ZIP_RATIO} times the "
             "file. Unpack it yourself if you trust it."
         )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from keras_symgrad.formulas.formula import Formula, ParetoFront
     from keras_symgrad.formulas.front_table import NOTEBOOK_STYLE, front_markdown, html_table
     from keras_symgrad.formulas.monotone_fit import MonotoneFit
-    from keras_symgrad.formulas.monotone_layer import SEGMENTS, MonotoneLayer
+    from keras_symgrad.formulas.monotone_layer import DEFAULT_SEGMENTS, MonotoneLayer
     from keras_symgrad.formulas.phi_formula import PhiFormula
     from keras_symgrad.formulas.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
     from keras_symgrad.formulas.scaled_formula import ScaledFormula, in_users_units, read_scaled
@@ -21,6 +21,7 @@ else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
+    "DEFAULT_SEGMENTS",
     "FEWEST_DIGITS",
     "Formula",
     "G",
@@ -31,7 +32,6 @@ __all__ = [
     "ParetoFront",
     "PhiFormula",
     "Rule",
-    "SEGMENTS",
     "ScaledFormula",
     "SymbolicLayer",
     "check_path",

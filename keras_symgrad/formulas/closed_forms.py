@@ -56,10 +56,15 @@ POOR = 3.0
 WORST = 1e6
 # Of the fits, those that are read, and of the starts of a fit those that are followed. A loss so
 # many times the least is not made good by brevity.
-READ, FOLLOWED, HOPELESS = 6, 5, 300.0
+MAX_FITS_SIMPLIFIED = 6
+MAX_STARTS_PER_FIT = 5
+HOPELESS_LOSS_RATIO = 300.0
 # Evaluations from each of these, and of the best of them: some forms creep along a valley.
-BRIEF, LONG = 25, 200
-SEARCH_ROWS, SEARCH_GENERATIONS, SEARCH_SECONDS = 512, 40, 10.0
+MAX_EVALUATIONS_PER_START = 25
+MAX_EVALUATIONS_OF_BEST = 200
+PHI_SEARCH_ROWS = 512
+PHI_SEARCH_GENERATIONS = 40
+PHI_SEARCH_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Curve:
     loss: float
 
 
-def curves(
+def fit_closed_forms(
     g: np.ndarray,
     f: np.ndarray,
     floor: float = 0.0,
@@ -99,7 +104,7 @@ def curves(
     Example:
 
     >>> g = np.linspace(0.5, 3, 200)
-    >>> best = min(curves(g, 2 * np.log(g) + 1), key=lambda curve: curve.loss)
+    >>> best = min(fit_closed_forms(g, 2 * np.log(g) + 1), key=lambda curve: curve.loss)
     >>> best.expression, best.complexity
     (2*log(g) + 1, 7)
     """
@@ -109,11 +114,15 @@ def curves(
     if least > POOR * floor + 1e3 * EXACT:
         fits += _searched(points, seed)
     # Making constants simple takes longer than fitting them, and a poor fit is not chosen.
-    fits = [pair for pair in fits if pair[0].loss(pair[1]) < HOPELESS * max(least, floor, EXACT)]
+    fits = [
+        pair
+        for pair in fits
+        if pair[0].loss(pair[1]) < HOPELESS_LOSS_RATIO * max(least, floor, EXACT)
+    ]
     fits.sort(key=lambda pair: pair[0].loss(pair[1]))
     line, constants = _fitted(points, G, [{}])
     complexity = (complexity or Complexity()).among(OPERATORS)
-    read = [*fits[:READ], (line, constants)]
+    read = [*fits[:MAX_FITS_SIMPLIFIED], (line, constants)]
     return [_curve(points, fit.simplified(constants), complexity) for fit, constants in read]
 
 
@@ -169,7 +178,10 @@ class _Fit:
         return loss if np.isfinite(loss) else np.inf
 
     def refined(
-        self, constants: np.ndarray, moved: np.ndarray | None = None, evaluations: int = LONG
+        self,
+        constants: np.ndarray,
+        moved: np.ndarray | None = None,
+        evaluations: int = MAX_EVALUATIONS_OF_BEST,
     ) -> np.ndarray:
         """Constants at the nearest minimum of the loss, those that are not `moved` as they are."""
         from scipy.optimize import least_squares
@@ -250,8 +262,8 @@ def _fitted(
         start = {**start, _A: slope, _D: points.f.mean() - slope * h.mean()}
         tried.append(np.array([start[s] for s in fit.parameters]))
     best, least = None, np.inf
-    for start in sorted(tried, key=fit.loss)[:FOLLOWED]:
-        constants = fit.refined(start, evaluations=BRIEF)
+    for start in sorted(tried, key=fit.loss)[:MAX_STARTS_PER_FIT]:
+        constants = fit.refined(start, evaluations=MAX_EVALUATIONS_PER_START)
         if fit.loss(constants) < least and fit.is_monotone(constants):
             best, least = constants, fit.loss(constants)
         if least < EXACT:
@@ -286,11 +298,11 @@ def _starts(points: _Points, form: sympy.Expr) -> Iterator[dict[sympy.Symbol, fl
 
 def _searched(points: _Points, seed: int) -> Iterator[tuple[_Fit, np.ndarray]]:
     """Forms that the genetic search finds in the values; a factor and a constant are free."""
-    chosen = np.random.default_rng(seed).permutation(len(points.g))[:SEARCH_ROWS]
+    chosen = np.random.default_rng(seed).permutation(len(points.g))[:PHI_SEARCH_ROWS]
     alphabet = Alphabet(_SEARCHED, ["g"])
     with TargetEngine(_SEARCHED, points.g[chosen, None], points.f[chosen]) as engine:
         archive = search_for(engine, alphabet, seed=seed).run(
-            Stopping(SEARCH_SECONDS, generations=SEARCH_GENERATIONS)
+            Stopping(PHI_SEARCH_SECONDS, generations=PHI_SEARCH_GENERATIONS)
         )
     for individual in archive.front():
         expression = with_whole_numbers(to_sympy(individual.tree, _SEARCHED))

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from keras_symgrad.formulas.formula import Formula
 
-JSON_FORMAT, JSON_VERSION = "keras_symgrad.formula", 1
+JSON_FORMAT = "keras_symgrad.formula"
+JSON_VERSION = 1
 # What TFLite has no operation for, in terms of what it has.
 _WITHOUT: dict[type, Callable[[sympy.Expr], sympy.Expr]] = {
     sympy.tan: lambda u: sympy.sin(u) / sympy.cos(u),

@@ -15,7 +15,7 @@ import sympy
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
-from keras_symgrad.search.core import POOR_FIT, choose
+from keras_symgrad.search.core import POOR_FIT, choose_model
 
 if TYPE_CHECKING:
     import keras
@@ -92,16 +92,16 @@ class Formula:
             self.expression, self.names, operators=self.operators, trainable=trainable, **kwargs
         )
 
-    def freed(self) -> Formula:
+    def with_free_coefficients(self) -> Formula:
         """The same formula with a float for every coefficient, so that its layer trains them all.
 
         >>> x1, x2 = sympy.symbols("x1 x2", real=True)
-        >>> print(Formula(x1**2 - 2 * x2, 9, 1e-4, ("x1", "x2")).freed())
+        >>> print(Formula(x1**2 - 2 * x2, 9, 1e-4, ("x1", "x2")).with_free_coefficients())
         1.0*x1**2 - 2.0*x2
         """
-        from keras_symgrad.expressions import freed
+        from keras_symgrad.expressions import with_free_coefficients
 
-        return self.rewritten(freed)
+        return self.rewritten(with_free_coefficients)
 
     @property
     def as_computed(self) -> sympy.Expr:
@@ -211,9 +211,9 @@ class ParetoFront(Sequence):
         # The loss is a mean over the variables: 2 (1 - cos) / variables for unit vectors.
         poor = 2 * POOR_FIT / len(rows[0].names)
         complexities, losses = [row.complexity for row in rows], [row.loss for row in rows]
-        return rows[choose(complexities, losses, self.floor, poor)]
+        return rows[choose_model(complexities, losses, self.floor, poor)]
 
-    def is_trusted(self, formula: Formula) -> bool:
+    def agrees_with_network(self, formula: Formula) -> bool:
         """Whether one of the rows may be the best."""
         return formula in self._trusted
 

@@ -23,7 +23,7 @@ NOTEBOOK_STYLE = """\
 .keras-symgrad .best td { font-weight: 600; }
 .keras-symgrad .mark { margin-left: 0.6em; color: #b34f00; }
 </style>"""  # noqa: E501 - as long as CSS is
-COLUMNS = (
+TABLE_HEAD = (
     '<th scope="col" class="number">complexity</th><th scope="col" class="number">loss</th>'
     '<th scope="col">formula</th>'
 )
@@ -48,7 +48,7 @@ def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Mark
         region.format(caption),
         Markup(f"<table{kind}>"),
         Markup("<caption>{}</caption>").format(caption),
-        Markup(f"<thead><tr>{COLUMNS}</tr></thead>"),
+        Markup(f"<thead><tr>{TABLE_HEAD}</tr></thead>"),
         Markup("<tbody>"),
     ]
     for row in front:

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from keras_symgrad.formulas.monotone_fit import MonotoneFit
 
-SEGMENTS = 16
+DEFAULT_SEGMENTS = 16
 # What is left of a slope that the points leave flat, as a share of the mean one: phi stays
 # invertible, and training can raise it again.
-FLATTEST = 1e-6
+MIN_RELATIVE_SLOPE = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="keras_symgrad")
@@ -76,7 +76,7 @@ class MonotoneLayer(keras.layers.Layer):
         cls,
         g: np.ndarray,
         f: np.ndarray,
-        segments: int = SEGMENTS,
+        segments: int = DEFAULT_SEGMENTS,
         weights: np.ndarray | None = None,
         **kwargs,
     ) -> MonotoneLayer:
@@ -119,7 +119,7 @@ class MonotoneLayer(keras.layers.Layer):
         scale[scale == 0] = 1.0
         low = np.array([-np.inf, *np.zeros(len(knots) - 1)])
         solution = lsq_linear(root[:, None] * columns / scale, root * f, (low, np.inf)).x / scale
-        slopes = np.maximum(solution[1:], FLATTEST * max(np.mean(solution[1:]), 1e-30))
+        slopes = np.maximum(solution[1:], MIN_RELATIVE_SLOPE * max(np.mean(solution[1:]), 1e-30))
         return cls(knots, solution[0], slopes, fit.rising, **kwargs)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -11,10 +11,10 @@ import sympy
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, simplify, weight
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
-from keras_symgrad.formulas.closed_forms import OPERATORS, Curve, G, curves
+from keras_symgrad.formulas.closed_forms import OPERATORS, Curve, G, fit_closed_forms
 from keras_symgrad.formulas.formula import Formula
 from keras_symgrad.formulas.monotone_fit import MonotoneFit
-from keras_symgrad.search.core import choose
+from keras_symgrad.search.core import choose_model
 
 # More rows fix the constants no better, and take longer.
 FITTED_ROWS = 1000
@@ -100,7 +100,7 @@ class PhiFormula:
         chosen = np.random.default_rng(seed).permutation(len(g))[:FITTED_ROWS]
         g, f = g[chosen], f[chosen]
         complexity = complexity or Complexity()
-        best = _choice(curves(g, f, _floor(g, f), seed, complexity))
+        best = _choice(fit_closed_forms(g, f, _floor(g, f), seed, complexity))
         value = _composed(best, concept, complexity)
         found, wanted = _finite(value(held_out), held_out_values)
         r2 = 1 - np.mean((found - wanted) ** 2) / np.var(wanted) if np.ptp(wanted) > 0 else 1.0
@@ -165,7 +165,9 @@ def _floor(g: np.ndarray, f: np.ndarray) -> float:
 
 def _choice(found: list[Curve]) -> Curve:
     found = [curve for curve in found if np.isfinite(curve.complexity)]
-    return found[choose([curve.complexity for curve in found], [curve.loss for curve in found])]
+    return found[
+        choose_model([curve.complexity for curve in found], [curve.loss for curve in found])
+    ]
 
 
 def _composed(phi: Curve, concept: Formula, complexity: Complexity) -> Formula:

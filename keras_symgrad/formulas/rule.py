@@ -13,7 +13,8 @@ from keras_symgrad.expressions.formats import rounded, to_latex, to_pretty
 from keras_symgrad.formulas.constants import Constant, simple_numbers
 from keras_symgrad.formulas.formula import Formula
 
-FEWEST_DIGITS, MOST_DIGITS = 3, 17
+FEWEST_DIGITS = 3
+MOST_DIGITS = 17
 # What rounding the numbers of the text may cost of the agreement, and a simple threshold.
 ROUNDING_COST = 1e-3
 SIMPLICITY_COST = 3e-3

@@ -9,12 +9,17 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.gradients.domain import Domain
     from keras_symgrad.gradients.field import GradientField
-    from keras_symgrad.gradients.formula_errors import CERTAIN, errors, exceeds, losses
+    from keras_symgrad.gradients.formula_errors import (
+        CERTAIN_STANDARD_ERRORS,
+        errors,
+        exceeds,
+        losses,
+    )
     from keras_symgrad.gradients.levels import block_name, few_values, one_hot_blocks
     from keras_symgrad.gradients.metric import Metric, check_metric, deviations
     from keras_symgrad.gradients.own_units import (
-        FARTHEST,
         FARTHEST_OF_NETWORK,
+        MAX_OFFSET_IN_WIDTHS,
         OwnUnits,
         checked_units,
     )
@@ -25,22 +30,22 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.gradients.reading import Reading, check_smoothing, smoothing_width, split
     from keras_symgrad.gradients.smoothing import averaged, choose_width, smoothed
-    from keras_symgrad.gradients.symmetrization import across, generators, spread
+    from keras_symgrad.gradients.symmetrization import across, generators, with_mapped_rows
     from keras_symgrad.gradients.tangent_space import (
         Tangent,
         can_be_drawn,
-        never_shown,
         tangent_frame,
+        undetermined_directions,
     )
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
-    "CERTAIN",
+    "CERTAIN_STANDARD_ERRORS",
     "Domain",
-    "FARTHEST",
     "FARTHEST_OF_NETWORK",
     "GradientField",
+    "MAX_OFFSET_IN_WIDTHS",
     "Metric",
     "OwnUnits",
     "Reading",
@@ -61,12 +66,12 @@ __all__ = [
     "gradient_spread",
     "is_piecewise_constant",
     "losses",
-    "never_shown",
     "one_hot_blocks",
     "smoothed",
     "smoothing_width",
     "split",
-    "spread",
     "tangent_frame",
+    "undetermined_directions",
     "weights_of",
+    "with_mapped_rows",
 ]

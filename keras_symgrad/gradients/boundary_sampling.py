@@ -40,12 +40,12 @@ MOVING_ROUNDS = 6
 # Of the box's width, the farthest a single Newton step may go: beyond, the network is not linear.
 LONGEST_STEP = 0.2
 # Farther than so many half thicknesses of the slab, a row is on a plateau.
-FARTHEST = 1.5
+MAX_SLAB_HALF_THICKNESSES = 1.5
 # The thickness is read where the logit is so small a share of its bound, or on the nearest rows.
 NEAR_ZERO = 0.125
 FEWEST_NEAR_ZERO = 20
 # Data rows looked at for each that is wanted, for some may lie on plateaus.
-LOOKED_AT = 4
+DATA_ROWS_TRIED_PER_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def slab_rows(
     values = neuron.values(x, batch_size)
     finite = np.isfinite(values)
     index = np.flatnonzero(finite & (np.abs(values) <= bound))
-    if rows is not None and len(index) > LOOKED_AT * rows:
-        index = rng.choice(index, size=LOOKED_AT * rows, replace=False)
+    if rows is not None and len(index) > DATA_ROWS_TRIED_PER_ROW * rows:
+        index = rng.choice(index, size=DATA_ROWS_TRIED_PER_ROW * rows, replace=False)
     data = _Part(x[index], *neuron.values_and_gradients(x[index], batch_size))
     usable = np.isfinite(data.gradients).all(axis=1)
     dropped = int(np.sum(~finite) + np.sum(~usable))
@@ -245,7 +245,7 @@ class _Slab:
         thickness = thickness[np.isfinite(thickness)]
         if not len(thickness):
             return self
-        return replace(self, reach=FARTHEST * float(np.median(thickness)))
+        return replace(self, reach=MAX_SLAB_HALF_THICKNESSES * float(np.median(thickness)))
 
     def is_near(self, part: _Part) -> np.ndarray:
         """Which rows the slab reaches."""

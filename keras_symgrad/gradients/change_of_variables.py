@@ -17,14 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_symgrad.engine import RANK
+from keras_symgrad.engine import RELATIVE_RANK_TOLERANCE
 
 # Quantities this independent have gradients of their own, known without amplifying much noise.
 WELL_CONDITIONED = 30.0
 
 
 @dataclass(frozen=True, eq=False)
-class PullBack:
+class ChangeOfVariables:
     """Frames that take two kinds of gradients to coordinates in which they compare.
 
     Attributes:
@@ -37,26 +37,26 @@ class PullBack:
     of_quantities: np.ndarray | None
 
     @classmethod
-    def through(cls, jacobians: np.ndarray) -> PullBack:
+    def through(cls, jacobians: np.ndarray) -> ChangeOfVariables:
         """The frames that belong to the Jacobians of the quantities.
 
         Args:
             jacobians: `(rows, quantities, inputs)`, finite.
 
         Returns:
-            The `PullBack`.
+            The `ChangeOfVariables`.
 
         Raises:
             ValueError: the quantities do not change with the input anywhere.
 
         Example:
 
-        >>> through = PullBack.through(np.array([[[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]))
+        >>> through = ChangeOfVariables.through(np.array([[[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]))
         >>> through.of_inputs.tolist(), through.of_quantities
         ([[[0.5, 0.0, 0.0], [0.0, 1.0, 0.0]]], None)
         """
         left, sizes, right = np.linalg.svd(jacobians, full_matrices=False)
-        present = sizes > RANK * sizes.max(axis=1, keepdims=True)
+        present = sizes > RELATIVE_RANK_TOLERANCE * sizes.max(axis=1, keepdims=True)
         if not present.any():
             raise ValueError(
                 "The quantities do not change with the input at any row, so that no formula in "
@@ -93,7 +93,7 @@ def explained(jacobians: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     array([0.36])
     """
     _, sizes, right = np.linalg.svd(jacobians, full_matrices=False)
-    right = right * (sizes > RANK * sizes.max(axis=1, keepdims=True))[:, :, None]
+    right = right * (sizes > RELATIVE_RANK_TOLERANCE * sizes.max(axis=1, keepdims=True))[:, :, None]
     inside = (np.einsum("rai,ri->ra", right, gradients) ** 2).sum(axis=1)
     whole = (gradients**2).sum(axis=1)
     return np.where(whole > 0, np.minimum(inside / np.where(whole > 0, whole, 1), 1), 1.0)

@@ -18,7 +18,7 @@ MOST_IN_TREE = 12
 # Variables that differ more in width are measured each in its own.
 MUCH_WIDER = 1e3
 # Points whose distances are computed at a time.
-BLOCK = 200
+POINTS_PER_DISTANCE_BLOCK = 200
 
 
 class Domain:
@@ -139,7 +139,7 @@ def _distances_to(reference: np.ndarray) -> Callable[..., np.ndarray]:
     def distances(points: np.ndarray, k: int = 1) -> np.ndarray:
         # |p - r|^2 = |p|^2 - 2 p r + |r|^2, a product of matrices.
         nearest = []
-        for some in np.array_split(points - centre, -(-len(points) // BLOCK)):
+        for some in np.array_split(points - centre, -(-len(points) // POINTS_PER_DISTANCE_BLOCK)):
             squares = own - 2 * some @ reference.T
             squares = np.partition(squares, k - 1, axis=1)[:, :k]
             nearest.append(np.sort(squares, axis=1) + (some**2).sum(axis=1)[:, None])

@@ -29,7 +29,7 @@ from keras_symgrad.engine import (
     block_rows,
     in_frame,
     is_diagonal,
-    principal,
+    orthonormal_span,
     unit,
 )
 from keras_symgrad.files import (
@@ -45,7 +45,7 @@ from keras_symgrad.files import (
 from keras_symgrad.gradients.boundary_sampling import Sampler
 from keras_symgrad.gradients.ensemble import mean_directions, mean_neuron
 from keras_symgrad.gradients.metric import Metric, check_metric, deviations, metric_frame
-from keras_symgrad.gradients.row_selection import FieldRows, choose_rows
+from keras_symgrad.gradients.row_selection import SelectedRows, select_rows
 from keras_symgrad.gradients.tangent_space import Tangent
 from keras_symgrad.neurons import Neuron, Quantities
 
@@ -319,7 +319,7 @@ class Field:
         along = np.linalg.svd(direction[:, None])[2][:, 1:]
         frame = np.eye(self.variables) if field.frame is None else field.frame
         span = np.einsum("rba,rka->rkb", along, as_span(field.directions))
-        _, directions = principal(span)
+        _, directions = orthonormal_span(span)
         return replace(field, frame=along @ frame, directions=directions[:, : self.span - 1])
 
     def _usable(self, finite: np.ndarray) -> Self:
@@ -437,7 +437,7 @@ def _field_numbers(content: dict[str, np.ndarray], name: str) -> np.ndarray:
 # but whoever leaves it out turns the others towards it: on a bottleneck of two concepts the error
 # of the first one is 5e-5 with the third direction in the span, and 2e-3 without. Below this part
 # of the main one it is rounding and noise.
-PRESENT = 0.05
+MIN_RELATIVE_DIRECTION = 0.05
 # Points that decide whether two networks rise alike.
 SIGN_ROWS = 1000
 
@@ -543,7 +543,7 @@ class GradientField(Field):
         >>> GradientField.from_neuron(ring, x, rows=500)
         GradientField(500 rows (198 data, 302 drawn), variables: x1, x2)
         """
-        rows = choose_rows(
+        rows = select_rows(
             neuron,
             x,
             names=names,
@@ -599,7 +599,7 @@ class GradientField(Field):
         options = {"names": found, **options}
         finite = x[finite_rows(x)]
         neurons = [neuron.settle(finite) for neuron in neurons]
-        rows = choose_rows(mean_neuron(neurons, finite[:SIGN_ROWS]), x, **options)
+        rows = select_rows(mean_neuron(neurons, finite[:SIGN_ROWS]), x, **options)
         each = [rows.directions_of(n.values_and_gradients(rows.inputs)[1]) for n in neurons]
         directions, weights, noise = mean_directions(np.stack(each))
         if rows.weights is not None:
@@ -634,13 +634,15 @@ class GradientField(Field):
         """
         if not neurons:
             raise ValueError("Expected one neuron at least. Received: none")
-        rows = choose_rows(replace(neurons[0], is_classifier=False), x, **options)
+        rows = select_rows(replace(neurons[0], is_classifier=False), x, **options)
         each = [rows.directions_of(n.values_and_gradients(rows.inputs)[1]) for n in neurons]
-        sizes, directions = principal(np.stack(each, axis=1))
+        sizes, directions = orthonormal_span(np.stack(each, axis=1))
         steep = sizes[:, 0] > 0
         spectrum = np.median(sizes[steep] / sizes[steep, :1], axis=0) if steep.any() else sizes[0]
         # A span of all axes would have any gradient in it.
-        present = np.clip(np.sum(spectrum > PRESENT), 1, max(1, directions.shape[2] - 1))
+        present = np.clip(
+            np.sum(spectrum > MIN_RELATIVE_DIRECTION), 1, max(1, directions.shape[2] - 1)
+        )
         field = cls._of_rows(rows, directions[:, :present])
         return replace(field, values=None, spectrum=tuple(float(s) for s in spectrum))
 
@@ -720,7 +722,7 @@ class GradientField(Field):
         return cls(**_read_field(path))
 
     @classmethod
-    def _of_rows(cls, rows: FieldRows, directions: np.ndarray) -> GradientField:
+    def _of_rows(cls, rows: SelectedRows, directions: np.ndarray) -> GradientField:
         return cls(
             rows.points,
             directions,

@@ -11,9 +11,9 @@ from keras_symgrad.engine import gradient, nearest
 from keras_symgrad.gradients.field import GradientField
 
 # Standard errors that make a mean difference between rows a fact.
-CERTAIN = 2.0
+CERTAIN_STANDARD_ERRORS = 2.0
 # Rows that a standard error can be taken from.
-FEWEST_ROWS = 10
+MIN_ROWS_FOR_STANDARD_ERROR = 10
 
 
 def errors(expression: sympy.Expr, field: GradientField) -> np.ndarray:
@@ -79,7 +79,11 @@ def exceeds(other: np.ndarray, own: np.ndarray) -> bool:
     """
     difference = other - own
     rows = len(difference)
-    doubt = CERTAIN * np.std(difference, ddof=1) / np.sqrt(rows) if rows >= FEWEST_ROWS else 0.0
+    doubt = (
+        CERTAIN_STANDARD_ERRORS * np.std(difference, ddof=1) / np.sqrt(rows)
+        if rows >= MIN_ROWS_FOR_STANDARD_ERROR
+        else 0.0
+    )
     return bool(difference.mean() > doubt)
 
 

@@ -32,7 +32,8 @@ WIDEST = 1e4
 # Columns whose middle is this many widths away from zero get an offset. Of a network's gradients,
 # fifty: there x**2, log(x) and 1/x bend by a hundredth of what they rise, which no network shows,
 # and no sum of them tells (x - offset)**2 well. Gradients from elsewhere may be exact.
-FARTHEST_OF_NETWORK, FARTHEST = 50.0, 1e3
+FARTHEST_OF_NETWORK = 50.0
+MAX_OFFSET_IN_WIDTHS = 1e3
 # Offsets are round numbers within so many widths from the middle.
 NEAR_MIDDLE = 1.6
 # The part of the rows, at each end, that says nothing of a column's width.
@@ -76,7 +77,7 @@ class OwnUnits:
         *,
         kept: Collection[str] = (),
         shifts: bool = True,
-        farthest: float = FARTHEST,
+        farthest: float = MAX_OFFSET_IN_WIDTHS,
     ) -> OwnUnits | None:
         """The units that columns of data need.
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from keras_symgrad.engine import unit
-from keras_symgrad.gradients.smoothing import SAMPLES, directions, shape_of, telling_rows
+from keras_symgrad.gradients.smoothing import (
+    SMOOTHING_SAMPLES,
+    directions,
+    informative_rows,
+    shape_of,
+)
 from keras_symgrad.neurons import Neuron
 
 # How far rows are moved, in standard deviations, to see whether their gradient moves, and the share
 # of a smooth field's turn that counts as none. So short a step meets no kink from most rows, be the
 # network ever so wide.
-TESTED_ROWS, STEP, NO_TURN = 256, 1e-3, 0.05
+MAX_TESTED_ROWS = 256
+PROBE_STEP = 1e-3
+MAX_TURN_WITHOUT_KINK = 0.05
 
 
 def is_piecewise_constant(neuron: Neuron, x: np.ndarray) -> bool:
@@ -40,8 +47,8 @@ def is_piecewise_constant(neuron: Neuron, x: np.ndarray) -> bool:
     if len(x) < 2:
         return False
     neuron, shape = neuron.settle(x), shape_of(x)
-    rows = telling_rows(neuron, x, TESTED_ROWS)
-    step = STEP * directions(x.shape[1], 2)[:1] @ shape
+    rows = informative_rows(neuron, x, MAX_TESTED_ROWS)
+    step = PROBE_STEP * directions(x.shape[1], 2)[:1] @ shape
     here, there = (
         unit(neuron.values_and_gradients(points)[1] @ shape.T) for points in (rows, rows + step)
     )
@@ -51,11 +58,15 @@ def is_piecewise_constant(neuron: Neuron, x: np.ndarray) -> bool:
     turned = np.linalg.norm(there - here, axis=1)[steep]
     differ = np.linalg.norm(here[steep] - np.roll(here[steep], 1, axis=0), axis=1)
     # Where rows a standard deviation apart differ by d, a smooth field turns by d STEP on the way.
-    return bool(np.median(turned) < NO_TURN * STEP * np.mean(differ))
+    return bool(np.median(turned) < MAX_TURN_WITHOUT_KINK * PROBE_STEP * np.mean(differ))
 
 
 def gradient_spread(
-    neuron: Neuron, points: np.ndarray, x: np.ndarray, width: float, samples: int = SAMPLES
+    neuron: Neuron,
+    points: np.ndarray,
+    x: np.ndarray,
+    width: float,
+    samples: int = SMOOTHING_SAMPLES,
 ) -> np.ndarray:
     """How much the directions of the raw gradients scatter around each point.
 

@@ -31,7 +31,7 @@ class Reading:
         raw: the same as they were read, before anything known of them was used.
         neuron: that was read; `None` for gradients from elsewhere.
         shown: points that the field may be from, `(rows, inputs)`.
-        unseen: points kept apart, for the rule to be tested on.
+        test_points: points kept apart, for the rule to be tested on.
         in_terms_of: quantities that formulas are in, in the place of the inputs.
         flat: rows that had no gradient.
         units: that the field is in, where they are not the user's; `raw` and points are in theirs.
@@ -41,7 +41,7 @@ class Reading:
     raw: GradientField
     neuron: Neuron | None = None
     shown: np.ndarray | None = None
-    unseen: np.ndarray | None = None
+    test_points: np.ndarray | None = None
     in_terms_of: Quantities | None = None
     flat: int = 0
     units: OwnUnits | None = None
@@ -73,9 +73,9 @@ class Reading:
         Returns:
             The reading.
         """
-        shown, unseen = split(points, seed)
+        shown, test_points = split(points, seed)
         neuron, field = read(neurons, shown, in_terms_of=in_terms_of, seed=seed, **options)
-        return cls(field, field, neuron, shown, unseen, in_terms_of)
+        return cls(field, field, neuron, shown, test_points, in_terms_of)
 
     def prepared(self, symmetries: Sequence[Symmetry], loss: Loss) -> Reading:
         """The reading with what is known of the concept, and rows with a gradient only.
@@ -134,7 +134,7 @@ class Reading:
     @property
     def data(self) -> np.ndarray:
         """The finite rows of the data that a network was read with, `(rows, inputs)`."""
-        given = [self.shown] if self.shown is self.unseen else [self.shown, self.unseen]
+        given = [self.shown] if self.shown is self.test_points else [self.shown, self.test_points]
         return np.concatenate([rows[finite_rows(rows)] for rows in given])
 
     @property

@@ -12,14 +12,14 @@ import numpy as np
 from keras_symgrad.engine import in_frame, unit
 from keras_symgrad.files import Columns, check_names, check_weights, finite_rows, read_points
 from keras_symgrad.gradients.boundary_sampling import Rows, Sampler, data_rows, slab_rows
-from keras_symgrad.gradients.change_of_variables import PullBack, explained
+from keras_symgrad.gradients.change_of_variables import ChangeOfVariables, explained
 from keras_symgrad.gradients.metric import Metric, check_metric, covariance, metric_frame
 from keras_symgrad.gradients.tangent_space import Tangent, can_be_drawn
 from keras_symgrad.neurons import Neuron, Quantities
 
 
 @dataclass(frozen=True, eq=False)
-class FieldRows:
+class SelectedRows:
     """Points in random order, with what a neuron says there.
 
     Attributes:
@@ -57,7 +57,7 @@ class FieldRows:
         return unit(in_frame(gradients, self.input_frame))
 
 
-def choose_rows(
+def select_rows(
     neuron: Neuron,
     x: Any,
     *,
@@ -74,7 +74,7 @@ def choose_rows(
     weights: np.ndarray | None = None,
     seed: int = 0,
     batch_size: int = 4096,
-) -> FieldRows:
+) -> SelectedRows:
     """The rows where a neuron's gradients are worth reading; see `GradientField.from_neuron`."""
     _check_options(delta, rows)
     metric = check_metric(metric)
@@ -115,7 +115,7 @@ def choose_rows(
     weights = _weights_of(chosen, weights)
     inputs = chosen.points[order]
     frame = metric_frame(inputs, x, metric, tangent)
-    result = FieldRows(
+    result = SelectedRows(
         inputs,
         chosen.values[order],
         chosen.gradients[order],
@@ -136,8 +136,8 @@ def choose_rows(
 
 
 def _in_terms_of(
-    quantities: Quantities, rows: FieldRows, metric: Metric, batch_size: int
-) -> FieldRows:
+    quantities: Quantities, rows: SelectedRows, metric: Metric, batch_size: int
+) -> SelectedRows:
     """The same rows, for formulas in quantities that are functions of the input."""
     values, jacobians = quantities.values_and_jacobians(rows.inputs, batch_size)
     frame = np.eye(rows.inputs.shape[1]) if rows.input_frame is None else rows.input_frame
@@ -146,7 +146,7 @@ def _in_terms_of(
     share = explained(jacobians, in_frame(rows.gradients, rows.input_frame))
     widths = np.sqrt(np.diag(covariance(values)))
     units = np.where(widths > 0, widths, 1.0)
-    through = PullBack.through(jacobians / units[:, None])
+    through = ChangeOfVariables.through(jacobians / units[:, None])
     input_frame, own_frame = through.of_inputs @ frame, through.of_quantities
     if own_frame is None:
         # The coordinates are the quantities, which have a metric of their own.

@@ -23,10 +23,10 @@ from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons import Neuron
 
 # So many directions leave a tenth of the error that the kinks of a network leave.
-SAMPLES = 64
+SMOOTHING_SAMPLES = 64
 
 
-def directions(inputs: int, samples: int = SAMPLES) -> np.ndarray:
+def directions(inputs: int, samples: int = SMOOTHING_SAMPLES) -> np.ndarray:
     """Standard normal vectors in pairs e and -e, evenly spread.
 
     Args:
@@ -84,7 +84,7 @@ def shape_of(x: np.ndarray) -> np.ndarray:
     return root
 
 
-def telling_rows(neuron: Neuron, x: np.ndarray, rows: int) -> np.ndarray:
+def informative_rows(neuron: Neuron, x: np.ndarray, rows: int) -> np.ndarray:
     """Rows that tell of a neuron's concept: of a classifier those next to its boundary.
 
     Args:
@@ -108,7 +108,7 @@ CHOOSING_ROWS = 500
 
 
 def smoothed(
-    neuron: Neuron, x: np.ndarray, width: float | None = None, samples: int = SAMPLES
+    neuron: Neuron, x: np.ndarray, width: float | None = None, samples: int = SMOOTHING_SAMPLES
 ) -> Neuron:
     """A neuron with its own values and with gradients averaged over a neighbourhood.
 
@@ -176,7 +176,7 @@ def averaged(
     neuron: Neuron,
     x: np.ndarray,
     width: float | None = None,
-    samples: int = SAMPLES,
+    samples: int = SMOOTHING_SAMPLES,
 ) -> GradientField:
     """A field with averaged directions, at the same points.
 
@@ -215,7 +215,7 @@ def averaged(
     return replace(field, directions=field.directions_of(gradients))
 
 
-def choose_width(neuron: Neuron, x: np.ndarray, samples: int = SAMPLES) -> float:
+def choose_width(neuron: Neuron, x: np.ndarray, samples: int = SMOOTHING_SAMPLES) -> float:
     """The width at which kinks are averaged out and the concept is not yet.
 
     With u_w the directions of the averaged gradient, each width is compared with a wider one:
@@ -243,7 +243,10 @@ def choose_width(neuron: Neuron, x: np.ndarray, samples: int = SAMPLES) -> float
         ValueError: `samples` is not an even number.
     """
     neuron, shape = neuron.settle(x), shape_of(x)
-    rows, shifts = telling_rows(neuron, x, CHOOSING_ROWS), directions(x.shape[1], samples) @ shape
+    rows, shifts = (
+        informative_rows(neuron, x, CHOOSING_ROWS),
+        directions(x.shape[1], samples) @ shape,
+    )
 
     def field(width: float) -> np.ndarray:
         return unit(_mean_gradients(neuron, rows, width * shifts) @ shape.T)

@@ -22,12 +22,12 @@ from keras_symgrad.gradients.domain import MUCH_WIDER, Domain
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.tangent_space import orthonormal
 from keras_symgrad.neurons import Neuron
-from keras_symgrad.priors import Element, Symmetry, group
+from keras_symgrad.priors import Element, Symmetry, symmetry_group
 
 # Share of the data whose images lie among the data, where a network is averaged over images.
-MAPPED = 0.9
+MIN_SHARE_MAPPED = 0.9
 # Rows of data whose images are looked for among them.
-LOOKED_AT = 1000
+MAX_ROWS_MAPPED = 1000
 
 
 def symmetrized(
@@ -44,7 +44,7 @@ def symmetrized(
     Returns:
         A neuron with these symmetries; the same one if no map keeps the domain.
     """
-    kept = [e for e in group(symmetries, names) if _keeps(e, x)]
+    kept = [e for e in symmetry_group(symmetries, names) if _keeps(e, x)]
     if len(kept) < 2:
         return neuron
     matrices = tf.constant(np.stack([e.matrix.T for e in kept]), neuron.dtype)
@@ -91,7 +91,9 @@ def projected(field: GradientField, symmetries: Sequence[Symmetry]) -> GradientF
     return replace(field, directions=unit(left), weights=weights)
 
 
-def spread(field: GradientField, symmetries: Sequence[Symmetry], seed: int = 0) -> GradientField:
+def with_mapped_rows(
+    field: GradientField, symmetries: Sequence[Symmetry], seed: int = 0
+) -> GradientField:
     """The field with its rows at images of their points, each under a map chosen at random.
 
     Args:
@@ -102,7 +104,7 @@ def spread(field: GradientField, symmetries: Sequence[Symmetry], seed: int = 0) 
     Returns:
         A `GradientField` of as many rows.
     """
-    elements = group(symmetries, field.names)
+    elements = symmetry_group(symmetries, field.names)
     if len(elements) == 1:
         return field
     chosen = np.random.default_rng(seed).integers(len(elements), size=field.rows)
@@ -165,5 +167,5 @@ def _units(field: GradientField) -> np.ndarray:
 def _keeps(element: Element, x: np.ndarray) -> bool:
     """Whether the images of data lie among the data."""
     some = x[np.isfinite(x).all(axis=1)]
-    images = element.images(some[:LOOKED_AT])
-    return bool(np.mean(Domain(some).holds(images)) >= MAPPED)
+    images = element.images(some[:MAX_ROWS_MAPPED])
+    return bool(np.mean(Domain(some).holds(images)) >= MIN_SHARE_MAPPED)

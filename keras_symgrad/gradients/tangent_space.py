@@ -16,13 +16,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_symgrad.engine import principal
+from keras_symgrad.engine import orthonormal_span
 
 # A direction of less than this share of the widest one's scatter was never shown: float32 keeps
 # seven digits of the numbers that it is computed from.
 FLAT = 1e-5
 # Any few points lie in a plane: so many for each variable are asked for.
-FEWEST_ROWS = 3
+MIN_ROWS_PER_VARIABLE = 3
 # Neighbours that a local tangent space is read from, for each coefficient that is fitted.
 NEIGHBOURS_PER_COEFFICIENT = 4
 # Neighbours that a dimension is read from, at most: a surface of more dimensions takes too much
@@ -117,10 +117,10 @@ def orthonormal(vectors: np.ndarray) -> np.ndarray:
     Returns:
         `(..., min(vectors, variables), variables)`, those of the widest directions first.
     """
-    return principal(vectors)[1]
+    return orthonormal_span(vectors)[1]
 
 
-def never_shown(frame: np.ndarray) -> list[np.ndarray]:
+def undetermined_directions(frame: np.ndarray) -> list[np.ndarray]:
     """The directions that are missing in a linear frame, each scaled to a largest entry of 1.
 
     Args:
@@ -131,7 +131,7 @@ def never_shown(frame: np.ndarray) -> list[np.ndarray]:
 
     Example:
 
-    >>> never_shown(np.array([[0.6, -0.8, 0.0], [0.0, 0.0, 1.0]]))[0].round(2)
+    >>> undetermined_directions(np.array([[0.6, -0.8, 0.0], [0.0, 0.0, 1.0]]))[0].round(2)
     array([1.  , 0.75, 0.  ])
     """
     from scipy.linalg import null_space, qr
@@ -148,7 +148,7 @@ def never_shown(frame: np.ndarray) -> list[np.ndarray]:
 
 def _linear(x: np.ndarray) -> np.ndarray | None:
     """The linear subspace that data lie in; `None` if they fill their space or are too few."""
-    if len(x) <= FEWEST_ROWS * x.shape[1]:
+    if len(x) <= MIN_ROWS_PER_VARIABLE * x.shape[1]:
         return None
     # R of x = Q R has the singular values and directions of x, and takes no memory for Q.
     _, sizes, directions = np.linalg.svd(np.linalg.qr(x - x.mean(axis=0), mode="r"))

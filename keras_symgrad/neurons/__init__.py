@@ -9,7 +9,7 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.neurons.activations import is_softmax
     from keras_symgrad.neurons.batches import in_batches
-    from keras_symgrad.neurons.class_logits import Scores
+    from keras_symgrad.neurons.class_logits import ClassLogits
     from keras_symgrad.neurons.inputs import Inputs
     from keras_symgrad.neurons.loading import kind_by_loss, load
     from keras_symgrad.neurons.neuron import Neuron
@@ -19,10 +19,10 @@ else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
+    "ClassLogits",
     "Inputs",
     "Neuron",
     "Quantities",
-    "Scores",
     "Unit",
     "in_batches",
     "is_softmax",

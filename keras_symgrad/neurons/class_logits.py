@@ -23,7 +23,7 @@ BATCH = 8192
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
+class ClassLogits:
     """The numbers z of which the largest decides, one for each class.
 
     The difference of two is the logit of one class against the other:
@@ -43,7 +43,7 @@ class Scores:
     >>> model = keras.Sequential(
     ...     [keras.Input((2,)), keras.layers.Dense(3, activation="softmax")], name="net"
     ... )
-    >>> scores = Scores.of(model)
+    >>> scores = ClassLogits.of(model)
     >>> scores.classes, scores.pair(2, 0).name
     (3, 'net/output[2-0]')
     """
@@ -61,7 +61,7 @@ class Scores:
         model: keras.Layer | str | os.PathLike,
         layer: str | None = None,
         signature: str | None = None,
-    ) -> Scores:
+    ) -> ClassLogits:
         """The scores of a model, from before its softmax.
 
         Args:
@@ -71,7 +71,7 @@ class Scores:
             signature: of a SavedModel that has several.
 
         Returns:
-            The `Scores`.
+            The `ClassLogits`.
 
         Raises:
             ValueError: the output is not one score for each of two or more classes.
@@ -116,7 +116,7 @@ class Scores:
                 dtype,
                 taken.names,
             )
-        validation.check(name, scores.pair(1, 0).function, rows)
+        validation.validate(name, scores.pair(1, 0).function, rows)
         return scores
 
     def pair(self, k: int, j: int) -> Neuron:

@@ -16,13 +16,13 @@ import tensorflow as tf
 
 from keras_symgrad.neurons import activations, loading, tracing, validation
 from keras_symgrad.neurons.inputs import Inputs
-from keras_symgrad.neurons.unit_index import Choice, Unit, only_tensor
+from keras_symgrad.neurons.unit_index import Unit, UnitIndex, only_tensor
 
 if TYPE_CHECKING:
     from keras_symgrad.neurons.neuron import Neuron
 
 
-def choose(
+def extract(
     kind_of_neuron: type[Neuron],
     model: keras.Layer | str | os.PathLike,
     layer: str | None,
@@ -61,7 +61,7 @@ def choose(
             f"Received: layer={layer!r}, kind={kind!r}"
         )
     neuron = _of_model(kind_of_neuron, model, taken, target, layer, unit, activation, kind, loss)
-    validation.check(neuron.name, neuron.function, rows, validation.steps_of(model, taken))
+    validation.validate(neuron.name, neuron.function, rows, validation.steps_of(model, taken))
     return neuron
 
 
@@ -85,7 +85,7 @@ def _of_model(
 ) -> Neuron:
     where = f"The output of '{model.name}'" if layer is None else f"Layer '{target.path}'"
     tensor = only_tensor(target.call.output, where)
-    pick = Choice.of(unit, tuple(tensor.shape)[1:], where)
+    pick = UnitIndex.of(unit, tuple(tensor.shape)[1:], where)
     is_pair = pick.second is not None
 
     last = activations.last_activation(target.call)
@@ -124,7 +124,7 @@ def _name(
     model: keras.Layer,
     target: tracing.Target,
     layer: str | None,
-    pick: Choice,
+    pick: UnitIndex,
     last: activations.LastActivation | None,
     bare: bool,
 ) -> str:
@@ -155,7 +155,7 @@ def _of_saved_function(
     if taken.columns is not None:
         rows, tensor = taken.tried(whole, saved.dtype)
         shape = tuple(tensor.shape)[1:]
-    pick = Choice.of(unit, shape, f"The output of '{saved.name}'")
+    pick = UnitIndex.of(unit, shape, f"The output of '{saved.name}'")
     neuron = kind_of_neuron(
         f"{saved.name}/{layer or 'output'}{pick.suffix}",
         lambda x: pick(whole(x)),
@@ -165,5 +165,5 @@ def _of_saved_function(
         taken.names,
     )
     if rows is not None:
-        validation.check(neuron.name, neuron.function, rows)
+        validation.validate(neuron.name, neuron.function, rows)
     return neuron.read_as(kind)

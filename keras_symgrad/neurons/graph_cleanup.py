@@ -18,7 +18,8 @@ except (ImportError, AttributeError):  # Another TensorFlow: it keeps what it ke
     _registered = {}
 
 # The operation that carries a custom gradient, and the attribute that names it.
-CARRIER, NAME = "IdentityN", "_gradient_op_type"
+CUSTOM_GRADIENT_OPERATION = "IdentityN"
+CUSTOM_GRADIENT_ATTRIBUTE = "_gradient_op_type"
 
 
 def end_with(function: Callable) -> Callable:
@@ -39,9 +40,10 @@ def end_with(function: Callable) -> Callable:
     array([0.], dtype=float32)
     """
     names = [
-        operation.get_attr(NAME).decode()
+        operation.get_attr(CUSTOM_GRADIENT_ATTRIBUTE).decode()
         for operation in function.graph.get_operations()
-        if operation.type == CARRIER and NAME in operation.node_def.attr
+        if operation.type == CUSTOM_GRADIENT_OPERATION
+        and CUSTOM_GRADIENT_ATTRIBUTE in operation.node_def.attr
     ]
     if names:
         weakref.finalize(function, _forget, names).atexit = False

@@ -23,7 +23,7 @@ from keras_symgrad.files import check_hdf5, check_keras_archive, check_saved_mod
 from keras_symgrad.neurons.inputs import Inputs
 
 DEFAULT_SIGNATURE = "serving_default"
-READABLE = "a `.keras` file, a legacy `.h5` file or a SavedModel directory"
+READABLE_FORMATS = "a `.keras` file, a legacy `.h5` file or a SavedModel directory"
 
 
 @dataclass(frozen=True)
@@ -97,17 +97,21 @@ def load(
     if signature is not None and not path.is_dir():
         raise ValueError(_no_directory(signature, path))
     if not path.exists():
-        raise FileNotFoundError(f"Expected {READABLE}. There is nothing at: {path}")
+        raise FileNotFoundError(f"Expected {READABLE_FORMATS}. There is nothing at: {path}")
     if path.is_dir():
         return _load_saved_model(path, signature), None
     if not path.is_file():
-        raise ValueError(f"Expected {READABLE}. Received what is neither file nor folder: {path}")
+        raise ValueError(
+            f"Expected {READABLE_FORMATS}. Received what is neither file nor folder: {path}"
+        )
     if path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise ValueError(f"Expected {READABLE}. Received: {path}")
+        raise ValueError(f"Expected {READABLE_FORMATS}. Received: {path}")
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise ValueError(f"Expected {READABLE}, but this `.keras` file is no archive: {path}")
+        raise ValueError(
+            f"Expected {READABLE_FORMATS}, but this `.keras` file is no archive: {path}"
+        )
     if path.suffix != ".keras" and not _is_hdf5(path):
-        raise ValueError(f"Expected {READABLE}, but this file is no HDF5 file: {path}")
+        raise ValueError(f"Expected {READABLE_FORMATS}, but this file is no HDF5 file: {path}")
     try:
         (check_keras_archive if path.suffix == ".keras" else check_hdf5)(path)
         model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -153,7 +157,7 @@ def opened(
 def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
     if not any((path / f"saved_model.{ending}").exists() for ending in ("pb", "pbtxt")):
         raise ValueError(
-            f"Expected {READABLE}, but this directory holds no `saved_model.pb`: {path}"
+            f"Expected {READABLE_FORMATS}, but this directory holds no `saved_model.pb`: {path}"
         )
     try:
         check_saved_model(path)
@@ -276,4 +280,4 @@ def _reason(path: Path, error: Exception) -> str:
             "yourself and pass it."
         )
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"Expected {READABLE}, but this could not be loaded: {path}. {first[:300]}"
+    return f"Expected {READABLE_FORMATS}, but this could not be loaded: {path}. {first[:300]}"

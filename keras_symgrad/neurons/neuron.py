@@ -18,7 +18,7 @@ import tensorflow as tf
 from keras_symgrad.neurons import graph_cleanup
 from keras_symgrad.neurons.activations import logit_of
 from keras_symgrad.neurons.batches import in_batches
-from keras_symgrad.neurons.extraction import choose
+from keras_symgrad.neurons.extraction import extract
 from keras_symgrad.neurons.unit_index import Unit
 
 KINDS = ("logit", "probability", "value")
@@ -251,7 +251,7 @@ class Neuron:
         """
         if kind is not None and kind not in KINDS:
             raise ValueError(f"`kind` is one of {KINDS} or None. Received: kind={kind!r}")
-        return choose(cls, model, layer, unit, activation, kind, inputs, signature)
+        return extract(cls, model, layer, unit, activation, kind, inputs, signature)
 
     def read_as(self, kind: str | None) -> Neuron:
         """An output read as a logit, a probability or a plain number.

@@ -13,7 +13,7 @@ Unit = int | tuple | None
 
 
 @dataclass(frozen=True)
-class Choice:
+class UnitIndex:
     """One number of each row of an output, or the difference of two.
 
     Args:
@@ -25,10 +25,10 @@ class Choice:
     Example:
 
     >>> rows = tf.constant([[1.0, 5.0]])
-    >>> Choice.of((1, 0), (2,), "The output")(rows).numpy()
+    >>> UnitIndex.of((1, 0), (2,), "The output")(rows).numpy()
     array([4.], dtype=float32)
-    >>> Choice.of((2, 0, 1), (3, 3, 2), "Layer 'conv'")
-    Choice(shape=(3, 3, 2), first=13, second=None, named=True)
+    >>> UnitIndex.of((2, 0, 1), (3, 3, 2), "Layer 'conv'")
+    UnitIndex(shape=(3, 3, 2), first=13, second=None, named=True)
     """
 
     shape: tuple[int, ...]
@@ -37,7 +37,7 @@ class Choice:
     named: bool = True
 
     @classmethod
-    def of(cls, unit: Unit, shape: tuple[int | None, ...], where: str) -> Choice:
+    def of(cls, unit: Unit, shape: tuple[int | None, ...], where: str) -> UnitIndex:
         """What the user's `unit` chooses.
 
         Args:
@@ -48,7 +48,7 @@ class Choice:
             where: what it is the output of, for the error.
 
         Returns:
-            The `Choice`.
+            The `UnitIndex`.
 
         Raises:
             ValueError: there is no such unit, or it is missing.

@@ -18,12 +18,12 @@ from keras_symgrad.neurons import tracing
 from keras_symgrad.neurons.inputs import Inputs
 
 # Wider than what float16 and other orders of the same sum do to a number.
-TOLERANCE = 1e-2
+REPEATABILITY_TOLERANCE = 1e-2
 # Share of its size by which a row is moved to see whether the neuron moves.
 NEARBY = 0.3
 
 
-def check(
+def validate(
     name: str,
     function: Callable[[tf.Tensor], tf.Tensor],
     rows: tf.Tensor,
@@ -141,7 +141,15 @@ def _no_gradient(name: str, steps: Callable, rows: tf.Tensor) -> str:
 def _same(again: tf.Tensor, value: tf.Tensor) -> bool:
     again, value = (np.asarray(t, dtype=np.float64) for t in (again, value))
     spread = np.nanmax(np.abs(value), initial=0.0)
-    return bool(np.allclose(again, value, TOLERANCE, TOLERANCE * 1e-2 * spread, equal_nan=True))
+    return bool(
+        np.allclose(
+            again,
+            value,
+            REPEATABILITY_TOLERANCE,
+            REPEATABILITY_TOLERANCE * 1e-2 * spread,
+            equal_nan=True,
+        )
+    )
 
 
 def _lost(steps: Callable, rows: tf.Tensor) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         Symmetry,
         Translation,
         check_symmetries,
-        group,
+        symmetry_group,
     )
     from keras_symgrad.priors.template import Template
 else:
@@ -41,5 +41,5 @@ __all__ = [
     "Template",
     "Translation",
     "check_symmetries",
-    "group",
+    "symmetry_group",
 ]

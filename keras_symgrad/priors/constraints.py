@@ -1,7 +1,7 @@
 """Constraints: what a user knows about the shape of a formula.
 
-They are asked of every tree that is bred, some 20,000 times a second, so that `admits` is one walk
-over the nodes, of half a microsecond each.
+They are asked of every tree that is bred, some 20,000 times a second, so that `satisfies` is one
+walk over the nodes, of half a microsecond each.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Constraints:
     >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, sin, exp"), ["x1", "x2"])
     >>> rules = Constraints(forbidden={"sin": "sin, exp"}, arguments={"exp": 3}, depth=3)
-    >>> rules.admits(alphabet.tree(["sin", "add", 0, 1]))
+    >>> rules.satisfies(alphabet.tree(["sin", "add", 0, 1]))
     True
-    >>> rules.admits(alphabet.tree(["sin", "add", 0, "exp", 1]))
+    >>> rules.satisfies(alphabet.tree(["sin", "add", 0, "exp", 1]))
     False
     """
 
@@ -117,7 +117,7 @@ class Constraints:
         }
         return {"forbidden": forbidden, "arguments": arguments, "depth": self.depth}
 
-    def admits(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> bool:
+    def satisfies(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> bool:
         """Whether a tree obeys all rules.
 
         Args:
@@ -125,7 +125,7 @@ class Constraints:
         """
         return self._broken(tree) is None
 
-    def complaint(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> str | None:
+    def violation(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> str | None:
         """Which rule a tree breaks, in words; `None` if it breaks none.
 
         Args:
@@ -135,7 +135,7 @@ class Constraints:
 
         >>> from keras_symgrad import OperatorSet
         >>> alphabet = Alphabet(OperatorSet("add, sin"), ["x1"])
-        >>> Constraints({"sin": "sin"}).complaint(alphabet.tree(["sin", "add", 0, "sin", 0]))
+        >>> Constraints({"sin": "sin"}).violation(alphabet.tree(["sin", "add", 0, "sin", 0]))
         "'sin' inside of 'sin' is forbidden"
         """
         broken = self._broken(tree)

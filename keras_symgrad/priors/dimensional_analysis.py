@@ -25,7 +25,9 @@ MOST_REMEMBERED = 100_000
 # Exponents of the base dimensions; `None` is the dimension of 0, which is equal to any.
 Vector = tuple[Fraction, ...] | None
 # Dimensions are numbered: comparing two is comparing numbers.
-INCONSISTENT, ANY, NUMBER = -1, 0, 1
+INCONSISTENT = -1
+ANY = 0
+NUMBER = 1
 
 
 class DimensionalAnalysis:
@@ -44,9 +46,9 @@ class DimensionalAnalysis:
     >>> alphabet = Alphabet(OperatorSet("add, div, square"), ["height", "time"])
     >>> analysis = DimensionalAnalysis(Dimensions({"height": "m", "time": "s"}), alphabet)
     >>> fall = alphabet.tree(["div", 0, "square", 1])
-    >>> analysis.admits(fall), analysis.text(analysis.of(fall))
+    >>> analysis.satisfies(fall), analysis.text(analysis.of(fall))
     (True, '[length]/[time]**2')
-    >>> analysis.complaint(alphabet.tree(["add", 0, 1]))
+    >>> analysis.violation(alphabet.tree(["add", 0, 1]))
     "'add' of [length] and [time] has no dimension"
     """
 
@@ -78,7 +80,7 @@ class DimensionalAnalysis:
         self._by_value = {o.name for o in alphabet.operators if _has_open_exponent(o)}
         self._rules: dict[Hashable, int] = {}
 
-    def admits(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> bool:
+    def satisfies(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> bool:
         """Whether a tree has a dimension, and the one that was asked for.
 
         Args:
@@ -123,13 +125,13 @@ class DimensionalAnalysis:
         found = stack.pop()
         return self._kind(found) if type(found) is float else found
 
-    def complaint(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> str | None:
+    def violation(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> str | None:
         """What is wrong with the dimensions of a tree, in words; `None` if nothing is.
 
         Args:
             tree: nodes in prefix order.
         """
-        if self.admits(tree):
+        if self.satisfies(tree):
             return None
         whole = gp.PrimitiveTree(tree)
         # From the leaves up: the first subtree without a dimension has arguments that have one.

@@ -278,7 +278,7 @@ def check_symmetries(symmetries: Sequence[Symmetry]) -> tuple[Symmetry, ...]:
     return found
 
 
-def group(symmetries: Sequence[Symmetry], names: Sequence[str]) -> list[Element]:
+def symmetry_group(symmetries: Sequence[Symmetry], names: Sequence[str]) -> list[Element]:
     """All maps that come of some, the one that moves nothing first.
 
     Args:
@@ -290,7 +290,7 @@ def group(symmetries: Sequence[Symmetry], names: Sequence[str]) -> list[Element]
 
     Example:
 
-    >>> len(group([Exchange("a", "b"), Even("a")], ["a", "b"]))
+    >>> len(symmetry_group([Exchange("a", "b"), Even("a")], ["a", "b"]))
     8
     """
     generating = [element for symmetry in symmetries for element in symmetry.elements(names)]

@@ -182,7 +182,7 @@ class Template:
             at += 1
         return gp.PrimitiveTree(nodes)
 
-    def admits(self, tree: Nodes) -> bool:
+    def satisfies(self, tree: Nodes) -> bool:
         """Whether a tree has the form, its parts of the variables that they may hold.
 
         Args:
@@ -197,13 +197,13 @@ class Template:
             for node in tree[span]
         )
 
-    def complaint(self, tree: Nodes) -> str | None:
+    def violation(self, tree: Nodes) -> str | None:
         """Why a tree does not have the form, in words; `None` if it has.
 
         Args:
             tree: nodes in prefix order.
         """
-        return None if self.admits(tree) else f"it does not have the form {self.text}"
+        return None if self.satisfies(tree) else f"it does not have the form {self.text}"
 
     def parts_of(self, expression: sympy.Expr) -> dict[str, sympy.Expr] | None:
         """The parts that make an expression of the form, up to a factor and an added constant.

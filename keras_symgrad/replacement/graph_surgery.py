@@ -138,7 +138,9 @@ def output_of(model: keras.Model, operation: keras.Operation) -> keras.KerasTens
     return next(n for n in operation._inbound_nodes if n in _nodes(model)).output_tensors[0]
 
 
-def grafted(model: keras.Model, layer: str | None, source: str | None, graft: Graft) -> keras.Model:
+def with_layer_replaced(
+    model: keras.Model, layer: str | None, source: str | None, graft: Graft
+) -> keras.Model:
     """A copy of a functional model with something else in the place of a layer.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_symgrad.formulas import SEGMENTS, Formula, MonotoneLayer
+from keras_symgrad.formulas import DEFAULT_SEGMENTS, Formula, MonotoneLayer
 from keras_symgrad.replacement.graph_surgery import Graft
 
 # The closed form of phi is taken where it leaves this share of the variance, or twice as much as
@@ -19,7 +19,7 @@ Step = tuple[str, Callable[..., keras.Layer]]
 
 
 @dataclass(frozen=True, eq=False)
-class Readings:
+class UnitReadings:
     """What a unit is at points, before and after its activation.
 
     Args:
@@ -46,10 +46,10 @@ class Readings:
 def steps_of(
     concept: Formula,
     closed: Formula | None,
-    readings: Readings,
+    readings: UnitReadings,
     place: keras.Operation,
     phi: str,
-    segments: int = SEGMENTS,
+    segments: int = DEFAULT_SEGMENTS,
 ) -> tuple[list[Step], float]:
     """The layers from a formula's variables to the unit that it stands for.
 
@@ -169,7 +169,7 @@ def _shaped(
     return keras.layers.Reshape(tuple(output.shape[1:]), name=name)(joined)
 
 
-def _activation(readings: Readings, place: keras.Operation) -> list[Step] | None:
+def _activation(readings: UnitReadings, place: keras.Operation) -> list[Step] | None:
     """The step that leads from before to after, none if they are alike; `None` if it is unknown."""
     own = getattr(place, "activation", None)
     if np.allclose(readings.before, readings.after, rtol=1e-5, atol=1e-6):

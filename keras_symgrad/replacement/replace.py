@@ -11,11 +11,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.files import arranged, read_points
-from keras_symgrad.formulas import SEGMENTS, Formula, PhiFormula, Rule
+from keras_symgrad.files import in_model_order, read_points
+from keras_symgrad.formulas import DEFAULT_SEGMENTS, Formula, PhiFormula, Rule
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, Unit, is_softmax
-from keras_symgrad.replacement.graph_surgery import as_functional, grafted, output_of, place_of
-from keras_symgrad.replacement.output_mapping import Readings, in_units, steps_of, through
+from keras_symgrad.replacement.graph_surgery import (
+    as_functional,
+    output_of,
+    place_of,
+    with_layer_replaced,
+)
+from keras_symgrad.replacement.output_mapping import UnitReadings, in_units, steps_of, through
 from keras_symgrad.results import Interpretation
 
 PHI = ("auto", "formula", "monotone")
@@ -34,7 +39,7 @@ def replace(
     unit: Unit = None,
     activation: bool | None = None,
     phi: str | keras.Layer = "auto",
-    segments: int = SEGMENTS,
+    segments: int = DEFAULT_SEGMENTS,
     name: str | None = None,
 ) -> keras.Model:
     """A new model in which a formula stands in place of a layer and all that led to it.
@@ -125,7 +130,7 @@ def replace(
                     stacklevel=2,
                 )
         graft = in_units(chains, units, base)
-    new = grafted(graph, layer, parts[0].source, graft)
+    new = with_layer_replaced(graph, layer, parts[0].source, graft)
     return keras.Model(new.input, new.output, name=name or f"{model.name}_replaced")
 
 
@@ -249,7 +254,7 @@ def _placed(parts: list[_Part], units: int, layer: str | None, softmax: bool) ->
 def _points(model: keras.Model, parts: list[_Part], x: Any) -> np.ndarray:
     if x is not None:
         points, names = read_points(x)
-        return arranged(points, names, Inputs.of(model).names)[0]
+        return in_model_order(points, names, Inputs.of(model).names)[0]
     interpretation = parts[0].interpretation
     if interpretation is None or parts[0].source is not None:
         raise ValueError(
@@ -259,7 +264,9 @@ def _points(model: keras.Model, parts: list[_Part], x: Any) -> np.ndarray:
     return interpretation.gradients.points
 
 
-def _readings(model: keras.Model, layer: str | None, part: _Part, points: np.ndarray) -> Readings:
+def _readings(
+    model: keras.Model, layer: str | None, part: _Part, points: np.ndarray
+) -> UnitReadings:
     neuron = Neuron.of(model, layer, part.unit, part.activation).settle(points)
     before = neuron.values_and_gradients(points)[0].astype(float)
     if isinstance(part.unit, tuple):
@@ -270,4 +277,6 @@ def _readings(model: keras.Model, layer: str | None, part: _Part, points: np.nda
     x = points
     if part.source is not None:
         x = Quantities.of(model, part.source, inputs=points.shape[1]).values(points)
-    return Readings(x, before, after, bool(neuron.is_classifier) or isinstance(part.unit, tuple))
+    return UnitReadings(
+        x, before, after, bool(neuron.is_classifier) or isinstance(part.unit, tuple)
+    )

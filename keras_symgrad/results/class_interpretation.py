@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.files import arranged, heading, read_points
+from keras_symgrad.files import heading, in_model_order, read_points
 from keras_symgrad.results.base import Result
 from keras_symgrad.results.interpretation import Interpretation
 
@@ -141,7 +141,7 @@ class ClassInterpretation(Result):
 
 
 def _points(x: Any, names: tuple[str, ...]) -> np.ndarray:
-    points, found = arranged(*read_points(x), names)
+    points, found = in_model_order(*read_points(x), names)
     if points.shape[1] != len(names):
         raise ValueError(
             f"Expected points of {len(names)} columns: {', '.join(names)}. Received "

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # A share of the gradient that is as good as all of it: float32, and noise.
 EXPLAINED = 0.99
 # How much longer than the best formula another one may be to be shown beside it.
-READABLE = 1.5
+MAX_RELATIVE_LENGTH_SHOWN = 1.5
 ONE_VARIABLE = (
     "in one dimension a direction is a sign: values were fitted, up to a factor and an offset"
 )
@@ -212,8 +212,8 @@ class Interpretation(Result):
             )
         if self.ignored:
             yield "ignored", ", ".join(self.ignored)
-        if unseen := not_looked_at(self.influence):
-            yield "not looked at", f"groups were not looked for among {', '.join(unseen)}"
+        if test_points := not_looked_at(self.influence):
+            yield "not looked at", f"groups were not looked for among {', '.join(test_points)}"
         if columns := few_valued(self.influence):
             yield "columns of few values", columns
         if self.symmetries:
@@ -222,7 +222,7 @@ class Interpretation(Result):
         if self.groups:
             yield "enter only as", ", ".join(map(str, self.groups))
         # What is much longer fits the network's errors, and its reader does not want it.
-        longest = READABLE * self.best.complexity
+        longest = MAX_RELATIVE_LENGTH_SHOWN * self.best.complexity
         others = [
             other
             for other in self.alternatives
@@ -291,7 +291,9 @@ class Interpretation(Result):
             "variables": list(self.names),
             "best": self.best.to_dict(),
             "front": [row.to_dict() for row in self.front],
-            "trusted": [k for k, row in enumerate(self.front) if self.front.is_trusted(row)],
+            "trusted": [
+                k for k, row in enumerate(self.front) if self.front.agrees_with_network(row)
+            ],
             "rule": self.rule.to_dict() if self.rule else None,
             "phi": self.phi
             and {

@@ -10,7 +10,7 @@ import sympy
 
 from keras_symgrad.expressions import symbol, with_whole_numbers
 from keras_symgrad.expressions.formats import to_pretty
-from keras_symgrad.gradients import never_shown
+from keras_symgrad.gradients import undetermined_directions
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
@@ -78,7 +78,7 @@ class Surface:
 
     @property
     def _normals(self) -> list[np.ndarray]:
-        return never_shown(self.plane)
+        return undetermined_directions(self.plane)
 
     def _equation(self, normal: np.ndarray, names: tuple[str, ...]) -> str:
         terms = [sympy.Float(w, 3) * symbol(n) for w, n in zip(normal, names) if w]

@@ -13,7 +13,7 @@ from keras_symgrad.expressions.formats import own_shift, without_shift
 from keras_symgrad.formulas import Formula, ParetoFront, ScaledFormula, in_users_units
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.gradients import OwnUnits, Reading
-from keras_symgrad.results.assessment import Finisher
+from keras_symgrad.results.assessment import FormulaRefiner
 from keras_symgrad.search.core import box_of
 from keras_symgrad.search.spectral import Group
 
@@ -22,7 +22,7 @@ SAME = 1e-2
 
 
 def in_users(
-    said: dict[str, Any], units: OwnUnits, reading: Reading, finisher: Finisher
+    said: dict[str, Any], units: OwnUnits, reading: Reading, finisher: FormulaRefiner
 ) -> dict[str, Any]:
     """What was said of a neuron in own units, in the user's.
 
@@ -49,7 +49,7 @@ def in_users(
 
     front = said["front"]
     rows = [shown(row) for row in front]
-    trusted = [mine for mine, row in zip(rows, front) if front.is_trusted(row)]
+    trusted = [mine for mine, row in zip(rows, front) if front.agrees_with_network(row)]
     best, factor = scaled(said["best"])
     phi, value, rule = said["phi"], said["value"], said["rule"]
     return said | {

@@ -28,30 +28,30 @@ from keras_symgrad.search.core import (
     METHODS,
     Archive,
     GeneticSettings,
-    Knowledge,
     Plain,
+    PriorKnowledge,
     Problem,
     Progress,
-    Settling,
+    StagnationCounter,
     Stopping,
     number,
 )
 from keras_symgrad.search.islands import (
-    Aside,
+    BackgroundTask,
     Collector,
     Epoch,
-    Instruments,
+    Evaluators,
     Island,
-    Islands,
+    IslandRing,
     Workers,
     WorkersLostError,
     check_executor,
-    starting_trees,
+    initial_trees,
 )
-from keras_symgrad.search.spectral import Candidate, Structure
+from keras_symgrad.search.spectral import Candidate, Separability
 
 # Limits and Ctrl-C are looked for so often while the engine is compiled, in seconds.
-PATIENCE = 0.1
+LIMIT_POLL_SECONDS = 0.1
 
 
 class PortfolioSearch:
@@ -106,7 +106,7 @@ class PortfolioSearch:
         workers: int = 2,
         executor: Executor | str | None = None,
         islands: int | None = None,
-        knowledge: Knowledge | None = None,
+        knowledge: PriorKnowledge | None = None,
         units: OwnUnits | None = None,
     ):
         check_executor(executor)
@@ -119,11 +119,11 @@ class PortfolioSearch:
         self.repeated = 0
         self.stopped: str | None = None
         self._asked: str | None = None
-        self._settling = Settling()
+        self._settling = StagnationCounter()
         self._start = 0.0
         # Seconds and candidates before the islands, and of an earlier run.
         self._seconds, self._evaluated = 0.0, 0
-        self._instruments = Instruments(self.problem, workers)
+        self._instruments = Evaluators(self.problem, workers)
         self._collector = Collector(self._instruments)
         self._island: Island | None = None
         # Islands elsewhere, and those of a search that was kept.
@@ -135,7 +135,7 @@ class PortfolioSearch:
         return self._collector.archive
 
     @property
-    def structure(self) -> Structure:
+    def structure(self) -> Separability:
         """What the gradients show without a search: ignored variables and groups."""
         return self._instruments.spectral.structure
 
@@ -257,12 +257,12 @@ class PortfolioSearch:
 
     def _steps(self) -> Iterator[Progress | None]:
         """Guesses, stages of the dictionary, then generations."""
-        if not self._ring and (guesses := starting_trees(self.problem)):
+        if not self._ring and (guesses := initial_trees(self.problem)):
             measure = self._instruments.measure
             self._keep([Candidate(None, tree, measure(tree)) for tree in guesses])
             yield self._now(0)
         if self._here:
-            with Aside(self._compile) as compilation:
+            with BackgroundTask(self._compile) as compilation:
                 if not self._ring:
                     yield from self._dictionary(compilation.start)
                 if self.problem.methods != ("dictionary",):
@@ -270,7 +270,7 @@ class PortfolioSearch:
                     yield from self._generations()
         else:
             with Workers(self.executor, self.workers) as workers:
-                islands = Islands(self.problem, workers)
+                islands = IslandRing(self.problem, workers)
                 if not self._ring:
                     yield from self._dictionary(lambda: islands.warm_up(self.islands))
                 if self.problem.methods != ("dictionary",):
@@ -304,9 +304,9 @@ class PortfolioSearch:
             # Of a stage that a limit ended, what it had found.
             self._keep(self._instruments.spectral.end_stage())
 
-    def _until(self, compilation: Aside) -> Iterator[None]:
+    def _until(self, compilation: BackgroundTask) -> Iterator[None]:
         """Waits for the engine; as soon as there is a formula, a limit may end the search."""
-        while not compilation.done(PATIENCE):
+        while not compilation.done(LIMIT_POLL_SECONDS):
             if len(self.archive):
                 yield None
 
@@ -333,7 +333,7 @@ class PortfolioSearch:
         island.restore(json.loads(self._ring.pop().state))
         return island
 
-    def _epochs(self, islands: Islands) -> Iterator[Progress | None]:
+    def _epochs(self, islands: IslandRing) -> Iterator[Progress | None]:
         """Epochs of many islands, by the workers of an executor."""
         if not self._ring:
             self._ring = [

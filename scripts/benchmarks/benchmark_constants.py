@@ -43,8 +43,11 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.search.core import ConstantFit
 
 ACTIVATIONS = ("elu", "tanh", "swish")
-ROWS, EPOCHS, BATCH = 20_000, 30, 128
-WIDTH, DEPTH = 48, 2
+ROWS = 20_000
+EPOCHS = 30
+BATCH = 128
+WIDTH = 48
+DEPTH = 2
 LEARNING_RATE = 3e-3
 # Data points that a network is read with.
 POINTS = 4_000

@@ -37,7 +37,7 @@ from keras_symgrad import interpret
 from keras_symgrad.datasets import (
     COMPLEXITY_RATIO,
     FORMULAS,
-    TOLERANCE,
+    RECOVERY_TOLERANCE,
     System,
     concept_error,
     field_of,
@@ -50,8 +50,12 @@ from keras_symgrad.neurons import Neuron
 
 FIELD_ROWS = 1_000
 TRAINING_ROWS = 20_000
-WIDTH, DEPTH, ACTIVATION = 64, 3, "swish"
-BATCH, EPOCHS, LEARNING_RATE = 256, 120, 3e-3
+WIDTH = 64
+DEPTH = 3
+ACTIVATION = "swish"
+BATCH = 256
+EPOCHS = 120
+LEARNING_RATE = 3e-3
 OPERATORS = OperatorSet("default")
 COLUMNS = (
     *("formula", "noise", "seed", "recovered", "cosine_error", "complexity", "truth_complexity"),
@@ -114,7 +118,7 @@ def measure(
             "stopped": result.stopped,
         }
         short_enough = row["complexity"] <= COMPLEXITY_RATIO * row["truth_complexity"]
-        row["recovered"] = short_enough and row["cosine_error"] < TOLERANCE
+        row["recovered"] = short_enough and row["cosine_error"] < RECOVERY_TOLERANCE
     except Exception as error:
         row["seconds"] = round(time.perf_counter() - start, 1)
         row["error"] = f"{type(error).__name__}: {error}"

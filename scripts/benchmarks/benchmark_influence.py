@@ -35,7 +35,11 @@ from sklearn import datasets
 from keras_symgrad import interpret
 from keras_symgrad.neurons import Neuron
 
-WIDTH, DEPTH, EPOCHS, BATCH, LEARNING_RATE = 32, 2, 60, 32, 3e-3
+WIDTH = 32
+DEPTH = 2
+EPOCHS = 60
+BATCH = 32
+LEARNING_RATE = 3e-3
 REPEATS = 20
 COLUMNS = (
     *("table", "activation", "layers", "seed", "inputs", "score"),

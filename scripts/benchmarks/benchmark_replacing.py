@@ -36,8 +36,10 @@ from keras_symgrad.files import read_points
 MODELS = Path(__file__).resolve().parents[2] / "examples" / "models"
 # The last fifth of each table is what agreement is measured on.
 KEPT = 5
-BATCH, LEARNING_RATE = 50, 2e-3
-WIDTH, PHI_EPOCHS = 32, 100
+BATCH = 50
+LEARNING_RATE = 2e-3
+WIDTH = 32
+PHI_EPOCHS = 100
 COLUMNS = (
     *("case", "layer", "formula", "agreement", "tuned"),
     *("parameters", "parameters_after", "ms", "ms_after"),

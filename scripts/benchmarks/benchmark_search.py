@@ -46,7 +46,8 @@ from keras_symgrad.search.core import METHODS, Stopping
 PARTS = ("exact", "networks", "exotic")
 TARGET = 1e-6
 SECONDS = 60.0
-ROWS, SEARCH_ROWS = 1000, 512
+ROWS = 1000
+SEARCH_ROWS = 512
 WAVE = Operator("wave", lambda a: sympy.sin(a) * sympy.exp(-(a**2) / 4))
 RIPPLE = Operator("ripple", lambda a, b: sympy.sin(a * b) / (1 + a**2))
 BLEND = Operator("blend", lambda a, b: a * sympy.tanh(b))

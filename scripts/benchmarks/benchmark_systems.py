@@ -76,10 +76,12 @@ STUDY = {"systems": ("A1", "B", "D"), "activations": ACTIVATIONS, "deltas": (1e-
 USUAL = {"systems": tuple(EVERY), "activations": ("elu",), "deltas": (1e-2,)}
 OPERATORS = OperatorSet("default")
 # What makes a formula the joint concept of F or G.
-RATIO, AGREEMENT = 10.0, 0.98
+RATIO = 10.0
+AGREEMENT = 0.98
 KINDS = ("concept", "boundary", "missed")
 # What the searches on labels and values look at, as that on gradients does, and for how long.
-TARGET_ROWS, TARGET_SECONDS = 512, 60.0
+TARGET_ROWS = 512
+TARGET_SECONDS = 60.0
 # Added to a seed for points that no network and no search has seen.
 FRESH = 1_000_003
 

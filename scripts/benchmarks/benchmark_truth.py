@@ -46,10 +46,14 @@ from keras_symgrad.datasets import SYSTEMS, real_symbols
 from keras_symgrad.engine import direction_error, gradient
 
 ACTIVATIONS = ("elu", "tanh", "swish", "relu")
-WIDTH, DEPTH = 64, 3
-WAVES, GAUSSIANS = 40, 12
+WIDTH = 64
+DEPTH = 3
+WAVES = 40
+GAUSSIANS = 12
 # Rows and passes that are enough to learn 200 or 500 labels by heart.
-FEW_ROWS, LABELLED_ROWS, BY_HEART = 200, 500, 300
+FEW_ROWS = 200
+LABELLED_ROWS = 500
+BY_HEART = 300
 MANY_ROWS = 5000
 FLIPPED = 1 / 6
 # Points of the domain that a formula is compared with the truth on.

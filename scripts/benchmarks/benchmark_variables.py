@@ -44,8 +44,12 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
 
 TRAINING_ROWS = 40_000
-WIDTH, DEPTH = 64, 3
-BATCH, EPOCHS, LEARNING_RATE, DECAY = 256, 60, 2e-3, 1e-5
+WIDTH = 64
+DEPTH = 3
+BATCH = 256
+EPOCHS = 60
+LEARNING_RATE = 2e-3
+DECAY = 1e-5
 COLUMNS = (
     *("concept", "variables", "relevant", "activation", "seed", "recovered", "cosine_error"),
     *("complexity", "truth_complexity", "field_error", "accuracy", "seconds", "memory"),

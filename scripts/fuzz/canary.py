@@ -115,7 +115,7 @@ def _reads_hdf5(command: object) -> bool:
     return isinstance(command, list) and command[:3] == [
         sys.executable,
         "-P",
-        str(hdf5_checks.PROGRAM),
+        str(hdf5_checks.CHECKER_PROGRAM),
     ]
 
 

@@ -100,7 +100,7 @@ def state(folder: Path) -> Target:
     from keras_symgrad.expressions import Alphabet, OperatorSet
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.search import PortfolioSearch
-    from keras_symgrad.search.callbacks import KeptSearch
+    from keras_symgrad.search.callbacks import SavedSearch
     from keras_symgrad.search.core import GeneticSettings, Stopping
 
     rng = np.random.default_rng(0)
@@ -119,7 +119,7 @@ def state(folder: Path) -> Target:
     again = search()
 
     def read(path: Path) -> PortfolioSearch:
-        file = KeptSearch(path)
+        file = SavedSearch(path)
         file.field(field)
         file.restore(again)
         return again

@@ -26,12 +26,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import keras
 import numpy as np
 
-from keras_symgrad.engine import principal, unit
+from keras_symgrad.engine import orthonormal_span, unit
 from keras_symgrad.neurons import Neuron
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("x", "y", "vx", "vy")
-WIDTH, BATCH, KEPT_ROWS = 48, 256, 3_000
+WIDTH = 48
+BATCH = 256
+KEPT_ROWS = 3_000
 
 
 def states(rows: int, rng: np.random.Generator) -> np.ndarray:
@@ -81,7 +83,7 @@ def outside(model: keras.Model, rows: int = 5_000) -> np.ndarray:
     """Share of each unit's squared gradient that neither E nor L has, on fresh points."""
     x = states(rows, np.random.default_rng(1_000_003))
     momentum = np.stack([x[:, 3], -x[:, 2], -x[:, 1], x[:, 0]], axis=1)
-    _, span = principal(np.stack([unit(x), unit(momentum)], axis=1))
+    _, span = orthonormal_span(np.stack([unit(x), unit(momentum)], axis=1))
     shares = []
     for k in range(model.get_layer("bottleneck").units):
         direction = unit(Neuron.of(model, "bottleneck", k).values_and_gradients(x)[1])

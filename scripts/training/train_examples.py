@@ -38,7 +38,8 @@ TRAINED = ("A1", "A", "B", "C", "D", "E")
 KEPT_ROWS = 3_000
 SLAB = np.log(0.99 / 0.01)
 # Acceleration of gravity and the gas constant. Grams per mole and kilometres cancel.
-GRAVITY, GAS_CONSTANT = 9.81, 8.314
+GRAVITY = 9.81
+GAS_CONSTANT = 8.314
 
 
 def measure(model: keras.Model, system: System, rows: int = 200_000) -> dict[str, float]:

@@ -40,7 +40,8 @@ from keras_symgrad.neurons import Neuron
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("002", "007", "008")
-TRIPLETS, EPOCHS = 40_960, 20
+TRIPLETS = 40_960
+EPOCHS = 20
 PUBLISHED_TRIPLETS = 50_000
 REACH = 5.0
 # Published, for networks of the published activation.

@@ -26,8 +26,10 @@ import numpy as np
 from scipy.special import ellipk
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS, KEPT_ROWS = 40_000, 2_000
-BATCH, LEARNING_RATE = 256, 2e-3
+ROWS = 40_000
+KEPT_ROWS = 2_000
+BATCH = 256
+LEARNING_RATE = 2e-3
 layers = keras.layers
 
 

@@ -23,10 +23,13 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("height", "speed", "gravity")
-LOWEST, HIGHEST = (1.0, 4.0, 9.0), (2.2, 6.0, 10.5)
+LOWEST = (1.0, 4.0, 9.0)
+HIGHEST = (2.2, 6.0, 10.5)
 BAR = 2.9
 KEPT_ROWS = 2_000
-BATCH, LEARNING_RATE, EPOCHS = 128, 3e-3, 60
+BATCH = 128
+LEARNING_RATE = 3e-3
+EPOCHS = 60
 layers = keras.layers
 
 

@@ -12,8 +12,10 @@ import numpy as np
 
 from keras_symgrad.datasets import JointSystem, System
 
-ROWS, EPOCHS = 40_000, 100
-WIDTH, DEPTH = 64, 3
+ROWS = 40_000
+EPOCHS = 100
+WIDTH = 64
+DEPTH = 3
 BATCH = 256
 LEARNING_RATE = 1e-3
 DECAY = 1e-5

@@ -14,7 +14,7 @@ import pytest
 
 import keras_symgrad as ks
 from keras_symgrad.expressions.trees import Alphabet
-from keras_symgrad.search.callbacks.checkpoint import KeptSearch
+from keras_symgrad.search.callbacks.checkpoint import SavedSearch
 
 FILES = Path(__file__).parents[1] / "fixtures" / "before_the_move"
 # Written down beside the making of the files, not read from them.
@@ -87,7 +87,7 @@ def test_a_gradient_field_opens(field):
 @pytest.mark.parametrize("methods", ["trees", "features"])
 def test_a_kept_search_is_taken_over_whole(methods, field):
     path = FILES / f"search_{methods}.json"
-    kept = KeptSearch(path)
+    kept = SavedSearch(path)
     few = ks.GeneticSettings(demes=2, population=8, offspring=8)
     alphabet = Alphabet(ks.OperatorSet("add, mul, square"), field.names)
     search = ks.PortfolioSearch(alphabet, kept.field(field), None, few, methods=(methods,), seed=5)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_jointly import interpret_jointly
-from keras_symgrad.engine.directions import principal, unit
+from keras_symgrad.engine.directions import orthonormal_span, unit
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
@@ -40,7 +40,7 @@ def found(model, project):
 def true_span(x):
     """Unit gradients of energy and angular momentum, made orthonormal."""
     momentum = np.stack([x[:, 3], -x[:, 2], -x[:, 1], x[:, 0]], axis=1)
-    return principal(np.stack([unit(x), unit(momentum)], axis=1))[1]
+    return orthonormal_span(np.stack([unit(x), unit(momentum)], axis=1))[1]
 
 
 def test_the_concepts_are_functions_of_energy_and_angular_momentum(found):

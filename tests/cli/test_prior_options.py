@@ -6,7 +6,7 @@ import pytest
 
 from keras_symgrad.cli.main import main
 from keras_symgrad.cli.parser import parser
-from keras_symgrad.cli.prior_options import LOSSES, knowledge_of
+from keras_symgrad.cli.prior_options import LOSS_NAMES, knowledge_of
 from keras_symgrad.engine import losses
 from keras_symgrad.priors.constraints import Constraints
 from keras_symgrad.priors.dimensions import Dimensions
@@ -35,7 +35,7 @@ def test_symmetries_and_a_loss_are_those_of_the_library():
     )
     assert known["symmetries"] == (Exchange(("x1", "v1"), ("x2", "v2")), Even("x3"))
     assert known["loss"] == "huber"
-    assert set(LOSSES) == set(losses.LOSSES)
+    assert set(LOSS_NAMES) == set(losses.LOSSES)
 
 
 @pytest.mark.parametrize("text", ["mirror:x1", "even", "even:", "exchange:x1+,x2"])

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from keras_symgrad.datasets.trajectories import LATEST, NEAREST, kepler, moved, orbits, oscillator
+from keras_symgrad.datasets.trajectories import (
+    MAX_TIME,
+    MIN_RADIUS,
+    kepler,
+    moved,
+    orbits,
+    oscillator,
+)
 
 
 @pytest.fixture
@@ -24,7 +31,7 @@ def test_a_harmonic_oscillator_turns_its_state(rng):
 
 
 def test_all_at_once_is_as_exact_as_one_at_a_time(rng):
-    start, times = rng.uniform(size=(300, 2)), rng.uniform(0, LATEST, size=300)
+    start, times = rng.uniform(size=(300, 2)), rng.uniform(0, MAX_TIME, size=300)
     together = moved(start, times, lambda x: -(x + np.exp(x + 1)))
     for k in range(5):
         alone = solve_ivp(
@@ -56,10 +63,10 @@ def conserved(y):
 
 
 def test_orbits_keep_all_that_a_kepler_orbit_keeps_however_close_they_pass(rng):
-    start, times = rng.uniform(size=(3000, 4)), rng.uniform(0, LATEST, size=3000)
+    start, times = rng.uniform(size=(3000, 4)), rng.uniform(0, MAX_TIME, size=3000)
     start[:500, 2:] *= 2
     end = kepler(start, times)
-    far = np.linalg.norm(end[:, :2], axis=1) > NEAREST
+    far = np.linalg.norm(end[:, :2], axis=1) > MIN_RADIUS
 
     assert far.mean() > 0.9
     # Both kinds of orbit, and some that pass the centre within a thousandth.
@@ -69,7 +76,7 @@ def test_orbits_keep_all_that_a_kepler_orbit_keeps_however_close_they_pass(rng):
 
 
 def test_orbits_are_those_of_an_integrator(rng):
-    start, times = rng.uniform(0.5, 1.0, size=(20, 4)), rng.uniform(0, LATEST, size=20)
+    start, times = rng.uniform(0.5, 1.0, size=(20, 4)), rng.uniform(0, MAX_TIME, size=20)
     start[:, 2] *= -1
     ends = kepler(start, times)
     for y, t, end in zip(start, times, ends):
@@ -86,7 +93,7 @@ def test_orbits_too_near_to_the_centre_are_drawn_again(rng):
     pair = np.stack(orbits(5000, rng), axis=1)
 
     assert pair.shape == (5000, 2, 4)
-    assert np.linalg.norm(pair[:, :, :2], axis=2).min() > NEAREST
+    assert np.linalg.norm(pair[:, :, :2], axis=2).min() > MIN_RADIUS
 
 
 def test_in_potentials_of_unknown_depth_the_angular_momentum_alone_is_shared(rng):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.engine.directions import as_span, folded, split
+from keras_symgrad.engine.directions import as_span, reduce_axes, split
 
-ROWS, AXES, MOVING = 40, 9, [0, 2, 3]
+ROWS = 40
+AXES = 9
+MOVING = [0, 2, 3]
 
 
 @pytest.fixture
@@ -27,14 +29,14 @@ def directions(request) -> np.ndarray:
 def test_axes_along_which_nothing_moves_are_folded_into_as_many_as_there_are_directions(
     gradients, directions
 ):
-    fewer, target = folded(gradients, directions)
+    fewer, target = reduce_axes(gradients, directions)
     span = as_span(directions).shape[1]
     assert fewer.shape == (5, ROWS, len(MOVING) + span)
     assert target.shape[-1] == len(MOVING) + span
 
 
 def test_folding_keeps_lengths_and_products(gradients, directions):
-    fewer, target = folded(gradients, directions)
+    fewer, target = reduce_axes(gradients, directions)
     before = split(np.stack(gradients), as_span(directions))
     after = split(fewer, as_span(target))
     np.testing.assert_allclose(after[0], before[0], atol=1e-14)
@@ -46,6 +48,6 @@ def test_folding_keeps_lengths_and_products(gradients, directions):
 
 def test_nothing_is_folded_where_every_axis_is_moved_along(directions):
     gradients = list(np.random.default_rng(2).normal(size=(2, ROWS, AXES)))
-    same, target = folded(gradients, directions)
+    same, target = reduce_axes(gradients, directions)
     assert target is directions
     np.testing.assert_array_equal(same, np.stack(gradients))

@@ -12,7 +12,9 @@ from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.gradients.tangent_space import orthonormal
 
-ROWS, VARIABLES, AXES = 200, 4, 3
+ROWS = 200
+VARIABLES = 4
+AXES = 3
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,19 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from keras_symgrad.engine.memory import ARRAYS, block_rows, estimate
+from keras_symgrad.engine.memory import ARRAYS_PER_BLOCK, block_rows, estimate
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.reading import read, split
 from keras_symgrad.neurons.neuron import Neuron
 
-ROWS, VARIABLES = 100_000, 10
+ROWS = 100_000
+VARIABLES = 10
 
 
 @pytest.mark.parametrize("columns", [1, 20, 1000])
 def test_a_block_stays_below_its_limit(columns):
     limit = 10**8
-    assert block_rows(columns, limit) * columns * ARRAYS * 8 <= limit
+    assert block_rows(columns, limit) * columns * ARRAYS_PER_BLOCK * 8 <= limit
 
 
 def test_a_block_has_rows_enough_to_be_worth_a_call():

@@ -12,7 +12,8 @@ import pytest
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.engine.memory import trims
 
-MEGABYTES, BLOCK = 200, 50_000
+MEGABYTES = 200
+BLOCK = 50_000
 
 
 def fill_and_free() -> bytearray:

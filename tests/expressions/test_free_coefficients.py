@@ -8,7 +8,7 @@ import sympy
 
 import keras_symgrad as ks
 from keras_symgrad.expressions.formats.parser import from_text
-from keras_symgrad.expressions.free_coefficients import freed
+from keras_symgrad.expressions.free_coefficients import with_free_coefficients
 
 X = np.random.default_rng(0).uniform(0.2, 2, (100, 3))
 
@@ -30,11 +30,11 @@ X = np.random.default_rng(0).uniform(0.2, 2, (100, 3))
 def test_all_coefficients_become_weights_and_the_values_stay(text, constants):
     names = ("x1", "x2", "x3")
     formula = ks.Formula(from_text(text, names), 5.0, 0.0, names)
-    free = formula.freed()
+    free = formula.with_free_coefficients()
     np.testing.assert_allclose(free(X), formula(X), rtol=1e-12)
     assert free.names == names
     layer = free.to_layer()
     np.testing.assert_allclose(np.asarray(layer(X))[:, 0], formula(X), rtol=1e-5)
     assert layer.count_params() == constants
-    exponents = [power.exp for power in freed(formula.expression).atoms(sympy.Pow)]
+    exponents = [power.exp for power in with_free_coefficients(formula.expression).atoms(sympy.Pow)]
     assert not any(exponent.has(sympy.Float) for exponent in exponents)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from keras_symgrad.expressions.time_limit import within
+from keras_symgrad.expressions.time_limit import within_time_limit
 
 
 def endless():
@@ -23,14 +23,14 @@ def wait_for_threads(count):
 
 
 def test_work_that_is_done_in_time_has_its_result():
-    assert within(5.0, lambda: threading.current_thread().name) == "time limit"
+    assert within_time_limit(5.0, lambda: threading.current_thread().name) == "time limit"
 
 
 def test_work_that_takes_too_long_is_stopped_for_good():
     before = threading.active_count()
     start = time.perf_counter()
     with pytest.raises(TimeoutError, match=r"not done within 0\.05 s"):
-        within(0.05, endless)
+        within_time_limit(0.05, endless)
     assert time.perf_counter() - start < 10
     wait_for_threads(before)
 
@@ -44,7 +44,7 @@ def test_ctrl_c_stops_the_work_too():
     signal.setitimer(signal.ITIMER_REAL, 0.1)
     try:
         with pytest.raises(KeyboardInterrupt):
-            within(60.0, endless)
+            within_time_limit(60.0, endless)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
@@ -53,7 +53,7 @@ def test_ctrl_c_stops_the_work_too():
 
 def test_errors_of_the_work_are_errors_of_the_caller():
     with pytest.raises(ZeroDivisionError):
-        within(5.0, lambda: 1 / 0)
+        within_time_limit(5.0, lambda: 1 / 0)
 
 
 def test_work_that_swallows_errors_is_stopped_all_the_same():
@@ -65,7 +65,7 @@ def test_work_that_swallows_errors_is_stopped_all_the_same():
                 continue
 
     with pytest.raises(TimeoutError):
-        within(0.05, stubborn)
+        within_time_limit(0.05, stubborn)
 
 
 def test_a_stop_that_arrives_where_it_must_be_ignored_is_repeated_and_not_told(monkeypatch):
@@ -86,7 +86,7 @@ def test_a_stop_that_arrives_where_it_must_be_ignored_is_repeated_and_not_told(m
 
     before = threading.active_count()
     with pytest.raises(TimeoutError):
-        within(0.02, work)
+        within_time_limit(0.02, work)
     wait_for_threads(before)
     assert told == []
     Failing()
@@ -96,4 +96,4 @@ def test_a_stop_that_arrives_where_it_must_be_ignored_is_repeated_and_not_told(m
 @pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of a thread")
 def test_time_in_which_others_have_the_processor_does_not_count():
     # Asleep it needs no processor, as on a machine that is busy with something else.
-    assert within(0.1, lambda: time.sleep(0.3) or "done") == "done"
+    assert within_time_limit(0.1, lambda: time.sleep(0.3) or "done") == "done"

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_symgrad.files.columns import arranged
+from keras_symgrad.files.columns import in_model_order
 from keras_symgrad.files.tables import read_points
 
-AGE, POS = np.array([30.0, 40.0]), np.array([[1.0, 2.0], [3.0, 4.0]])
+AGE = np.array([30.0, 40.0])
+POS = np.array([[1.0, 2.0], [3.0, 4.0]])
 
 
 @pytest.mark.parametrize("age", [AGE, AGE[:, None], pd.Series(AGE), [30, 40]])
@@ -58,12 +59,12 @@ def test_inputs_that_make_no_table_are_refused(source, message):
 
 def test_columns_are_arranged_as_the_model_takes_them():
     x = np.array([[1.0, 2.0, 3.0]])
-    by_name, names = arranged(x, ("b", "c", "a"), ("a", "b"))
+    by_name, names = in_model_order(x, ("b", "c", "a"), ("a", "b"))
     np.testing.assert_array_equal(by_name, [[3, 1]])
     assert names == ("a", "b")
     # Without names of its own a table is taken as the model's, with other names as it is.
-    assert arranged(x, ("x1", "x2", "x3"), ("a", "b", "c"))[1] == ("a", "b", "c")
-    assert arranged(x, ("u", "v", "w"), ("a", "b", "c"))[1] == ("u", "v", "w")
-    assert arranged(x, ("u", "v", "w"), None)[1] == ("u", "v", "w")
+    assert in_model_order(x, ("x1", "x2", "x3"), ("a", "b", "c"))[1] == ("a", "b", "c")
+    assert in_model_order(x, ("u", "v", "w"), ("a", "b", "c"))[1] == ("u", "v", "w")
+    assert in_model_order(x, ("u", "v", "w"), None)[1] == ("u", "v", "w")
     with pytest.raises(ValueError, match="takes the columns a, b, c. The data have no a, but: b"):
-        arranged(x, ("b", "c", "A"), ("a", "b", "c"))
+        in_model_order(x, ("b", "c", "A"), ("a", "b", "c"))

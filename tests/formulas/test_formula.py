@@ -10,7 +10,7 @@ from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.formulas.formula import Formula, ParetoFront
-from keras_symgrad.search.core.model_selection import POOR_FIT, choose
+from keras_symgrad.search.core.model_selection import POOR_FIT, choose_model
 
 NAMES = ("x1", "petal length (cm)", "lambda")
 x1, petal, greek = map(symbol, NAMES)
@@ -104,7 +104,7 @@ def test_a_front_is_ordered_and_holds_nothing_that_a_simpler_row_beats():
                 kept.complexity <= row.complexity and kept.loss <= row.loss / 0.99 for kept in front
             )
         # Three variables: 1 - |cos| is 1.5 times the loss.
-        assert front.best is front[choose(complexities, losses, poor=POOR_FIT / 1.5)]
+        assert front.best is front[choose_model(complexities, losses, poor=POOR_FIT / 1.5)]
 
 
 def test_a_front_does_not_depend_on_the_order_of_its_rows():

@@ -11,7 +11,7 @@ import sympy
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.files.tables import read_points
-from keras_symgrad.formulas.closed_forms import G, curves
+from keras_symgrad.formulas.closed_forms import G, fit_closed_forms
 from keras_symgrad.formulas.formula import Formula
 from keras_symgrad.formulas.phi_formula import PhiFormula
 from keras_symgrad.neurons.neuron import Neuron
@@ -75,7 +75,7 @@ def test_what_no_form_of_the_dictionary_is_gets_searched_for():
 def test_only_monotone_forms_are_found():
     g = np.linspace(-1, 3, 200)
     grid = np.linspace(-1, 3, 1001)
-    for curve in curves(g, g**3 - 0.4 * g, floor=1.0):
+    for curve in fit_closed_forms(g, g**3 - 0.4 * g, floor=1.0):
         steps = np.diff(sympy.lambdify(G, curve.expression, "numpy")(grid))
         assert np.all(steps > 0) or np.all(steps < 0), curve.expression
 

@@ -122,6 +122,6 @@ def test_json_holds_the_units_and_refuses_others():
 
 
 def test_rewriting_and_freeing_keep_the_units():
-    freed = formula(X1**2 - 2 * X2).freed()
-    assert freed.to_pretty() == "(x1 - 101325)**2 - 2*x2/1e-25"
-    assert len(freed.to_layer().get_config()["units"]) == 2
+    with_free_coefficients = formula(X1**2 - 2 * X2).with_free_coefficients()
+    assert with_free_coefficients.to_pretty() == "(x1 - 101325)**2 - 2*x2/1e-25"
+    assert len(with_free_coefficients.to_layer().get_config()["units"]) == 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_symgrad.engine.directions import unit
-from keras_symgrad.gradients.change_of_variables import PullBack, explained
+from keras_symgrad.gradients.change_of_variables import ChangeOfVariables, explained
 
 ROWS = 50
 
@@ -30,14 +30,14 @@ def test_the_chain_rule_makes_directions_equal(rng, quantities, inputs):
     jacobians = rng.normal(size=(ROWS, quantities, inputs))
     of_quantities = rng.normal(size=(ROWS, quantities))
     of_inputs = np.einsum("rqi,rq->ri", jacobians, of_quantities)
-    one, other = compared(PullBack.through(jacobians), of_inputs, of_quantities)
+    one, other = compared(ChangeOfVariables.through(jacobians), of_inputs, of_quantities)
     assert one.shape[1] == min(quantities, inputs)
     np.testing.assert_allclose(one, other, atol=1e-9)
 
 
 def test_quantities_that_nearly_agree_are_compared_where_their_noise_is_small(rng):
     jacobians = rng.normal(size=(ROWS, 1, 3)) + 1e-4 * rng.normal(size=(ROWS, 2, 3))
-    through = PullBack.through(jacobians)
+    through = ChangeOfVariables.through(jacobians)
     assert through.of_quantities is not None
     of_quantities = rng.normal(size=(ROWS, 2))
     of_inputs = np.einsum("rqi,rq->ri", jacobians, of_quantities)
@@ -48,13 +48,13 @@ def test_quantities_that_nearly_agree_are_compared_where_their_noise_is_small(rn
 def test_a_row_whose_quantities_stand_still_has_no_direction(rng):
     jacobians = rng.normal(size=(ROWS, 2, 3))
     jacobians[7] = 0
-    one, _ = compared(PullBack.through(jacobians), np.ones((ROWS, 3)), np.ones((ROWS, 2)))
+    one, _ = compared(ChangeOfVariables.through(jacobians), np.ones((ROWS, 3)), np.ones((ROWS, 2)))
     assert not one[7].any() and one[8].any()
 
 
 def test_quantities_that_never_change_are_refused():
     with pytest.raises(ValueError, match="do not change with the input at any row"):
-        PullBack.through(np.zeros((5, 2, 3)))
+        ChangeOfVariables.through(np.zeros((5, 2, 3)))
 
 
 def test_what_the_quantities_do_not_tell_is_not_explained(rng):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.engine.directions import direction_error
-from keras_symgrad.gradients.boundary_sampling import LOOKED_AT
+from keras_symgrad.gradients.boundary_sampling import DATA_ROWS_TRIED_PER_ROW
 from keras_symgrad.gradients.domain import Domain
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
@@ -372,4 +372,4 @@ def test_of_many_rows_a_few_for_each_that_is_taken_are_differentiated_and_no_oth
         "ring", lambda x: 4 * (tf.reduce_sum(x**2, axis=1) - 1), inputs=2, is_classifier=True
     )
     field = GradientField.from_neuron(ring, uniform(20_000), rows=100)
-    assert field.rows == 100 and sum(differentiated) == LOOKED_AT * 100
+    assert field.rows == 100 and sum(differentiated) == DATA_ROWS_TRIED_PER_ROW * 100

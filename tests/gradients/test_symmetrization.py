@@ -8,7 +8,7 @@ from symmetric_functions import KEPT, NAMES, POINTS, A, B, C
 from keras_symgrad.engine import reference
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.formula_errors import errors
-from keras_symgrad.gradients.symmetrization import projected, spread, symmetrized
+from keras_symgrad.gradients.symmetrization import projected, symmetrized, with_mapped_rows
 from keras_symgrad.gradients.tangent_space import orthonormal
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.priors.symmetries import Even, Exchange, Odd, Rotation, Translation
@@ -29,12 +29,12 @@ def field_of(expression, frame=None):
 @pytest.mark.parametrize("symmetry", KEPT, ids=repr)
 def test_a_symmetric_function_explains_its_gradients_at_the_images_too(symmetry, frame):
     field = field_of(KEPT[symmetry], frame)
-    for changed in (projected(field, [symmetry]), spread(field, [symmetry])):
+    for changed in (projected(field, [symmetry]), with_mapped_rows(field, [symmetry])):
         assert errors(KEPT[symmetry], changed).max() < 1e-9
 
 
 def test_rows_go_to_all_images_alike():
-    moved = spread(field_of(A * B * C), [Exchange("a", "b", "c")])
+    moved = with_mapped_rows(field_of(A * B * C), [Exchange("a", "b", "c")])
     orders = {tuple(np.argsort(row)) for row in moved.points[:, :3]}
     assert len(orders) == 6
     assert len(moved) == len(POINTS)
@@ -45,8 +45,8 @@ def test_a_formula_without_the_symmetry_pays_at_the_images():
     x = np.random.default_rng(0).uniform(0.2, 1, (300, 2))
     field = GradientField.from_gradients(x, np.tile([1.0, 1.0], (300, 1)), names=["a", "b"])
     assert errors(A + B, field).mean() < 1e-9
-    assert errors(A + B, spread(field, [Even("a")])).mean() > 0.3
-    assert errors(sympy.Abs(A) + B, spread(field, [Even("a")])).mean() < 1e-9
+    assert errors(A + B, with_mapped_rows(field, [Even("a")])).mean() > 0.3
+    assert errors(sympy.Abs(A) + B, with_mapped_rows(field, [Even("a")])).mean() < 1e-9
 
 
 def test_noise_along_a_rotation_is_taken_off_and_what_is_left_weighs_more():
@@ -118,9 +118,9 @@ def test_several_neurons_together_have_no_symmetries_of_one_concept():
 def test_rows_of_columns_from_tiny_to_huge_are_spread_like_others():
     x = np.random.default_rng(0).uniform(-1, 1, (50, 2))
     scale = np.array([1e-30, 1e30])
-    plain = spread(GradientField.from_gradients(x, 2 * x), [Even("x1")])
+    plain = with_mapped_rows(GradientField.from_gradients(x, 2 * x), [Even("x1")])
     frame = np.diag(scale / scale.max())
     field = GradientField.from_gradients(x * scale, 2 * x / scale, frame=frame)
-    wide = spread(field, [Even("x1")])
+    wide = with_mapped_rows(field, [Even("x1")])
     np.testing.assert_allclose(wide.points / scale, plain.points)
     np.testing.assert_allclose(wide.directions, plain.directions)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.gradients.tangent_space import never_shown, orthonormal, tangent_frame
+from keras_symgrad.gradients.tangent_space import (
+    orthonormal,
+    tangent_frame,
+    undetermined_directions,
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +90,7 @@ def test_what_was_never_shown_is_told_in_few_variables():
     frame = np.zeros((3, 9))
     for axis, (i, j) in enumerate(upper):
         frame[axis, i], frame[axis, j] = 0.5**0.5, -(0.5**0.5)
-    missing = never_shown(frame)
+    missing = undetermined_directions(frame)
     assert sorted(tuple(np.flatnonzero(v)) for v in missing) == sorted([(0,), (4,), (8,), *upper])
     for vector in missing:
         np.testing.assert_allclose(frame @ vector, 0, atol=1e-12)

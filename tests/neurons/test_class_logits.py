@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_symgrad.neurons.class_logits import Scores
+from keras_symgrad.neurons.class_logits import ClassLogits
 
 layers = keras.layers
 
@@ -43,7 +43,7 @@ def plain() -> keras.Model:
 def test_differences_of_scores_are_those_of_log_probabilities(model):
     model = model()
     x = np.random.default_rng(0).normal(size=(40, 2))
-    scores = Scores.of(model)
+    scores = ClassLogits.of(model)
     output = np.asarray(model(x), np.float64)
     logs = np.log(output) if np.allclose(output.sum(1), 1, atol=1e-3) else output
     pair = scores.pair(2, 0)
@@ -62,5 +62,5 @@ def test_the_scores_of_a_saved_model_are_logs_of_its_probabilities(tmp_path):
     model = classifier(layers.Dense(3, activation="softmax"))
     model.export(tmp_path / "net", verbose=False)
     x = np.random.default_rng(0).normal(size=(10, 2))
-    expected = Scores.of(model).pair(1, 0)(x)
-    np.testing.assert_allclose(Scores.of(tmp_path / "net").pair(1, 0)(x), expected, atol=1e-4)
+    expected = ClassLogits.of(model).pair(1, 0)(x)
+    np.testing.assert_allclose(ClassLogits.of(tmp_path / "net").pair(1, 0)(x), expected, atol=1e-4)

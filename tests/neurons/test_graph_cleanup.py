@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.python.framework.ops import gradient_registry
 
 from keras_symgrad.neurons import graph_cleanup
-from keras_symgrad.neurons.class_logits import Scores
+from keras_symgrad.neurons.class_logits import ClassLogits
 from keras_symgrad.neurons.neuron import Neuron
 
 
@@ -29,7 +29,7 @@ def _swish(outputs: int = 1) -> keras.Model:
 def test_swish_networks_leave_nothing_behind() -> None:
     x = np.random.default_rng(0).normal(size=(20, 2))
     before = _custom()
-    neuron, scores = Neuron.of(_swish()), Scores.of(_swish(3))
+    neuron, scores = Neuron.of(_swish()), ClassLogits.of(_swish(3))
     neuron.values(x), neuron.values_and_gradients(x), scores(x)
     assert _custom() - before, "swish has no custom gradient any more"
     del neuron, scores

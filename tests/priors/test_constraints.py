@@ -39,16 +39,16 @@ def test_what_is_forbidden_stands_nowhere_inside():
             or (node.name == "exp" and any(n.name == "exp" for part in parts for n in part))
             for node, parts in subtrees(tree)
         )
-        assert rules.admits(tree) is not bool(breaks), str(tree)
+        assert rules.satisfies(tree) is not bool(breaks), str(tree)
         verdicts.add(bool(breaks))
     assert verdicts == {True, False}
 
 
 def test_an_operator_beside_another_is_not_inside_of_it():
     rules = Constraints(forbidden={"sin": "cos"})
-    assert rules.admits(ALPHABET.tree(["add", "sin", 0, "cos", 1]))
-    assert rules.admits(ALPHABET.tree(["cos", "sin", 0]))
-    assert not rules.admits(ALPHABET.tree(["sin", "add", 0, "exp", "cos", 1]))
+    assert rules.satisfies(ALPHABET.tree(["add", "sin", 0, "cos", 1]))
+    assert rules.satisfies(ALPHABET.tree(["cos", "sin", 0]))
+    assert not rules.satisfies(ALPHABET.tree(["sin", "add", 0, "exp", "cos", 1]))
 
 
 def test_arguments_are_weighed_with_the_complexity_of_the_search():
@@ -62,7 +62,7 @@ def test_arguments_are_weighed_with_the_complexity_of_the_search():
                 keeps &= weigh(parts[0]) <= 5
             if node.name == "div":
                 keeps &= weigh(parts[1]) <= 2
-        assert rules.admits(tree) is keeps, str(tree)
+        assert rules.satisfies(tree) is keeps, str(tree)
         verdicts.add(keeps)
     assert verdicts == {True, False}
 
@@ -70,7 +70,7 @@ def test_arguments_are_weighed_with_the_complexity_of_the_search():
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_the_depth_is_that_of_deap(depth):
     rules = Constraints(depth=depth)
-    assert {rules.admits(tree) == (tree.height <= depth) for tree in TREES} == {True}
+    assert {rules.satisfies(tree) == (tree.height <= depth) for tree in TREES} == {True}
 
 
 def test_an_operator_of_ones_own_takes_part():
@@ -79,7 +79,7 @@ def test_an_operator_of_ones_own_takes_part():
     rules = Constraints({"bell": "bell"}).over(alphabet, Complexity())
     tree = alphabet.tree(["bell", "add", 0, "bell", 0])
     assert to_sympy(tree, alphabet.operators).has(sympy.exp)
-    assert not rules.admits(tree)
+    assert not rules.satisfies(tree)
 
 
 def test_a_complaint_names_the_rule_that_is_broken():
@@ -89,14 +89,14 @@ def test_a_complaint_names_the_rule_that_is_broken():
         (["exp", "add", 0, 1], "an argument of 'exp' is more complex than 2"),
         (["log", "log", "log", "log", 0], "it is more than 3 operators deep"),
     ):
-        assert rules.complaint(ALPHABET.tree(nodes)) == words
-    assert rules.complaint(ALPHABET.tree(["sin", 0])) is None
+        assert rules.violation(ALPHABET.tree(nodes)) == words
+    assert rules.violation(ALPHABET.tree(["sin", 0])) is None
 
 
 def test_rules_can_be_sent_to_another_process():
     rules = Constraints({"sin": "cos"}, {"exp": 2}, 3)
     assert pickle.loads(pickle.dumps(rules)) == rules
-    assert not pickle.loads(pickle.dumps(rules)).admits(ALPHABET.tree(["sin", "cos", 0]))
+    assert not pickle.loads(pickle.dumps(rules)).satisfies(ALPHABET.tree(["sin", "cos", 0]))
 
 
 @pytest.mark.parametrize(

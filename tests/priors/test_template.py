@@ -14,8 +14,8 @@ from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.priors.template import Template
 from keras_symgrad.search.core.template_variation import TemplateVariation
 from keras_symgrad.search.spectral.features import FeatureMaker
-from keras_symgrad.search.spectral.template_descent import Filling
-from keras_symgrad.search.spectral.tree_loss import TreeMeasure
+from keras_symgrad.search.spectral.template_descent import TemplateDescent
+from keras_symgrad.search.spectral.tree_loss import TreeLoss
 
 NAMES = ["x1", "x2", "x3"]
 ALPHABET = Alphabet(OperatorSet("default"), NAMES)
@@ -70,7 +70,7 @@ def test_variation_never_leaves_the_form_and_reaches_all_of_it(template):
         )
         if made is None:
             continue
-        assert template.admits(made), str(made)
+        assert template.satisfies(made), str(made)
         assert len(made) <= 30
         trees[second] = made
         sizes.add(len(made))
@@ -96,11 +96,11 @@ def test_the_same_seed_gives_the_same_trees(template):
 
 def test_a_part_with_a_variable_that_it_may_not_hold_is_not_of_the_form():
     template = Template("f(x1) + sin(g(x2))", ALPHABET)
-    assert template.admits(ALPHABET.tree(["add", "square", 0, "sin", 1]))
-    assert not template.admits(ALPHABET.tree(["add", 1, "sin", 1]))
-    assert not template.admits(ALPHABET.tree(["add", 0, "cos", 1]))
-    assert not template.admits(ALPHABET.tree(["sin", 1]))
-    assert not template.admits(ALPHABET.tree([0]))
+    assert template.satisfies(ALPHABET.tree(["add", "square", 0, "sin", 1]))
+    assert not template.satisfies(ALPHABET.tree(["add", 1, "sin", 1]))
+    assert not template.satisfies(ALPHABET.tree(["add", 0, "cos", 1]))
+    assert not template.satisfies(ALPHABET.tree(["sin", 1]))
+    assert not template.satisfies(ALPHABET.tree([0]))
 
 
 def test_whole_numbers_of_the_form_stay_and_others_may_move():
@@ -110,7 +110,7 @@ def test_whole_numbers_of_the_form_stay_and_others_may_move():
     for k in numbers:
         moved = list(tree)
         moved[k] = Constant(tree[k].value * 1.1)
-        assert template.admits(moved) is (tree[k].value == 2.5)
+        assert template.satisfies(moved) is (tree[k].value == 2.5)
 
 
 def test_an_expression_is_written_in_the_form_up_to_a_factor_and_a_constant():
@@ -125,7 +125,7 @@ def test_a_variable_whose_name_is_no_identifier_is_quoted():
     alphabet = Alphabet(OperatorSet("default"), ["petal length (cm)", "x2"])
     template = Template("f('petal length (cm)') * g(x2)", alphabet)
     assert template.parts["f"].variables == ("petal length (cm)",)
-    assert template.admits(alphabet.tree(["mul", "square", 0, 1]))
+    assert template.satisfies(alphabet.tree(["mul", "square", 0, 1]))
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,9 @@ def test_parts_that_the_form_bends_are_filled_one_after_the_other():
     field = GradientField.from_gradients(x, slopes / (2 * root[:, None]))
     maker = FeatureMaker(ALPHABET)
     template = Template("sin(sqrt(f(x1) + x2*g(x3)))", ALPHABET)
-    filling = Filling(maker, template, maker.variables(x), TreeMeasure(maker, field))
+    filling = TemplateDescent(maker, template, maker.variables(x), TreeLoss(maker, field))
     found = list(filling.trees())
-    assert all(template.admits(tree) for tree, _ in found)
+    assert all(template.satisfies(tree) for tree, _ in found)
     tree, loss = min(found, key=lambda pair: pair[1])
     assert loss < 1e-12
     assert to_sympy(tree, ALPHABET.operators) == sympy.sin(sympy.sqrt(x1**2 + x2 * sympy.exp(x3)))

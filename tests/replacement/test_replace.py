@@ -95,7 +95,7 @@ def test_it_is_saved_and_loaded_in_safe_mode_like_any_model(pendulum, tmp_path):
 
 def test_fit_moves_the_constants_of_the_formula_to_where_they_belong(pendulum):
     model, x = pendulum
-    wrong = formula("2*v**2/5 - cos(a)", "a", "v").freed()
+    wrong = formula("2*v**2/5 - cos(a)", "a", "v").with_free_coefficients()
     new = ks.replace(model, "bottleneck", wrong, x)
     values = np.asarray(model(x))
     before = r2(new(x), values)

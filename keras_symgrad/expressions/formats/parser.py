@@ -17,7 +17,7 @@ from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import Boolean
 
 from keras_symgrad.expressions.operators import Operator, OperatorSet
-from keras_symgrad.expressions.time_limit import within
+from keras_symgrad.expressions.time_limit import within_time_limit
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.files import printable
 
@@ -90,7 +90,7 @@ def from_text(
         )
     reader = _Reader(text, names, operators)
     try:
-        expression = within(LONGEST_READING, lambda: reader.formula(_syntax(text)))
+        expression = within_time_limit(LONGEST_READING, lambda: reader.formula(_syntax(text)))
     except SyntaxError as error:
         reason = error.msg.split(":")[0]
         raise ValueError(f"{reason} in column {error.offset or 1} of {reader.quoted}.") from None

@@ -19,21 +19,23 @@ from keras_symgrad.formulas.constants.regions import squared_pulls
 from keras_symgrad.search.core import ConstantFit
 
 # Gradients in float32 have directions that are this far off, squared.
-ROUNDING = 1e-14
+FLOAT32_DIRECTION_ERROR = 1e-14
 # The slope of a loss that is no square may jump with every row. Its curvature is that over a
 # standard error, which is known the better the more often it is used for itself.
 WIDENED = 3
 # Growth of a step along the profile.
-SLOWEST, FASTEST = 1.3, 3.0
+SLOWEST = 1.3
+FASTEST = 3.0
 # The profile is followed so many sizes of the constant, or of its first step, away.
 REACH = 30.0
 # Where the profile has crossed the limit it is looked at so many times further: it may come back.
 AHEAD = (1.5, 3.0)
 # The place where the limit is crossed is known to this share of its distance, or after so many
 # refinements.
-CLOSE, CROSSINGS = 0.02, 8
+CLOSE = 0.02
+CROSSINGS = 8
 # A profile that falls below the best fit by this share has found a better one.
-BETTER = 1e-3
+MIN_RELATIVE_IMPROVEMENT = 1e-3
 RESTARTS = 3
 # Relative precision of the losses along a profile.
 PRECISION = 1e-5
@@ -162,7 +164,10 @@ class _Profiles:
         def scaled(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             inverse = np.linalg.pinv(hessian, rcond=1e-12, hermitian=True)
             across = np.maximum(np.diag(inverse), 1e-300)
-            rises = np.maximum(np.diag(inverse @ squares @ inverse) / across, fewest) + ROUNDING
+            rises = (
+                np.maximum(np.diag(inverse @ squares @ inverse) / across, fewest)
+                + FLOAT32_DIRECTION_ERROR
+            )
             return rises, np.maximum(np.sqrt(rises * across) / size, self._smallest)
 
         rises, steps = scaled(np.einsum("rvi,rvj->ij", jacobian, jacobian))
@@ -283,6 +288,8 @@ class _Profiles:
 
     def _loss(self, constants: np.ndarray) -> float:
         loss = self.fit.mean(constants)
-        if np.isfinite(loss) and loss < self.least - max(BETTER * self.least, ROUNDING):
+        if np.isfinite(loss) and loss < self.least - max(
+            MIN_RELATIVE_IMPROVEMENT * self.least, FLOAT32_DIRECTION_ERROR
+        ):
             raise _Better(constants)
         return loss if np.isfinite(loss) else np.inf

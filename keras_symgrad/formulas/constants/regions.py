@@ -71,7 +71,7 @@ def squared_pulls(
         np.add.at(total, label, errors)
         squares += sums.T @ sums / DIVISIONS
         shared += (total**2).sum() / DIVISIONS
-    smooth = np.clip(likeness(points, errors) / SMOOTH, 0, 1)
+    smooth = np.clip(spatial_correlation(points, errors) / SMOOTH, 0, 1)
     inflation = 1 + (VARIANCE_OF_SMOOTH_ERRORS - 1) * smooth
     quantile = t.ppf((1 + CONFIDENCE) / 2, regions - count)
     squares *= quantile**2 * inflation * regions / (regions - count)
@@ -101,7 +101,7 @@ def assigned(points: np.ndarray, regions: int, seed: int = 0) -> np.ndarray:
     return cKDTree(scaled[centres]).query(scaled)[1]
 
 
-def likeness(points: np.ndarray, errors: np.ndarray) -> float:
+def spatial_correlation(points: np.ndarray, errors: np.ndarray) -> float:
     """How much the errors of neighbouring rows have in common.
 
         mean <e_i, e_j> / mean |e_i|^2,    j among the five nearest rows of i
@@ -117,7 +117,7 @@ def likeness(points: np.ndarray, errors: np.ndarray) -> float:
 
     >>> x = np.random.default_rng(0).uniform(-1, 1, (500, 2))
     >>> noise = np.random.default_rng(1).normal(size=(500, 1))
-    >>> abs(likeness(x, noise)) < 0.1, likeness(x, np.sin(x[:, :1])) > 0.9
+    >>> abs(spatial_correlation(x, noise)) < 0.1, spatial_correlation(x, np.sin(x[:, :1])) > 0.9
     (True, True)
     """
     from scipy.spatial import cKDTree

@@ -14,7 +14,7 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.core import ConstantFit
 
 # Share of the rows, those nearest to the decision boundary, that the threshold is read at.
-NEAREST = 0.3
+NEAR_THRESHOLD_SHARE = 0.3
 
 
 def threshold_interval(
@@ -58,7 +58,7 @@ def threshold_interval(
     """
     fit = ConstantFit(expression, field, signed=signed)
     logits = fit.field.values
-    near = np.abs(logits) <= np.quantile(np.abs(logits), NEAREST)
+    near = np.abs(logits) <= np.quantile(np.abs(logits), NEAR_THRESHOLD_SHARE)
     near = np.flatnonzero(near & np.isfinite(fit.values(fit.start)))
     if np.unique(logits[near]).size < 2:
         return Constant(threshold)

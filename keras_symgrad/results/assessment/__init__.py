@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from keras_symgrad.results.assessment.assess import decisions, verdict
+from keras_symgrad.results.assessment.assess import assess, decisions
 from keras_symgrad.results.assessment.evidence import SAME_CLASS, Alternative
 from keras_symgrad.results.assessment.fidelity import AGREEMENT, R2, Fidelity
-from keras_symgrad.results.assessment.finalize import Finisher
-from keras_symgrad.results.assessment.group_support import supported
+from keras_symgrad.results.assessment.finalize import FormulaRefiner
+from keras_symgrad.results.assessment.group_support import supported_groups
 from keras_symgrad.results.assessment.influence import (
     MAX_NAMED,
     SIGNS,
@@ -25,7 +25,7 @@ __all__ = [
     "AGREEMENT",
     "Alternative",
     "Fidelity",
-    "Finisher",
+    "FormulaRefiner",
     "Graph",
     "Influence",
     "MAX_NAMED",
@@ -34,6 +34,7 @@ __all__ = [
     "SAME_CLASS",
     "SIGNS",
     "SymmetryCheck",
+    "assess",
     "assess_one_variable",
     "decisions",
     "described",
@@ -41,6 +42,5 @@ __all__ = [
     "ignored",
     "influences_of_reading",
     "not_looked_at",
-    "supported",
-    "verdict",
+    "supported_groups",
 ]

@@ -18,10 +18,13 @@ from keras_symgrad.formulas.constants import Constant, threshold_interval
 from keras_symgrad.gradients import Domain, GradientField, Reading, errors
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry
-from keras_symgrad.results.assessment.evidence import NEAREST, SAME_CLASS, Evidence
+from keras_symgrad.results.assessment.evidence import NEAR_BOUNDARY_SHARE, SAME_CLASS, Evidence
 from keras_symgrad.results.assessment.fidelity import Fidelity
-from keras_symgrad.results.assessment.finalize import Finisher
-from keras_symgrad.results.assessment.symmetry_checks import checked, warn_if_broken
+from keras_symgrad.results.assessment.finalize import FormulaRefiner
+from keras_symgrad.results.assessment.symmetry_checks import (
+    check_symmetry_errors,
+    warn_of_broken_symmetries,
+)
 from keras_symgrad.search.core import FINEST_OF_LABELS, Archive, ConstantFit, box_of
 
 # Points that the agreement of the rule with the network is counted on.
@@ -39,9 +42,9 @@ STABLE = 0.5
 FAITHFUL_ROWS = 20_000
 
 
-def verdict(
+def assess(
     reading: Reading,
-    finisher: Finisher,
+    finisher: FormulaRefiner,
     archive: Archive,
     *,
     sampler: Callable | None = None,
@@ -68,7 +71,7 @@ def verdict(
     front = finisher.front(archive)
     points = yes = None
     if reading.is_classifier:
-        points, yes = decisions(neuron, reading.unseen, reading.shown, sampler, draw, seed)
+        points, yes = decisions(neuron, reading.test_points, reading.shown, sampler, draw, seed)
         points = reading.in_variables(points)
         floor = max(front.floor, 2 * FINEST_OF_LABELS / field.variables)
         front = ParetoFront(front, floor, faithful(front, field, points, yes))
@@ -96,11 +99,11 @@ def verdict(
         domain=reading.domain,
         threshold=decides_at,
         fidelity=fidelity(best, phi, reading, finisher.held_out, decides=decides_at is not None),
-        front=list(filter(front.is_trusted, front)),
+        front=list(filter(front.agrees_with_network, front)),
     )
     shown = best.expression if reading.units is None else reading.units.in_users(best.expression)
-    checks = checked(symmetries, reading.raw, reading.network, reading.shown, shown)
-    warn_if_broken(checks, neuron.name if neuron else "The field of gradients")
+    checks = check_symmetry_errors(symmetries, reading.raw, reading.network, reading.shown, shown)
+    warn_of_broken_symmetries(checks, neuron.name if neuron else "The field of gradients")
     return {
         "front": front,
         "best": best,
@@ -146,7 +149,7 @@ def fidelity(
     if neuron is None:
         values, points = held_out.values, held_out.points
     else:
-        kept = finite_points(reading.unseen)[:AGREEMENT_POINTS]
+        kept = finite_points(reading.test_points)[:AGREEMENT_POINTS]
         values, points = neuron.values(kept), reading.in_variables(kept)
     with np.errstate(all="ignore"):
         found = phi(formula(points))
@@ -171,7 +174,7 @@ def value_of(
     Returns:
         phi with its R2 on the kept points; `None` where there is nothing to fit.
     """
-    field, kept = reading.field, finite_points(reading.unseen)
+    field, kept = reading.field, finite_points(reading.test_points)
     values = reading.neuron.values(kept)
     points = reading.in_variables(kept)
     try:
@@ -294,9 +297,9 @@ def true_to_boundary(front: ParetoFront, field: GradientField) -> list[Formula]:
         Those with less than five times the boundary error of each simpler one.
     """
     distance = np.abs(field.values)
-    nearest = field.take(np.flatnonzero(distance <= np.quantile(distance, NEAREST)))
+    nearest = field.take(np.flatnonzero(distance <= np.quantile(distance, NEAR_BOUNDARY_SHARE)))
     kept, least = [], np.inf
-    for row in filter(front.is_trusted, front):
+    for row in filter(front.agrees_with_network, front):
         error = max(float(errors(row.expression, nearest).mean()), FINEST_OF_LABELS)
         if error < WORSE_AT_BOUNDARY * least:
             kept.append(row)
@@ -315,7 +318,7 @@ def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
         Those whose R2 is within 0.1 of the best one's.
     """
     field = reading.field.subset(FAITHFUL_ROWS)
-    kept = finite_points(reading.unseen)[:AGREEMENT_POINTS]
+    kept = finite_points(reading.test_points)[:AGREEMENT_POINTS]
     values, points = reading.neuron.values(kept), reading.in_variables(kept)
     explained = {}
     for row in front:
@@ -327,7 +330,7 @@ def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
     return [row for row, r2 in explained.items() if r2 >= most - UNLIKE]
 
 
-def stable(front: ParetoFront, finisher: Finisher) -> ParetoFront:
+def stable(front: ParetoFront, finisher: FormulaRefiner) -> ParetoFront:
     """A front whose best formula says the same when it is fitted on either half of the rows.
 
     Args:
@@ -338,7 +341,7 @@ def stable(front: ParetoFront, finisher: Finisher) -> ParetoFront:
         The front, without trust in formulas whose two fits are another concept each; as it is if
         none is left.
     """
-    trusted = list(filter(front.is_trusted, front))
+    trusted = list(filter(front.agrees_with_network, front))
     found = front
     while trusted:
         if _is_stable(found.best, finisher):
@@ -348,7 +351,7 @@ def stable(front: ParetoFront, finisher: Finisher) -> ParetoFront:
     return front
 
 
-def _is_stable(formula: Formula, finisher: Finisher) -> bool:
+def _is_stable(formula: Formula, finisher: FormulaRefiner) -> bool:
     """Whether two fits are of one class, or nearer to each other than to the network."""
     halves = finisher.train.split(0.5)
     fits = [ConstantFit(formula.expression, half, signed=finisher.signed) for half in halves]

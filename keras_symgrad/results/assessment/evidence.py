@@ -19,10 +19,10 @@ from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.formulas import Formula, MonotoneFit
 from keras_symgrad.formulas.constants import simple_numbers
-from keras_symgrad.gradients import CERTAIN, GradientField, errors, exceeds, losses
+from keras_symgrad.gradients import CERTAIN_STANDARD_ERRORS, GradientField, errors, exceeds, losses
 from keras_symgrad.results.assessment.fidelity import R2, Fidelity
-from keras_symgrad.results.assessment.finalize import Finisher
-from keras_symgrad.results.assessment.level_set_rivals import length, rivals
+from keras_symgrad.results.assessment.finalize import FormulaRefiner
+from keras_symgrad.results.assessment.level_set_rivals import length, level_set_rivals
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.results.assessment.residuals import predictable, residuals
 from keras_symgrad.search.core import FINEST_OF_LABELS, NATS_PER_UNIT
@@ -58,7 +58,7 @@ MISSING_NATS = 0.25
 MISSING_FACTOR = 3.0
 OWN_ANGLE = 1.0
 # Share of the rows that lie nearest to the decision boundary.
-NEAREST = 0.2
+NEAR_BOUNDARY_SHARE = 0.2
 # How many times the chosen formula's boundary error a simpler one's may be, to be as good there.
 AS_GOOD = 2.0
 # How much worse a concept may fit the whole slab than the rows nearest to the boundary.
@@ -132,7 +132,7 @@ class Evidence:
     def __init__(
         self,
         best: Formula,
-        finisher: Finisher,
+        finisher: FormulaRefiner,
         field: GradientField,
         domain: np.ndarray,
         threshold: float | None,
@@ -292,7 +292,7 @@ class Evidence:
     def _nearest(self) -> np.ndarray:
         """Which rows lie nearest to the decision boundary."""
         distance = np.abs(self._field.values)
-        return distance <= np.quantile(distance, NEAREST)
+        return distance <= np.quantile(distance, NEAR_BOUNDARY_SHARE)
 
     def _power(self, left: np.ndarray) -> float:
         """The share of a smooth difference that neighbouring rows predict."""
@@ -300,7 +300,7 @@ class Evidence:
         return predictable(residuals(simplest.expression, self._field) - left, self._field.points)
 
     def _rivals_of(self, formula: Formula, threshold: float) -> list[sympy.Expr]:
-        return rivals(
+        return level_set_rivals(
             formula.expression,
             self._simple_threshold(formula, threshold),
             self._finisher.alphabet.operators,
@@ -370,7 +370,7 @@ class Evidence:
 
         One that takes no more words must fit too many rows worse for a chance, by the sign test.
         """
-        certain = (2 * rival.worse_rows - 1) * np.sqrt(self._field.rows) > CERTAIN
+        certain = (2 * rival.worse_rows - 1) * np.sqrt(self._field.rows) > CERTAIN_STANDARD_ERRORS
         return self._advantage(rival) > MARGIN and (rival.longer > 0 or certain)
 
     def _class_distance(self, expression: sympy.Expr) -> float:

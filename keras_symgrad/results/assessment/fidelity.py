@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-R2, AGREEMENT = "R2", "agreement"
+R2 = "R2"
+AGREEMENT = "agreement"
 
 
 @dataclass(frozen=True)

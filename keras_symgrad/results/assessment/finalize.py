@@ -18,7 +18,7 @@ from keras_symgrad.expressions import (
     to_sympy,
     weight,
     with_whole_numbers,
-    within,
+    within_time_limit,
 )
 from keras_symgrad.expressions.formats import completed_squares, with_unit_slopes, with_zeros
 from keras_symgrad.formulas import Formula, ParetoFront
@@ -27,17 +27,17 @@ from keras_symgrad.gradients import GradientField, OwnUnits, exceeds, losses
 from keras_symgrad.search.core import Archive, ConstantFit, Individual
 
 if TYPE_CHECKING:
-    from keras_symgrad.search.core import Knowledge
+    from keras_symgrad.search.core import PriorKnowledge
 
 # For one formula. Nearly all take some milliseconds; nested powers and sigmoids can take minutes.
-SECONDS = 20.0
+SIMPLIFICATION_SECONDS = 20.0
 # Losses below it are rounding errors.
 LEAST_LOSS = 1e-14
 # Share of the loss by which a zero that was meant may raise it.
 UNNOTICED = 0.02
 
 
-class Finisher:
+class FormulaRefiner:
     """Makes the formulas of a front from the trees of an archive.
 
     Args:
@@ -58,7 +58,7 @@ class Finisher:
         held_out: GradientField,
         *,
         signed: bool = False,
-        knowledge: Knowledge | None = None,
+        knowledge: PriorKnowledge | None = None,
         units: OwnUnits | None = None,
     ):
         self.alphabet, self.complexity = alphabet, complexity
@@ -184,8 +184,8 @@ class Finisher:
     def _in_time(self, individual: Individual) -> Formula | None:
         """The formula of a tree, unless SymPy cannot cope with it in time."""
         try:
-            return within(
-                SECONDS,
+            return within_time_limit(
+                SIMPLIFICATION_SECONDS,
                 lambda: self.fitted(
                     with_whole_numbers(to_sympy(individual.tree, self.alphabet.operators)),
                     individual.complexity,

@@ -27,7 +27,7 @@ FEWEST_ROWS = 50.0
 MOST_TOLD = 4
 
 
-def supported(groups: Sequence[Group], held_out: GradientField) -> tuple[Group, ...]:
+def supported_groups(groups: Sequence[Group], held_out: GradientField) -> tuple[Group, ...]:
     """The groups that may be told, with their errors on other rows.
 
     Args:
@@ -49,7 +49,7 @@ def supported(groups: Sequence[Group], held_out: GradientField) -> tuple[Group, 
     ... )
     >>> a, b, c = sympy.symbols("a b c", real=True)
     >>> found = [Group(("a", "b"), e, 0.0) for e in (a - b, a + b, sympy.cos(a))]
-    >>> [group.expression for group in supported(found, field)]
+    >>> [group.expression for group in supported_groups(found, field)]
     [a - b]
     """
     field = held_out.column_by_column()

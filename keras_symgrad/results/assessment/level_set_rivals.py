@@ -13,7 +13,7 @@ import sympy
 from keras_symgrad.expressions import OperatorSet, canonicalize
 
 
-def rivals(
+def level_set_rivals(
     expression: sympy.Expr,
     threshold: float | sympy.Expr,
     operators: OperatorSet | None = None,
@@ -41,11 +41,11 @@ def rivals(
     Example:
 
     >>> x, y = sympy.symbols("x y", real=True)
-    >>> rivals(x / y, 2)
+    >>> level_set_rivals(x / y, 2)
     [1/y - 2/x, x - 2*y]
-    >>> rivals(x - y, 0)
+    >>> level_set_rivals(x - y, 0)
     [x/y]
-    >>> rivals(x - y, 0, keeps_sign=lambda divisor: False)
+    >>> level_set_rivals(x - y, 0, keeps_sign=lambda divisor: False)
     []
     """
     known = {canonicalize(expression, operators)}

@@ -27,7 +27,7 @@ from keras_symgrad.gradients import GradientField, Reading
 from keras_symgrad.results.assessment.assess import decisions, finite_points, rule_of
 from keras_symgrad.results.assessment.evidence import EXPLAINED_DECISIONS, FAITHFUL, MISSING_NATS
 from keras_symgrad.results.assessment.fidelity import R2, Fidelity
-from keras_symgrad.results.assessment.finalize import Finisher
+from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.search.core import Archive, box_of
 
@@ -184,7 +184,7 @@ class Graph:
 def assess_one_variable(
     graph: Graph,
     reading: Reading,
-    finisher: Finisher,
+    finisher: FormulaRefiner,
     archive: Archive,
     complexity: Complexity,
     *,
@@ -250,7 +250,9 @@ def assess_one_variable(
     fidelity = _fidelity(best, line, reading, held_out)
     value = rule = None
     if reading.is_classifier:
-        points, yes = decisions(reading.neuron, reading.unseen, reading.shown, sampler, draw, seed)
+        points, yes = decisions(
+            reading.neuron, reading.test_points, reading.shown, sampler, draw, seed
+        )
         rule = rule_of(best, phi, reading.in_variables(points), yes)
     else:
         whole = sympy.Float(line.slope, 17) * G + sympy.Float(line.offset, 17)
@@ -342,7 +344,7 @@ def _fidelity(best: Formula, line: _Line, reading: Reading, held_out: GradientFi
     """How well the formula reproduces the neuron on rows that nothing was fitted on."""
     if reading.neuron is None:
         return Fidelity.of_values(held_out.values, line(best(held_out.points[:, :-1])))
-    kept = finite_points(reading.unseen)
+    kept = finite_points(reading.test_points)
     values, points = reading.neuron.values(kept), reading.in_variables(kept)
     with np.errstate(all="ignore"):
         found = line(best(points))

@@ -15,7 +15,8 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry
 
 # Rows that a number is taken from, and the fewest that will do.
-CHECKED_ROWS, FEWEST_ROWS = 1000, 10
+MAX_CHECKED_ROWS = 1000
+MIN_CHECKED_ROWS = 10
 # 1 - cos, 26 degrees on average, beyond which a network is said not to have a symmetry.
 BROKEN = 0.1
 
@@ -47,7 +48,7 @@ class SymmetryCheck:
         return {"symmetry": self.symmetry, "network": self.network, "formula": self.formula}
 
 
-def checked(
+def check_symmetry_errors(
     symmetries: Sequence[Symmetry],
     field: GradientField,
     neuron: Neuron | None,
@@ -67,7 +68,7 @@ def checked(
     Returns:
         One check for each symmetry.
     """
-    some = field.subset(CHECKED_ROWS)
+    some = field.subset(MAX_CHECKED_ROWS)
     network = None if neuron is None else lambda points: neuron.values_and_gradients(points)[1]
     checks = []
     for symmetry in symmetries:
@@ -81,7 +82,7 @@ def checked(
     return tuple(checks)
 
 
-def warn_if_broken(checks: Sequence[SymmetryCheck], neuron: str) -> None:
+def warn_of_broken_symmetries(checks: Sequence[SymmetryCheck], neuron: str) -> None:
     """Warns of symmetries that the network plainly does not have.
 
     Args:
@@ -149,7 +150,7 @@ def _broken(
             back[asked] = element.sign * gradients(images[asked]) @ element.matrix
         back = field.directions_of(back)
         asked &= back.any(axis=1)
-        if asked.sum() >= min(FEWEST_ROWS, field.rows):
+        if asked.sum() >= min(MIN_CHECKED_ROWS, field.rows):
             parts.append(float(np.mean(1 - (directions * back).sum(axis=1)[asked])))
     return float(np.mean(parts)) if parts else None
 

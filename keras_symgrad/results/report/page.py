@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from keras_symgrad.results.report.slices import Plane
 
 # Inches of a picture; on a phone it shrinks a little and its text stays legible.
-SIZE = 4.6, 3.5
+PICTURE_INCHES = 4.6, 3.5
 
 # Of a neuron that decides nothing, other formulas with the same boundary make no sense.
 VERDICT_OF_VALUES = (
@@ -281,7 +281,7 @@ def svg(draw: Callable[[Axes], object]) -> str:
 
     # Whatever the user's own style is: a page is printed on white.
     with context("default"), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "k"}):
-        figure = Figure(figsize=SIZE, layout="constrained")
+        figure = Figure(figsize=PICTURE_INCHES, layout="constrained")
         draw(figure.add_subplot())
         file = io.StringIO()
         with warnings.catch_warnings():

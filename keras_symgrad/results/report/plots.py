@@ -23,10 +23,15 @@ if TYPE_CHECKING:
     from keras_symgrad.results.interpretation import Interpretation
 
 # From Okabe and Ito's palette, https://jfly.uni-koeln.de/color.
-NETWORK, FORMULA, ACCENT, GREY = "#0072b2", "#d55e00", "#009e73", "#5f6b76"
-NO, YES = "#fbeee3", "#dcebf5"
+NETWORK = "#0072b2"
+FORMULA = "#d55e00"
+ACCENT = "#009e73"
+GREY = "#5f6b76"
+NO = "#fbeee3"
+YES = "#dcebf5"
 # Points and arrows that are drawn at most: more hide each other.
-MOST_POINTS, MOST_ARROWS = 800, 140
+MOST_POINTS = 800
+MOST_ARROWS = 140
 SMALLEST_ANGLE = 1e-4
 # A legend that hides nothing, in the line of the title.
 ABOVE = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0.1}

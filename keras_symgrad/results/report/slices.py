@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from keras_symgrad.results.interpretation import Interpretation
 
 # Points along each side of a plane.
-POINTS = 161
+GRID_POINTS_PER_SIDE = 161
 # Share of the rows nearest to the decision boundary, one of which a plane goes through.
-NEAREST = 0.1
+PLANE_ROWS_SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +57,15 @@ class Plane:
             )
         # In the order of the data, so that the first one is to the right.
         columns = tuple(sorted(concept.names.index(name) for name in variables))
-        sides = tuple(np.linspace(*concept.box[:, column], POINTS) for column in columns)
+        sides = tuple(
+            np.linspace(*concept.box[:, column], GRID_POINTS_PER_SIDE) for column in columns
+        )
         return cls(concept, columns, typical(concept), sides)
 
     @property
     def points(self) -> np.ndarray:
         """All points of the plane, `(points, variables)`."""
-        points = np.tile(self.point, (POINTS * POINTS, 1))
+        points = np.tile(self.point, (GRID_POINTS_PER_SIDE * GRID_POINTS_PER_SIDE, 1))
         for column, values in zip(self.columns, np.meshgrid(*self.axes)):
             points[:, column] = values.ravel()
         return points
@@ -99,7 +101,7 @@ class Plane:
         """
         self.check()
         concept = self.concept
-        points, shape = self.points, (POINTS, POINTS)
+        points, shape = self.points, (GRID_POINTS_PER_SIDE, GRID_POINTS_PER_SIDE)
         network = np.asarray(concept.network(points), dtype=float).reshape(shape)
         with np.errstate(all="ignore"):
             g = concept.best(points).reshape(shape)
@@ -151,7 +153,7 @@ def typical(concept: Interpretation) -> np.ndarray:
     points = field.points
     if decided(concept):
         near = np.abs(field.values)
-        points = points[near <= np.quantile(near, NEAREST)]
+        points = points[near <= np.quantile(near, PLANE_ROWS_SHARE)]
     width = concept.box[1] - concept.box[0]
     off = (points - np.median(points, axis=0)) / np.where(width > 0, width, 1)
     return points[np.argmin(np.sum(off**2, axis=1))]

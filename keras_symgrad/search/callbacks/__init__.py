@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         TimeLimit,
         check_callbacks,
     )
-    from keras_symgrad.search.callbacks.checkpoint import Checkpoint, KeptSearch
+    from keras_symgrad.search.callbacks.checkpoint import Checkpoint, SavedSearch
     from keras_symgrad.search.callbacks.loggers import CSVLogger, TensorBoard
     from keras_symgrad.search.callbacks.progress import ProgressBar
 else:
@@ -28,10 +28,10 @@ __all__ = [
     "CallbackList",
     "Checkpoint",
     "EarlyStopping",
-    "KeptSearch",
     "LambdaCallback",
     "Logs",
     "ProgressBar",
+    "SavedSearch",
     "TensorBoard",
     "TimeLimit",
     "check_callbacks",

@@ -32,10 +32,11 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.callbacks.base import Callback, Logs, Search
 from keras_symgrad.search.core import Plain, Problem, as_plain, versions
 
-FORMAT, VERSION = "keras-symgrad search", 1
+SEARCH_FORMAT = "keras-symgrad search"
+SEARCH_VERSION = 1
 # Rows that are read again from a network may differ by rounding.
-SAME_ROWS = 1e-3
-ARRAYS = ("points", "directions", "weights", "frame")
+ROW_TOLERANCE = 1e-3
+FIELD_ARRAYS = ("points", "directions", "weights", "frame")
 
 
 class Checkpoint(Callback):
@@ -92,10 +93,10 @@ def save_search(path: str | os.PathLike, problem: Problem, state: Plain | None) 
     Raises:
         ValueError: nothing can be written there; a file that was there stays as it was.
     """
-    rows = {name: getattr(problem.gradients, name) for name in ARRAYS}
+    rows = {name: getattr(problem.gradients, name) for name in FIELD_ARRAYS}
     content = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": SEARCH_FORMAT,
+        "version": SEARCH_VERSION,
         "versions": versions(),
         "problem": _described(problem),
         "rows": {name: None if array is None else array.tolist() for name, array in rows.items()},
@@ -104,7 +105,7 @@ def save_search(path: str | os.PathLike, problem: Problem, state: Plain | None) 
     return write_text(path, json.dumps(content, allow_nan=False), "The search")
 
 
-class KeptSearch:
+class SavedSearch:
     """A search that was kept in a file.
 
     Args:
@@ -124,10 +125,10 @@ class KeptSearch:
             found = content["format"], content["version"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._error(f"it is no file of `Checkpoint` ({_line(error)})") from error
-        if found != (FORMAT, VERSION):
+        if found != (SEARCH_FORMAT, SEARCH_VERSION):
             raise self._error(
                 f"it is of format {found[0]!r:.60}, version {found[1]!r:.20}; this release reads "
-                f"{FORMAT!r}, version {VERSION}"
+                f"{SEARCH_FORMAT!r}, version {SEARCH_VERSION}"
             )
         self._content = content
 
@@ -144,13 +145,13 @@ class KeptSearch:
             ValueError: these are other rows.
         """
         kept = {}
-        for name in ARRAYS:
+        for name in FIELD_ARRAYS:
             now, then = getattr(field, name), self._array(name)
             if (now is None) != (then is None) or (
                 now is not None
                 and (
                     now.shape != then.shape
-                    or not np.allclose(now, then, rtol=SAME_ROWS, atol=SAME_ROWS)
+                    or not np.allclose(now, then, rtol=ROW_TOLERANCE, atol=ROW_TOLERANCE)
                 )
             ):
                 raise self._error(

@@ -13,7 +13,15 @@ from keras_symgrad.files import check_writable
 from keras_symgrad.search.callbacks.base import Callback, Logs
 from keras_symgrad.search.core import Individual
 
-COLUMNS = ("generation", "seconds", "evaluations", "loss", "complexity", "settled", "formula")
+LOGGED_COLUMNS = (
+    "generation",
+    "seconds",
+    "evaluations",
+    "loss",
+    "complexity",
+    "settled",
+    "formula",
+)
 
 # What TensorBoard shows a number and a text with. The functions `tf.summary.scalar` and `text`
 # are TensorBoard's own and fail where it is not installed; the files need none of it.
@@ -49,7 +57,7 @@ class CSVLogger(Callback):
         has_header = self.append and self.filename.exists() and self.filename.stat().st_size > 0
         self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(
-            self._file, COLUMNS, delimiter=self.separator, extrasaction="ignore"
+            self._file, LOGGED_COLUMNS, delimiter=self.separator, extrasaction="ignore"
         )
         if not has_header:
             self._writer.writeheader()

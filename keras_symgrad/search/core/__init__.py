@@ -14,10 +14,10 @@ if TYPE_CHECKING:
         NATS_PER_UNIT,
         POOR_FIT,
         SMALLEST_LOSS,
-        choose,
+        choose_model,
         scores,
     )
-    from keras_symgrad.search.core.prior_knowledge import Knowledge
+    from keras_symgrad.search.core.prior_knowledge import PriorKnowledge
     from keras_symgrad.search.core.problem import METHODS, SPECTRAL_ROWS, Problem, check_methods
     from keras_symgrad.search.core.provenance import (
         IN_MEMORY,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         tree_to_plain,
     )
     from keras_symgrad.search.core.settings import GeneticSettings
-    from keras_symgrad.search.core.stagnation import Settling
+    from keras_symgrad.search.core.stagnation import StagnationCounter
     from keras_symgrad.search.core.stopping import Progress, Stopping, limits_of
     from keras_symgrad.search.core.variation import Variation
 else:
@@ -60,17 +60,17 @@ __all__ = [
     "GeneticSettings",
     "IN_MEMORY",
     "Individual",
-    "Knowledge",
     "METHODS",
     "NATS_PER_UNIT",
     "POOR_FIT",
     "Plain",
+    "PriorKnowledge",
     "Problem",
     "Progress",
     "Replacements",
     "SMALLEST_LOSS",
     "SPECTRAL_ROWS",
-    "Settling",
+    "StagnationCounter",
     "Stopping",
     "Variation",
     "array_from_text",
@@ -79,7 +79,7 @@ __all__ = [
     "box_of",
     "call",
     "check_methods",
-    "choose",
+    "choose_model",
     "individual_from_plain",
     "individual_to_plain",
     "limits_of",

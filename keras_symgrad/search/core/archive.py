@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from deap import gp
 
-from keras_symgrad.search.core.model_selection import choose, scores
+from keras_symgrad.search.core.model_selection import choose_model, scores
 
 
 @dataclass(slots=True, frozen=True)
@@ -77,7 +77,7 @@ class Archive:
     def choice(self) -> Individual:
         """The individual that would be the answer if the search ended now."""
         front = self.front()
-        return front[choose([i.complexity for i in front], [i.loss for i in front])]
+        return front[choose_model([i.complexity for i in front], [i.loss for i in front])]
 
     def score(self) -> float:
         """Score of the choice, the lower the better; infinite while there is none."""

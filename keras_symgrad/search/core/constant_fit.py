@@ -19,7 +19,8 @@ from keras_symgrad.gradients import GradientField
 FIT_ROWS = 20_000
 # Rounds of reweighting rows, by which losses that are no squares are fitted as if they were.
 # The last one is the first that lowers the loss by less than this share.
-REWEIGHTED, SETTLED = 20, 1e-4
+MAX_REWEIGHTINGS = 20
+RELATIVE_CONVERGENCE = 1e-4
 
 
 class ConstantFit:
@@ -117,7 +118,7 @@ class ConstantFit:
             return np.nan_to_num(residual, nan=1.0, posinf=1.0, neginf=1.0).ravel()
 
         best, least = constants, self.loss(constants)
-        for _ in range(1 if self.field.loss.is_squared else REWEIGHTED):
+        for _ in range(1 if self.field.loss.is_squared else MAX_REWEIGHTINGS):
             fit = least_squares(
                 moved_residual,
                 best[moved],
@@ -132,7 +133,7 @@ class ConstantFit:
             before, loss = least, self.loss(result)
             if loss <= least:
                 best, least = result.copy(), loss
-            if loss >= (1 - SETTLED) * before:
+            if loss >= (1 - RELATIVE_CONVERGENCE) * before:
                 break
         return best
 

@@ -24,9 +24,10 @@ Nodes = Sequence[gp.Primitive | gp.Terminal]
 # Of more values than these a column shows its shape, and formulas may bend it.
 MAX_VALUES = 4
 # A coefficient of an interpolating polynomial below this part of the largest is rounding.
-ROUNDING = 1e-12
+RELATIVE_ROUNDING_OF_COEFFICIENTS = 1e-12
 # Of a subtree: no variable in it, or several, or one of many values.
-_NUMBER, _FREE = -1, -2
+_NUMBER = -1
+_FREE = -2
 
 
 class FewValuedColumns:
@@ -43,7 +44,7 @@ class FewValuedColumns:
     >>> alphabet = Alphabet(OperatorSet("default"), ["x", "red"])
     >>> columns = FewValuedColumns(alphabet, {1: (0.0, 1.0)})
     >>> bent = alphabet.tree(["mul", 0, "sin", 1])
-    >>> columns.admits(bent), columns.admits(alphabet.tree(["sin", "add", 0, 1]))
+    >>> columns.satisfies(bent), columns.satisfies(alphabet.tree(["sin", "add", 0, 1]))
     (False, True)
     >>> x, red = sympy.symbols("x red", real=True)
     >>> columns.straightened(x * (1 + red) ** 2)
@@ -58,7 +59,7 @@ class FewValuedColumns:
     def __bool__(self) -> bool:
         return bool(self.values)
 
-    def admits(self, tree: Nodes) -> bool:
+    def satisfies(self, tree: Nodes) -> bool:
         """Whether every part of a tree that holds one such column alone is a low polynomial.
 
         Args:
@@ -96,14 +97,18 @@ class FewValuedColumns:
             cannot write the polynomial.
         """
         tree = gp.PrimitiveTree(tree)
-        if self.admits(tree):
+        if self.satisfies(tree):
             return tree
         nodes, at = [], 0
         while at < len(tree):
             span = tree.searchSubtree(at)
             part = tree[span]
             columns = {node.index for node in part if isinstance(node, Variable)}
-            if len(columns) == 1 and not columns.isdisjoint(self.values) and not self.admits(part):
+            if (
+                len(columns) == 1
+                and not columns.isdisjoint(self.values)
+                and not self.satisfies(part)
+            ):
                 written = self._polynomial(part, *columns)
                 if written is None:
                     return None
@@ -196,7 +201,10 @@ def _coefficients(
     matrix = np.vander(np.array(values), increasing=True)
     weights = np.linalg.solve(matrix, found)
     size = np.abs(weights) * np.abs(matrix).max(axis=0)
-    return [float(w) if s > ROUNDING * size.max() else 0.0 for w, s in zip(weights, size)]
+    return [
+        float(w) if s > RELATIVE_ROUNDING_OF_COEFFICIENTS * size.max() else 0.0
+        for w, s in zip(weights, size)
+    ]
 
 
 @lru_cache(maxsize=4096)

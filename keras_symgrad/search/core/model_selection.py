@@ -32,7 +32,7 @@ def scores(
     return np.log(losses) + nats * np.asarray(complexities, float)
 
 
-def choose(
+def choose_model(
     complexities: Sequence[float],
     losses: Sequence[float],
     floor: float = SMALLEST_LOSS,
@@ -64,12 +64,12 @@ def choose(
 
     Example: a published front, where the truth is the third row of five.
 
-    >>> choose([5, 9, 14, 16, 18], [5.0e-2, 2.6e-2, 3.7e-4, 2.5e-4, 1.9e-4])
+    >>> choose_model([5, 9, 14, 16, 18], [5.0e-2, 2.6e-2, 3.7e-4, 2.5e-4, 1.9e-4])
     2
 
     The same with a noise that hides all differences beyond the first step.
 
-    >>> choose([5, 9, 14, 16, 18], [5.0e-2, 2.6e-2, 3.7e-4, 2.5e-4, 1.9e-4], floor=2e-2)
+    >>> choose_model([5, 9, 14, 16, 18], [5.0e-2, 2.6e-2, 3.7e-4, 2.5e-4, 1.9e-4], floor=2e-2)
     0
 
     Reference: Wetzel, arXiv 2401.04978, table of fronts.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from keras_symgrad.search.spectral import Feature
 
 
-class Knowledge:
+class PriorKnowledge:
     """Rules that a search keeps, and formulas that it starts from.
 
     Args:
@@ -61,10 +61,10 @@ class Knowledge:
     >>> from keras_symgrad import OperatorSet
     >>> alphabet = Alphabet(OperatorSet("add, mul, square"), ["height", "time", "speed"])
     >>> units = {"height": "m", "time": "s", "speed": "m/s"}
-    >>> knowledge = Knowledge(alphabet, Complexity(), dimensions=units)
-    >>> knowledge.admits(alphabet.tree(["add", 0, "mul", 1, 2]))
+    >>> knowledge = PriorKnowledge(alphabet, Complexity(), dimensions=units)
+    >>> knowledge.satisfies(alphabet.tree(["add", 0, "mul", 1, 2]))
     True
-    >>> knowledge.admits(alphabet.tree(["add", 0, 2]))
+    >>> knowledge.satisfies(alphabet.tree(["add", 0, 2]))
     False
     """
 
@@ -92,7 +92,7 @@ class Knowledge:
             dimensions = Dimensions(dimensions)
         self.analysis = dimensions and DimensionalAnalysis(dimensions, alphabet)
         self.template = None if template is None else Template(template, alphabet)
-        # What `admits` asks, from the quickest to the slowest.
+        # What `satisfies` asks, from the quickest to the slowest.
         self._rules = [r for r in (self.analysis, self.template, self.constraints) if r is not None]
         if self.template is not None:
             self._check_template()
@@ -137,7 +137,7 @@ class Knowledge:
         """Whether x may become x - 1000, which with units needs a number that has one."""
         return self.analysis is None or self.analysis.dimensions.constants == "any"
 
-    def in_units(self, units: OwnUnits) -> Knowledge:
+    def in_units(self, units: OwnUnits) -> PriorKnowledge:
         """The same rules, for which a variable in units of its own is a variable like any other.
 
         Args:
@@ -166,21 +166,21 @@ class Knowledge:
         )
         return None
 
-    def admits(self, tree: Nodes) -> bool:
+    def satisfies(self, tree: Nodes) -> bool:
         """Whether a tree keeps all rules.
 
         Args:
             tree: nodes in prefix order.
         """
-        return self.few_values.admits(tree) and all(rule.admits(tree) for rule in self._rules)
+        return self.few_values.satisfies(tree) and all(rule.satisfies(tree) for rule in self._rules)
 
-    def complaint(self, tree: Nodes) -> str | None:
+    def violation(self, tree: Nodes) -> str | None:
         """Which rule a tree breaks, in words; `None` if it breaks none.
 
         Args:
             tree: nodes in prefix order.
         """
-        return next(filter(None, (rule.complaint(tree) for rule in self._rules)), None)
+        return next(filter(None, (rule.violation(tree) for rule in self._rules)), None)
 
     def with_fixed_numbers(self, tree: Nodes) -> gp.PrimitiveTree:
         """A tree with the numbers that a template fixes, after others were refined.
@@ -210,13 +210,13 @@ class Knowledge:
                 seed,
                 max_nodes,
                 blocks,
-                admits=self.admits,
-                admits_part=self.admits_feature,
+                satisfies=self.satisfies,
+                part_satisfies=self.part_satisfies,
             )
-        admits = self.admits if self.restricts else None
-        return Variation(self.alphabet, seed, max_nodes, blocks, admits=admits)
+        satisfies = self.satisfies if self.restricts else None
+        return Variation(self.alphabet, seed, max_nodes, blocks, satisfies=satisfies)
 
-    def admits_feature(self, nodes: Nodes) -> bool:
+    def part_satisfies(self, nodes: Nodes) -> bool:
         """Whether a part of a formula may be of this kind.
 
         It keeps the rules of shape, has a dimension, though not yet that of the whole, and holds
@@ -225,11 +225,11 @@ class Knowledge:
         Args:
             nodes: in prefix order.
         """
-        if not self.few_values.admits(nodes):
+        if not self.few_values.satisfies(nodes):
             return False
         if self.analysis is not None and self.analysis.of(nodes) < 0:
             return False
-        if self.constraints is not None and not self.constraints.admits(nodes):
+        if self.constraints is not None and not self.constraints.satisfies(nodes):
             return False
         if self.template is None:
             return True
@@ -292,7 +292,7 @@ class Knowledge:
             tree = self._written(expression)
         except ValueError:
             return None
-        return tree if tree is not None and self.admits(tree) else None
+        return tree if tree is not None and self.satisfies(tree) else None
 
     def _written(self, expression: sympy.Expr) -> gp.PrimitiveTree | None:
         if self.template is None:
@@ -312,10 +312,10 @@ class Knowledge:
             part.name: [self.alphabet.variables[self.alphabet.names.index(part.variables[0])]]
             for part in self.template.parts.values()
         }
-        complaint = self.constraints.complaint(self.template.tree(simplest))
-        if complaint is not None:
+        violation = self.constraints.violation(self.template.tree(simplest))
+        if violation is not None:
             raise ValueError(
-                f"No formula of the template's form keeps the constraints: {complaint}. Change "
+                f"No formula of the template's form keeps the constraints: {violation}. Change "
                 f"one of the two. Received: template={self.template.text!r}"
             )
 
@@ -337,14 +337,14 @@ class Knowledge:
             raise ValueError(f"The guess '{guess}' cannot be used: {error}") from None
         if not named:
             raise ValueError(f"The guess '{guess}' is a constant, which no gradient belongs to.")
-        complaint = (
+        violation = (
             f"it does not have the form {self.template.text}"
             if tree is None
-            else self.complaint(tree)
+            else self.violation(tree)
         )
-        if complaint is not None:
+        if violation is not None:
             raise ValueError(
-                f"The guess '{guess}' breaks a rule of the search: {complaint}. Leave the guess or "
+                f"The guess '{guess}' breaks a rule of the search: {violation}. Leave the guess or "
                 "the rule out."
             )
         if complexity(tree) > most:

@@ -11,7 +11,7 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.core.settings import GeneticSettings
 
 if TYPE_CHECKING:
-    from keras_symgrad.search.core.prior_knowledge import Knowledge
+    from keras_symgrad.search.core.prior_knowledge import PriorKnowledge
 
 METHODS = ("dictionary", "features", "trees")
 # Rows of the field that sums of features are fitted on; trees take them all.
@@ -54,7 +54,7 @@ class Problem:
     methods: Sequence[str] = METHODS
     signed: bool = False
     seed: int = 0
-    knowledge: Knowledge | None = None
+    knowledge: PriorKnowledge | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", check_methods(self.methods))

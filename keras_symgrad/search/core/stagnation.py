@@ -9,15 +9,15 @@ from keras_symgrad.search.core.serialization import number, number_from_plain, n
 from keras_symgrad.search.core.stopping import Progress
 
 # Half a tenth of a nat: less is the last digit of a constant.
-BETTER = 0.05
+MIN_GAIN_NATS = 0.05
 
 
-class Settling:
+class StagnationCounter:
     """Counts the generations since the choice from an archive last got better.
 
     Example:
 
-    >>> settling = Settling()
+    >>> settling = StagnationCounter()
     >>> [settling.progress(Archive(), generation, 0, 0.0).settled for generation in (1, 2, 3)]
     [1, 2, 3]
     """
@@ -38,7 +38,7 @@ class Settling:
             seconds: since the start.
         """
         score = archive.score()
-        if score < self._best_score - BETTER:
+        if score < self._best_score - MIN_GAIN_NATS:
             self._best_score, self._since = score, generation
         loss, formula = np.inf, ""
         if len(archive):

@@ -11,7 +11,7 @@ from keras_symgrad.priors import Template
 from keras_symgrad.search.core.variation import Nodes, Variation
 
 # Share of crossovers that take a whole part instead of a subtree of it.
-WHOLE = 0.3
+WHOLE_PART_CROSSOVER_SHARE = 0.3
 
 
 class TemplateVariation(Variation):
@@ -22,7 +22,7 @@ class TemplateVariation(Variation):
         seed: of the random numbers.
         max_nodes: no tree gets more nodes than this.
         blocks: subtrees that stand in for variables, in the parts that may hold theirs.
-        admits: whether a tree keeps all rules of the search. Trees that do not are tried anew.
+        satisfies: whether a tree keeps all rules of the search. Trees that do not are tried anew.
         admits_part: whether a part keeps those that it can keep alone.
 
     Example:
@@ -33,7 +33,7 @@ class TemplateVariation(Variation):
     >>> template = Template("f(x1, x2) + sin(g(x3))", alphabet)
     >>> variation = TemplateVariation(template, seed=1)
     >>> tree = variation.random_tree(9)
-    >>> template.admits(tree), template.admits(variation.mutate(tree))
+    >>> template.satisfies(tree), template.satisfies(variation.mutate(tree))
     (True, True)
     """
 
@@ -44,11 +44,11 @@ class TemplateVariation(Variation):
         max_nodes: int = 40,
         blocks: Sequence[gp.PrimitiveTree] = (),
         *,
-        admits: Callable[[Nodes], bool] | None = None,
-        admits_part: Callable[[Nodes], bool] | None = None,
+        satisfies: Callable[[Nodes], bool] | None = None,
+        part_satisfies: Callable[[Nodes], bool] | None = None,
     ):
         alphabet = template.alphabet
-        super().__init__(alphabet, seed, max_nodes, blocks, admits=admits)
+        super().__init__(alphabet, seed, max_nodes, blocks, satisfies=satisfies)
         self.template = template
         columns = {
             name: [alphabet.names.index(variable) for variable in part.variables]
@@ -61,7 +61,7 @@ class TemplateVariation(Variation):
                 max_nodes,
                 [block for block in blocks if _columns(block) <= set(allowed)],
                 variables=[alphabet.variables[k] for k in allowed],
-                admits=admits_part,
+                satisfies=part_satisfies,
             )
             for name, allowed in columns.items()
         }
@@ -96,7 +96,7 @@ class TemplateVariation(Variation):
         spans, others = self.template.spans(tree), self.template.spans(other)
         name = self.random.choice(self._names)
         given = gp.PrimitiveTree(other[others[self.random.choice(self._donors[name])]])
-        if self.random.random() < WHOLE:
+        if self.random.random() < WHOLE_PART_CROSSOVER_SHARE:
             part = given
         else:
             part = self._parts[name].cross(gp.PrimitiveTree(tree[spans[name]]), given)

@@ -29,7 +29,7 @@ MUTATIONS = {
 }
 # Where a rule is to be kept, a tree is tried so many times: most steps off a tree that keeps it
 # break it, and one that is tried again costs a tenth of an evaluation.
-ATTEMPTS = 12
+MAX_ATTEMPTS_TO_KEEP_RULES = 12
 
 
 class Variation:
@@ -41,7 +41,7 @@ class Variation:
         max_nodes: no tree gets more nodes than this.
         blocks: subtrees that stand in for variables in one of three new leaves.
         variables: leaves of new trees; all of the alphabet's by default.
-        admits: whether a tree keeps the rules of the search. Trees that do not are tried anew.
+        satisfies: whether a tree keeps the rules of the search. Trees that do not are tried anew.
 
     Example:
 
@@ -60,12 +60,12 @@ class Variation:
         blocks: Sequence[gp.PrimitiveTree] = (),
         *,
         variables: Sequence[Variable] | None = None,
-        admits: Callable[[Nodes], bool] | None = None,
+        satisfies: Callable[[Nodes], bool] | None = None,
     ):
         self.alphabet = alphabet
         self.random = seed if isinstance(seed, Random) else Random(seed)
         self.max_nodes = max_nodes
-        self.admits = admits
+        self.satisfies = satisfies
         self._variables = alphabet.variables if variables is None else variables
         self._blocks = [list(block) for block in blocks]
         primitives = list(alphabet.primitives.values())
@@ -85,7 +85,11 @@ class Variation:
         """
         tree = gp.PrimitiveTree(self._grow(nodes))
         attempts = 0
-        while self.admits is not None and not self.admits(tree) and attempts < ATTEMPTS:
+        while (
+            self.satisfies is not None
+            and not self.satisfies(tree)
+            and attempts < MAX_ATTEMPTS_TO_KEEP_RULES
+        ):
             nodes, attempts = max(nodes - attempts % 2, 1), attempts + 1
             tree = gp.PrimitiveTree(self._grow(nodes))
         return tree
@@ -102,11 +106,11 @@ class Variation:
         self, make: Callable[..., gp.PrimitiveTree | None], *trees: gp.PrimitiveTree
     ) -> gp.PrimitiveTree | None:
         """What is made of trees, made until it keeps the rules; `None` where it never does."""
-        if self.admits is None:
+        if self.satisfies is None:
             return make(*trees)
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS_TO_KEEP_RULES):
             made = make(*trees)
-            if made is not None and self.admits(made):
+            if made is not None and self.satisfies(made):
                 return made
         return None
 

@@ -26,21 +26,24 @@ from keras_symgrad.search.core import (
 )
 from keras_symgrad.search.spectral import (
     Candidate,
-    Combination,
     Feature,
+    LinearCombination,
     SpectralFit,
     SpectralSearch,
 )
 
 # What a unit of complexity costs in nats: one taste or another decides who is a parent.
-TASTES = (0.05, 0.2, 0.4)
+PARSIMONY_LEVELS_NATS = (0.05, 0.2, 0.4)
 # Features of one set, and nodes of one feature.
-MOST_FEATURES, MOST_NODES = 6, 12
+MAX_FEATURES = 6
+MAX_FEATURE_NODES = 12
 # Features of the whole population that a set may choose its next one from.
 OFFERED = 40
 # Constants inside of features are refined in so many sets of a brood, if these are at most so
 # many nats worse than the best one, in so many rounds.
-REFINED, PROMISING, ROUNDS = 6, 3.0, 5
+MAX_REFINED_OFFSPRING = 6
+MAX_SCORE_GAP_NATS = 3.0
+LM_ITERATIONS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +110,7 @@ class FeatureEvolution:
         self.max_complexity, self.population, self.offspring = max_complexity, population, offspring
         blocks = spectral.structure.blocks
         self.variation = Variation(
-            spectral.alphabet, seed, MOST_NODES, blocks, admits=spectral.maker.admits
+            spectral.alphabet, seed, MAX_FEATURE_NODES, blocks, satisfies=spectral.maker.satisfies
         )
         self.random = self.variation.random
         self.sets: list[Member] = []
@@ -166,7 +169,7 @@ class FeatureEvolution:
             feature = self._feature(tree_from_plain(nodes, alphabet))
             features.append(feature.logarithm() if is_logarithm else feature)
         weights = np.array([number(weight) for weight in plain["weights"]])
-        combination = Combination(tuple(features), weights, number(plain["loss"]))
+        combination = LinearCombination(tuple(features), weights, number(plain["loss"]))
         tree, loss = tree_from_plain(plain["tree"], alphabet), number(plain["tree_loss"])
         if not features or len(features) != len(weights):
             raise ValueError("A set of features needs a weight for each of them.")
@@ -184,7 +187,7 @@ class FeatureEvolution:
 
     def _parent(self) -> Member:
         """The best of four for a taste drawn anew."""
-        taste = self.random.choice(TASTES)
+        taste = self.random.choice(PARSIMONY_LEVELS_NATS)
         entrants = [self.random.choice(self.sets) for _ in range(4)]
         return min(entrants, key=lambda one: one.score(taste))
 
@@ -254,7 +257,7 @@ class FeatureEvolution:
 
     def _evaluated(self, features: Sequence[Feature]) -> Member | None:
         """The set with its weights, `None` if it is nothing worth keeping."""
-        features = self._different(features)[:MOST_FEATURES]
+        features = self._different(features)[:MAX_FEATURES]
         if not features:
             return None
         fit = self._fit(features)
@@ -262,7 +265,9 @@ class FeatureEvolution:
         if combination is None:
             return None
         members = map(self._member, self.spectral.candidates(combination))
-        return min(filter(None, members), key=lambda one: one.score(TASTES[1]), default=None)
+        return min(
+            filter(None, members), key=lambda one: one.score(PARSIMONY_LEVELS_NATS[1]), default=None
+        )
 
     def _different(self, features: Sequence[Feature]) -> list[Feature]:
         """The usable features, one for each concept, that can be added to the first of them."""
@@ -296,11 +301,17 @@ class FeatureEvolution:
     def _refined(self, born: Sequence[Member], engine: Engine) -> list[Member]:
         """New sets with constants inside of their features, these refined."""
         inner = [one for one in born if any(map(_holds_constant, one.features))]
-        least = min((one.score(TASTES[1]) for one in (*self.sets, *born)), default=np.inf)
-        inner.sort(key=lambda one: one.score(TASTES[1]))
-        promising = [one for one in inner[:REFINED] if one.score(TASTES[1]) < least + PROMISING]
+        least = min(
+            (one.score(PARSIMONY_LEVELS_NATS[1]) for one in (*self.sets, *born)), default=np.inf
+        )
+        inner.sort(key=lambda one: one.score(PARSIMONY_LEVELS_NATS[1]))
+        promising = [
+            one
+            for one in inner[:MAX_REFINED_OFFSPRING]
+            if one.score(PARSIMONY_LEVELS_NATS[1]) < least + MAX_SCORE_GAP_NATS
+        ]
         before = [one.candidate.tree for one in promising]
-        after, _ = refine(engine, before, rounds=ROUNDS)
+        after, _ = refine(engine, before, rounds=LM_ITERATIONS)
         found = (self._evaluated(self._moved(*trio)) for trio in zip(promising, before, after))
         return [one for one in found if one is not None]
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras_symgrad.search.core import array_from_text, array_to_text
 
 
-class KnownForms:
+class LossCache:
     """Complexity and loss by fingerprint, of the forms that were bred last.
 
     Two tables take turns: when the younger one is full it becomes the older one, and what was in
@@ -18,7 +18,7 @@ class KnownForms:
 
     Example:
 
-    >>> known = KnownForms(capacity=2)
+    >>> known = LossCache(capacity=2)
     >>> for fingerprint in (1, 2, 3, 4, 5):
     ...     known[fingerprint] = 7, 0.5
     >>> known[1], known[4]

@@ -20,7 +20,7 @@ from keras_symgrad.search.core import (
 
 
 @dataclass(frozen=True)
-class Offspring:
+class PendingGeneration:
     """Offspring that are being evaluated.
 
     Attributes:
@@ -46,7 +46,7 @@ class Offspring:
         }
 
     @classmethod
-    def restored(cls, state: Plain, alphabet: Alphabet, demes: int) -> Offspring:
+    def restored(cls, state: Plain, alphabet: Alphabet, demes: int) -> PendingGeneration:
         """The offspring of a `state`."""
         bred = [[individual_from_plain(i, alphabet) for i in brood] for brood in state["bred"]]
         individuals = [individual for brood in bred for individual in brood]

@@ -41,7 +41,9 @@ from keras_symgrad.search.genetic.search import GeneticSearch
 # Steps down the hinge's majorizer, each nearly twice as long as it proposes, and the stretch of
 # a T + b that is tried after each: where the classes separate, the smallest loss is far out. A
 # truth whose smallest hinge loss is 0.006 was left at 0.083 by 30 plain steps; now it is 0.0065.
-HINGE_STEPS, RELAXATION, STRETCH = 20, 1.9, 1.5
+HINGE_STEPS = 20
+RELAXATION = 1.9
+STRETCH = 1.5
 # A margin nearer to the kink than this counts as this far.
 SMALLEST_MARGIN = 1e-3
 

@@ -34,7 +34,7 @@ from keras_symgrad.search.core import (
     Plain,
     Progress,
     Replacements,
-    Settling,
+    StagnationCounter,
     Stopping,
     Variation,
     individual_from_plain,
@@ -50,11 +50,11 @@ from keras_symgrad.search.core import (
     tree_from_plain,
     tree_to_plain,
 )
-from keras_symgrad.search.genetic.loss_cache import KnownForms
-from keras_symgrad.search.genetic.pending_generation import Offspring
+from keras_symgrad.search.genetic.loss_cache import LossCache
+from keras_symgrad.search.genetic.pending_generation import PendingGeneration
 
 if TYPE_CHECKING:
-    from keras_symgrad.search.core import Knowledge
+    from keras_symgrad.search.core import PriorKnowledge
 
 
 class GeneticSearch:
@@ -96,7 +96,7 @@ class GeneticSearch:
         *,
         blocks: Sequence[gp.PrimitiveTree] = (),
         archive: Archive | None = None,
-        knowledge: Knowledge | None = None,
+        knowledge: PriorKnowledge | None = None,
     ):
         self.engine, self.alphabet, self.settings = engine, alphabet, settings
         self.complexity = (complexity or Complexity()).over(alphabet.operators)
@@ -111,13 +111,13 @@ class GeneticSearch:
         self._variation = vary(seed, settings.max_nodes, blocks)
         self._numbers = np.random.default_rng(seed)
         # The loss of a form is infinite until it is evaluated.
-        self._known = KnownForms(settings.memory // 2)
+        self._known = LossCache(settings.memory // 2)
         self._crowd: dict[float, float] = {}
         self._demes: list[list[Individual]] = [[] for _ in range(settings.demes)]
         # When each deme's choice last got better, and its score.
         self._records = [(0, np.inf)] * settings.demes
-        self._settling = Settling()
-        self._pending: Offspring | None = None
+        self._settling = StagnationCounter()
+        self._pending: PendingGeneration | None = None
         # Generations done.
         self.generation = 0
 
@@ -160,7 +160,7 @@ class GeneticSearch:
                         self.take_in()
                         trees = [child for brood in bred for child in brood]
                         job = evaluator.submit(self._evaluate, trees, self._bounds(), generation)
-                        self._pending = Offspring(half, bred, job)
+                        self._pending = PendingGeneration(half, bred, job)
                     self.generation += 1
                     seconds = time.perf_counter() - start
                     yield self._settling.progress(
@@ -226,7 +226,9 @@ class GeneticSearch:
                 f"{self.settings.demes} demes were expected. Received: {len(self._demes)}"
             )
         pending = state["pending"]
-        self._pending = pending and Offspring.restored(pending, alphabet, self.settings.demes)
+        self._pending = pending and PendingGeneration.restored(
+            pending, alphabet, self.settings.demes
+        )
 
     def _breed(self, index: int) -> list[Individual]:
         """New individuals, not yet evaluated; known ones join the deme at once."""
@@ -273,12 +275,12 @@ class GeneticSearch:
                 continue
             lighter = self._replacements.lightened(tree)
             if lighter is not tree and len(lighter) <= self.settings.max_nodes:
-                if self._knowledge is None or self._knowledge.admits(lighter):
+                if self._knowledge is None or self._knowledge.satisfies(lighter):
                     tree = lighter
             complexity = self.complexity(tree)
             if complexity > self.settings.max_complexity:
                 continue
-            if self._knowledge is not None and not self._knowledge.admits(tree):
+            if self._knowledge is not None and not self._knowledge.satisfies(tree):
                 continue
             key = self.fingerprint(tree)
             if key == 0:  # a constant
@@ -341,7 +343,7 @@ class GeneticSearch:
         """
         refined = [self._knowledge.with_fixed_numbers(tree) for tree in refined]
         for k, tree, loss in zip(places, refined, self.engine.losses(refined).tolist()):
-            if loss < evaluated[k][1] and self._knowledge.admits(tree):
+            if loss < evaluated[k][1] and self._knowledge.satisfies(tree):
                 evaluated[k] = (tree, loss)
         return evaluated
 

@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING
 from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
-    from keras_symgrad.search.islands.background import Aside
+    from keras_symgrad.search.islands.background import BackgroundTask
     from keras_symgrad.search.islands.collector import Collector
-    from keras_symgrad.search.islands.evaluators import Instruments
+    from keras_symgrad.search.islands.evaluators import Evaluators
     from keras_symgrad.search.islands.executors import (
         ONE_THREAD,
         PROCESSES,
         Workers,
         check_executor,
     )
-    from keras_symgrad.search.islands.initial_guesses import starting_trees
+    from keras_symgrad.search.islands.initial_guesses import initial_trees
     from keras_symgrad.search.islands.island import Island
-    from keras_symgrad.search.islands.ring import Epoch, Islands, WorkersLostError
+    from keras_symgrad.search.islands.ring import Epoch, IslandRing, WorkersLostError
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
-    "Aside",
+    "BackgroundTask",
     "Collector",
     "Epoch",
-    "Instruments",
+    "Evaluators",
     "Island",
-    "Islands",
+    "IslandRing",
     "ONE_THREAD",
     "PROCESSES",
     "Workers",
     "WorkersLostError",
     "check_executor",
-    "starting_trees",
+    "initial_trees",
 ]

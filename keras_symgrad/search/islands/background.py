@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 
-class Aside:
+class BackgroundTask:
     """Work that is done in a thread of its own as soon as it is started.
 
     Args:
@@ -14,7 +14,7 @@ class Aside:
 
     Example:
 
-    >>> with Aside(lambda: print("compiled")) as compilation:
+    >>> with BackgroundTask(lambda: print("compiled")) as compilation:
     ...     compilation.done(60)
     compiled
     True
@@ -24,7 +24,7 @@ class Aside:
         self._work, self._thread = work, ThreadPoolExecutor(1)
         self._job: Future | None = None
 
-    def __enter__(self) -> Aside:
+    def __enter__(self) -> BackgroundTask:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,7 +23,7 @@ from keras_symgrad.expressions import (
     shortest,
     to_sympy,
     with_whole_numbers,
-    within,
+    within_time_limit,
 )
 from keras_symgrad.search.core import (
     Archive,
@@ -34,7 +34,7 @@ from keras_symgrad.search.core import (
     individual_to_plain,
     number,
 )
-from keras_symgrad.search.islands.evaluators import Instruments
+from keras_symgrad.search.islands.evaluators import Evaluators
 from keras_symgrad.search.spectral import Candidate
 
 # A sum is written with whole numbers if its loss grows by no more than this factor.
@@ -55,7 +55,7 @@ class Collector:
         archive: the best tree at each complexity.
     """
 
-    def __init__(self, instruments: Instruments):
+    def __init__(self, instruments: Evaluators):
         self.archive = Archive()
         self._instruments, self._problem = instruments, instruments.problem
         self._replacements = Replacements(self._problem.alphabet, self._problem.complexity)
@@ -73,12 +73,12 @@ class Collector:
         """
         known = self._problem.knowledge
         lighter = self._replacements.lightened(tree)
-        if lighter is not tree and (known is None or known.admits(lighter)):
+        if lighter is not tree and (known is None or known.satisfies(lighter)):
             tree = lighter
         complexity = self._problem.complexity(tree)
         if complexity > self._problem.settings.max_complexity:
             return False
-        if known is not None and not known.admits(tree):
+        if known is not None and not known.satisfies(tree):
             return False
         key = self._instruments.fingerprint(tree)
         return bool(key) and self.archive.add(Individual(tree, complexity, key, loss))
@@ -119,7 +119,7 @@ class Collector:
         for tree in different.values():
             expression = with_whole_numbers(to_sympy(tree, alphabet.operators))
             with suppress(TimeoutError, ValueError):
-                short = within(1.0, lambda e=expression: self._shortest_tree(e))
+                short = within_time_limit(1.0, lambda e=expression: self._shortest_tree(e))
                 self.add(short, measure(short))
             yield
 
@@ -165,7 +165,7 @@ class Collector:
 
 
 # How near a constant must be to a whole number, as a share of its size.
-NEAR = 0.1
+RELATIVE_ROUNDING = 0.1
 
 
 def rounded_variants(tree: gp.PrimitiveTree) -> Iterator[gp.PrimitiveTree]:
@@ -198,5 +198,5 @@ def _is_nearly_whole(node: gp.Primitive | gp.Terminal) -> bool:
     if node.code != CONSTANT_CODE or is_small_integer(node.value):
         return False
     whole = float(round(node.value))
-    near = abs(node.value - whole) <= NEAR * abs(node.value)
+    near = abs(node.value - whole) <= RELATIVE_ROUNDING * abs(node.value)
     return near and whole != 0 and is_small_integer(whole)

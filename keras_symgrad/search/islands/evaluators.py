@@ -7,10 +7,10 @@ from functools import cached_property
 from keras_symgrad.engine import Engine
 from keras_symgrad.expressions import Fingerprint
 from keras_symgrad.search.core import Problem
-from keras_symgrad.search.spectral import FeatureMaker, SpectralSearch, TreeMeasure
+from keras_symgrad.search.spectral import FeatureMaker, SpectralSearch, TreeLoss
 
 
-class Instruments:
+class Evaluators:
     """Engine, measure of single trees, features and fingerprints for one problem.
 
     Args:
@@ -26,7 +26,7 @@ class Instruments:
     def __init__(self, problem: Problem, workers: int = 1):
         self.problem, self.workers = problem, workers
         alphabet, signed = problem.alphabet, problem.signed
-        self.measure = TreeMeasure(FeatureMaker(alphabet), problem.gradients, signed=signed)
+        self.measure = TreeLoss(FeatureMaker(alphabet), problem.gradients, signed=signed)
         self.spectral = SpectralSearch(
             alphabet,
             problem.spectral,
@@ -36,7 +36,7 @@ class Instruments:
         )
         self.fingerprint = Fingerprint(alphabet.operators, signed=signed)
 
-    def __enter__(self) -> Instruments:
+    def __enter__(self) -> Evaluators:
         return self
 
     def __exit__(self, *_: object) -> None:

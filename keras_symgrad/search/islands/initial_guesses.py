@@ -9,16 +9,16 @@ from itertools import count
 import sympy
 from deap import gp
 
-from keras_symgrad.expressions import freed, to_sympy, within
+from keras_symgrad.expressions import to_sympy, with_free_coefficients, within_time_limit
 from keras_symgrad.search.core import SPECTRAL_ROWS, ConstantFit, Problem
 
 # For the coefficients of one guess; nearly all take some milliseconds.
-SECONDS = 5.0
+GUESS_FIT_SECONDS = 5.0
 # How near a coefficient must be to a whole number, as a share of its size.
-NEAR = 0.03
+RELATIVE_ROUNDING_OF_GUESSES = 0.03
 
 
-def starting_trees(problem: Problem) -> list[gp.PrimitiveTree]:
+def initial_trees(problem: Problem) -> list[gp.PrimitiveTree]:
     """The guesses of a problem, each followed by itself with fitted coefficients, then rounded.
 
     Every coefficient is fitted, those that are 1 or another whole number as well: who guesses a
@@ -37,12 +37,12 @@ def starting_trees(problem: Problem) -> list[gp.PrimitiveTree]:
     >>> from keras_symgrad.expressions import CONSTANT_CODE, Alphabet
     >>> from keras_symgrad import GradientField
     >>> from keras_symgrad import OperatorSet
-    >>> from keras_symgrad.search.core import Knowledge
+    >>> from keras_symgrad.search.core import PriorKnowledge
     >>> x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
     >>> field = GradientField.from_gradients(x, 2 * x * [1, 3])
     >>> alphabet = Alphabet(OperatorSet("polynomial"), field.names)
-    >>> known = Knowledge(alphabet, Complexity(), guesses="x1**2 + x2**2")
-    >>> as_written, fitted, *rounded = starting_trees(Problem(alphabet, field, knowledge=known))
+    >>> known = PriorKnowledge(alphabet, Complexity(), guesses="x1**2 + x2**2")
+    >>> as_written, fitted, *rounded = initial_trees(Problem(alphabet, field, knowledge=known))
     >>> weights = [node.value for node in fitted if node.code == CONSTANT_CODE]
     >>> round(max(weights) / min(weights), 6)
     3.0
@@ -56,10 +56,10 @@ def starting_trees(problem: Problem) -> list[gp.PrimitiveTree]:
     trees = []
     for guess in known.guesses:
         trees.append(guess)
-        free = _apart(freed(to_sympy(guess, problem.alphabet.operators)), count(1))
+        free = _apart(with_free_coefficients(to_sympy(guess, problem.alphabet.operators)), count(1))
         with suppress(TimeoutError):
             fit = ConstantFit(free, rows, signed=problem.signed)
-            constants = within(SECONDS, lambda fit=fit: fit.refined(fit.start))
+            constants = within_time_limit(GUESS_FIT_SECONDS, lambda fit=fit: fit.refined(fit.start))
             ways = map(known.tree, _with_rounded(fit.expression(constants)))
             trees += [tree for tree in ways if tree is not None]
     return trees
@@ -79,7 +79,9 @@ def _with_rounded(expression: sympy.Expr) -> Iterator[sympy.Expr]:
 
 
 def _is_nearly_whole(number: sympy.Float) -> bool:
-    return round(number) != 0 and abs(number - round(number)) < NEAR * abs(number)
+    return round(number) != 0 and abs(number - round(number)) < RELATIVE_ROUNDING_OF_GUESSES * abs(
+        number
+    )
 
 
 def _apart(expression: sympy.Expr, numbers: Iterator[int]) -> sympy.Expr:

@@ -13,12 +13,13 @@ from itertools import count
 from keras_symgrad.search.core import Plain, number
 from keras_symgrad.search.genetic import FeatureEvolution, GeneticSearch
 from keras_symgrad.search.islands.collector import Collector
-from keras_symgrad.search.islands.evaluators import Instruments
-from keras_symgrad.search.islands.initial_guesses import starting_trees
+from keras_symgrad.search.islands.evaluators import Evaluators
+from keras_symgrad.search.islands.initial_guesses import initial_trees
 
 # After so many steps without a formula worth keeping, features are evolved in every so-many-th
 # generation only.
-MOST_IDLE, RESTING = 5, 4
+MAX_IDLE_GENERATIONS = 5
+RESTING_GENERATIONS = 4
 
 
 class Island:
@@ -33,7 +34,7 @@ class Island:
         generation: generations done.
     """
 
-    def __init__(self, instruments: Instruments, collector: Collector, index: int = 0):
+    def __init__(self, instruments: Evaluators, collector: Collector, index: int = 0):
         problem, spectral = instruments.problem, instruments.spectral
         self.collector = collector
         self.generation = 0
@@ -57,7 +58,7 @@ class Island:
                 problem.complexity,
                 problem.settings,
                 [
-                    *starting_trees(problem),
+                    *initial_trees(problem),
                     *(one.tree for one in sorted(spectral.found, key=lambda one: one.loss)),
                 ],
                 seed,
@@ -80,7 +81,9 @@ class Island:
         with closing(self._bred()) as bred:
             for self.generation in bred:
                 # Where trees alone find something, evolved features take little of their time.
-                if self.evolution and (self._idle < MOST_IDLE or self.generation % RESTING == 0):
+                if self.evolution and (
+                    self._idle < MAX_IDLE_GENERATIONS or self.generation % RESTING_GENERATIONS == 0
+                ):
                     found = self.evolution.step(self._instruments.engine)
                     self._others += len(found)
                     self._idle = 0 if self.collector.keep(found) else self._idle + 1

@@ -26,7 +26,7 @@ from itertools import count
 
 from keras_symgrad.search.core import Problem
 from keras_symgrad.search.islands.collector import Collector
-from keras_symgrad.search.islands.evaluators import Instruments
+from keras_symgrad.search.islands.evaluators import Evaluators
 from keras_symgrad.search.islands.executors import Workers
 from keras_symgrad.search.islands.island import Island
 
@@ -38,7 +38,7 @@ RETRIES = 3
 # A worker that has done nothing for so many epochs is spoken of at the end.
 SILENCE = 3
 # Ctrl-C is looked for so often, in seconds.
-PATIENCE = 0.5
+INTERRUPT_POLL_SECONDS = 0.5
 _MAKING = threading.Lock()
 
 
@@ -73,7 +73,7 @@ class Epoch:
         return cls(island.generation, island.evaluations, archive, text, worker)
 
 
-class Islands:
+class IslandRing:
     """A ring of islands that workers take further, epoch by epoch.
 
     Args:
@@ -157,7 +157,7 @@ class Islands:
 
     def _collect(self) -> bool:
         """Takes what is done, starts again what failed, and tells whether there was anything."""
-        done, _ = wait(self._running, PATIENCE, FIRST_COMPLETED)
+        done, _ = wait(self._running, INTERRUPT_POLL_SECONDS, FIRST_COMPLETED)
         for job in done:
             place = self._running.pop(job, None)
             if place is None:
@@ -234,14 +234,14 @@ def advance(
 
 
 @lru_cache(maxsize=2)
-def _instruments_of(token: str) -> list[Instruments]:
+def _instruments_of(token: str) -> list[Evaluators]:
     return []
 
 
-def _instruments(token: str, problem: Problem) -> Instruments:
+def _instruments(token: str, problem: Problem) -> Evaluators:
     """The instruments of a search, which are made at its first epoch in this process."""
     with _MAKING:
         made = _instruments_of(token)
         if not made:
-            made.append(Instruments(problem))
+            made.append(Evaluators(problem))
         return made[0]

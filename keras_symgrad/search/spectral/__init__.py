@@ -9,23 +9,23 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.search.spectral.eigen_fit import SpectralFit
     from keras_symgrad.search.spectral.features import Feature, FeatureMaker
-    from keras_symgrad.search.spectral.linear_combination import Candidate, Combination
+    from keras_symgrad.search.spectral.linear_combination import Candidate, LinearCombination
     from keras_symgrad.search.spectral.outliers import has_outlying_rows
     from keras_symgrad.search.spectral.search import SpectralSearch
-    from keras_symgrad.search.spectral.separability import Group, Structure
-    from keras_symgrad.search.spectral.tree_loss import TreeMeasure
+    from keras_symgrad.search.spectral.separability import Group, Separability
+    from keras_symgrad.search.spectral.tree_loss import TreeLoss
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
     "Candidate",
-    "Combination",
     "Feature",
     "FeatureMaker",
     "Group",
+    "LinearCombination",
+    "Separability",
     "SpectralFit",
     "SpectralSearch",
-    "Structure",
-    "TreeMeasure",
+    "TreeLoss",
     "has_outlying_rows",
 ]

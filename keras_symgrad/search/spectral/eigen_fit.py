@@ -21,12 +21,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_symgrad.engine import SQUARED, Loss, as_span, folded, nearest, split, unit
+from keras_symgrad.engine import SQUARED, Loss, as_span, nearest, reduce_axes, split, unit
 from keras_symgrad.search.spectral.features import Feature
-from keras_symgrad.search.spectral.linear_combination import Combination
+from keras_symgrad.search.spectral.linear_combination import LinearCombination
 
 # Rounds of reweighting. Weights have settled to a per mille by then.
-ROUNDS = 4
+REWEIGHTING_ROUNDS = 4
 # A row counts half when its error is this many times the median error.
 OUTLIER = 9.0
 # Weights that are this near to 1 are made so where the loss does not notice.
@@ -35,7 +35,8 @@ NEARLY_ONE = 0.03
 # so many times the sets that are wanted are fitted one by one, and the weights of so many pairs are
 # lent to all. Measured with 14 % of the rows far off: the true pair was number 208 in the order of
 # the plain pencil, and number 1 with the weights of almost any pair that fitted well.
-FITTED, LENT = 2, 4
+FITTED = 2
+LENT = 4
 
 
 class SpectralFit:
@@ -68,7 +69,7 @@ class SpectralFit:
         self.features, self.rows, self.loss = features, rows, loss
         # Of the loss, which is a mean over them; the fit makes do with fewer.
         self.axes = directions.shape[-1]
-        gradients, self.target = folded(
+        gradients, self.target = reduce_axes(
             [f.gradients if columns is None else f.gradients[:, columns] for f in features],
             directions,
         )
@@ -121,7 +122,7 @@ class SpectralFit:
         """
         scored: dict[tuple[int, ...], float] = {}
         for chosen in sets:
-            weights = self._settled_rows(chosen, 1 if self.loss.is_squared else ROUNDS)
+            weights = self._settled_rows(chosen, 1 if self.loss.is_squared else REWEIGHTING_ROUNDS)
             members = np.array(chosen)
             a, p = self._blocks(members, weights)
             for new, value in zip(*_best_additions(a, a + p, members, 3 * count)):
@@ -179,7 +180,7 @@ class SpectralFit:
             chosen.pop(int(np.argmin(missed)))
         return sets
 
-    def solve(self, chosen: Sequence[int]) -> Combination | None:
+    def solve(self, chosen: Sequence[int]) -> LinearCombination | None:
         """The combination of chosen features; one without weight in it is left out.
 
         Args:
@@ -191,7 +192,7 @@ class SpectralFit:
         chosen = list(chosen)
         weights, rows = np.ones(1), self.rows
         if len(chosen) > 1:
-            for _ in range(ROUNDS):
+            for _ in range(REWEIGHTING_ROUNDS):
                 weights = self._weights(chosen, rows)
                 rows = self._reweighted(weights, chosen)
         if not np.isfinite(weights).all():
@@ -207,7 +208,7 @@ class SpectralFit:
         plain_loss = self._loss(plain, chosen)
         if plain_loss <= 1.1 * loss + 1e-9:
             weights, loss = plain, plain_loss
-        return Combination(tuple(self.features[k] for k in chosen), weights, loss)
+        return LinearCombination(tuple(self.features[k] for k in chosen), weights, loss)
 
     def _loss(self, weights: np.ndarray, chosen: list[int]) -> float:
         candidate = unit(self._sum(weights * self.scale[chosen], chosen))
@@ -255,7 +256,7 @@ class SpectralFit:
         losses = {chosen: fit.loss if fit else np.inf for chosen, fit in fits.items()}
         return sorted(losses, key=lambda chosen: (losses[chosen], chosen))[:count]
 
-    def _settled_rows(self, chosen: Sequence[int], rounds: int = ROUNDS) -> np.ndarray:
+    def _settled_rows(self, chosen: Sequence[int], rounds: int = REWEIGHTING_ROUNDS) -> np.ndarray:
         """Weights of the rows in the fit of chosen features."""
         rows = self.rows
         for _ in range(rounds):

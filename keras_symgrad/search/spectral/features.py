@@ -16,7 +16,7 @@ from keras_symgrad.expressions import Alphabet, Constant, Operator, Variable
 from keras_symgrad.expressions.codegen import differentiate
 
 if TYPE_CHECKING:
-    from keras_symgrad.search.core import Knowledge
+    from keras_symgrad.search.core import PriorKnowledge
 
 Nodes = tuple[gp.Primitive | gp.Terminal, ...]
 # Left out: around a feature they change nothing, within one they only double the dictionary.
@@ -83,11 +83,11 @@ class FeatureMaker:
     ['a', 'b', 'square(a)', 'square(b)', 'add(a, b)', 'square(add(a, b))']
     """
 
-    def __init__(self, alphabet: Alphabet, knowledge: Knowledge | None = None):
+    def __init__(self, alphabet: Alphabet, knowledge: PriorKnowledge | None = None):
         self.alphabet = alphabet
         self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
         # Whether nodes keep the rules that a feature can keep; `None` without rules.
-        self.admits = self.knowledge and self.knowledge.admits_feature
+        self.satisfies = self.knowledge and self.knowledge.part_satisfies
         self._code = {operator.name: _code(operator) for operator in alphabet.operators}
 
     def of_tree(self, tree: Sequence, variables: Sequence[Feature]) -> Feature:
@@ -167,7 +167,7 @@ class FeatureMaker:
 
     def is_usable(self, feature: Feature) -> bool:
         """Whether a feature has values and gradients, and keeps the rules."""
-        return feature.is_usable and (self.admits is None or self.admits(feature.nodes))
+        return feature.is_usable and (self.satisfies is None or self.satisfies(feature.nodes))
 
     def summable(self, features: Sequence[Feature]) -> list[list[Feature]]:
         """Features in groups whose weighted sums keep the rules; one group without rules."""
@@ -192,7 +192,7 @@ class FeatureMaker:
                 found += [self._monomial(atoms, group) for group in groups]
         return [feature for feature in found if self.is_usable(feature)]
 
-    def bends(self, atom: Feature) -> list[Feature]:
+    def nonlinear_transforms(self, atom: Feature) -> list[Feature]:
         """The atom, and every operator of one argument on it that is no polynomial."""
         operators = [o for o in self._bending if not o.expression.is_polynomial(*o.arguments)]
         bent = [self.apply(operator, [atom]) for operator in operators]

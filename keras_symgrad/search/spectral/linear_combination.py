@@ -19,7 +19,7 @@ _POWERS = {2: "square", 3: "cube", 4: "pow4", 5: "pow5"}
 
 
 @dataclass(frozen=True, eq=False)
-class Combination:
+class LinearCombination:
     """A weighted sum of features and its loss.
 
     Attributes:
@@ -95,7 +95,7 @@ class Candidate:
         loss: of the tree.
     """
 
-    combination: Combination | None
+    combination: LinearCombination | None
     tree: gp.PrimitiveTree
     loss: float
 

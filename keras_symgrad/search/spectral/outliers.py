@@ -18,7 +18,7 @@ from keras_symgrad.search.spectral.search import SpectralSearch
 
 # Mean over median of 1 - |cos|. Measured with 2 to 4 terms: 1.3 to 5 on twelve networks without
 # outlying rows, 100 to 1,600 on fields of which 5 to 30 % of the rows had random directions.
-LARGEST_RATIO = 20.0
+MAX_MEAN_OVER_MEDIAN = 20.0
 # A smaller mean of 1 - |cos|, 2.6 degrees, leaves the rows nothing to decide.
 SMALLEST_MEAN = 1e-3
 # Where squares leave a mean of more, 8 degrees, outlying rows may have hidden the formula.
@@ -55,7 +55,7 @@ def has_outlying_rows(alphabet: Alphabet, field: GradientField) -> bool:
     """
     each = _errors(alphabet, field, SQUARED)
     mean, median = float(np.average(each, weights=field.weights)), float(np.median(each))
-    if mean <= SMALLEST_MEAN or mean > LARGEST_RATIO * median:
+    if mean <= SMALLEST_MEAN or mean > MAX_MEAN_OVER_MEDIAN * median:
         return mean > SMALLEST_MEAN
     if mean <= POOR_MEAN:
         return False

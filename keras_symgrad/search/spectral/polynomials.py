@@ -17,19 +17,19 @@ from deap import gp
 from keras_symgrad.engine import SQUARED, Loss
 from keras_symgrad.search.spectral.eigen_fit import SpectralFit
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker
-from keras_symgrad.search.spectral.linear_combination import Combination, as_quotient
-from keras_symgrad.search.spectral.rational import Quotient, QuotientFit
+from keras_symgrad.search.spectral.linear_combination import LinearCombination, as_quotient
+from keras_symgrad.search.spectral.rational import RationalFit, RationalFunction
 
 # As many coordinates are bent all at once; of more, one at a time.
-MOST_BENT = 3
+MAX_TRANSFORMED_COORDINATES = 3
 # Of polynomials in so many coordinates; 2 in more.
 DEGREES = {1: 4, 2: 4, 3: 3}
 # Of more coordinates than these not even quadratic forms are made: the words would be too many.
 MOST_COORDINATES = 6
 # Bendings whose terms are dropped one by one.
-FOLLOWED = 5
+MAX_PRUNED_TRANSFORMS = 5
 # Words of one side of a quotient that is written.
-MOST_WORDS = 6
+MAX_MONOMIALS = 6
 
 
 class PolynomialSearch:
@@ -51,7 +51,9 @@ class PolynomialSearch:
     ):
         self.maker, self.directions, self.rows, self.loss = maker, directions, rows, loss
 
-    def polynomials(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination | None]:
+    def polynomials(
+        self, atoms: Sequence[Feature], terms: int
+    ) -> Iterator[LinearCombination | None]:
         """Sums of monomials, those of the most promising bendings.
 
         Args:
@@ -68,7 +70,7 @@ class PolynomialSearch:
                 fits.append((fit.promise(), fit))
                 yield None
         fits.sort(key=lambda pair: pair[0])
-        for _, fit in fits[:FOLLOWED]:
+        for _, fit in fits[:MAX_PRUNED_TRANSFORMS]:
             yield from map(fit.solve, fit.pruned(terms))
 
     def quotients(self, atoms: Sequence[Feature]) -> Iterator[gp.PrimitiveTree | None]:
@@ -85,26 +87,26 @@ class PolynomialSearch:
         fits = []
         for bent in self._bendings(atoms):
             for words in self.maker.summable(self.maker.monomials(bent, 2)):
-                fit = QuotientFit(words, self.directions, self.rows)
+                fit = RationalFit(words, self.directions, self.rows)
                 fits.append((fit.promise(), words, fit))
                 yield None
         fits.sort(key=lambda found: found[0])
-        followed = [(words, fit) for _, words, fit in fits[:FOLLOWED]]
+        followed = [(words, fit) for _, words, fit in fits[:MAX_PRUNED_TRANSFORMS]]
         plain = self.maker.summable(
-            self.maker.monomials(atoms, 3 if len(atoms) <= MOST_BENT else 2)
+            self.maker.monomials(atoms, 3 if len(atoms) <= MAX_TRANSFORMED_COORDINATES else 2)
         )
-        first = [(words, QuotientFit(words, self.directions, self.rows)) for words in plain]
+        first = [(words, RationalFit(words, self.directions, self.rows)) for words in plain]
         for k, (words, fit) in enumerate([*first, *followed]):
             for quotient in fit.quotients(pairs=k < len(first)):
                 yield self._written(words, fit, quotient)
 
     def _bendings(self, atoms: Sequence[Feature]) -> Iterator[tuple[Feature, ...]]:
-        if len(atoms) <= MOST_BENT:
-            yield from product(*map(self.maker.bends, atoms))
+        if len(atoms) <= MAX_TRANSFORMED_COORDINATES:
+            yield from product(*map(self.maker.nonlinear_transforms, atoms))
         elif len(atoms) <= MOST_COORDINATES:
             yield tuple(atoms)
             for k, atom in enumerate(atoms):
-                for bent in self.maker.bends(atom)[1:]:
+                for bent in self.maker.nonlinear_transforms(atom)[1:]:
                     yield (*atoms[:k], bent, *atoms[k + 1 :])
 
     def _fits(self, atoms: Sequence[Feature], degree: int) -> Iterator[SpectralFit]:
@@ -113,12 +115,12 @@ class PolynomialSearch:
                 yield SpectralFit(words, self.directions, self.rows, loss=self.loss)
 
     def _written(
-        self, words: Sequence[Feature], fit: QuotientFit, quotient: Quotient
+        self, words: Sequence[Feature], fit: RationalFit, quotient: RationalFunction
     ) -> gp.PrimitiveTree | None:
         sides = []
         for weights in fit.weights(quotient):
             chosen = np.flatnonzero(weights)
-            if len(chosen) > MOST_WORDS:
+            if len(chosen) > MAX_MONOMIALS:
                 return None
             # Most weights positive, and the smallest of size 1.
             smallest = np.abs(weights[chosen]).min() * (1 if weights.sum() >= 0 else -1)

@@ -22,18 +22,19 @@ from itertools import combinations
 
 import numpy as np
 
-from keras_symgrad.engine import as_span, folded, split
+from keras_symgrad.engine import as_span, reduce_axes, split
 from keras_symgrad.search.spectral.eigen_fit import smallest_eigenvector
 from keras_symgrad.search.spectral.features import Feature
 
 # Rounds of the two eigenproblems from one start, and how little gained ends them.
-ROUNDS, GAINED = 24, 0.02
+ALTERNATING_ROUNDS = 24
+MIN_GAIN_PER_ROUND = 0.02
 # A word that carries less than this share of its sum is tried without.
 NEGLIGIBLE = 1e-3
 # The largest cosine between the weights of numerator and denominator.
 MOST_ALIKE = 0.9
 # Starts that are followed to the end, of those that look best after the first eigenproblem.
-FOLLOWED = 4
+MAX_RATIONAL_STARTS = 4
 # Those that end with so many times the error of the best are given up.
 MUCH_WORSE = 10.0
 # Words of both sides that are dropped one by one.
@@ -41,7 +42,7 @@ MOST_WRITTEN = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Quotient:
+class RationalFunction:
     """Two weighted sums of the same words.
 
     Attributes:
@@ -55,7 +56,7 @@ class Quotient:
     error: float
 
 
-class QuotientFit:
+class RationalFit:
     """Fits quotients of sums of words to directions.
 
     Args:
@@ -68,7 +69,7 @@ class QuotientFit:
         self.rows = rows
         values = np.stack([np.ones(len(rows)), *(word.values for word in words)])
         slopes = [word.gradients for word in words]
-        gradients, target = folded([np.zeros_like(slopes[0]), *slopes], directions)
+        gradients, target = reduce_axes([np.zeros_like(slopes[0]), *slopes], directions)
         self.target = as_span(target)
         # Words of one typical size: weights and what they carry then compare.
         self.scale = np.exp(np.log(np.abs(values) + 1e-12) @ rows)
@@ -80,7 +81,7 @@ class QuotientFit:
         every = np.ones(len(self.scale), bool)
         return min(self._other(word, every, 1)[1] for word in np.eye(len(self.scale)))
 
-    def quotients(self, pairs: bool = False) -> Iterator[Quotient]:
+    def quotients(self, pairs: bool = False) -> Iterator[RationalFunction]:
         """The best quotients of all words, and sparser and sparser ones of fewer words.
 
         Args:
@@ -95,31 +96,31 @@ class QuotientFit:
                 starts += [single[i] + single[j], single[i] - single[j]]
         starts = [start / np.linalg.norm(start) for start in starts]
         starts.sort(key=lambda start: self._other(start, every, 1)[1])
-        settled = [self._settled(start, every, every) for start in starts[:FOLLOWED]]
+        settled = [self._settled(start, every, every) for start in starts[:MAX_RATIONAL_STARTS]]
         least = min(quotient.error for quotient in settled)
         for quotient in settled:
             if quotient.error <= MUCH_WORSE * least + 1e-12:
                 yield from self._pruned(self._sparsest(quotient))
 
-    def weights(self, quotient: Quotient) -> tuple[np.ndarray, np.ndarray]:
+    def weights(self, quotient: RationalFunction) -> tuple[np.ndarray, np.ndarray]:
         """Weights of numerator and denominator for the words as they were given."""
         return quotient.over / self.scale, quotient.under / self.scale
 
     def _settled(
         self, under: np.ndarray, allowed_over: np.ndarray, allowed_under: np.ndarray
-    ) -> Quotient:
+    ) -> RationalFunction:
         """The two eigenproblems in turn, from a denominator on."""
         over, error = under, np.inf
-        for _ in range(ROUNDS):
+        for _ in range(ALTERNATING_ROUNDS):
             over, _ = self._other(under, allowed_over)
             if not over.any():
-                return Quotient(over, under, np.inf)
+                return RationalFunction(over, under, np.inf)
             under, now = self._other(over, allowed_under)
-            if now > (1 - GAINED) * error:
+            if now > (1 - MIN_GAIN_PER_ROUND) * error:
                 error = min(now, error)
                 break
             error = now
-        return Quotient(over, under, error)
+        return RationalFunction(over, under, error)
 
     def _other(
         self, fixed: np.ndarray, allowed: np.ndarray, reweighted: int = 3
@@ -156,7 +157,7 @@ class QuotientFit:
         found[chosen] = weights / (np.linalg.norm(weights) + 1e-300)
         return found, error if np.isfinite(error) else np.inf
 
-    def _sparsest(self, quotient: Quotient) -> Quotient:
+    def _sparsest(self, quotient: RationalFunction) -> RationalFunction:
         """The pair of the same plane with the fewest words."""
         plane = np.stack([quotient.over, quotient.under])
         best, least = quotient, np.inf
@@ -172,10 +173,10 @@ class QuotientFit:
             # The sum of the fourth roots counts words and does not jump.
             sparsity = (np.abs(sides) ** 0.25).sum()
             if sparsity < least:
-                best, least = Quotient(*sides, quotient.error), sparsity
+                best, least = RationalFunction(*sides, quotient.error), sparsity
         return best
 
-    def _pruned(self, quotient: Quotient) -> Iterator[Quotient]:
+    def _pruned(self, quotient: RationalFunction) -> Iterator[RationalFunction]:
         """The quotient, and others of fewer words, as long as it has two."""
         yield quotient
         over, under = quotient.over, quotient.under

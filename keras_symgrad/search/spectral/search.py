@@ -19,25 +19,27 @@ from deap import gp
 from keras_symgrad.expressions import Alphabet, Constant, to_sympy
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.priors import Template
-from keras_symgrad.search.core import Knowledge
+from keras_symgrad.search.core import PriorKnowledge
 from keras_symgrad.search.spectral.eigen_fit import SpectralFit
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker
-from keras_symgrad.search.spectral.linear_combination import Candidate, Combination
+from keras_symgrad.search.spectral.linear_combination import Candidate, LinearCombination
 from keras_symgrad.search.spectral.polynomials import PolynomialSearch
-from keras_symgrad.search.spectral.separability import Structure, read_structure
-from keras_symgrad.search.spectral.template_descent import Filling
-from keras_symgrad.search.spectral.tree_loss import TreeMeasure
+from keras_symgrad.search.spectral.separability import Separability, find_separability
+from keras_symgrad.search.spectral.template_descent import TemplateDescent
+from keras_symgrad.search.spectral.tree_loss import TreeLoss
 
 # The first look takes a dictionary and sums as small as these.
-FIRST_DICTIONARY, FIRST_TERMS = 120, 3
+FIRST_DICTIONARY_SIZE = 120
+FIRST_MAX_TERMS = 3
 # The first features of a dictionary, which are all fitted at once and left out one by one.
 SIMPLE = 30
 # Candidates of a stage that are asked whether they have a template's form.
-MOST_ASKED = 20
+MAX_TEMPLATE_CHECKS = 20
 # Sets of each size whose features are exchanged one by one.
 EXCHANGED = 4
 # Variables of the linear form that others are left out of, and terms of the largest that is tried.
-MAX_LINEAR, MAX_LINEAR_TERMS = 60, 15
+MAX_LINEAR = 60
+MAX_LINEAR_TERMS = 15
 
 
 class SpectralSearch:
@@ -78,7 +80,7 @@ class SpectralSearch:
         dictionary: int = 500,
         measure: Callable[[gp.PrimitiveTree], float] | None = None,
         signed: bool = False,
-        knowledge: Knowledge | None = None,
+        knowledge: PriorKnowledge | None = None,
     ):
         self.alphabet, self.field = alphabet, field
         self.beam, self.terms, self.size = beam, terms, dictionary
@@ -87,7 +89,7 @@ class SpectralSearch:
         self._have_form = True
         self.maker = FeatureMaker(alphabet, knowledge)
         self.variables = self.maker.variables(field.points, field.frame)
-        self.measure = measure or TreeMeasure(self.maker, field, signed=signed)
+        self.measure = measure or TreeLoss(self.maker, field, signed=signed)
         self.signed = signed
         weights = np.ones(field.rows) if field.weights is None else field.weights
         self.rows = weights / weights.sum()
@@ -98,9 +100,9 @@ class SpectralSearch:
         return self.maker.knowledge and self.maker.knowledge.template
 
     @cached_property
-    def structure(self) -> Structure:
+    def structure(self) -> Separability:
         """Ignored variables and groups, read off the gradients when it is first asked for."""
-        return read_structure(self.maker, self.field, self.variables, self.rows)
+        return find_separability(self.maker, self.field, self.variables, self.rows)
 
     def run(self) -> list[gp.PrimitiveTree]:
         """All stages.
@@ -128,7 +130,7 @@ class SpectralSearch:
         """A small dictionary over the variables, and one over each level of coordinates."""
         if self.template is not None:
             yield from self._filled(self.template)
-        first = min(FIRST_TERMS, self.terms), min(FIRST_DICTIONARY, self.size)
+        first = min(FIRST_MAX_TERMS, self.terms), min(FIRST_DICTIONARY_SIZE, self.size)
         yield from self._stage([self.variables[k] for k in self._relevant()], *first)
         for level in self.structure.levels[:0:-1]:
             yield from self._stage([unit.feature for unit in level], *first)
@@ -158,7 +160,9 @@ class SpectralSearch:
             chain(self._quadratic_forms(atoms, terms), self._combinations(atoms, terms, size))
         )
 
-    def _sums_stage(self, combinations: Iterable[Combination]) -> Iterator[list[Candidate] | None]:
+    def _sums_stage(
+        self, combinations: Iterable[LinearCombination]
+    ) -> Iterator[list[Candidate] | None]:
         return self._gather(one for found in combinations for one in self.candidates(found))
 
     def _polynomial_stage(self, atoms: Sequence[Feature]) -> Iterator[list[Candidate] | None]:
@@ -173,7 +177,7 @@ class SpectralSearch:
         return self._gather(found())
 
     def _filled(self, template: Template) -> Iterator[list[Candidate] | None]:
-        filling = Filling(self.maker, template, self.variables, self.measure)
+        filling = TemplateDescent(self.maker, template, self.variables, self.measure)
         found = (Candidate(None, tree, loss) for tree, loss in filling.trees())
         return self._gather(found, have_form=True)
 
@@ -199,7 +203,7 @@ class SpectralSearch:
         self.found += stage
         return stage
 
-    def candidates(self, combination: Combination) -> Iterator[Candidate]:
+    def candidates(self, combination: LinearCombination) -> Iterator[Candidate]:
         """The ways to write a combination, each with the loss of what is written."""
         ways = combination.trees(self.alphabet)
         if self.signed:
@@ -216,7 +220,7 @@ class SpectralSearch:
     def _keeps_rules(self, tree: gp.PrimitiveTree) -> bool:
         """Whether a tree may be a candidate; whether it has a template's form is asked later."""
         known = self.maker.knowledge
-        return known is None or self.template is not None or known.admits(tree)
+        return known is None or self.template is not None or known.satisfies(tree)
 
     def _of_form(self, stage: list[Candidate]) -> list[Candidate]:
         """The candidates that have the template's form.
@@ -228,7 +232,7 @@ class SpectralSearch:
             best.setdefault(len(one.tree), one)
         asked = (
             self.maker.knowledge.tree(to_sympy(one.tree, self.alphabet.operators))
-            for one in list(best.values())[:MOST_ASKED]
+            for one in list(best.values())[:MAX_TEMPLATE_CHECKS]
         )
         return [Candidate(None, tree, self.measure(tree)) for tree in filter(None, asked)]
 
@@ -239,7 +243,7 @@ class SpectralSearch:
         kept = np.isfinite(loss) and self._keeps_rules(tree)
         return Candidate(None, tree, loss) if kept else None
 
-    def _quadratic_forms(self, atoms: Sequence[Feature], terms: int) -> Iterator[Combination]:
+    def _quadratic_forms(self, atoms: Sequence[Feature], terms: int) -> Iterator[LinearCombination]:
         """Quadratic forms in the atoms, with linear terms and without, from all terms to two.
 
         A beam that grows sums one by one looks at pairs first, and no two terms of
@@ -252,7 +256,7 @@ class SpectralSearch:
                     fit = self._fit(group)
                     yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
 
-    def _linear_forms(self, atoms: Sequence[Feature]) -> Iterator[Combination]:
+    def _linear_forms(self, atoms: Sequence[Feature]) -> Iterator[LinearCombination]:
         """Linear forms in many atoms, from many terms to two."""
         for group in self.maker.summable(atoms[:MAX_LINEAR]):
             if len(group) > 1:
@@ -267,11 +271,11 @@ class SpectralSearch:
 
     def _combinations(
         self, atoms: Sequence[Feature], terms: int, size: int
-    ) -> Iterator[Combination]:
+    ) -> Iterator[LinearCombination]:
         for features in self.maker.summable(self.maker.dictionary(atoms, size)):
             yield from self._sums(features, terms)
 
-    def _sums(self, features: Sequence[Feature], terms: int) -> Iterator[Combination]:
+    def _sums(self, features: Sequence[Feature], terms: int) -> Iterator[LinearCombination]:
         simple = self._fit(features[:SIMPLE])
         yield from filter(None, map(simple.solve, simple.pruned(terms + 2)))
         fit = self._fit(features)

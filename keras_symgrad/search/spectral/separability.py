@@ -26,7 +26,7 @@ from keras_symgrad.expressions.formats import to_pretty, to_text
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.spectral.eigen_fit import SpectralFit
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker
-from keras_symgrad.search.spectral.linear_combination import Combination
+from keras_symgrad.search.spectral.linear_combination import LinearCombination
 
 # A variable that turns the gradient by less than this share of the strongest one is left out.
 WEAKEST = 1e-3
@@ -61,7 +61,7 @@ class Unit:
 
 
 @dataclass(frozen=True, eq=False)
-class Structure:
+class Separability:
     """What the gradients of a field show without a search.
 
     Attributes:
@@ -131,9 +131,9 @@ class Group:
         return {"variables": names, "expression": expression, "error": self.error}
 
 
-def read_structure(
+def find_separability(
     maker: FeatureMaker, field: GradientField, variables: Sequence[Feature], rows: np.ndarray
-) -> Structure:
+) -> Separability:
     """Ignored variables and groups, from the directions of a field.
 
     Args:
@@ -143,11 +143,11 @@ def read_structure(
         rows: weights of the rows, of sum 1.
 
     Returns:
-        The `Structure`.
+        The `Separability`.
     """
     apart = field.column_by_column()
     if apart is None or apart is field:
-        return Structure(*_Reader(maker, field, variables, rows).read())
+        return Separability(*_Reader(maker, field, variables, rows).read())
     # Partial derivatives of one variable each are read in a metric that keeps variables apart.
     own = maker.variables(apart.points, apart.frame)
     ignored, levels, others = _Reader(maker, apart, own, rows).read()
@@ -155,7 +155,7 @@ def read_structure(
     def again(level: tuple[Unit, ...]) -> tuple[Unit, ...]:
         return tuple(replace(u, feature=maker.of_tree(u.feature.tree, variables)) for u in level)
 
-    return Structure(ignored, tuple(map(again, levels)), again(others))
+    return Separability(ignored, tuple(map(again, levels)), again(others))
 
 
 class _Reader:
@@ -230,13 +230,15 @@ class _Reader:
 
     def _combinations(
         self, features: Sequence[Feature], columns: Sequence[int]
-    ) -> Iterator[Combination]:
+    ) -> Iterator[LinearCombination]:
         for group in self.maker.summable(features):
             fit = SpectralFit(group, self.field.directions, self.rows, columns, self.field.loss)
             if fit.rows.any():
                 yield from _combinations(fit)
 
-    def _unit(self, columns: frozenset[int], combination: Combination, error: float) -> Unit | None:
+    def _unit(
+        self, columns: frozenset[int], combination: LinearCombination, error: float
+    ) -> Unit | None:
         trees = combination.trees(self.maker.alphabet)
         if not trees:
             return None
@@ -245,7 +247,7 @@ class _Reader:
         return Unit(columns, self.maker.of_tree(tree, self.variables), error)
 
 
-def _combinations(fit: SpectralFit) -> Iterator[Combination]:
+def _combinations(fit: SpectralFit) -> Iterator[LinearCombination]:
     pairs = fit.pairs(6)
     for chosen in (*fit.singles(8), *pairs, *fit.grown(pairs[:4], 4)):
         combination = fit.solve(chosen)
@@ -253,7 +255,7 @@ def _combinations(fit: SpectralFit) -> Iterator[Combination]:
             yield combination
 
 
-def _length(combination: Combination) -> int:
+def _length(combination: LinearCombination) -> int:
     """Nodes of the features, and what the weights add."""
     weighted = np.abs(combination.weights) != 1
     return sum(len(f.nodes) + 1 + 4 * w for f, w in zip(combination.features, weighted))

@@ -17,12 +17,13 @@ from keras_symgrad.priors import Template
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker, Nodes
 
 # Words for a part, and rounds over all parts from one start.
-WORDS, ROUNDS = 60, 3
+MAX_BASIS_FUNCTIONS = 60
+DESCENT_ROUNDS = 3
 # Starts: the first words of each part.
 STARTS = 4
 
 
-class Filling:
+class TemplateDescent:
     """Fills a template with words of small dictionaries.
 
     Args:
@@ -36,14 +37,14 @@ class Filling:
     >>> from keras_symgrad.expressions import Alphabet
     >>> from keras_symgrad import GradientField
     >>> from keras_symgrad import OperatorSet
-    >>> from keras_symgrad.search.spectral.tree_loss import TreeMeasure
+    >>> from keras_symgrad.search.spectral.tree_loss import TreeLoss
     >>> x = np.random.default_rng(0).uniform(0.5, 2, (200, 2))
     >>> slopes = np.stack([2 * x[:, 0] * np.exp(x[:, 1]), x[:, 0]**2 * np.exp(x[:, 1])], axis=1)
     >>> field = GradientField.from_gradients(x, slopes)
     >>> alphabet = Alphabet(OperatorSet("default"), field.names)
     >>> maker, template = FeatureMaker(alphabet), Template("f(x1) * g(x2)", alphabet)
-    >>> measure = TreeMeasure(maker, field)
-    >>> filling = Filling(maker, template, maker.variables(x), measure)
+    >>> measure = TreeLoss(maker, field)
+    >>> filling = TemplateDescent(maker, template, maker.variables(x), measure)
     >>> str(min(filling.trees(), key=lambda found: found[1])[0])
     'mul(square(x1), exp(x2))'
     """
@@ -67,7 +68,7 @@ class Filling:
         """Trees of the form, each with its loss, which is finite."""
         for start in range(STARTS):
             chosen = {name: min(start, len(words) - 1) for name, words in self._words.items()}
-            for _ in range(ROUNDS):
+            for _ in range(DESCENT_ROUNDS):
                 before = dict(chosen)
                 for name, words in self._words.items():
                     losses = []
@@ -87,13 +88,15 @@ class Filling:
         is_new = key not in self._known
         if is_new:
             known = self.maker.knowledge
-            admitted = known is None or known.admits(tree)
+            admitted = known is None or known.satisfies(tree)
             self._known[key] = self.measure(tree) if admitted else np.inf
         return tree, self._known[key], is_new
 
     def _signed(self, atoms: Sequence[Feature]) -> list[Nodes]:
         """The words over some atoms, and the negative of each."""
-        words = [f.nodes for f in self.maker.dictionary(atoms, WORDS) if not f.is_logarithm]
+        words = [
+            f.nodes for f in self.maker.dictionary(atoms, MAX_BASIS_FUNCTIONS) if not f.is_logarithm
+        ]
         times = self.maker.alphabet.primitives.get("mul")
         if times is None:
             return words

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from deap import gp
 
-from keras_symgrad.engine import folded, nearest, unit
+from keras_symgrad.engine import nearest, reduce_axes, unit
 from keras_symgrad.expressions import Variable
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker
@@ -21,7 +21,7 @@ MANY_AXES = 8
 MOST_KEPT = 64
 
 
-class TreeMeasure:
+class TreeLoss:
     """Measures trees on all rows of a field: some 20 us a node, nothing to compile.
 
     Args:
@@ -36,7 +36,7 @@ class TreeMeasure:
     >>> x = np.random.default_rng(0).uniform(-1, 1, (100, 2))
     >>> field = GradientField.from_gradients(x, x)
     >>> alphabet = Alphabet(OperatorSet("add, square"), field.names)
-    >>> measure = TreeMeasure(FeatureMaker(alphabet), field)
+    >>> measure = TreeLoss(FeatureMaker(alphabet), field)
     >>> measure(alphabet.tree(["add", "square", 0, "square", 1])) < 1e-15
     True
     """
@@ -69,7 +69,7 @@ class TreeMeasure:
     def _in_own_axes(self, columns: frozenset[int]) -> tuple[dict[int, Feature], np.ndarray]:
         """Variables, and the directions, in coordinates that tell apart what these can do."""
         chosen = sorted(columns)
-        gradients, directions = folded(
+        gradients, directions = reduce_axes(
             [self._variables[k].gradients for k in chosen], self._directions
         )
         variables = {

@@ -22,7 +22,7 @@ from keras_symgrad.results.assessment.assess import (
     stable,
     true_to_boundary,
 )
-from keras_symgrad.results.assessment.finalize import Finisher
+from keras_symgrad.results.assessment.finalize import FormulaRefiner
 
 x1, x2 = symbol("x1"), symbol("x2")
 NEURON = Neuron("saddle", lambda x: 9 * (x[:, 0] * x[:, 1] - 1), inputs=2, is_classifier=True)
@@ -91,7 +91,7 @@ def test_a_formula_that_either_half_of_the_rows_fits_otherwise_is_not_chosen():
     field = GradientField.from_gradients(points, noisy, names=["x1", "x2"])
     operators = OperatorSet("default")
     alphabet = Alphabet(operators, field.names)
-    finisher = Finisher(alphabet, Complexity().over(operators), *field.split())
+    finisher = FormulaRefiner(alphabet, Complexity().over(operators), *field.split())
     # Waves shorter than the rows are apart follow the noise.
     waves = (
         0.011 * sympy.sin(21.01 * x1 + 3.3)

@@ -21,7 +21,7 @@ from keras_symgrad.gradients.formula_errors import errors, losses
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.assessment.evidence import Evidence
 from keras_symgrad.results.assessment.fidelity import Fidelity
-from keras_symgrad.results.assessment.finalize import Finisher
+from keras_symgrad.results.assessment.finalize import FormulaRefiner
 
 OPERATORS = OperatorSet("default")
 E = SYSTEMS["E"]
@@ -31,7 +31,7 @@ DIFFERENCE = (X3 - X4) ** 2 + (X5 - X6) ** 2 - X1 * X2
 
 def evidence(field: GradientField, domain, expression, threshold=None, fidelity=None) -> Evidence:
     alphabet = Alphabet(OPERATORS, field.names)
-    finisher = Finisher(alphabet, Complexity().over(OPERATORS), *field.split())
+    finisher = FormulaRefiner(alphabet, Complexity().over(OPERATORS), *field.split())
     best = finisher.fitted(expression)
     front = [finisher.fitted(X1 + X2), best]
     return Evidence(best, finisher, field, domain, threshold, fidelity, front)

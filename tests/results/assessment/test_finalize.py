@@ -15,7 +15,7 @@ from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.formulas.formula import ParetoFront
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.results.assessment.finalize import Finisher
+from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.search.core.archive import Archive, Individual
 
 NAMES = ("x1", "x2")
@@ -30,14 +30,16 @@ def exact(truth, noise: float = 0.0) -> GradientField:
     return GradientField.from_gradients(points, gradients, names=NAMES)
 
 
-def finisher(truth, operators="default", noise: float = 0.0, signed: bool = False) -> Finisher:
+def finisher(
+    truth, operators="default", noise: float = 0.0, signed: bool = False
+) -> FormulaRefiner:
     operators = OperatorSet(operators)
     train, held_out = exact(truth, noise).split()
     complexity = Complexity().over(operators)
-    return Finisher(Alphabet(operators, NAMES), complexity, train, held_out, signed=signed)
+    return FormulaRefiner(Alphabet(operators, NAMES), complexity, train, held_out, signed=signed)
 
 
-def archive(finisher: Finisher, *trees: list) -> Archive:
+def archive(finisher: FormulaRefiner, *trees: list) -> Archive:
     """An archive of trees in prefix notation, with the losses that a search would have seen."""
     found, train = Archive(), finisher.train
     for nodes in trees:
@@ -199,6 +201,6 @@ def test_the_noise_floor_is_what_held_out_rows_or_several_networks_cannot_tell()
     floor = made.noise_floor(ParetoFront([truth, longer, wrong]))
     assert truth.loss <= floor < 1.1 * truth.loss
     known = dataclasses.replace(made.held_out, noise=0.5)
-    several = Finisher(made.alphabet, made.complexity, made.train, known)
+    several = FormulaRefiner(made.alphabet, made.complexity, made.train, known)
     assert several.noise_floor(ParetoFront([truth, wrong])) == 0.5
     assert ParetoFront([truth, wrong], 0.5).best in (truth, wrong)

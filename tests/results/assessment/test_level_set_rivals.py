@@ -10,7 +10,7 @@ from keras_symgrad.datasets.classifiers import SYSTEMS, System
 from keras_symgrad.datasets.recovery import boundary_points
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.results.assessment.level_set_rivals import length, rivals
+from keras_symgrad.results.assessment.level_set_rivals import length, level_set_rivals
 
 x, y = sympy.symbols("x y", real=True)
 OTHERS = [
@@ -23,7 +23,7 @@ ALL = [*SYSTEMS.values(), *OTHERS]
 
 @pytest.mark.parametrize("system", ALL, ids=lambda system: system.id)
 def test_rivals_have_the_gradients_of_the_concept_on_its_level_set_only(system):
-    found = rivals(system.expression, sympy.nsimplify(system.threshold))
+    found = level_set_rivals(system.expression, sympy.nsimplify(system.threshold))
     on_it, domain = boundary_points(system, 200), system.sample(200)
     assert found
     apart = []
@@ -42,18 +42,20 @@ def test_rivals_have_the_gradients_of_the_concept_on_its_level_set_only(system):
 def test_a_quotient_and_a_difference_are_each_others_rivals():
     a, b, c = sympy.symbols("a b c", real=True)
     quotient, difference = a * b / (c**2 + 1), a * b - (c**2 + 1)
-    assert sympy.expand(a * b - c**2) in [sympy.expand(r) for r in rivals(quotient, 1)]
-    (match,) = [r for r in rivals(difference, 0) if sympy.simplify(r / quotient).is_number]
+    assert sympy.expand(a * b - c**2) in [sympy.expand(r) for r in level_set_rivals(quotient, 1)]
+    (match,) = [
+        r for r in level_set_rivals(difference, 0) if sympy.simplify(r / quotient).is_number
+    ]
     assert match
 
 
 @pytest.mark.parametrize(("keeps", "found"), [((), []), ((y**2 - 1,), [x**2 / (y**2 - 1)])])
 def test_a_quotient_whose_divisor_changes_its_sign_is_no_rival(keeps, found):
-    assert rivals(x**2 + y**2, 1, keeps_sign=lambda divisor: divisor in keeps) == found
+    assert level_set_rivals(x**2 + y**2, 1, keeps_sign=lambda divisor: divisor in keeps) == found
 
 
 def test_a_formula_of_one_term_with_the_threshold_zero_has_no_rivals():
-    assert rivals(x, 0) == []
+    assert level_set_rivals(x, 0) == []
 
 
 @pytest.mark.parametrize(

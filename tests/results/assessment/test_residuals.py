@@ -11,7 +11,8 @@ from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.results.assessment.residuals import predictable, residuals
 
-X1, X2 = symbol("x1"), symbol("x2")
+X1 = symbol("x1")
+X2 = symbol("x2")
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(-1, 1, size=(500, 4))
 NOISE = RNG.normal(size=(500, 3))

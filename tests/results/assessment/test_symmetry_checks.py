@@ -13,8 +13,8 @@ from keras_symgrad.priors.symmetries import Even, Exchange, Odd, Rotation, Scali
 from keras_symgrad.results.assessment.symmetry_checks import (
     SymmetryCheck,
     broken,
-    checked,
-    warn_if_broken,
+    check_symmetry_errors,
+    warn_of_broken_symmetries,
 )
 
 BROKEN = {
@@ -47,13 +47,13 @@ def test_checks_tell_of_the_network_and_of_the_formula():
     near = Neuron("near", lambda x: tf.reduce_sum(x**2, axis=1) + 0.05 * x[:, 0], inputs=2)
     field = GradientField.from_neuron(near, x, names=["a", "b"])
     symmetries = [Even("a"), Rotation("a", "b"), Exchange("a", "b")]
-    checks = checked(symmetries, field, near, x, A**2 + B**2)
+    checks = check_symmetry_errors(symmetries, field, near, x, A**2 + B**2)
     assert [check.symmetry for check in checks] == list(map(str, symmetries))
     assert all(1e-5 < check.network < 0.05 for check in checks)
     assert all(check.formula < 1e-9 for check in checks)
-    assert checked([Even("a")], field, near, x, A + B)[0].formula > 0.5
+    assert check_symmetry_errors([Even("a")], field, near, x, A + B)[0].formula > 0.5
     # Of the field alone the continuous part is known.
-    even, rotation, _ = checked(symmetries, field, None, None, A**2 + B**2)
+    even, rotation, _ = check_symmetry_errors(symmetries, field, None, None, A**2 + B**2)
     assert even.network is None
     assert rotation.network > 1e-5
 
@@ -61,7 +61,7 @@ def test_checks_tell_of_the_network_and_of_the_formula():
 def test_a_network_that_plainly_has_not_the_symmetry_is_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_if_broken([SymmetryCheck("even in a", 0.02, 0.0)], "net")
-        warn_if_broken([SymmetryCheck("even in a", None, 0.0)], "net")
+        warn_of_broken_symmetries([SymmetryCheck("even in a", 0.02, 0.0)], "net")
+        warn_of_broken_symmetries([SymmetryCheck("even in a", None, 0.0)], "net")
     with pytest.warns(UserWarning, match="'net' does not have.*even in a.* 37 degrees"):
-        warn_if_broken([SymmetryCheck("even in a", 0.2, 0.0)], "net")
+        warn_of_broken_symmetries([SymmetryCheck("even in a", 0.2, 0.0)], "net")

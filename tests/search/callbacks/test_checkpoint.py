@@ -10,7 +10,7 @@ import pytest
 from keras_symgrad.callbacks import Checkpoint, LambdaCallback
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.search.callbacks.checkpoint import KeptSearch
+from keras_symgrad.search.callbacks.checkpoint import SavedSearch
 from keras_symgrad.search.core.settings import GeneticSettings
 from tests.search.searches import generations, noisy_field, small_search, written
 
@@ -25,7 +25,7 @@ def kept(tmp_path_factory):
 
 def resumed(path, **options):
     search = small_search(**options)
-    KeptSearch(path).restore(search)
+    SavedSearch(path).restore(search)
     return search
 
 
@@ -118,11 +118,11 @@ def test_rows_that_are_read_again_may_differ_by_rounding_only(kept):
     nearly = GradientField.from_gradients(
         field.points, field.directions * (1 + 1e-6), names=field.names
     )
-    again = KeptSearch(kept).field(nearly)
+    again = SavedSearch(kept).field(nearly)
     np.testing.assert_array_equal(again.directions, field.directions)
     other = GradientField.from_gradients(field.points + 0.1, field.directions, names=field.names)
     with pytest.raises(ValueError, match="cannot be resumed: it was searching on other rows"):
-        KeptSearch(kept).field(other)
+        SavedSearch(kept).field(other)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_another_search_is_refused_by_name(kept, options, message):
 
 def test_a_file_that_is_not_there_is_said():
     with pytest.raises(FileNotFoundError, match="no search to resume at: nowhere.json"):
-        KeptSearch("nowhere.json")
+        SavedSearch("nowhere.json")
 
 
 def cut(content):
@@ -199,7 +199,7 @@ def test_a_file_of_another_kind_or_version_is_refused_by_name(tmp_path, text, me
     path = tmp_path / "search.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
-        KeptSearch(path)
+        SavedSearch(path)
 
 
 def test_where_nothing_can_be_written_is_said_before_the_search(tmp_path):

@@ -21,7 +21,7 @@ R = np.random.default_rng(0)
 POINTS = np.column_stack([R.uniform(0.5, 2, 60), R.integers(0, 2, 60), R.integers(3, 6, 60)])
 
 
-def bends(expression: sympy.Expr) -> list[sympy.Expr]:
+def nonlinear_transforms(expression: sympy.Expr) -> list[sympy.Expr]:
     """Parts of one column of few values that are not polynomials of a low degree."""
     return [
         part
@@ -45,7 +45,7 @@ def bends(expression: sympy.Expr) -> list[sympy.Expr]:
 )
 def test_what_is_straightened_has_the_same_values_on_all_rows(expression):
     straight = COLUMNS.straightened(expression)
-    assert bends(expression) and not bends(straight)
+    assert nonlinear_transforms(expression) and not nonlinear_transforms(straight)
     before, after = evaluate([expression, straight], NAMES, POINTS)
     np.testing.assert_allclose(after, before, rtol=1e-9)
 
@@ -84,7 +84,7 @@ def test_what_is_admitted_holds_each_column_alone_in_low_polynomials_only():
     checked = 0
     for _ in range(600):
         tree = variation.random_tree(6)
-        if not COLUMNS.admits(tree):
+        if not COLUMNS.satisfies(tree):
             continue
         for part in (tree[tree.searchSubtree(k)] for k in range(len(tree))):
             columns = {node.index for node in part if hasattr(node, "index")}
@@ -98,8 +98,8 @@ def test_what_is_admitted_holds_each_column_alone_in_low_polynomials_only():
 def test_one_operator_on_a_column_is_admitted_where_it_is_a_low_polynomial(operator):
     for column in VALUES:
         tree = ALPHABET.tree([operator.name, column])
-        assert COLUMNS.admits(tree) == is_low_polynomial(tree, column)
-        assert COLUMNS.admits(ALPHABET.tree([operator.name, "add", 0, column]))
+        assert COLUMNS.satisfies(tree) == is_low_polynomial(tree, column)
+        assert COLUMNS.satisfies(ALPHABET.tree([operator.name, "add", 0, column]))
 
 
 def test_a_rewritten_tree_is_admitted_and_has_the_same_values():
@@ -109,7 +109,7 @@ def test_a_rewritten_tree_is_admitted_and_has_the_same_values():
         straight = COLUMNS.rewritten(tree)
         if straight is None:
             continue
-        assert COLUMNS.admits(straight)
+        assert COLUMNS.satisfies(straight)
         pair = [to_sympy(one, ALPHABET.operators) for one in (tree, straight)]
         if straight == tree or any(one.has(sympy.nan, sympy.zoo) for one in pair):
             continue
@@ -129,4 +129,4 @@ def test_without_sums_or_products_a_bend_cannot_be_rewritten():
 def test_a_column_of_many_values_may_be_bent():
     columns = FewValuedColumns(ALPHABET, {1: tuple(map(float, range(5)))})
     assert not columns
-    assert columns.admits(ALPHABET.tree(["sin", 1]))
+    assert columns.satisfies(ALPHABET.tree(["sin", 1]))

@@ -15,7 +15,7 @@ from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.priors.constraints import Constraints
-from keras_symgrad.search.core.prior_knowledge import Knowledge
+from keras_symgrad.search.core.prior_knowledge import PriorKnowledge
 from keras_symgrad.search.spectral.features import FeatureMaker
 from keras_symgrad.search.spectral.search import SpectralSearch
 
@@ -26,8 +26,8 @@ height, time, speed = (sympy.Symbol(name, real=True) for name in NAMES)
 POINTS = np.random.default_rng(0).uniform(0.5, 2, (300, 3))
 
 
-def knowledge(**options) -> Knowledge:
-    return Knowledge(ALPHABET, Complexity().over(ALPHABET.operators), **options)
+def knowledge(**options) -> PriorKnowledge:
+    return PriorKnowledge(ALPHABET, Complexity().over(ALPHABET.operators), **options)
 
 
 def field_of(expression: sympy.Expr) -> GradientField:
@@ -37,7 +37,7 @@ def field_of(expression: sympy.Expr) -> GradientField:
 def test_where_nothing_is_known_everything_is_admitted():
     free = knowledge()
     assert not free.restricts
-    assert free.admits(ALPHABET.tree(["add", 0, 1]))
+    assert free.satisfies(ALPHABET.tree(["add", 0, 1]))
     assert free.conforming(height + time) == height + time
 
 
@@ -57,9 +57,9 @@ def test_all_rules_hold_together():
         ),
     ):
         tree = ALPHABET.tree(nodes)
-        complaint = known.complaint(tree)
-        assert known.admits(tree) is (words is None)
-        assert complaint == words or complaint.startswith(words)
+        violation = known.violation(tree)
+        assert known.satisfies(tree) is (words is None)
+        assert violation == words or violation.startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_variation_breeds_trees_that_keep_the_rules(options):
     known = knowledge(**options)
     variation = known.variation(seed=1, max_nodes=30)
     trees = [variation.random_tree(variation.random.randint(2, 9)) for _ in range(1000)]
-    trees = [tree for tree in trees if known.admits(tree)]
+    trees = [tree for tree in trees if known.satisfies(tree)]
     assert len({str(tree) for tree in trees}) > 10
     bred = [variation.mutate(tree) for tree in trees]
     bred += [variation.cross(a, b) for a, b in zip(trees, trees[::-1])]
     made = [tree for tree in bred if tree is not None]
     assert len(made) > 0.6 * len(bred)
-    assert all(map(known.admits, made))
+    assert all(map(known.satisfies, made))
 
 
 def test_features_of_a_sum_have_one_dimension():
@@ -103,9 +103,9 @@ def test_a_dictionary_holds_no_feature_that_breaks_a_rule():
     rules = Constraints(forbidden={"exp": "sin, cos", "sin": "exp"}, depth=2)
     maker = FeatureMaker(ALPHABET, knowledge(constraints=rules))
     features = maker.dictionary(maker.variables(POINTS), 400)
-    assert all(rules.admits(feature.nodes) for feature in features)
+    assert all(rules.satisfies(feature.nodes) for feature in features)
     free = FeatureMaker(ALPHABET).dictionary(maker.variables(POINTS), 400)
-    assert not all(rules.admits(feature.nodes) for feature in free)
+    assert not all(rules.satisfies(feature.nodes) for feature in free)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_sums_that_keep_the_rules_are_found_by_the_spectrum(options, truth):
     search = SpectralSearch(ALPHABET, field_of(truth), knowledge=known)
     best = None
     for stage in filter(None, search.stages()):
-        assert all(known.admits(candidate.tree) for candidate in stage)
+        assert all(known.satisfies(candidate.tree) for candidate in stage)
         best = min((*stage, *filter(None, [best])), key=lambda one: one.loss, default=None)
         if best is not None and best.loss < 1e-12:
             break

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from keras_symgrad.search.genetic.loss_cache import KnownForms
+from keras_symgrad.search.genetic.loss_cache import LossCache
 
 
 def test_the_last_forms_are_remembered_and_memory_is_bounded():
-    known = KnownForms(capacity=100)
+    known = LossCache(capacity=100)
     for form in range(10_000):
         known[form] = 3, 1 / (form + 1)
     assert all(known[form] == (3, 1 / (form + 1)) for form in range(9_900, 10_000))
@@ -20,7 +20,7 @@ def test_the_last_forms_are_remembered_and_memory_is_bounded():
 
 
 def test_a_form_that_is_measured_again_is_young_again():
-    known = KnownForms(capacity=2)
+    known = LossCache(capacity=2)
     for form in (1, 2, 3, 1, 4, 5):
         known[form] = form, np.inf
     assert known[1] == (1, np.inf)
@@ -29,7 +29,7 @@ def test_a_form_that_is_measured_again_is_young_again():
 
 
 def test_its_state_is_plain_data_and_goes_on_alike():
-    known, again = KnownForms(3), KnownForms(3)
+    known, again = LossCache(3), LossCache(3)
     for form in range(8):
         known[form] = 5, np.inf if form % 2 else 0.25
     again.restore(json.loads(json.dumps(known.state())))
@@ -43,4 +43,4 @@ def test_its_state_is_plain_data_and_goes_on_alike():
 )
 def test_what_is_no_state_is_refused(state):
     with pytest.raises((ValueError, TypeError)):
-        KnownForms(3).restore(state)
+        LossCache(3).restore(state)

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from keras_symgrad.search.islands.background import Aside
+from keras_symgrad.search.islands.background import BackgroundTask
 
 
 def test_work_is_done_once_and_only_when_it_is_asked_for():
     done = []
-    with Aside(lambda: done.append(1)) as aside:
+    with BackgroundTask(lambda: done.append(1)) as aside:
         assert not done
         aside.start()
         assert aside.done(60)
@@ -21,7 +21,7 @@ def test_work_is_done_once_and_only_when_it_is_asked_for():
 
 def test_what_takes_long_is_not_waited_for():
     over = threading.Event()
-    with Aside(lambda: over.wait(60)) as aside:
+    with BackgroundTask(lambda: over.wait(60)) as aside:
         assert not aside.done(0.01)
     # The block ended though the work goes on.
     assert not over.is_set()
@@ -32,5 +32,5 @@ def test_what_goes_wrong_is_raised():
     def fails():
         raise RuntimeError("no compiler")
 
-    with Aside(fails) as aside, pytest.raises(RuntimeError, match="no compiler"):
+    with BackgroundTask(fails) as aside, pytest.raises(RuntimeError, match="no compiler"):
         aside.done(60)

@@ -12,7 +12,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 import pytest
 
 from keras_symgrad.callbacks import Checkpoint, LambdaCallback
-from keras_symgrad.search.callbacks.checkpoint import KeptSearch
+from keras_symgrad.search.callbacks.checkpoint import SavedSearch
 from keras_symgrad.search.islands import ring
 from tests.search.searches import generations, small_search, written
 
@@ -20,7 +20,7 @@ from tests.search.searches import generations, small_search, written
 @pytest.fixture(scope="module", autouse=True)
 def short_epochs():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ring.Islands.__init__, "__defaults__", (3,))
+        patch.setattr(ring.IslandRing.__init__, "__defaults__", (3,))
         yield
 
 
@@ -106,7 +106,7 @@ def test_islands_are_kept_and_resumed(by_threads, tmp_path):
     small_search(islands=3, executor=Unruly()).run(generations(3), [Checkpoint(path)])
     with ThreadPoolExecutor(1) as threads:
         search = small_search(islands=3, executor=threads)
-        KeptSearch(path).restore(search)
+        SavedSearch(path).restore(search)
         search.run(generations(6))
         assert threads.submit(int, 3).result() == 3, "the user's executor is left open"
     assert written(search) == by_threads

@@ -10,7 +10,7 @@ from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.search.spectral.features import FeatureMaker
-from keras_symgrad.search.spectral.linear_combination import Combination
+from keras_symgrad.search.spectral.linear_combination import LinearCombination
 
 x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
 POINTS = np.random.default_rng(0).uniform(0.3, 2, size=(60, 3))
@@ -23,7 +23,7 @@ def combined(operators: str, logarithms, plain, weights) -> tuple[list, np.ndarr
     variables = maker.variables(POINTS)
     features = [maker.of_tree(alphabet.tree(t), variables).logarithm() for t in logarithms]
     features += [maker.of_tree(alphabet.tree(t), variables) for t in plain]
-    combination = Combination(tuple(features), np.array(weights, float), 0.0)
+    combination = LinearCombination(tuple(features), np.array(weights, float), 0.0)
     own = sum(w * f.gradients for w, f in zip(weights, features))
     return [to_sympy(tree, alphabet.operators) for tree in combination.trees(alphabet)], own
 

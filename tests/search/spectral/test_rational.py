@@ -13,7 +13,7 @@ from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.spectral.features import FeatureMaker
 from keras_symgrad.search.spectral.polynomials import PolynomialSearch
-from keras_symgrad.search.spectral.rational import QuotientFit
+from keras_symgrad.search.spectral.rational import RationalFit
 
 a, b, c, d = (symbol(name) for name in "abcd")
 OPERATORS = OperatorSet("default")
@@ -65,7 +65,7 @@ def test_of_all_pairs_of_a_plane_the_one_of_fewest_words_is_taken():
     field = field_of((a * b + c) / (a + 2 * c))
     search, atoms = search_of(field)
     words = search.maker.monomials(atoms, 2)
-    fit = QuotientFit(words, field.directions, search.rows)
+    fit = RationalFit(words, field.directions, search.rows)
     sparse = min(
         (q for q in fit.quotients(pairs=True) if q.error < 1e-9),
         key=lambda q: (q.over != 0).sum() + (q.under != 0).sum(),

@@ -11,7 +11,7 @@ from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.spectral.features import FeatureMaker
-from keras_symgrad.search.spectral.separability import Structure, read_structure
+from keras_symgrad.search.spectral.separability import Separability, find_separability
 
 x1, x2, x3, x4, x5, x6 = x = [symbol(f"x{k}") for k in range(1, 7)]
 
@@ -25,10 +25,10 @@ def field_of(truth, box=(0.3, 2), columns=6, noise=0.0, rows=256) -> GradientFie
     return GradientField.from_gradients(points, blurred, names=names)
 
 
-def structure_of(field: GradientField, operators="default") -> Structure:
+def structure_of(field: GradientField, operators="default") -> Separability:
     maker = FeatureMaker(Alphabet(OperatorSet(operators), field.names))
     rows = np.full(field.rows, 1 / field.rows)
-    return read_structure(maker, field, maker.variables(field.points), rows)
+    return find_separability(maker, field, maker.variables(field.points), rows)
 
 
 def units_of(field: GradientField) -> dict[frozenset, sympy.Expr]:
