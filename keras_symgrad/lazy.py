@@ -1,4 +1,4 @@
-"""Imports of a package that are carried out when a name is first used.
+"""Lazy imports for the `__init__.py` of a package.
 
 TensorFlow, SymPy and DEAP take seconds to import, `keras-symgrad --help` should take none. The
 `__init__.py` of a folder lists its names once, for type checkers, editors and this module alike:

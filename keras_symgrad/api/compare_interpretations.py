@@ -1,4 +1,4 @@
-"""Whether two results are one concept: `compare_interpretations`."""
+"""Compare two results by concept: `compare_interpretations`."""
 
 from __future__ import annotations
 

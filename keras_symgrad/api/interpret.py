@@ -1,4 +1,4 @@
-"""From a trained model to the formula it learned: `interpret`."""
+"""Find the formula that a neuron of a trained model has learned: `interpret`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classifiers of several classes, pair by pair: `interpret_classes`.
+"""Interpret a classifier of several classes, pair by pair: `interpret_classes`.
 
 Between classes k and j a softmax decides by the difference of their scores, z_k - z_j, which is the
 logit of a classifier of two. It means something where these two are the two likeliest: elsewhere

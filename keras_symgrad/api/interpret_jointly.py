@@ -1,4 +1,4 @@
-"""Several neurons at once: the concepts that can be read from them together.
+"""Find the concepts that several neurons carry jointly: `interpret_jointly`.
 
 k neurons of a bottleneck may carry two concepts in mixed coordinates, so that none of them alone
 encodes anything simple. Together they determine the span of their gradients, and a scalar concept

@@ -1,4 +1,4 @@
-"""Many neurons, many models: `interpret_many`, over one executor."""
+"""Interpret many neurons of many models over one executor: `interpret_many`."""
 
 from __future__ import annotations
 

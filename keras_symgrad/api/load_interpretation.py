@@ -1,4 +1,4 @@
-"""Results from the files that `save` wrote: `load_interpretation`.
+"""Read results from the files that `save` writes: `load_interpretation`.
 
 A file is plain data, described in `docs/files.md`. Formulas in it are read by the project's own
 parser and never run.

@@ -1,4 +1,4 @@
-"""What the command line may ask of a model: about one neuron, pairs of classes, neurons together.
+"""Run a command of the command line: one neuron, pairs of classes, or neurons jointly.
 
 This room turns options into arguments of `interpret`, `interpret_classes` and `interpret_jointly`,
 and imports TensorFlow only when the question is asked.

@@ -1,4 +1,4 @@
-"""The command line: `keras-symgrad interpret model.keras --data points.csv`.
+"""The entry point of the command line: parse, run, print and set the exit status.
 
 What can be checked without TensorFlow is checked before it is imported, which takes seconds; what
 can be checked without a search is checked before the search, which takes a minute.

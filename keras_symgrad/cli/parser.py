@@ -1,4 +1,4 @@
-"""What the command line understands: its commands, options, defaults and help."""
+"""The argument parser: commands, options, defaults and help texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What single options of the command line may be: readers of their texts for `argparse`."""
+"""Types of command-line options: converters from text for `argparse`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of the command line for what a user knows of a formula before the search."""
+"""Command-line options for prior knowledge of a formula."""
 
 from __future__ import annotations
 

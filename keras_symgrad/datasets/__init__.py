@@ -1,4 +1,4 @@
-"""Published systems to test recovery with, and the judge of an answer."""
+"""Published test systems, and the criterion by which recovery is judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twenty formulas of physics, as fields of exact gradients and as the judge's truth.
+"""Twenty formulas of physics, as fields of exact gradients.
 
 They come from the Feynman lectures by way of the benchmark of Udrescu and Tegmark; formulas of one
 variable are left out, because in one dimension every gradient is parallel to every other. Nothing

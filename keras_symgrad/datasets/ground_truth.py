@@ -1,4 +1,4 @@
-"""Concepts that are known: a formula, with its values and gradients for whoever judges another.
+"""Known concepts: formulas with exact values and gradients.
 
 This room knows SymPy and NumPy and nothing of networks.
 """

@@ -1,4 +1,4 @@
-"""Whether a formula is the concept that made the labels, judged by class and never by text.
+"""Judge recovery by class: compare gradients of a formula with those of the true concept.
 
 Two functions carry the same concept when their gradients are parallel. The judge therefore
 compares directions of gradients, in float64 and with derivatives from SymPy, on fresh points: over

@@ -1,4 +1,4 @@
-"""Transformations that leave something invariant: changes of basis, and of the observer.
+"""Transformations with an invariant: changes of basis and of the observer.
 
 Each function draws points and what they are transformed into; what stays the same is not said here.
 """

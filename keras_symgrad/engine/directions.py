@@ -1,4 +1,4 @@
-"""Directions of gradients and the angle between them, in float64 NumPy.
+"""Directions of gradients and the angles between them, in float64 NumPy.
 
 A scalar function has one direction at a point, `(rows, axes)`. Several functions together have the
 span of theirs, `(rows, k, axes)`: k orthonormal directions, some of them zero where the gradients

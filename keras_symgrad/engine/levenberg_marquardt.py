@@ -1,4 +1,4 @@
-"""Constant refinement: the constants of many trees moved downhill at once.
+"""Levenberg-Marquardt refinement of the constants of many trees at once.
 
 The loss is a sum of squares, so Levenberg-Marquardt is the default: every round solves
 (J^T J + lambda diag(J^T J)) step = J^T r for each tree and keeps the step where it lowered the

@@ -1,4 +1,4 @@
-"""How much a difference of directions counts: losses of unit gradients.
+"""Losses of the angle between unit gradients.
 
 With u the unit gradient of a neuron in a row and U that of a formula, their squared distance is
 

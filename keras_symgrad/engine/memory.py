@@ -1,14 +1,12 @@
-"""Memory: what an interpretation takes, and how many rows fit into a block of it.
+"""Memory: estimate what an interpretation takes, size blocks of rows, return free heap memory.
 
-All that grows is counted here: with the rows of data, the rows that are read, their variables, the
-population and the constants that are refined at once. What does not fit is computed in blocks of
-rows. `scripts/benchmarks/benchmark_scale.py` compares the sum with what the system measures.
-
-Memory that nothing is in goes back to the system.
+The estimate counts everything that grows: the rows of data, the rows that are read, their
+variables, the population, and the constants that are refined at once. What does not fit is computed
+in blocks of rows. `scripts/benchmarks/benchmark_scale.py` compares the estimate with the system's measure.
 
 The GNU C library keeps what a thread freed for the next thread that comes to the same one of its
 heaps, and a search has threads of its own. What is kept goes up and down by some hundred megabytes
-from search to search, and looks like memory that is lost.
+from search to search and looks like a leak, so it is returned to the operating system.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sums over rows: what losses and the refinement of constants need of a population.
+"""Sums over rows: losses and normal equations of a population.
 
 They are reduced group by group, or tree by tree, in the program of `interpreter`, so that no array
 of all trees and all rows is ever written.

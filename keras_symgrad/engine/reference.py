@@ -1,4 +1,4 @@
-"""The exact path: one expression at a time, by whole-expression `sympy.diff` and `lambdify`.
+"""Exact evaluation of one expression at a time by `sympy.diff` and `lambdify`.
 
 It costs tens of milliseconds an expression. It is what final formulas are measured with, and
 the independent truth that the interpreter is tested against; the search never calls it.

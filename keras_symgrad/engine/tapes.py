@@ -1,4 +1,4 @@
-"""Tapes: a population of trees as arrays that one compiled program can walk.
+"""Tapes: a population of trees as arrays for one compiled program.
 
 A tree becomes instructions (operator, argument slots), one for every inner node and constant.
 Instructions of all trees of a chunk that apply the same operator at the same height are

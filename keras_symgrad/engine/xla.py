@@ -1,4 +1,4 @@
-"""Loops, buffers and programs as XLA compiles them well."""
+"""Loops, buffers and programs in the form that XLA compiles best."""
 
 from __future__ import annotations
 

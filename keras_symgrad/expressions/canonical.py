@@ -1,4 +1,4 @@
-"""The canonical form of a formula: the concept, without what does not change it."""
+"""Canonical form of a concept: an expression without its outer invertible functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Complexity: how much a formula asks of its reader."""
+"""Complexity of formulas: weights of operators, variables and digits of constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From SymPy to trees: a formula written with nothing but the operators of a set."""
+"""Convert SymPy expressions to trees over an operator set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fingerprints: one integer for all trees that plainly carry the same concept.
+"""Fingerprints: one integer for all trees that evidently carry the same concept.
 
 A tree is evaluated in the field of integers modulo the prime 2**61 - 1 at four random points.
 There, sums, products and quotients are exact and every rule of algebra holds, so trees that are

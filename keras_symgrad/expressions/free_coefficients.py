@@ -1,4 +1,4 @@
-"""Formulas whose coefficients are all free to move."""
+"""Rewrite formulas so that all their coefficients are free parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding an operator's form in an expression.
+"""Match the form of an operator in an expression.
 
 Unification: what must stand in the free places of a form to make it an expression.
 """

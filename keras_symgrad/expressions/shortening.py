@@ -1,4 +1,4 @@
-"""The shortest of a few ways to write a concept, none of which take SymPy long."""
+"""Choose the shortest of several equivalent spellings of a concept."""
 
 from __future__ import annotations
 

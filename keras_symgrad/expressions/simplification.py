@@ -1,4 +1,4 @@
-"""SymPy's simplification, bounded in time and checked on numbers."""
+"""SymPy's simplification with a time limit, checked numerically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A time limit for SymPy, which may think for minutes about a short formula."""
+"""A time limit for SymPy calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what results say of themselves."""
+"""Write files atomically, with the heading of result files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HDF5 files that nobody vouches for, read once in a process of its own before Keras reads them.
+"""Safety checks for untrusted HDF5 files, in a process of their own.
 
 A damaged file can send the HDF5 library into a loop that no signal and no exception of Python gets
 out of, crash it, or name other files on the machine whose content it is to read.

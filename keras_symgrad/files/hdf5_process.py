@@ -1,4 +1,4 @@
-"""The program that reads an HDF5 file for `hdf5`: alone in a process, which may hang or crash.
+"""The program that reads an HDF5 file in the checking process, which may hang or crash.
 
     python -P hdf5_process.py PATH SECONDS BYTES
 

@@ -1,4 +1,4 @@
-"""Plain data that nobody vouches for: each value is asked for by its name and its kind."""
+"""Read untrusted JSON: each value is requested by name and kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of models that nobody vouches for, checked before Keras or TensorFlow see them.
+"""Safety checks for untrusted model files, before Keras or TensorFlow open them.
 
 Keras in safe mode runs no Python code of a file. It builds whatever the file describes, though, and
 a SavedModel is a program of TensorFlow's operations, some of which read and write files.

@@ -1,4 +1,4 @@
-"""Arrays from `.npz` and `.npy` files: numbers and texts, never pickled objects."""
+"""Read numbers and texts from `.npz` and `.npy` files, never pickled objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points with names, from wherever they are: arrays, dicts of them, DataFrames, files.
+"""Read points and their names from arrays, dicts of them, DataFrames and files.
 
 Every other room receives what this one returns: a float64 array of shape `(rows, columns)` and one
 name for each column.

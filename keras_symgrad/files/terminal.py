@@ -1,4 +1,4 @@
-"""Texts that come from files, on a terminal: names and messages must not command it."""
+"""Escape untrusted text for the terminal."""
 
 from __future__ import annotations
 

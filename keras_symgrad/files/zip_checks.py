@@ -1,4 +1,4 @@
-"""Zip archives that nobody vouches for: `.npz` and `.keras` files, before their content is read."""
+"""Safety checks for untrusted zip archives: `.npz` and `.keras` files."""
 
 from __future__ import annotations
 

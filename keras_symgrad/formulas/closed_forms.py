@@ -1,4 +1,4 @@
-"""Closed forms of a curve f = phi(g), by a dictionary of forms and by search where none fits.
+"""Closed forms of a curve f = phi(g): a dictionary of forms, then a search.
 
 Most networks wrap their concept in something plain: a factor, an exponential, a root. So forms of
 one variable with a few constants are fitted first; each takes milliseconds. Only if they leave what

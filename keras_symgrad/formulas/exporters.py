@@ -1,4 +1,4 @@
-"""A formula in files: source code, JSON, LaTeX, and what converters make of its model."""
+"""Export formulas: source code, JSON, LaTeX, and models in other formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A formula that a search has found, and the Pareto front of them."""
+"""`Formula`, a formula that a search found, and `ParetoFront`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pareto fronts as tables, in HTML for notebooks and reports and in Markdown."""
+"""Pareto fronts as tables: HTML for notebooks and reports, and Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""phi: the monotone function by which a neuron wraps its concept, f = phi(g)."""
+"""Fit phi, the monotone function in f = phi(g), by isotonic regression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`PhiFormula`: the function by which a neuron wraps its concept, and with it the whole neuron."""
+"""`PhiFormula`: phi in closed form, and with it the value of the neuron."""
 
 from __future__ import annotations
 

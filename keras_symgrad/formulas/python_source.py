@@ -1,4 +1,4 @@
-"""A formula as the source of a Python function."""
+"""Formulas as the source of a Python function."""
 
 from __future__ import annotations
 

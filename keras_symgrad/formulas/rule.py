@@ -1,4 +1,4 @@
-"""The decision rule: where a classifier says yes, in terms of its concept."""
+"""`Rule`: the decision rule of a classifier as a threshold on its concept."""
 
 from __future__ import annotations
 

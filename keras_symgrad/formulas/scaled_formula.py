@@ -1,4 +1,4 @@
-"""`ScaledFormula`: a formula for people in their units, computed in units of its variables' own."""
+"""`ScaledFormula`: a formula in the user's units that is computed in rescaled variables."""
 
 from __future__ import annotations
 

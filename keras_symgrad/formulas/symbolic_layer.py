@@ -1,4 +1,4 @@
-"""A formula as a Keras layer: its constants are weights, its gradient is exact."""
+"""`SymbolicLayer`: a formula as a Keras layer with trainable constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points on the slab around a classifier's decision boundary, where its gradients mean something.
+"""Sample the slab around a classifier's decision boundary.
 
 Labels constrain a classifier near its decision boundary only. Of a network's training points, and
 of fresh ones, a few per cent lie there: `slab_rows` takes those, draws more from the data's domain,

@@ -1,4 +1,4 @@
-"""From gradients with respect to a model's input to gradients with respect to other quantities.
+"""Change of variables: gradients with respect to quantities of the model's input.
 
 Let f be the neuron, x the input, h(x) the quantities that a formula T is written in, and J = dh/dx.
 T(h(x)) has the gradient J^T grad T, so f carries T(h) where grad f is parallel to J^T grad T. With

@@ -1,4 +1,4 @@
-"""Where points may be drawn: the part of the data's box that is near data."""
+"""The domain that points are drawn from: the part of the data's box near data."""
 
 from __future__ import annotations
 

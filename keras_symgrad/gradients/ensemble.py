@@ -1,4 +1,4 @@
-"""Several networks that were trained for the same thing: their mean, and what it is worth.
+"""Mean gradients of several networks that were trained on the same task.
 
 Networks that differ in their seeds only make different errors. Their mean direction is nearer to
 the concept than any one of them, and their disagreement says how near. What all of them get wrong

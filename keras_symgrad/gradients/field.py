@@ -1,12 +1,9 @@
-"""`Field`: unit gradients at points as data, whole, in parts and in blocks of rows.
-
-Gradient fields in `.npz` files: complete or not at all, and plain numbers only.
-
-`GradientField`: the directions in which a neuron changes, at points where they mean something.
+"""`GradientField`: unit gradients of a neuron at points where they are meaningful.
 
 A neuron f that carries exactly the information of a concept g is f = phi(g), so its gradients are
 parallel to g's wherever it was trained. A field of unit gradients is all that a search for g needs
-to see of the network. This room makes fields; what can be done with one is told in `fields`.
+to see of the network. `Field` is the field as data, whole, in parts and in blocks of rows; it is
+saved as plain numbers in an `.npz` file.
 
 Source: Wetzel, arXiv 2401.04978, section 3.
 """

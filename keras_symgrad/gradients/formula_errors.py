@@ -1,4 +1,4 @@
-"""Formulas on the rows of a gradient field: errors, losses, and whether two of them differ."""
+"""Errors and losses of formulas on a gradient field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of few values, and one-hot blocks: one variable of several levels in as many columns."""
+"""Detect columns of few values and blocks of one-hot columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variables in units of their own, for columns whose numbers are no good to compute with.
+"""Rescale variables whose numbers are too large, too small or too far from zero.
 
 Squares of a column around 1e30 leave float32, and those of one around 1e-30 vanish; of a column
 that varies by 1 around 1e6, float32 has three digits left, and x, x**2 and log(x) are one straight

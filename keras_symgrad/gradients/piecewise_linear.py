@@ -1,4 +1,4 @@
-"""Whether the gradient of a network jumps, and how much it does around each point."""
+"""Detect piecewise-linear networks by the jumps of their gradients."""
 
 from __future__ import annotations
 

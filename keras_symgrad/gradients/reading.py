@@ -1,4 +1,4 @@
-"""What is read of a model, and what is kept apart to test what is said of it."""
+"""`Reading`: the gradient field of a neuron, with the points that are kept for testing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows that a field is read at, chosen and weighted, in coordinates that fit the data."""
+"""Select and weight the rows of a gradient field, and choose its coordinates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Known symmetries, used: on the network, on its gradients and on the rows.
+"""Impose known symmetries on a network, its gradients and its rows.
 
 The network is averaged over the images of a point that lie where it was taught, which leaves the
 part of its noise that breaks the symmetry out. Gradients lose their part along the velocity of a

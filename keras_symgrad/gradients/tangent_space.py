@@ -1,4 +1,4 @@
-"""Tangent spaces of data that do not fill their space.
+"""Tangent spaces of data on a submanifold.
 
 Matrices of fixed trace, antisymmetric ones, states of one energy: a network that never saw a step
 off the surface that its data lie on was never told how to answer one, and the part of its gradient

@@ -1,4 +1,4 @@
-"""What a layer does last: its activation, told by behaviour and not by name.
+"""Recognize the last activation of a layer by its behaviour.
 
 A final sigmoid may be the argument of a `Dense`, a layer, an operation or a user's own spelling.
 All of them give the same numbers for the same numbers, and that is how they are recognised here.

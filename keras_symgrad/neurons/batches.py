@@ -1,4 +1,4 @@
-"""Rows a batch at a time, in few sizes.
+"""Evaluate rows in batches of few sizes.
 
 TensorFlow's oneDNN kernels compile a matrix product for each number of rows that they meet and keep
 it for the life of the process: about two megabytes for a network whose last batches have a new size

@@ -1,4 +1,4 @@
-"""The scores by which a classifier of several classes chooses: what its softmax compares."""
+"""`ClassLogits`: the inputs of a classifier's softmax."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a scalar is taken out of a model: which output or layer, and before or after its activation.
+"""Extract a scalar from a model: an output or a layer, before or after its activation.
 
 The sigmoid or softmax at the end of a classifier does not change its concept, but flattens its
 gradients: it is taken off exactly where a layer ends with it. This room knows how to listen to a

@@ -1,4 +1,4 @@
-"""Custom gradients end with the graph that they belong to.
+"""Release custom gradients together with their graph.
 
 TensorFlow registers the gradient of each call of a `tf.custom_gradient` in a graph (swish is one)
 under a name of its own, for good, and the gradient holds the graph: more than half a megabyte for

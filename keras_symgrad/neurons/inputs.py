@@ -1,4 +1,4 @@
-"""How one table of columns becomes what a model takes: vectors, images, lists and dicts of them.
+"""Arrange the columns of one table as the inputs of a model: arrays, lists and dicts.
 
 A neuron is a function of `(rows, inputs)`. A model of several inputs, or of images, gets its own
 shapes back from the columns: they lie side by side in the order in which the model names them.

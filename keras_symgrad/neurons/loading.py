@@ -1,4 +1,4 @@
-"""Models from files: `.keras`, legacy `.h5` and SavedModel directories.
+"""Load models: `.keras`, legacy `.h5` and SavedModel directories.
 
 Nothing in a file is run as Python code: `safe_mode` stays on and nothing is compiled. What a file
 says of the loss that its model was trained with is read as plain JSON, because a loss tells a logit

@@ -1,4 +1,4 @@
-"""Which scalar of which model is to be interpreted: a `Neuron`.
+"""`Neuron`: a scalar of a model as a differentiable function of rows.
 
 A neuron is a function of input rows, one number a row, that TensorFlow can differentiate. This room
 differentiates it; how it is taken out of a Keras model is told in `extraction`.

@@ -1,4 +1,4 @@
-"""What happens inside a model while it runs: which layer received what and returned what.
+"""Trace a model's call: the inputs and outputs of each layer.
 
 A Keras model of any kind (functional, Sequential, subclassed, nested) is run once on a few rows
 while the calls of its layers are listened to. Listening puts a wrapper on each layer for the time

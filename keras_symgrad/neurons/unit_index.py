@@ -1,4 +1,4 @@
-"""Which numbers of an output are meant, what they are called, and what to say if there are none."""
+"""`UnitIndex`: the position of a unit in an output, and its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands between a neuron and its interpretation: found on a few rows, and said at once.
+"""Validate a neuron on a few rows before the search.
 
 A gradient must lead from the neuron to the input; the same rows must always give the same numbers;
 and rows must not see each other, because their gradients are read all at one time.

@@ -1,4 +1,4 @@
-"""Constraints: what a user knows about the shape of a formula.
+"""`Constraints` on the shape of formulas.
 
 They are asked of every tree that is bred, some 20,000 times a second, so that `satisfies` is one
 walk over the nodes, of half a microsecond each.

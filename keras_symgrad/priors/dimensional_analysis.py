@@ -1,4 +1,4 @@
-"""Dimensional analysis: which formulas can be true whatever the units are.
+"""Dimensional analysis of trees.
 
 A dimension is a vector of rational exponents, and the rule of an operator follows from the SymPy
 expression that the operator is: the terms of a sum have one dimension, those of a product add up, a

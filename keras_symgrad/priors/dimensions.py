@@ -1,4 +1,4 @@
-"""Units of variables, and what they are made of.
+"""Physical units of variables.
 
 Units are read by `pint`, once for each variable. `dimensional_analysis` goes on with the exponents.
 """

@@ -1,4 +1,4 @@
-"""Known symmetries of a concept.
+"""Symmetries that a concept is known to have.
 
 A symmetry maps points to others where the concept has the same value, or the opposite one. It says
 what gradients are at the images, and which part of a network's gradients is noise. With A an

@@ -1,4 +1,4 @@
-"""Templates: formulas whose outer form is known, with free parts inside.
+"""Templates: formulas with a known outer form and free parts.
 
     f(x1, x2) + sin(g(x3))
 

@@ -1,4 +1,4 @@
-"""Put a formula in the place of a part of a model, and compare the two."""
+"""Replace a part of a model by a formula, and compare the two models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What replacing a part of a model cost and gained: `compare_models`."""
+"""Compare outputs, decisions, parameters and speed of two models: `compare_models`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New Keras models in which a layer, and what led to it, is exchanged; the old ones stay whole.
+"""Rebuild a Keras model with one layer replaced; the original is unchanged.
 
 A functional model is a graph, and Keras knows how to copy one. While the copy is called, the call
 of the layer returns something else; what nothing leads to any more is left out.

@@ -1,4 +1,4 @@
-"""What stands around a formula in a model: phi, the activation, the other units of its layer."""
+"""Map a formula to a layer's output: phi, activation, and the other units."""
 
 from __future__ import annotations
 

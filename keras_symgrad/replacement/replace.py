@@ -1,4 +1,4 @@
-"""The formula back in the network: `replace`."""
+"""Replace a layer or a whole model by its formula: `replace`."""
 
 from __future__ import annotations
 

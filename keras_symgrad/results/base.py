@@ -1,4 +1,4 @@
-"""What every kind of result can do: be written to a file and to a page."""
+"""`Result`: saving and reporting, common to all results."""
 
 from __future__ import annotations
 

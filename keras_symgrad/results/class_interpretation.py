@@ -1,4 +1,4 @@
-"""`ClassInterpretation`: what a classifier of several classes learned, a formula for each pair."""
+"""`ClassInterpretation`: the formulas of a classifier's pairs of classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Interpretation`: what a neuron learned, as `interpret` returns it."""
+"""`Interpretation`: the result of `interpret`."""
 
 from __future__ import annotations
 

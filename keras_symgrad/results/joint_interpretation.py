@@ -1,4 +1,4 @@
-"""`JointInterpretation`: what several neurons encode together."""
+"""`JointInterpretation`: the concepts that several neurons carry jointly."""
 
 from __future__ import annotations
 

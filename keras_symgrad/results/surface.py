@@ -1,4 +1,4 @@
-"""What the data could not show of a neuron: the surface that they lie on, and what lies across."""
+"""`Surface`: the submanifold of the data and the directions across it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A verdict on formulas in units of the variables' own, as one on formulas in the user's units."""
+"""Convert an assessment from rescaled variables to the user's units."""
 
 from __future__ import annotations
 

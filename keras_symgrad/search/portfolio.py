@@ -1,4 +1,4 @@
-"""The portfolio: dictionary, evolution of features and evolution of trees, with one archive.
+"""The portfolio of search strategies with one archive.
 
 Each way of searching finds what the others do not: a dictionary the sums of short features, in a
 second; evolved features longer ones; evolved trees what is no sum under any phi. They share the

@@ -1,4 +1,4 @@
-"""SymPy expressions as functions of rows of numbers, whatever their variables are called."""
+"""Compile SymPy expressions to NumPy functions, for variables of any name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From SymPy expressions to TensorFlow code, around the corners where the two do not meet."""
+"""Compile SymPy expressions to TensorFlow functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formulas in z = x - offset, with the place where something happens in x: squares and zeros.
+"""Formulas in z = x - offset: completed squares, unit slopes and zeros.
 
 An offset is a round number near the data and nothing more. Where a parabola has its vertex, and
 where x itself was meant, a formula says in other words: z**2 - 10 z and z + 2000.

@@ -1,4 +1,4 @@
-"""From text to SymPy, for text that nobody vouches for.
+"""Parse formulas from untrusted text into SymPy, without evaluating code.
 
 The text is parsed as Python by `ast`, never run, and every node of the syntax tree must be one
 that a formula needs: numbers, variables, arithmetic, and calls of known functions. Numbers are

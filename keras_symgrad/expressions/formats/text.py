@@ -1,4 +1,4 @@
-"""Formulas as text: exactly for files, rounded for people, and as LaTeX."""
+"""Formulas as text: exact for files, rounded for people, and as LaTeX."""
 
 from __future__ import annotations
 

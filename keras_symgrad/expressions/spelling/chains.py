@@ -1,4 +1,4 @@
-"""Chains of two: sums and products of many parts by operators of two arguments."""
+"""Spell sums and products of many parts by binary operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coefficients: numbers before terms and brackets, exact where they can be."""
+"""Coefficients of terms and factors: exact where they can be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products and powers, put together in other ways than SymPy has multiplied them out."""
+"""Spell products and powers in other ways than SymPy has expanded them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spellings: the ways to write an expression by operators of a set and simpler expressions.
+"""Enumerate the spellings of an expression over an operator set.
 
 One expression has many: x**2 is square(x), x*x or pow(x, 2), and 2*x + 2*y is 2*(x + y). Which is
 the best one depends on what operators weigh; only ways that cannot be it are left out.

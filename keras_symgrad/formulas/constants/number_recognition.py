@@ -1,4 +1,4 @@
-"""Simple numbers inside an interval that are more than a coincidence."""
+"""Recognize simple numbers in an interval beyond coincidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profile likelihood intervals: how far each constant may move before the loss rises too much.
+"""Profile likelihood intervals of the constants of a formula.
 
 The profile of a constant is the least loss that the formula has with that constant held, all
 others refitted:

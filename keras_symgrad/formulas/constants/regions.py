@@ -1,4 +1,4 @@
-"""Regions of neighbouring rows: how far the errors of a network are shared by neighbours."""
+"""Divide rows into regions and estimate the spatial correlation of a network's errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simple numbers for constants of a formula where the network speaks for them."""
+"""Replace constants of a formula by simple numbers that the network supports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a classifier decides, in values of its concept, and how well that is known."""
+"""The threshold of a classifier in values of its concept, with its interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a network fixes the constants of a formula: their values with intervals."""
+"""Constants of a formula with their intervals."""
 
 from __future__ import annotations
 

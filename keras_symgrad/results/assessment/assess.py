@@ -1,4 +1,4 @@
-"""What is said of the formulas that a search has found: which is believed, and how well it fits.
+"""Assess a Pareto front: choose the best formula, fit phi and the rule, list rivals.
 
 It knows what was read of the network and what was kept apart, and nothing of how formulas were
 searched for.

@@ -1,4 +1,4 @@
-"""What a fit shows and what it cannot show: concept, boundary, approximation or nothing.
+"""Evidence for a formula: concept, boundary, approximation or nothing.
 
 The labels of a classifier fix one level set of a concept. All formulas that share it are rivals,
 and only the thickness of the slab on which the network was read tells them apart. What a formula

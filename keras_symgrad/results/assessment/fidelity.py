@@ -1,4 +1,4 @@
-"""`Fidelity`: how well a formula reproduces a network's values or decisions on held-out rows."""
+"""`Fidelity`: agreement of a formula with a network's values or decisions on held-out rows."""
 
 from __future__ import annotations
 

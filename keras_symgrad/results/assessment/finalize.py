@@ -1,4 +1,4 @@
-"""From trees in float32 to formulas for people: simplified, refitted, measured on held-out rows."""
+"""Refine the formulas of a front: simplify, refit in float64, measure on held-out rows."""
 
 from __future__ import annotations
 

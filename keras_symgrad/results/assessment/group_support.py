@@ -1,4 +1,4 @@
-"""Which groups of variables are told: short ones that rows which found no group support as well.
+"""Select groups of variables that held-out rows support.
 
 The search tries whatever group its rows suggest, for a wrong one costs it some time. A reader takes
 what is told for a fact.

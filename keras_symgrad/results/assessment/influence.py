@@ -1,4 +1,4 @@
-"""`Influence`: how much a neuron depends on each input, over the range that the data have of it.
+"""`Influence`: the share of each input in a neuron's value over the range of the data.
 
 With a network at hand the inputs of data rows are exchanged: B may be one column or the columns of
 a one-hot block, and x_B' comes from another row,

@@ -1,4 +1,4 @@
-"""Other concepts with the same level set, which the labels of a classifier cannot tell apart.
+"""Enumerate concepts that share a level set with a formula.
 
 Labels say on which side of g = c a point lies, and no more. This room knows algebra only; how
 well the rivals fit a network is measured in `evidence.py`.

@@ -1,4 +1,4 @@
-"""`Match`: what a result promises of its formula, in one word."""
+"""`Match`: the class of a result, from concept to nothing."""
 
 from __future__ import annotations
 

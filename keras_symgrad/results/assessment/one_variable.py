@@ -1,4 +1,4 @@
-"""One variable: the value is fitted, for in one dimension a direction is a sign.
+"""Interpret a neuron of one variable by fitting its values.
 
 Every increasing function of one variable has the unit gradient 1, so that directions tell x from
 sin(3 x) only by the places where they turn. The graph of f is a curve in the plane, the level set

@@ -1,4 +1,4 @@
-"""Noise or structure: how much of what a formula leaves of a field depends on where it is left.
+"""Separate noise from structure in the residuals of a formula.
 
 What is noise at one row says nothing of the rows beside it; what a formula misses is a function of
 the point, and can be predicted from its neighbours.

@@ -1,4 +1,4 @@
-"""Known symmetries, checked: how well a network and a formula keep them."""
+"""Measure how well a network and a formula keep known symmetries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What notebooks show of interpretations, as HTML and as Markdown.
+"""HTML and Markdown of results for notebooks.
 
 Jupyter shows the HTML; Markdown, with formulas in LaTeX, is what a notebook that becomes a PDF or
 a page of a repository is made of.

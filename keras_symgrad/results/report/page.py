@@ -1,4 +1,4 @@
-"""The report: one HTML page on an interpretation that needs no network and no other file.
+"""The report on one neuron: a self-contained HTML page.
 
 Jinja2 escapes whatever comes from the user's model and data. The page says of itself that nothing
 may be loaded and that only its own script may run, so that a browser would stop what an escape had

@@ -1,4 +1,4 @@
-"""The report on several formulas at once: those of classes pair by pair, of neurons read jointly.
+"""The report on several formulas: pairs of classes, or neurons read jointly.
 
 Each formula has a section with its verdict, its front and a plane. What else there is to see of it
 stands in its own report: `found.pairs[1, 0].report(path)`, `found.concepts[0].report(path)`.

@@ -1,4 +1,4 @@
-"""Which pictures an interpretation has, with their names and what they show in words."""
+"""The panels of a report: which plots an interpretation has, with their captions."""
 
 from __future__ import annotations
 

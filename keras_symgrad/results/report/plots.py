@@ -1,4 +1,4 @@
-"""Pictures of an interpretation: functions that draw on Matplotlib axes and return them.
+"""Plots of an interpretation on Matplotlib axes.
 
 Without axes a function opens a figure of its own with pyplot, so that `plt.show()` shows it; with
 axes it draws there and touches nothing else. Settings of Matplotlib are the user's: only colours

@@ -1,4 +1,4 @@
-"""Planes through the space of the variables, on which network and formula are compared by eye."""
+"""Planes through the space of the variables for pictures of network and formula."""
 
 from __future__ import annotations
 

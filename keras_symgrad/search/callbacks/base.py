@@ -1,4 +1,4 @@
-"""Callbacks: what is told about a search while it goes on, with the vocabulary of Keras.
+"""Callbacks of a search, in the vocabulary of Keras.
 
     on_search_begin(logs)   on_generation_end(generation, logs)   on_search_end(logs)
 

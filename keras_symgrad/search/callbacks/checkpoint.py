@@ -1,4 +1,4 @@
-"""Searches kept in files, to be resumed: a callback that writes them, and what reads them.
+"""`Checkpoint`: save a search to a file and resume it.
 
 The file is JSON, and written whole or not at all. Its parts:
 

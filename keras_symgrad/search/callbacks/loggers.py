@@ -1,4 +1,4 @@
-"""Callbacks that write down how a search went: CSV for tables, event files for TensorBoard."""
+"""Log a search: `CSVLogger` and `TensorBoard`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The archive: the best tree at every complexity that a search has seen."""
+"""`Archive`: the best tree at every complexity."""
 
 from __future__ import annotations
 

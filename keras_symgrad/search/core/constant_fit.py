@@ -1,4 +1,4 @@
-"""Constants of a finished formula: fitted in float64.
+"""Least-squares fit of the constants of one formula in float64.
 
 The search refines constants of thousands of trees in float32; the few formulas that are shown
 to the user get theirs from here, with exact derivatives of the SymPy expression.

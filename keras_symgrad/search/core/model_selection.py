@@ -1,4 +1,4 @@
-"""Which row of a Pareto front is the answer."""
+"""Model selection: choose one formula of a Pareto front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user knows of a formula before the search, as one question: is this tree admitted?
+"""`PriorKnowledge`: test trees against everything that the user knows of the formula.
 
 Rules of shape, units, an outer form and starting guesses restrict one search together. All rooms
 of the search ask here; where nothing is known everything is admitted, at no cost.

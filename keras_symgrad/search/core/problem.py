@@ -1,4 +1,4 @@
-"""What a search is for: formulas of an alphabet for the gradients of a field."""
+"""`Problem`: the field, alphabet, loss and rules of a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an interpretation was made from and with: settings, data, versions and seconds."""
+"""Provenance of a result: settings, versions and timings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replacements: operators of a tree by others that weigh less, such as square(a) by a*a.
+"""Replace operators of a tree by equivalent ones of lower weight, such as square(a) by a*a.
 
 Weights of the user's own may make an operator dear that another one does the work of. What a tree
 says does not change with it, and a formula must not be lost because it was made of the wrong one.

@@ -1,4 +1,4 @@
-"""Trees, individuals and random numbers as plain data, and back.
+"""Serialize trees, individuals and random states.
 
 What a search keeps is written as lists, numbers and names, so that it is the same in a file, in
 another process and on another machine. What is read back is data: nothing is looked up but

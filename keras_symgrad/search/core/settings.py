@@ -1,4 +1,4 @@
-"""How a genetic search breeds."""
+"""Settings of a genetic search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an archive's choice still gets better."""
+"""`StagnationCounter`: generations since the choice last improved."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""When a search ends.
-
-Ctrl-C that waits for the end of a generation.
-"""
+"""`Stopping`: the limits of a search, and Ctrl-C that waits for the end of a generation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variation inside of a template: its outer form stays, its parts are made, mutated and crossed."""
+"""Variation of trees with a fixed template: its parts are grown, mutated and crossed."""
 
 from __future__ import annotations
 

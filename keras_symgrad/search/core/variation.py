@@ -1,4 +1,4 @@
-"""Variation: how new trees are made from old ones.
+"""Random trees, mutation and crossover.
 
 DEAP's own mutations draw from Python's global random numbers and know no constants that can be
 refined; these take a generator of their own, so that a seed decides everything and nothing

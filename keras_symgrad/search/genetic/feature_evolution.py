@@ -1,4 +1,4 @@
-"""Evolution of features: sets of trees, bred by mutation and crossover, weighted by the spectrum.
+"""Evolve sets of features that the spectral fit combines.
 
 It is the general form of the dictionary search. Breeding decides what the features are, the
 spectral fit how they add up, and constant refinement what stands inside of them.

@@ -1,4 +1,4 @@
-"""What a search remembers of the forms that it has seen, in bounded memory."""
+"""`LossCache`: losses by fingerprint, in bounded memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offspring that are being evaluated while others are bred."""
+"""`PendingGeneration`: offspring in evaluation while others are bred."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same genetic search fitted to labels or to values, to compare gradients with.
+"""Genetic search on labels or values, as a baseline for gradients.
 
 Symbolic classification looks for a formula whose sign separates the classes; other tools distil a
 network by fitting its values. Here both are engines that `GeneticSearch` takes in place of the one

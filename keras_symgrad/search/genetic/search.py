@@ -1,4 +1,4 @@
-"""Genetic search: demes of trees bred towards the directions of a gradient field.
+"""Genetic search: demes of trees evolve towards the directions of a gradient field.
 
 Every generation each deme breeds offspring by tournament, mutation and crossover, and they
 replace its oldest members. Two halves of the demes take turns: while one half is evaluated in

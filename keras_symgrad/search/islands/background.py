@@ -1,4 +1,4 @@
-"""Work beside the search: the engine is compiled while the dictionary is searched."""
+"""Compile the engine in the background while the dictionary is searched."""
 
 from __future__ import annotations
 

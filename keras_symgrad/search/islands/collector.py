@@ -1,9 +1,8 @@
-"""What comes out of all ways of searching, gathered in one archive.
-
-Whole numbers in the place of constants that are near them.
+"""`Collector`: gather the trees of all strategies in one archive, rounded and shortened.
 
 A whole number says in one digit what a fitted constant says in many, and is priced accordingly
-(`Complexity`). Constant refinement never lands on one, so they are tried.
+(`Complexity`). Constant refinement never lands on one, so constants near whole numbers are rounded
+and tried.
 """
 
 from __future__ import annotations

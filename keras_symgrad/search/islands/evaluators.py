@@ -1,4 +1,4 @@
-"""What formulas of a problem are measured with; it is made anew in every process."""
+"""Evaluators of a problem: the engine and caches that each process makes for itself."""
 
 from __future__ import annotations
 

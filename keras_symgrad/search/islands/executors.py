@@ -1,4 +1,4 @@
-"""Who works on islands: threads, processes of this machine, or an executor of the user's own."""
+"""Executors of islands: threads, processes of this machine, or a given executor."""
 
 from __future__ import annotations
 

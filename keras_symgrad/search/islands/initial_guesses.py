@@ -1,4 +1,4 @@
-"""Guesses of the user as starting points: as they were written, and with coefficients fitted."""
+"""Initial trees from the user's guesses, as written and with fitted coefficients."""
 
 from __future__ import annotations
 

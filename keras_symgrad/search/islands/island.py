@@ -1,4 +1,4 @@
-"""An island: features and trees that evolve side by side, towards one archive.
+"""`Island`: features and trees that evolve side by side into one archive.
 
 It can be taken to plain data between two generations, and goes on from there in any process as if
 nothing had happened.

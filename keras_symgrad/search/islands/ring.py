@@ -1,4 +1,4 @@
-"""Islands on any executor: threads, processes, a Dask cluster, MPI.
+"""Ring of islands on any executor: threads, processes, a Dask cluster, MPI.
 
 The islands stand in a ring. An epoch takes one island some generations further, and begins with
 the archive that its neighbour had an epoch before:

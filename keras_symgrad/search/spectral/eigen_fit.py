@@ -1,4 +1,4 @@
-"""The spectral fit: weights of features as an eigenvector, with no search over them.
+"""Weights of features by an eigenproblem.
 
 Directions of gradients are linear in sums. With u the unit gradients of the field, the gradient
 of sum_k w_k T_k is parallel to u at every row exactly when

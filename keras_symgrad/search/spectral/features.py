@@ -1,4 +1,4 @@
-"""Features: short trees with their gradients on the rows, the words of a spectral search."""
+"""Features: short trees with their gradients, the basis functions of a spectral search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weighted sums of features, and how they are written as trees."""
+"""Weighted sums of features, and their spelling as trees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detection of outlying rows: gradients that no formula explains which explains the others.
+"""Detect outlying rows: gradients that no formula explains which explains the others.
 
 A few rows that are far off decide more, by mean squares, than many that are nearly right. The
 spectral fit itself bears some of them. Whether there are any shows after its first stage: where

@@ -1,4 +1,4 @@
-"""Polynomials, and quotients of them, in coordinates that are bent one by one.
+"""Polynomials and their quotients in coordinates that are transformed one by one.
 
 Each coordinate is taken as it is or under one function, such as exp(x1) and sqrt(x2). All monomials
 in the bent coordinates are fitted at once, which ranks the bendings without a search over terms;

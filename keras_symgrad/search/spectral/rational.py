@@ -1,4 +1,4 @@
-"""Quotients of sums, by two eigenproblems in turn.
+"""Quotients of two sums by alternating eigenproblems.
 
 Let N and D be sums of words T_k with weights n and d. Up to a factor on every row, which directions
 do not know of, the gradient of N/D is

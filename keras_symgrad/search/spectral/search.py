@@ -1,4 +1,4 @@
-"""Spectral search: sums of features from dictionaries, small ones first.
+"""Spectral search: sums of features from dictionaries of growing size.
 
 The weights of a sum are an eigenvector (`spectral_fit`), so that all there is to search for is
 which features to add. Dictionaries are made of the variables, and of the coordinates that the

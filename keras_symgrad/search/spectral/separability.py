@@ -1,4 +1,4 @@
-"""Structure that shows in the gradients before any search.
+"""Separability: groups of variables and coordinates from ratios of gradients.
 
 A variable that the neuron ignores has no partial derivative. A group of variables that enters only
 through one function h of its own has partial derivatives parallel to grad h, whatever the rest of

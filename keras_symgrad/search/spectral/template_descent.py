@@ -1,4 +1,4 @@
-"""Filling: parts of a template from dictionaries, one after the other.
+"""Fit the parts of a template by coordinate descent over dictionaries.
 
 A part that adds to the rest is found by the spectrum already. Here are those that the form bends,
 such as g in sqrt(f(x1) + x2*g(x3)): each part in turn becomes the word that fits best while the

@@ -1,4 +1,4 @@
-"""The loss of single trees in float64 NumPy, for searches that need no compiled program."""
+"""The loss of single trees in float64 NumPy, without a compiled program."""
 
 from __future__ import annotations
 
