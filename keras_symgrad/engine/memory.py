@@ -1,8 +1,9 @@
 """Memory: estimate what an interpretation takes, size blocks of rows, return free heap memory.
 
 The estimate counts everything that grows: the rows of data, the rows that are read, their
-variables, the population, and the constants that are refined at once. What does not fit is computed
-in blocks of rows. `scripts/benchmarks/benchmark_scale.py` compares the estimate with the system's measure.
+variables, the population, and the constants that are refined at once. What does not fit is
+computed in blocks of rows. `scripts/benchmarks/benchmark_scale.py` compares the estimate with the
+system's measure.
 
 The GNU C library keeps what a thread freed for the next thread that comes to the same one of its
 heaps, and a search has threads of its own. What is kept goes up and down by some hundred megabytes
