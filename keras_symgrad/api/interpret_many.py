@@ -7,17 +7,21 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
+from keras_symgrad.search import Search
 from keras_symgrad.search.islands import PROCESSES, Workers, check_executor
 
 # A job that lost its worker so often has killed it.
 MOST_LOSSES = 3
-# What a job cannot have: it is one of many, and far from the terminal.
-_NOT_OF_A_JOB = ("executor", "islands", "workers", "callbacks", "resume", "verbose")
+# Arguments that a job cannot have: it is one of many, and far from the terminal.
+_NOT_OF_A_JOB = ("callbacks", "verbose")
+# The same of its `search`.
+_NOT_OF_A_SEARCH = ("executor", "islands", "workers", "resume")
 
 
 def interpret_many(
@@ -114,7 +118,8 @@ def _results(calls: Sequence[dict], pool: Workers) -> Iterator[tuple[int, Any]]:
 
 def _plain_result(call: Mapping[str, Any]) -> str:
     """What a worker sends back: the text of the file that `save` would write."""
-    return json.dumps(interpret(**call, workers=1, verbose=False).to_dict())
+    search = replace(call.get("search", Search()), workers=1)
+    return json.dumps(interpret(**call | {"search": search}, verbose=False).to_dict())
 
 
 def _check(call: Mapping[str, Any], number: int) -> None:
@@ -123,6 +128,12 @@ def _check(call: Mapping[str, Any], number: int) -> None:
         raise ValueError(
             f"Job {number} has arguments that `interpret` does not take here: "
             f"{', '.join(unknown)}. Received: {', '.join(call)}"
+        )
+    search, default = call.get("search", Search()), Search()
+    if own := [n for n in _NOT_OF_A_SEARCH if getattr(search, n) != getattr(default, n)]:
+        raise ValueError(
+            f"Job {number} has options of `search` that belong to `interpret_many`: "
+            f"{', '.join(own)}. Received: search={search!r}"
         )
     if "model" not in call:
         raise ValueError(f"Job {number} has no `model`. Received: {', '.join(call) or 'nothing'}")
