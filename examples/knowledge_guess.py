@@ -33,7 +33,7 @@ Two generations of evolved trees see small swings only, where the energy is a sq
 """
 
 two = ks.Stopping(generations=2)
-concept = ks.interpret(model, swings, stopping=two, **quick)
+concept = ks.interpret(model, swings, search=ks.Search(stopping=two), **quick)
 print(concept.front)
 
 """
@@ -45,7 +45,9 @@ preferred, and a wrong guess costs nothing.
 """
 
 guesses = ["speed**2 - cos(angle)", "angle**2 + speed**2"]
-concept = ks.interpret(model, swings, guesses=guesses, stopping=two, **quick)
+concept = ks.interpret(
+    model, swings, priors=ks.Priors(guesses=guesses), search=ks.Search(stopping=two), **quick
+)
 print(f"\n{concept.front}")
 
 """
@@ -55,6 +57,6 @@ Before the search, not after a minute of it.
 """
 
 try:
-    ks.interpret(model, swings, guesses=["speed**2 - cosh(angle)"], **quick)
+    ks.interpret(model, swings, priors=ks.Priors(guesses=["speed**2 - cosh(angle)"]), **quick)
 except ValueError as error:
     print(f"\n{error}")

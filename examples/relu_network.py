@@ -33,7 +33,7 @@ The concept may be found all the same, if it is simple: a search that looks at m
 by itself. But formulas with the same decision boundary fit the rough gradients nearly as well.
 """
 
-raw = ks.interpret(relu, points, smoothing=None, time_limit=20, verbose=False)
+raw = ks.interpret(relu, points, time_limit=20, verbose=False, sampling=ks.Sampling(smoothing=None))
 print(f"\nas it is\n{raw}")
 
 """

@@ -74,7 +74,9 @@ own: here "x1*x2 is larger than the larger of two numbers". Nothing simple says 
 """
 
 alone = ks.interpret(
-    models / "regions.keras", models / "regions.csv", unit=1, kind="probability", time_limit=15
+    ks.Neuron.of(models / "regions.keras", unit=1, kind="probability"),
+    models / "regions.csv",
+    time_limit=15,
 )
 print(f"\n{alone.neuron}: {alone.headline} (matches: {alone.matches})")
 if alone.rule:

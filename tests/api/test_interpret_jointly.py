@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_symgrad import Sampling, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_jointly import interpret_jointly
 from keras_symgrad.engine.directions import orthonormal_span, unit
@@ -117,7 +118,7 @@ def test_a_span_has_no_sign():
     pair = [Neuron(f"x{k}", lambda x, k=k: x[:, k], inputs=3) for k in (0, 1)]
     field = GradientField.from_units(pair, np.random.default_rng(0).normal(size=(50, 3)))
     with pytest.raises(ValueError, match="no sign to agree with"):
-        interpret(field, signed=True)
+        interpret(field, search=Search(signed=True))
 
 
 def test_a_later_concept_speaks_of_those_before_it_and_not_of_the_data(found):
@@ -162,7 +163,7 @@ def test_gradients_that_jump_are_averaged(kinked):
     x = np.random.default_rng(0).uniform(-1.5, 1.5, (1500, 3))
     averaged = interpret_jointly(kinked, x, **QUICK)
     with pytest.warns(UserWarning, match="gradient of 'sum' jumps"):
-        raw = interpret_jointly(kinked, x, smoothing=None, **QUICK)
+        raw = interpret_jointly(kinked, x, sampling=Sampling(smoothing=None), **QUICK)
     assert max(averaged.errors) < 0.3 * max(raw.errors)
     assert {str(f.expression) for f in averaged.best} == {"x3", "x1**2 + x2**2"}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from keras_symgrad import Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_many import interpret_many
 from keras_symgrad.gradients.field import GradientField
@@ -68,7 +69,7 @@ def test_processes_read_models_from_files():
         workers=1,
         model=str(MODELS / "A1.keras"),
         x=str(MODELS / "A1.csv"),
-        methods="dictionary",
+        search=Search(methods="dictionary"),
         **OPTIONS,
     )
     assert [str(concept.best) for concept in found] == ["x1**2 + 2*x2**2"] * 2

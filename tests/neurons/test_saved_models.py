@@ -162,12 +162,12 @@ def test_what_signatures_do_not_reach_is_said(two_by_two, module, tensorflow_1, 
         Neuron.of(models / "A1.keras", signature="serve")
     with pytest.raises(ValueError, match="Only a SavedModel .*signature='serve', in_memory"):
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="in_memory")
-        interpret(model, np.ones((9, 2)), signature="serve")
+        interpret(Neuron.of(model, signature="serve"), np.ones((9, 2)))
 
 
 def test_a_signature_is_read_by_name_alone_jointly_and_by_classes(module):
     x = np.random.default_rng(0).uniform(1, 2, (300, 2))
-    concept = interpret(module, x, signature="energy", **QUICK)
+    concept = interpret(Neuron.of(module, signature="energy"), x, **QUICK)
     assert str(concept.best.expression) == "x1**2 + 3*x2**2/2"
     assert concept.settings["signature"] == "energy"
     pair = interpret_jointly(module, x, "product", signature="product", **QUICK)

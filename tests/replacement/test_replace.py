@@ -186,7 +186,7 @@ def test_an_inner_model_is_replaced_by_its_name_or_that_of_its_last_layer(two_un
 
 def test_a_formula_in_terms_of_a_layer_starts_there(pendulum):
     model, x = pendulum
-    period = ks.interpret(model, x, in_terms_of="bottleneck", **QUICK)
+    period = ks.interpret(model, x, sampling=ks.Sampling(in_terms_of="bottleneck"), **QUICK)
     new = ks.replace(model, None, period, x)
     names = [layer.name for layer in new.layers]
     assert names[:4] == ["state", "encode_1", "encode_2", "bottleneck"]

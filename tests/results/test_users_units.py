@@ -76,6 +76,6 @@ def test_guesses_are_in_the_users_units():
     field = ks.GradientField.from_gradients(u * scale + [0, 1e6], u * [2, 4] / scale)
     guess = "1e40*x1**2 + 2*(x2 - 1000000)**2"
     stopping = ks.Stopping(None, generations=1, target_loss=1e-12)
-    found = ks.interpret(field, guesses=guess, **(QUICK | {"stopping": stopping}))
+    found = ks.interpret(field, priors=ks.Priors(guesses=guess), **QUICK | {"stopping": stopping})
     assert found.evaluations <= 10  # the guess alone is enough
     assert found.cosine_error < 1e-10

@@ -41,7 +41,7 @@ def symmetries():
 
 @pytest.fixture(scope="module")
 def symmetric(springs, symmetries):
-    return ks.interpret(*springs, symmetries=symmetries, **QUICK)
+    return ks.interpret(*springs, priors=ks.Priors(symmetries=symmetries), **QUICK)
 
 
 def energy_of_springs(x: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_checks_are_kept_in_the_file_of_a_result(symmetric, tmp_path):
 
 def test_a_symmetry_that_the_network_has_not_is_warned_of(springs):
     with pytest.warns(UserWarning, match="does not have the symmetry.*rotation of"):
-        ks.interpret(*springs, symmetries=ks.Rotation("x1", "v1"), **QUICK)
+        ks.interpret(*springs, priors=ks.Priors(symmetries=ks.Rotation("x1", "v1")), **QUICK)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pint
 import pytest
 import sympy
 
+from keras_symgrad import Priors, Sampling
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.callbacks import LambdaCallback
 from keras_symgrad.engine.directions import direction_error
@@ -99,7 +100,12 @@ def test_a_nesting_rule_takes_an_exponential_apart(rules):
     # Two products of exponentials are found later than one exponential of a difference.
     longer = QUICK | {"stopping": Stopping(None, evaluations=500)}
     concept = interpret(
-        MODELS / "C.keras", MODELS / "C.csv", rows=600, verbose=False, constraints=rules, **longer
+        MODELS / "C.keras",
+        MODELS / "C.csv",
+        verbose=False,
+        sampling=Sampling(rows=600),
+        priors=Priors(constraints=rules),
+        **longer,
     )
     assert any(power.args[0].is_Add for power in free.atoms(sympy.exp))
     for row in concept.front:
