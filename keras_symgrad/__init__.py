@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.replacement import ModelComparison, compare_models, replace
     from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation
-    from keras_symgrad.results.assessment import Fidelity, Match
+    from keras_symgrad.results.assessment import Match
     from keras_symgrad.results.report import plots as plots
     from keras_symgrad.search import PortfolioSearch, Search
     from keras_symgrad.search.core import GeneticSettings, Stopping

@@ -23,6 +23,7 @@ from keras_symgrad.files import RESULT_FORMAT, RESULT_VERSION, Record, check_nam
 from keras_symgrad.formulas import (
     FEWEST_DIGITS,
     MOST_DIGITS,
+    Fidelity,
     Formula,
     MonotoneFit,
     ParetoFront,
@@ -33,11 +34,8 @@ from keras_symgrad.formulas import (
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation, Surface
 from keras_symgrad.results.assessment import (
-    AGREEMENT,
-    R2,
     SIGNS,
     Alternative,
-    Fidelity,
     Influence,
     Match,
     SymmetryCheck,
@@ -168,7 +166,7 @@ def _interpretation(record: Record) -> Interpretation:
         given=_given(record, names),
         surface=_surface(record, len(names)),
         symmetries=_symmetries(record),
-        fidelity=record.maybe("fidelity", _fidelity),
+        fidelity=record.maybe("fidelity", Fidelity.of_record),
         influence=_influences(record, names),
     )
 
@@ -177,7 +175,9 @@ def _formula(record: Record, names: tuple[str, ...]) -> Formula:
     expression = from_text(record.text("expression"), names)
     # A formula of other operators than the search's has no finite weight.
     complexity = record.number("complexity", math.inf)
-    return _scaled(Formula(expression, complexity, record.number("loss"), names), record)
+    fidelity = record.maybe("fidelity", Fidelity.of_record)
+    formula = Formula(expression, complexity, record.number("loss"), names, fidelity=fidelity)
+    return _scaled(formula, record)
 
 
 def _scaled(formula: Formula, record: Record, prefix: str = "") -> Formula:
@@ -193,6 +193,11 @@ def _front(record: Record, names: tuple[str, ...], floor: float) -> ParetoFront:
     rows = [_formula(row, names) for row in record.records("front")]
     if not rows or not all(math.isfinite(row.complexity) for row in rows):
         raise record.refused("front", "formulas of finite complexity")
+    if "chosen" in record:
+        chosen = record.whole("chosen")
+        if chosen >= len(rows):
+            raise record.refused("chosen", "the number of a row of the front")
+        return ParetoFront.by_fidelity(rows, chosen, floor)
     trusted = None
     if "trusted" in record:
         numbers = set(record.numbers("trusted"))
@@ -209,15 +214,6 @@ def _phi(record: Record) -> MonotoneFit:
     if not monotone or not ((steps >= 0).all() or (steps <= 0).all()):
         raise record.refused("knots", "ascending knots with a monotone value each")
     return MonotoneFit(knots, values, record.number("r2", UNKNOWN))
-
-
-def _fidelity(record: Record) -> Fidelity:
-    return Fidelity(
-        record.one_of("metric", (R2, AGREEMENT)),
-        record.number("value", UNKNOWN),
-        record.number("baseline", UNKNOWN),
-        record.whole("rows"),
-    )
 
 
 def _value(record: Record, best: Formula) -> PhiFormula:

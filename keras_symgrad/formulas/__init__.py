@@ -9,6 +9,7 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.formulas.closed_forms import G
     from keras_symgrad.formulas.exporters import check_path
+    from keras_symgrad.formulas.fidelity import AGREEMENT, R2, Fidelity
     from keras_symgrad.formulas.formula import Formula, ParetoFront
     from keras_symgrad.formulas.front_table import NOTEBOOK_STYLE, front_markdown, html_table
     from keras_symgrad.formulas.monotone_fit import MonotoneFit
@@ -21,8 +22,10 @@ else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
+    "AGREEMENT",
     "DEFAULT_SEGMENTS",
     "FEWEST_DIGITS",
+    "Fidelity",
     "Formula",
     "G",
     "MOST_DIGITS",
@@ -31,6 +34,7 @@ __all__ = [
     "NOTEBOOK_STYLE",
     "ParetoFront",
     "PhiFormula",
+    "R2",
     "Rule",
     "ScaledFormula",
     "SymbolicLayer",

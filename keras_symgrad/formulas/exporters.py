@@ -16,7 +16,8 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions.formats import from_text
-from keras_symgrad.files import check_writable, write_text
+from keras_symgrad.files import Record, check_writable, write_text
+from keras_symgrad.formulas.fidelity import Fidelity
 from keras_symgrad.formulas.python_source import to_python
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def to_json(formula: Formula) -> str:
         "latex": formula.to_latex(),
         "complexity": formula.complexity,
         "loss": formula.loss if math.isfinite(formula.loss) else None,
+        "fidelity": formula.fidelity and formula.fidelity.to_dict(),
         **formula.own_to_dict(),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -95,7 +97,9 @@ def from_json(text: str) -> Formula:
             f"This version of keras-symgrad reads formulas of version {JSON_VERSION}. "
             f"Received: version {version!r}"
         )
-    formula = Formula(from_text(expression, names), complexity, loss, tuple(names))
+    fidelity = Record(content).maybe("fidelity", Fidelity.of_record)
+    read = from_text(expression, names)
+    formula = Formula(read, complexity, loss, tuple(names), fidelity=fidelity)
     if "units" not in content:
         return formula
     from keras_symgrad.formulas.scaled_formula import read_scaled

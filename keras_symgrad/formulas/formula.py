@@ -15,6 +15,7 @@ import sympy
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
+from keras_symgrad.formulas.fidelity import Fidelity
 from keras_symgrad.search.core import POOR_FIT, choose_model
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Formula:
         loss: mean squared difference of unit gradients on held-out rows.
         names: the variables, one a column.
         operators: the set that the expression is written in.
+        fidelity: how well it reproduces the network on held-out data rows; `None` where that was
+            not counted.
 
     Example:
 
@@ -49,6 +52,7 @@ class Formula:
     loss: float
     names: tuple[str, ...]
     operators: OperatorSet | None = field(default=None, repr=False)
+    fidelity: Fidelity | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def _code(self):
@@ -155,8 +159,10 @@ class Formula:
         return export(self, path)
 
     def to_dict(self) -> dict:
-        """Expression, complexity and loss as plain data."""
+        """Expression, complexity, loss and fidelity as plain data."""
         entries = {"expression": self.to_text(), "complexity": self.complexity, "loss": self.loss}
+        if self.fidelity is not None:
+            entries["fidelity"] = self.fidelity.to_dict()
         return entries | self.own_to_dict()
 
     def own_to_dict(self) -> dict:
@@ -194,6 +200,37 @@ class ParetoFront(Sequence):
         if not self._rows:
             raise ValueError("A Pareto front needs at least one formula. Received: none")
         self._trusted = [row for row in self._rows if trusted is None or row in trusted]
+        self._chosen: int | None = None
+
+    @classmethod
+    def by_fidelity(
+        cls, formulas: Sequence[Formula], chosen: int, floor: float = 0.0
+    ) -> ParetoFront:
+        """A front of approximations, by complexity and by fidelity on rows kept for the choice.
+
+        Args:
+            formulas: each with its fidelity, by ascending complexity; all are kept.
+            chosen: number of the one that is the best.
+            floor: losses below it are noise.
+
+        Returns:
+            The front.
+
+        Example:
+
+        >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+        >>> rows = [
+        ...     Formula(e, c, 0.1, ("x1", "x2"), fidelity=Fidelity("R2", r2, 0.0, 100))
+        ...     for e, c, r2 in ((x1, 1, 0.7), (x1 + x2, 3, 0.9), (x1 + x1 * x2, 5, 0.91))
+        ... ]
+        >>> front = ParetoFront.by_fidelity(rows, chosen=1)
+        >>> print(front.best, front.for_fidelity(0.6), front.for_fidelity(0.99))
+        x1 + x2 x1 None
+        """
+        front = cls(formulas[:1], floor)
+        front._rows = front._trusted = list(formulas)
+        front._chosen = chosen
+        return front
 
     def __getitem__(self, index: int | slice) -> Formula | list[Formula]:
         return self._rows[index]
@@ -206,23 +243,76 @@ class ParetoFront(Sequence):
 
     @property
     def best(self) -> Formula:
-        """The row after the last steep drop of log-loss; see `model_selection.choose`."""
+        """The row after the last steep drop of log-loss; see `model_selection.choose`.
+
+        Of approximations it is the simplest one that is nearly as faithful as the most faithful.
+        """
+        if self._chosen is not None:
+            return self._rows[self._chosen]
         rows = self._trusted or self._rows
         # The loss is a mean over the variables: 2 (1 - cos) / variables for unit vectors.
         poor = 2 * POOR_FIT / len(rows[0].names)
         complexities, losses = [row.complexity for row in rows], [row.loss for row in rows]
         return rows[choose_model(complexities, losses, self.floor, poor)]
 
+    @property
+    def chosen(self) -> int | None:
+        """Number of the best row of a front by fidelity; `None` for a front by loss."""
+        return self._chosen
+
     def agrees_with_network(self, formula: Formula) -> bool:
         """Whether one of the rows may be the best."""
         return formula in self._trusted
 
+    def for_fidelity(self, fidelity: float) -> Formula | None:
+        """The simplest formula that is as faithful to the network as asked.
+
+        Args:
+            fidelity: least share of the decisions that are the network's, or least R2 of its
+                values, on held-out data rows.
+
+        Returns:
+            The formula, or `None` where no row of the front is so faithful.
+
+        Raises:
+            ValueError: it is no number of at most 1.
+        """
+        if not isinstance(fidelity, (int, float)) or not fidelity <= 1:
+            raise ValueError(
+                "`for_fidelity` takes the least agreement or R2 that a formula is to have, a "
+                f"number of at most 1, such as 0.95. Received: fidelity={fidelity!r}"
+            )
+        return next(
+            (row for row in self if row.fidelity and row.fidelity.formula >= fidelity), None
+        )
+
+    def rewritten(self, rewrite: Callable[[Formula], Formula]) -> ParetoFront:
+        """The front with each formula written in another way, and the same one for the best.
+
+        Args:
+            rewrite: takes a formula to another.
+        """
+        rows = [rewrite(row) for row in self._rows]
+        if self._chosen is not None:
+            return ParetoFront.by_fidelity(rows, self._chosen, self.floor)
+        trusted = [mine for mine, row in zip(rows, self._rows) if row in self._trusted]
+        return ParetoFront(rows, self.floor, trusted)
+
+    @property
+    def has_fidelity(self) -> bool:
+        """Whether fidelity was counted for its rows."""
+        return any(row.fidelity is not None for row in self)
+
     def __str__(self) -> str:
         best = self.best
-        lines = [f"{'complexity':>10}  {'loss':>8}  formula"]
+        counted = f"  {'fidelity':>8}" if self.has_fidelity else ""
+        lines = [f"{'complexity':>10}  {'loss':>8}{counted}  formula"]
         for row in self:
             mark = "  <-- best" if row is best else ""
-            lines.append(f"{row.complexity:>10g}  {row.loss:>8.2e}  {row.to_pretty()}{mark}")
+            if counted:
+                counted = f"  {row.fidelity.shown if row.fidelity else '':>8}"
+            text = f"{row.complexity:>10g}  {row.loss:>8.2e}{counted}  {row.to_pretty()}"
+            lines.append(text + mark)
         return "\n".join(lines)
 
     __repr__ = __str__

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from keras_symgrad.formulas.formula import ParetoFront
+    from keras_symgrad.formulas.formula import Formula, ParetoFront
 
 # Of everything that notebooks show.
 NOTEBOOK_STYLE = """\
@@ -23,12 +23,6 @@ NOTEBOOK_STYLE = """\
 .keras-symgrad .best td { font-weight: 600; }
 .keras-symgrad .mark { margin-left: 0.6em; color: #b34f00; }
 </style>"""  # noqa: E501 - as long as CSS is
-TABLE_HEAD = (
-    '<th scope="col" class="number">complexity</th><th scope="col" class="number">loss</th>'
-    '<th scope="col">formula</th>'
-)
-
-
 def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Markup:
     """A front as an HTML table, the chosen row marked.
 
@@ -48,7 +42,7 @@ def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Mark
         region.format(caption),
         Markup(f"<table{kind}>"),
         Markup("<caption>{}</caption>").format(caption),
-        Markup(f"<thead><tr>{TABLE_HEAD}</tr></thead>"),
+        Markup("<thead><tr>{}</tr></thead>").format(_head(front)),
         Markup("<tbody>"),
     ]
     for row in front:
@@ -60,11 +54,28 @@ def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Mark
             Markup(
                 f"<tr{best}>"
                 f'<td class="number" data-value="{row.complexity}">{row.complexity:g}</td>'
-                f'<td class="number" data-value="{row.loss}">{row.loss:.2e}</td>'
+                f'<td class="number" data-value="{row.loss}">{row.loss:.2e}</td>{_cell(front, row)}'
                 f'<td class="math">{formula}</td></tr>'
             )
         )
     return Markup("\n").join([*lines, Markup("</tbody>\n</table>\n</div>\n")])
+
+
+def _head(front: ParetoFront) -> Markup:
+    from markupsafe import Markup
+
+    numbers = ["complexity", "loss", *(["fidelity"] if front.has_fidelity else [])]
+    cells = [f'<th scope="col" class="number">{name}</th>' for name in numbers]
+    return Markup("".join([*cells, '<th scope="col">formula</th>']))
+
+
+def _cell(front: ParetoFront, row: Formula) -> str:
+    """How faithful a row is, where that was counted for some."""
+    if not front.has_fidelity:
+        return ""
+    fidelity = row.fidelity
+    value, shown = (-1.0, "") if fidelity is None else (fidelity.formula, fidelity.shown)
+    return f'<td class="number" data-value="{value}">{shown}</td>'
 
 
 def front_html(front: ParetoFront) -> str:
@@ -89,10 +100,15 @@ def front_markdown(front: ParetoFront) -> str:
     Returns:
         Lines of Markdown.
     """
-    lines = ["| complexity | loss | formula | |", "| ---: | ---: | :--- | :--- |"]
+    counted = front.has_fidelity
+    lines = [
+        f"| complexity | loss |{' fidelity |' if counted else ''} formula | |",
+        f"| ---: | ---: |{' ---: |' if counted else ''} :--- | :--- |",
+    ]
     for row in front:
         mark = "**chosen**" if row is front.best else ""
         # A bar would end the cell.
         latex = row.to_latex().replace("|", r"\vert ")
-        lines.append(f"| {row.complexity:g} | {row.loss:.2e} | ${latex}$ | {mark} |")
+        fidelity = f" {row.fidelity.shown if row.fidelity else ''} |" if counted else ""
+        lines.append(f"| {row.complexity:g} | {row.loss:.2e} |{fidelity} ${latex}$ | {mark} |")
     return "\n".join(lines)

@@ -77,6 +77,7 @@ class ScaledFormula(Formula):
             formula.loss,
             formula.names,
             formula.operators,
+            formula.fidelity,
             scaled=formula.expression,
             units=units,
         )
@@ -253,6 +254,7 @@ def read_scaled(
         formula.loss,
         formula.names,
         formula.operators,
+        formula.fidelity,
         scaled=own,
         units=checked,
     )

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.files import heading
-from keras_symgrad.formulas import Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
+from keras_symgrad.formulas import Fidelity, Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.results.assessment import (
     SAME_CLASS,
     Alternative,
-    Fidelity,
     Influence,
     Match,
     SymmetryCheck,
@@ -294,6 +293,7 @@ class Interpretation(Result):
             "trusted": [
                 k for k, row in enumerate(self.front) if self.front.agrees_with_network(row)
             ],
+            "chosen": self.front.chosen,
             "rule": self.rule.to_dict() if self.rule else None,
             "phi": self.phi
             and {

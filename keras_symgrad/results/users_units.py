@@ -10,7 +10,7 @@ import sympy
 
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.formats import own_shift, without_shift
-from keras_symgrad.formulas import Formula, ParetoFront, ScaledFormula, in_users_units
+from keras_symgrad.formulas import Formula, ScaledFormula, in_users_units
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.gradients import OwnUnits, Reading
 from keras_symgrad.results.assessment import FormulaRefiner
@@ -47,13 +47,10 @@ def in_users(
     def shown(formula: Formula) -> Formula:
         return scaled(formula)[0]
 
-    front = said["front"]
-    rows = [shown(row) for row in front]
-    trusted = [mine for mine, row in zip(rows, front) if front.agrees_with_network(row)]
     best, factor = scaled(said["best"])
     phi, value, rule = said["phi"], said["value"], said["rule"]
     return said | {
-        "front": ParetoFront(rows, front.floor, trusted),
+        "front": said["front"].rewritten(shown),
         "best": best,
         "phi": phi and phi.of_multiple(factor),
         "value": value and value.of_multiple(ScaledFormula.of(value.value, units), factor),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from keras_symgrad.results.assessment.assess import assess, decisions
 from keras_symgrad.results.assessment.evidence import SAME_CLASS, Alternative
-from keras_symgrad.results.assessment.fidelity import AGREEMENT, R2, Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.group_support import supported_groups
 from keras_symgrad.results.assessment.influence import (
@@ -22,15 +21,12 @@ from keras_symgrad.results.assessment.one_variable import Graph, assess_one_vari
 from keras_symgrad.results.assessment.symmetry_checks import SymmetryCheck
 
 __all__ = [
-    "AGREEMENT",
     "Alternative",
-    "Fidelity",
     "FormulaRefiner",
     "Graph",
     "Influence",
     "MAX_NAMED",
     "Match",
-    "R2",
     "SAME_CLASS",
     "SIGNS",
     "SymmetryCheck",

@@ -7,6 +7,7 @@ searched for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from keras_symgrad.gradients import Domain, GradientField, Reading, errors
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry
 from keras_symgrad.results.assessment.evidence import NEAR_BOUNDARY_SHARE, SAME_CLASS, Evidence
-from keras_symgrad.results.assessment.fidelity import Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
+from keras_symgrad.results.assessment.held_out import MAX_PHI_ROWS, HeldOutRows, finite_points
 from keras_symgrad.results.assessment.symmetry_checks import (
     check_symmetry_errors,
     warn_of_broken_symmetries,
@@ -38,8 +39,6 @@ UNLIKE = 0.1
 # How far two fits may be apart, as a share of the formula's own error. Measured on noisy fields: at
 # most 0.25 for the truth, 0.2 to 2.5 for formulas that follow the noise.
 STABLE = 0.5
-# Rows that phi is fitted on for each formula of the front; for the chosen one it is on all.
-FAITHFUL_ROWS = 20_000
 
 
 def assess(
@@ -69,6 +68,9 @@ def assess(
     """
     field, neuron = reading.field, reading.neuron
     front = finisher.front(archive)
+    counted = HeldOutRows.of(reading, finisher.train, finisher.held_out, seed)
+    if counted is not None:
+        front = ParetoFront(counted.with_fidelity(front, field), front.floor)
     points = yes = None
     if reading.is_classifier:
         points, yes = decisions(neuron, reading.test_points, reading.shown, sampler, draw, seed)
@@ -77,12 +79,13 @@ def assess(
         front = ParetoFront(front, floor, faithful(front, field, points, yes))
         front = ParetoFront(front, floor, true_to_boundary(front, field))
     elif neuron is not None:
-        front = ParetoFront(front, front.floor, of_like_values(front, reading))
+        front = ParetoFront(front, front.floor, of_like_values(front))
     front = stable(front, finisher)
     best = finisher.with_simple_constants(front.best)
     phi = value = None
     if field.values is not None:
         phi = MonotoneFit.through(best(field.points), field.values)
+        best = replace(best, fidelity=counted.of_formula(best, phi))
         if neuron is not None and not reading.is_classifier:
             value = value_of(best, reading, seed, finisher.complexity)
     decides_at = threshold(neuron, field, phi)
@@ -98,7 +101,7 @@ def assess(
         field,
         domain=reading.domain,
         threshold=decides_at,
-        fidelity=fidelity(best, phi, reading, finisher.held_out, decides=decides_at is not None),
+        fidelity=best.fidelity,
         front=list(filter(front.agrees_with_network, front)),
     )
     shown = best.expression if reading.units is None else reading.units.in_users(best.expression)
@@ -112,7 +115,7 @@ def assess(
         "rule": rule,
         "cosine_error": float(errors(best.expression, finisher.held_out).mean()),
         "boundary_error": evidence.boundary_error,
-        "fidelity": evidence.fidelity,
+        "fidelity": best.fidelity,
         "matches": evidence.matches,
         "rivals": evidence.rivals,
         "alternatives": evidence.alternatives(row for row in front if row is not front.best),
@@ -121,42 +124,6 @@ def assess(
         "symmetries": checks,
         "box": box_of(reading.domain),
     }
-
-
-def fidelity(
-    formula: Formula,
-    phi: MonotoneFit | None,
-    reading: Reading,
-    held_out: GradientField,
-    *,
-    decides: bool,
-) -> Fidelity | None:
-    """How well a formula reproduces what the network returns, where nothing was fitted.
-
-    Args:
-        formula: the concept g.
-        phi: the function that wraps it; `None` for a field without values.
-        reading: what was read; data points that were kept apart are counted, and no others.
-        held_out: rows of the field, which are counted where there is no network.
-        decides: whether there are decisions to compare.
-
-    Returns:
-        The fidelity, or `None` where there are no values.
-    """
-    if phi is None:
-        return None
-    neuron = reading.neuron
-    if neuron is None:
-        values, points = held_out.values, held_out.points
-    else:
-        kept = finite_points(reading.test_points)[:AGREEMENT_POINTS]
-        values, points = neuron.values(kept), reading.in_variables(kept)
-    with np.errstate(all="ignore"):
-        found = phi(formula(points))
-    # Where all decisions are alike, values alone can tell a formula from a constant.
-    if decides and 0 < np.mean(values > 0) < 1:
-        return Fidelity.of_decisions(values > 0, found > 0)
-    return Fidelity.of_values(values, found)
 
 
 def value_of(
@@ -273,7 +240,7 @@ def faithful(
         Those whose agreement is within 2 % of the best one's.
     """
     agreement = {}
-    field = field.subset(FAITHFUL_ROWS)
+    field = field.subset(MAX_PHI_ROWS)
     for row in front:
         g = row(field.points)
         if np.unique(g[np.isfinite(g)]).size > 1:
@@ -307,25 +274,16 @@ def true_to_boundary(front: ParetoFront, field: GradientField) -> list[Formula]:
     return kept
 
 
-def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
+def of_like_values(front: ParetoFront) -> list[Formula]:
     """The formulas of a front that explain a neuron's values on held-out rows, or nearly.
 
     Args:
-        front: the formulas.
-        reading: what was read, with points that were kept apart.
+        front: formulas with their fidelity.
 
     Returns:
         Those whose R2 is within 0.1 of the best one's.
     """
-    field = reading.field.subset(FAITHFUL_ROWS)
-    kept = finite_points(reading.test_points)[:AGREEMENT_POINTS]
-    values, points = reading.neuron.values(kept), reading.in_variables(kept)
-    explained = {}
-    for row in front:
-        g = row(field.points)
-        if np.unique(g[np.isfinite(g)]).size > 1:
-            phi = MonotoneFit.through(g, field.values)
-            explained[row] = Fidelity.of_values(values, phi(row(points))).value
+    explained = {row: row.fidelity.formula for row in front if row.fidelity is not None}
     most = max(explained.values(), default=0.0)
     return [row for row, r2 in explained.items() if r2 >= most - UNLIKE]
 
@@ -366,9 +324,3 @@ def _is_stable(formula: Formula, finisher: FormulaRefiner) -> bool:
     )
     apart = float(np.mean(1 - np.minimum(np.abs(np.sum(one * other, axis=1)), 1)))
     return apart <= max(SAME_CLASS, STABLE * float(errors(formula.expression, field).mean()))
-
-
-def finite_points(points: np.ndarray) -> np.ndarray:
-    """The rows without NaN and infinity; the array itself where all are."""
-    finite = np.isfinite(points).all(axis=1)
-    return points if finite.all() else points[finite]

@@ -17,10 +17,9 @@ import sympy
 from keras_symgrad.engine import gradient, in_frame, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
-from keras_symgrad.formulas import Formula, MonotoneFit
+from keras_symgrad.formulas import R2, Fidelity, Formula, MonotoneFit
 from keras_symgrad.formulas.constants import simple_numbers
 from keras_symgrad.gradients import CERTAIN_STANDARD_ERRORS, GradientField, errors, exceeds, losses
-from keras_symgrad.results.assessment.fidelity import R2, Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.level_set_rivals import length, level_set_rivals
 from keras_symgrad.results.assessment.match import Match

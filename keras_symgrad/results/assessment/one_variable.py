@@ -22,12 +22,12 @@ import sympy
 
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol, weight
 from keras_symgrad.expressions.formats import from_text
-from keras_symgrad.formulas import Formula, G, MonotoneFit, ParetoFront, PhiFormula
+from keras_symgrad.formulas import R2, Fidelity, Formula, G, MonotoneFit, ParetoFront, PhiFormula
 from keras_symgrad.gradients import GradientField, Reading
-from keras_symgrad.results.assessment.assess import decisions, finite_points, rule_of
+from keras_symgrad.results.assessment.assess import decisions, rule_of
 from keras_symgrad.results.assessment.evidence import EXPLAINED_DECISIONS, FAITHFUL, MISSING_NATS
-from keras_symgrad.results.assessment.fidelity import R2, Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
+from keras_symgrad.results.assessment.held_out import HeldOutRows
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.search.core import Archive, box_of
 
@@ -122,6 +122,16 @@ class Graph:
             dropped=field.dropped,
         )
         return replace(lifted, loss=field.loss)
+
+    def lowered(self, field: GradientField) -> GradientField:
+        """The rows of a lifted field, without the axis of values.
+
+        Args:
+            field: of `lifted`.
+        """
+        return replace(
+            field, points=field.points[:, :-1], directions=field.directions[:, :-1], frame=None
+        )
 
     def solved(self, expression: sympy.Expr) -> sympy.Expr | None:
         """What a function of the plane says of the values, up to a factor and an offset.
@@ -236,7 +246,16 @@ def assess_one_variable(
     # Without any the variable itself is left, whatever that is worth.
     straight = formula(symbol(graph.variable), 1.0)
     floor = FLOOR_OF_LABELS if reading.is_classifier else FLOOR
-    front = ParetoFront([*rows, *([straight] if straight else [])], floor)
+    counted = HeldOutRows.of(reading, *map(graph.lowered, (finisher.train, held_out)), seed)
+
+    def measured(row: Formula) -> Formula:
+        line = _line(row(field.points), field.values)
+        with np.errstate(all="ignore"):
+            values = line(row(counted.rows.points))
+        return replace(row, fidelity=counted.fidelity(values))
+
+    rows += [straight] if straight else []
+    front = ParetoFront([measured(row) for row in rows], floor)
     best = front.best
     shown = finisher.with_simple_constants(
         Formula(graph.on_graph(best.expression), best.complexity, best.loss, held_out.names)
@@ -247,7 +266,8 @@ def assess_one_variable(
         best = simple
     line = _line(best(field.points), field.values)
     phi = MonotoneFit.through(best(field.points), field.values)
-    fidelity = _fidelity(best, line, reading, held_out)
+    best = measured(best)
+    fidelity = best.fidelity
     value = rule = None
     if reading.is_classifier:
         points, yes = decisions(
@@ -260,7 +280,7 @@ def assess_one_variable(
         value = PhiFormula(
             whole,
             7.0,
-            fidelity.value,
+            fidelity.formula,
             fidelity.rows,
             replace(best, expression=composed, complexity=best.complexity + 8),
         )
@@ -340,19 +360,6 @@ def _slope(reading: Reading, column: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda points: np.interp(points[:, column], x, slopes)
 
 
-def _fidelity(best: Formula, line: _Line, reading: Reading, held_out: GradientField) -> Fidelity:
-    """How well the formula reproduces the neuron on rows that nothing was fitted on."""
-    if reading.neuron is None:
-        return Fidelity.of_values(held_out.values, line(best(held_out.points[:, :-1])))
-    kept = finite_points(reading.test_points)
-    values, points = reading.neuron.values(kept), reading.in_variables(kept)
-    with np.errstate(all="ignore"):
-        found = line(best(points))
-    if reading.is_classifier and 0 < np.mean(values > 0) < 1:
-        return Fidelity.of_decisions(values > 0, found > 0)
-    return Fidelity.of_values(values, found)
-
-
 def is_gradual(best: Formula, front: ParetoFront) -> bool:
     """Whether the loss falls towards a formula no faster than towards any function's expansion.
 
@@ -381,7 +388,7 @@ def is_gradual(best: Formula, front: ParetoFront) -> bool:
 
 def _match(fidelity: Fidelity, gradual: bool) -> Match:
     """The word: labels of one variable fix where it decides, and values all of a formula."""
-    if fidelity.metric == R2 and fidelity.value >= EXPLAINED_EXACTLY and not gradual:
+    if fidelity.metric == R2 and fidelity.formula >= EXPLAINED_EXACTLY and not gradual:
         return Match.CONCEPT
     if fidelity.metric != R2 and fidelity.explained >= EXPLAINED_DECISIONS:
         return Match.BOUNDARY

@@ -1,0 +1,157 @@
+"""`Fidelity`: agreement of a formula with a network's values or decisions on held-out rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_symgrad.files import Record
+
+R2 = "R2"
+AGREEMENT = "agreement"
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How well a formula reproduces what a network returns, beside simple models of the network.
+
+    All are fitted to the network's outputs on the same training rows, and counted on the same
+    held-out rows.
+
+    Attributes:
+        metric: "R2" of phi(formula) against the network's values, or "agreement", the share of
+            decisions that are alike.
+        formula: of the formula, at most 1.
+        majority: of the constant that fits best: 0 for the mean, the larger share for decisions.
+        rows: number of held-out rows that it was counted on. Data rows, where there are some:
+            none of them was drawn or moved, and nothing was fitted on them.
+        linear: of a linear model on all inputs, or a logistic one for decisions; `None` where none
+            was fitted.
+        tree: of a decision tree of depth 3 on all inputs; `None` where none was fitted.
+
+    Example:
+
+    >>> yes = np.array([True, True, True, False])
+    >>> print(Fidelity.of_decisions(yes, ~yes | yes))
+    agreement 75.0 % of 4 held-out rows (majority 75.0 %)
+    >>> print(Fidelity("R2", 0.953, 0.0, 200, linear=0.78, tree=0.64))
+    R2 0.953 on 200 held-out rows (linear model 0.780, tree of depth 3 0.640)
+    """
+
+    metric: str
+    formula: float
+    majority: float
+    rows: int
+    linear: float | None = None
+    tree: float | None = None
+
+    @classmethod
+    def of_values(cls, network: np.ndarray, formula: np.ndarray) -> Fidelity:
+        """By the share of the variance of a network's values that a formula's explain.
+
+        Args:
+            network: values, `(rows,)`; rows that are not finite do not count.
+            formula: phi(formula) there. Where it is not finite it explains nothing: the network's
+                mean is put in its place.
+        """
+        network, formula = (array[np.isfinite(network)] for array in (network, formula))
+        mean = network.mean() if len(network) else np.nan
+        variance = np.mean((network - mean) ** 2) if len(network) else 0.0
+        formula = np.where(np.isfinite(formula), formula, mean)
+        left = np.mean((network - formula) ** 2) / variance if variance > 0 else 0.0
+        return cls(R2, float(1 - left), 0.0, len(network))
+
+    @classmethod
+    def of_decisions(cls, network: np.ndarray, formula: np.ndarray) -> Fidelity:
+        """By the share of a network's decisions that a formula's are equal to.
+
+        Args:
+            network: booleans, `(rows,)`.
+            formula: booleans, `(rows,)`.
+        """
+        yes = float(np.mean(network)) if len(network) else 1.0
+        alike = float(np.mean(network == formula)) if len(network) else 1.0
+        return cls(AGREEMENT, alike, max(yes, 1 - yes), len(network))
+
+    @classmethod
+    def of_record(cls, record: Record) -> Fidelity:
+        """A fidelity from the plain data of `to_dict`, as results and formulas are saved with it.
+
+        Args:
+            record: the data, those of an earlier version too.
+
+        Raises:
+            ValueError: they are no fidelity.
+        """
+        # Before there were references a fidelity had a value and a baseline.
+        formula, majority = (
+            record.number(new if new in record.names else old, float("nan"))
+            for new, old in (("formula", "value"), ("majority", "baseline"))
+        )
+        linear, tree = (
+            record.number(name) if name in record else None for name in ("linear", "tree")
+        )
+        metric = record.one_of("metric", (R2, AGREEMENT))
+        return cls(metric, formula, majority, record.whole("rows"), linear, tree)
+
+    @property
+    def explained(self) -> float:
+        """The share that the formula explains of what the majority does not: 1 for all of it.
+
+            (formula - majority) / (1 - majority)
+
+        Where the majority is always right there is nothing to explain, and the share is 0.
+
+        >>> Fidelity("agreement", 0.97, 0.9, 500).explained
+        0.7
+        """
+        if self.majority >= 1:
+            return 0.0
+        return round((self.formula - self.majority) / (1 - self.majority), 12)
+
+    @property
+    def shown(self) -> str:
+        """The formula's own number for people.
+
+        >>> Fidelity("agreement", 0.97, 0.9, 500).shown, Fidelity("R2", 0.97, 0.0, 500).shown
+        ('97.0 %', '0.970')
+        """
+        return self._number(self.formula)
+
+    @property
+    def references(self) -> str:
+        """What simple models reach, for people.
+
+        >>> Fidelity("agreement", 0.97, 0.9, 500, 0.951, 0.924).references
+        'logistic model 95.1 %, tree of depth 3 92.4 %, majority 90.0 %'
+        """
+        of_values = self.metric == R2
+        models = [
+            ("linear model" if of_values else "logistic model", self.linear),
+            ("tree of depth 3", self.tree),
+            ("majority", None if of_values else self.majority),
+        ]
+        return ", ".join(
+            f"{name} {self._number(number)}" for name, number in models if number is not None
+        )
+
+    def _number(self, number: float) -> str:
+        return f"{number:.3f}" if self.metric == R2 else f"{100 * number:.1f} %"
+
+    def __str__(self) -> str:
+        counted = "on" if self.metric == R2 else "of"
+        beside = f" ({self.references})" if self.references else ""
+        return f"{self.metric} {self.shown} {counted} {self.rows:,} held-out rows{beside}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Metric and numbers as plain data."""
+        return {
+            "metric": self.metric,
+            "formula": self.formula,
+            "linear": self.linear,
+            "tree": self.tree,
+            "majority": self.majority,
+            "rows": self.rows,
+        }

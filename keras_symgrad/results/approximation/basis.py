@@ -1,0 +1,361 @@
+"""Basis functions of approximations: products of powers, hinges, steps and transforms of columns.
+
+A column of few values is bent only in ways that its values can tell: one of zeros and ones enters
+by itself, one of three values by its square besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+import sympy
+
+from keras_symgrad.expressions import Complexity, OperatorSet, symbol
+from keras_symgrad.gradients import roundest
+
+# Quantiles of a column at which hinges and steps stand.
+THRESHOLDS = (0.1, 0.25, 0.4, 0.6, 0.75, 0.9)
+# How far a threshold may be moved to a rounder number, in standard deviations.
+THRESHOLD_TOLERANCE = 0.08
+# The width of a smooth step, in standard deviations.
+STEP_WIDTH = 0.25
+# Columns whose middle is further from zero, in standard deviations, are squared around it as well.
+FAR_FROM_ZERO = 0.5
+# Columns whose least value is above this share of the greatest enter quotients and logarithms.
+CLEARLY_POSITIVE = 1e-3
+# The exponential of a column is tried where its exponents stay below it.
+LARGEST_EXPONENT = 10.0
+# A column of at most so many values is bent at none of its quantiles.
+MAX_LEVELS = 12
+# Quotients are tried among so few columns: there are twice as many as pairs.
+MAX_QUOTIENT_COLUMNS = 12
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A function of one column, in NumPy and in SymPy.
+
+    Attributes:
+        compute: of an array and the parameters.
+        write: of a symbol and the parameters.
+        operators: that it is written with.
+        constants: number of constants in it that weigh as such.
+    """
+
+    compute: Callable[..., np.ndarray]
+    write: Callable[..., sympy.Expr]
+    operators: tuple[str, ...] = ()
+    constants: int = 0
+
+
+TRANSFORMS = {
+    "itself": Transform(lambda x: x, lambda x: x),
+    "shifted": Transform(lambda x, c: x - c, lambda x, c: x - c, ("sub",), 1),
+    "square": Transform(lambda x: x**2, lambda x: x**2, ("square",)),
+    "shifted square": Transform(
+        lambda x, c: (x - c) ** 2, lambda x, c: (x - c) ** 2, ("sub", "square"), 1
+    ),
+    "above": Transform(
+        lambda x, c: np.maximum(x - c, 0), lambda x, c: sympy.Max(x - c, 0), ("sub", "relu"), 1
+    ),
+    "below": Transform(
+        lambda x, c: np.maximum(c - x, 0), lambda x, c: sympy.Max(c - x, 0), ("sub", "relu"), 1
+    ),
+    "step": Transform(
+        lambda x, c, s: np.tanh((x - c) / s),
+        lambda x, c, s: sympy.tanh((x - c) / s),
+        ("sub", "div", "tanh"),
+        2,
+    ),
+    "logarithm": Transform(np.log, sympy.log, ("log",)),
+    "root": Transform(np.sqrt, sympy.sqrt, ("sqrt",)),
+    "inverse": Transform(lambda x: 1 / x, lambda x: 1 / x, ("inv",)),
+    "exponential": Transform(np.exp, sympy.exp, ("exp",)),
+}
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A transform of one column.
+
+    Attributes:
+        column: its number.
+        transform: name of the transform.
+        parameters: of the transform.
+    """
+
+    column: int
+    transform: str = "itself"
+    parameters: tuple[float, ...] = ()
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """At points `(rows, columns)`, `(rows,)`."""
+        return TRANSFORMS[self.transform].compute(x[:, self.column], *self.parameters)
+
+    def expression(self, names: Sequence[str]) -> sympy.Expr:
+        """In real symbols."""
+        numbers = [exact(number) for number in self.parameters]
+        return TRANSFORMS[self.transform].write(symbol(names[self.column]), *numbers)
+
+    def cost(self, complexity: Complexity) -> float:
+        """Its complexity."""
+        transform = TRANSFORMS[self.transform]
+        numbers = list(self.parameters)[: transform.constants]
+        words = [*transform.operators, self.column, *numbers]
+        if self.parameters and self.parameters[0] == 0:  # nothing is subtracted
+            words = [word for word in words if word not in ("sub", 0.0)] + [self.column]
+            words = [*transform.operators[1:], self.column, *numbers[1:]]
+        return sum(complexity.of_node(word) for word in words)
+
+
+@dataclass(frozen=True)
+class BasisFunction:
+    """A product of factors of different columns, without a coefficient.
+
+    Attributes:
+        factors: one at least.
+
+    Example:
+
+    >>> hinge = BasisFunction((Factor(0), Factor(1, "above", (0.5,))))
+    >>> hinge.expression(["x", "y"])
+    x*Max(0, y - 0.5)
+    >>> hinge.values(np.array([[2.0, 1.5], [3.0, 0.0]])).tolist()
+    [2.0, 0.0]
+    """
+
+    factors: tuple[Factor, ...]
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """At points `(rows, columns)`, `(rows,)`."""
+        product = self.factors[0].values(x)
+        for factor in self.factors[1:]:
+            product = product * factor.values(x)
+        return product
+
+    def expression(self, names: Sequence[str]) -> sympy.Expr:
+        """In real symbols."""
+        return sympy.Mul(*(factor.expression(names) for factor in self.factors))
+
+    def cost(self, complexity: Complexity) -> float:
+        """Its complexity."""
+        whole = sum(factor.cost(complexity) for factor in self.factors)
+        inverses = sum(factor.transform == "inverse" for factor in self.factors)
+        joined = (len(self.factors) - 1) * complexity.of_node("mul")
+        if 0 < inverses < len(self.factors):  # x/y is one operation
+            joined += inverses * (complexity.of_node("div") - complexity.of_node("mul"))
+            whole -= inverses * complexity.of_node("inv")
+        return whole + joined
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is a column as it is."""
+        return len(self.factors) == 1 and self.factors[0].transform == "itself"
+
+    def times(self, other: BasisFunction) -> BasisFunction | None:
+        """The product with another one; `None` if they have a column in common."""
+        mine, others = ({f.column for f in one.factors} for one in (self, other))
+        if mine & others:
+            return None
+        key = lambda f: (f.column, f.transform)  # noqa: E731 - used once
+        return BasisFunction(tuple(sorted((*self.factors, *other.factors), key=key)))
+
+
+@dataclass(frozen=True, eq=False)
+class GivenFunction:
+    """A function that a search found, as a term.
+
+    Attributes:
+        found: its expression.
+        weight: its complexity.
+        compute: its values at points.
+    """
+
+    found: sympy.Expr
+    weight: float
+    compute: Callable[[np.ndarray], np.ndarray]
+    is_linear = False
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """At points `(rows, columns)`, `(rows,)`."""
+        return self.compute(x)
+
+    def expression(self, names: Sequence[str]) -> sympy.Expr:
+        """In real symbols."""
+        return self.found
+
+    def cost(self, complexity: Complexity) -> float:
+        """Its complexity."""
+        return self.weight
+
+    def times(self, other: Term) -> None:
+        """Products with it are not formed."""
+        return None
+
+
+Term = BasisFunction | GivenFunction
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the data, as basis functions need it.
+
+    Attributes:
+        index: its number.
+        values: finite, `(rows,)`.
+        levels: number of distinct values, where they are few; else 0.
+    """
+
+    index: int
+    values: np.ndarray
+    levels: int
+
+    @classmethod
+    def of(cls, index: int, values: np.ndarray) -> Column:
+        """The column of a number, from its values."""
+        distinct = len(np.unique(values))
+        return cls(index, values, distinct if distinct <= MAX_LEVELS else 0)
+
+    @cached_property
+    def width(self) -> float:
+        """Standard deviation."""
+        return float(self.values.std())
+
+    def near(self, number: float) -> float:
+        """A rounder number near one."""
+        tolerance = THRESHOLD_TOLERANCE * self.width
+        low, high = number - tolerance, number + tolerance
+        return 0.0 if low <= 0 <= high else roundest(low, high)
+
+    @cached_property
+    def middle(self) -> float:
+        """A round number near the median."""
+        return self.near(float(np.median(self.values)))
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether all values are clearly above zero."""
+        return bool(self.values.min() > CLEARLY_POSITIVE * self.values.max())
+
+    def factors(self) -> Iterable[Factor]:
+        """Transforms of it that its values can tell apart."""
+        if self.width == 0:
+            return
+        yield Factor(self.index)
+        if self.levels == 2:
+            return
+        yield Factor(self.index, "square")
+        if self.is_off_zero:
+            yield Factor(self.index, "shifted square", (self.middle,))
+        if 0 < self.levels <= 3:
+            return
+        low, high = self.values.min(), self.values.max()
+        thresholds = dict.fromkeys(self.near(float(q)) for q in self.quantiles)
+        for threshold in (c for c in thresholds if low < c < high):
+            yield Factor(self.index, "above", (threshold,))
+            yield Factor(self.index, "below", (threshold,))
+            if not self.levels:
+                width = float(f"{STEP_WIDTH * self.width:.1g}")
+                yield Factor(self.index, "step", (threshold, width))
+        if self.is_positive:
+            yield Factor(self.index, "logarithm")
+            yield Factor(self.index, "root")
+            yield Factor(self.index, "inverse")
+        if np.abs(self.values).max() < LARGEST_EXPONENT:
+            yield Factor(self.index, "exponential")
+
+    @property
+    def quantiles(self) -> np.ndarray:
+        """Where hinges may stand: between its values, where they are few."""
+        if self.levels:
+            return np.unique(self.values)[1:-1]
+        return np.quantile(self.values, THRESHOLDS)
+
+    @property
+    def is_off_zero(self) -> bool:
+        """Whether squares and products around zero say nearly what the column itself says."""
+        return abs(self.middle) > FAR_FROM_ZERO * self.width
+
+
+def basis(x: np.ndarray) -> list[BasisFunction]:
+    """Transforms of single columns, products and quotients of two.
+
+    Args:
+        x: data `(rows, columns)`, finite.
+
+    Returns:
+        Basis functions: the columns that vary first.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> x[:, 1] = x[:, 1] > 0
+    >>> both = basis(x)
+    >>> [one.is_linear for one in both[:3]], both[-1].expression(["x", "male"])
+    ([True, True, False], male*x)
+    """
+    columns = [Column.of(index, values) for index, values in enumerate(x.T)]
+    columns = [column for column in columns if column.width > 0]
+    singles = [factor for column in columns for factor in column.factors()]
+    singles.sort(key=lambda factor: factor.transform != "itself")
+    found = [BasisFunction((factor,)) for factor in singles]
+    few = len(columns) <= MAX_QUOTIENT_COLUMNS
+    for one, other in combinations(columns, 2):
+        found.append(BasisFunction((Factor(one.index), Factor(other.index))))
+        if one.is_off_zero or other.is_off_zero:
+            pair = tuple(
+                Factor(c.index, "shifted", (c.middle,)) if c.is_off_zero else Factor(c.index)
+                for c in (one, other)
+                if True
+            )
+            if not any(c.levels == 2 for c in (one, other)):
+                found.append(BasisFunction(pair))
+        if few:
+            for above, below in ((one, other), (other, one)):
+                if below.is_positive and not below.levels:
+                    found.append(
+                        BasisFunction((Factor(above.index), Factor(below.index, "inverse")))
+                    )
+    return found
+
+
+def products(chosen: Sequence[Term], singles: Sequence[Term]) -> list[BasisFunction]:
+    """Products of chosen basis functions with each other and with more.
+
+    Args:
+        chosen: that did well.
+        singles: functions of one column that they are multiplied with.
+
+    Returns:
+        Different basis functions, none of two factors of one column.
+    """
+    found = [one.times(other) for one in chosen for other in (*chosen, *singles)]
+    return list(dict.fromkeys(product for product in found if product is not None))
+
+
+def exact(number: float) -> sympy.Number:
+    """A whole number as such, any other as a float."""
+    return sympy.Integer(int(number)) if float(number).is_integer() else sympy.Float(number)
+
+
+def writable(terms: Iterable[Term], operators: OperatorSet) -> list[Term]:
+    """The terms whose transforms a set of operators can write.
+
+    Args:
+        terms: any.
+        operators: the set.
+    """
+
+    def fits(term: Term) -> bool:
+        if isinstance(term, GivenFunction):
+            return True
+        needed = {name for f in term.factors for name in TRANSFORMS[f.transform].operators}
+        if len(term.factors) > 1:
+            needed.add("mul")
+        return all(name in operators or name == "inv" for name in needed)
+
+    return [term for term in terms if fits(term)]

@@ -1,0 +1,192 @@
+"""Fidelity on held-out data rows, beside simple models of the network.
+
+The references are what anybody would try first: a linear model on all inputs (a logistic one for
+decisions) and a decision tree of depth 3, both of scikit-learn, fitted to the network's outputs on
+the data rows that gradients may be read at.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from keras_symgrad.formulas import Fidelity, Formula, MonotoneFit
+from keras_symgrad.gradients import GradientField, Reading
+
+# Data rows that are counted at most, and that reference models are fitted on.
+MAX_COUNTED_ROWS = 10_000
+MAX_REFERENCE_ROWS = 20_000
+# Rows that phi is fitted on for each formula of a front; for the chosen one it is on all.
+MAX_PHI_ROWS = 20_000
+TREE_DEPTH = 3
+# Of the logistic model; standardized columns take a few dozen.
+MAX_ITERATIONS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class DataRows:
+    """Rows of the data with what the network returns there.
+
+    Attributes:
+        points: of the variables of formulas, `(rows, variables)`, finite.
+        values: of the network, `(rows,)`.
+    """
+
+    points: np.ndarray
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutRows:
+    """Data rows that nothing was fitted on, with what the references say there.
+
+    Attributes:
+        rows: the held-out rows.
+        train: the rows that references were fitted on.
+        decides: whether decisions are compared, and not values.
+        linear: fidelity of the linear or logistic model; `None` where none could be fitted.
+        tree: fidelity of the decision tree.
+    """
+
+    rows: DataRows
+    train: DataRows
+    decides: bool
+    linear: float | None
+    tree: float | None
+
+    @classmethod
+    def of(
+        cls, reading: Reading, train: GradientField, held_out: GradientField, seed: int = 0
+    ) -> HeldOutRows | None:
+        """The held-out rows of what was read.
+
+        Args:
+            reading: data points that were kept apart are counted, and no others.
+            train: rows of the field that formulas are fitted on; they are taken where there is no
+                network.
+            held_out: rows of the field that are counted where there is no network.
+            seed: of the choice of rows and of the tree.
+
+        Returns:
+            The rows, or `None` for a field without values.
+        """
+        if reading.field.values is None:
+            return None
+        neuron = reading.neuron
+        if neuron is None:
+            origin = reading.field.origin
+            decides = bool(origin.get("drawn", 0) + origin.get("moved", 0))
+            known, kept = (DataRows(f.points, f.values) for f in (train, held_out))
+        else:
+            decides = reading.is_classifier
+            rng = np.random.default_rng(seed)
+            # A test of millions of rows tells no more than one of thousands.
+            shown = finite_points(reading.shown)
+            if len(shown) > MAX_REFERENCE_ROWS:
+                shown = shown[rng.permutation(len(shown))[:MAX_REFERENCE_ROWS]]
+            tested = finite_points(reading.test_points)[:MAX_COUNTED_ROWS]
+            known, kept = (
+                DataRows(reading.in_variables(x), np.asarray(neuron.values(x), float))
+                for x in (shown, tested)
+            )
+        # Where all decisions are alike, values alone can tell a formula from a constant.
+        decides = decides and all(0 < np.mean(r.values > 0) < 1 for r in (known, kept))
+        bare = cls(kept, known, decides, None, None)
+        linear, tree = (
+            None if found is None else bare.fidelity(found).formula
+            for found in _references(known, kept.points, decides, seed)
+        )
+        return replace(bare, linear=linear, tree=tree)
+
+    def fidelity(self, values: np.ndarray) -> Fidelity:
+        """The fidelity of values that are to be the network's.
+
+        Args:
+            values: at the held-out rows, `(rows,)`; positive ones say yes.
+        """
+        network = self.rows.values
+        with np.errstate(invalid="ignore"):
+            if self.decides:
+                found = Fidelity.of_decisions(network > 0, values > 0)
+            else:
+                found = Fidelity.of_values(network, values)
+        return replace(found, linear=self.linear, tree=self.tree)
+
+    def of_formula(self, formula: Formula, phi: MonotoneFit) -> Fidelity:
+        """The fidelity of phi(formula).
+
+        Args:
+            formula: the concept g.
+            phi: the function that wraps it.
+        """
+        with np.errstate(all="ignore"):
+            return self.fidelity(phi(formula(self.rows.points)))
+
+    def with_fidelity(self, front: Iterable[Formula], field: GradientField) -> list[Formula]:
+        """Formulas with their fidelity, each with a phi of its own.
+
+        Args:
+            front: the formulas.
+            field: rows with the network's values, that phi is fitted on.
+
+        Returns:
+            The same formulas; those of fewer than two values have no fidelity.
+        """
+        field = field.subset(MAX_PHI_ROWS)
+        found = []
+        for row in front:
+            g = row(field.points)
+            if np.unique(g[np.isfinite(g)]).size > 1:
+                phi = MonotoneFit.through(g, field.values)
+                row = replace(row, fidelity=self.of_formula(row, phi))
+            found.append(row)
+        return found
+
+
+def _references(
+    train: DataRows, points: np.ndarray, decides: bool, seed: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What a linear or logistic model and a tree say at points; positive is yes."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    # Some data are beyond the range of the floats that trees are made in.
+    size = np.maximum(np.abs(train.points).max(axis=0), np.finfo(float).tiny)
+    known, points = train.points / size, points / size
+    fits = np.isfinite(train.values) & np.isfinite(known).all(axis=1)
+    if not fits.any() or not np.isfinite(points).all() or not len(points):
+        return None, None
+    known, target = known[fits], train.values[fits]
+    if decides:
+        target = target > 0
+        models = (
+            LogisticRegression(max_iter=MAX_ITERATIONS),
+            DecisionTreeClassifier(max_depth=TREE_DEPTH, random_state=seed),
+        )
+    else:
+        models = (
+            LinearRegression(),
+            DecisionTreeRegressor(max_depth=TREE_DEPTH, random_state=seed),
+        )
+    scaled = make_pipeline(StandardScaler(), models[0])
+    with warnings.catch_warnings():
+        # Labels that a plane divides have no finite optimum, and what is reached divides them.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = [model.fit(known, target).predict(points) for model in (scaled, models[1])]
+    linear, tree = (np.where(one, 1.0, -1.0) if decides else one for one in found)
+    return linear, tree
+
+
+def finite_points(points: np.ndarray) -> np.ndarray:
+    """The rows without NaN and infinity; the array itself where all are."""
+    finite = np.isfinite(points).all(axis=1)
+    return points if finite.all() else points[finite]
