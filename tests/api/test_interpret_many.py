@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 
@@ -83,8 +84,17 @@ def test_processes_read_models_from_files():
         ({"modle": 1}, "Job 1 has arguments that `interpret` does not take here: modle"),
         ({"x": "points.csv"}, "Job 1 has no `model`"),
         ({"model": "a.keras", "workers": 3}, "does not take here: workers"),
+        ({"model": "a.keras", "search": Search(islands=2)}, "belong to `interpret_many`: islands"),
     ],
 )
 def test_wrong_jobs_are_named_before_anything_is_done(job, message):
     with pytest.raises(ValueError, match=message):
         interpret_many([jobs()[0], job], executor=Sequential(), verbose=False)
+
+
+def test_workers_are_one_for_each_core_and_refused_as_those_of_a_search():
+    with pytest.raises(ValueError, match="`workers` must be a whole number of at least 1"):
+        interpret_many([], workers=0)
+    with pytest.raises(ValueError, match="`executor` takes"):
+        interpret_many([], executor="threads")
+    assert inspect.signature(interpret_many).parameters["workers"].default == Search().workers
