@@ -26,9 +26,11 @@ from keras_symgrad.gradients import (
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.priors import Priors, Symmetry
 from keras_symgrad.results import Interpretation, groups_in_users, in_users
+from keras_symgrad.results.approximation import MAX_COMPLEXITY, approximate
 from keras_symgrad.results.assessment import (
     FormulaRefiner,
     Graph,
+    Match,
     assess,
     assess_one_variable,
     ignored,
@@ -49,6 +51,8 @@ from keras_symgrad.search.spectral import has_outlying_rows
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 MAX_SEARCH_ROWS = 512
+# Verdicts after which the search goes on for a faithful account.
+APPROXIMATED = (Match.APPROXIMATION, Match.NOTHING)
 
 
 @trims
@@ -239,6 +243,14 @@ def interpret(
         if graph is None:
             said = assess(searched, finisher, archive, symmetries=symmetries, **fresh)
             groups = supported_groups(portfolio.structure.groups(alphabet), held_out)
+            if said["matches"] in APPROXIMATED and not knowledge.has_rules and not symmetries:
+                longest = search.max_complexity
+                if longest == Search.max_complexity:
+                    longest = MAX_COMPLEXITY
+                account = approximate(
+                    searched, finisher, said["front"], max_complexity=longest, seed=seed
+                )
+                said |= vars(account) if account is not None else {}
         else:
             said = assess_one_variable(graph, searched, finisher, archive, complexity, **fresh)
             groups = ()

@@ -31,13 +31,16 @@ class MonotoneFit:
     r2: float
 
     @classmethod
-    def through(cls, g: np.ndarray, f: np.ndarray, knots: int = 64) -> MonotoneFit:
+    def through(
+        cls, g: np.ndarray, f: np.ndarray, knots: int = 64, zero: float | None = None
+    ) -> MonotoneFit:
         """The best monotone fit of f against g, rising or falling.
 
         Args:
             g: values of the concept, `(rows,)`. Rows that are not finite are left out.
             f: values of the neuron, `(rows,)`.
             knots: largest number of knots.
+            zero: g where the fit is to be zero, whatever the values say; it rises there.
 
         Returns:
             The fit.
@@ -68,6 +71,14 @@ class MonotoneFit:
         heights = np.add.reduceat(counts * smooth, first) / size
         # Rounding must not bend a flat stretch backwards.
         heights = (np.maximum if rising else np.minimum).accumulate(heights)
+        if zero is not None:
+            below = positions < zero
+            heights = np.where(below, np.minimum(heights, 0), np.maximum(heights, 0))
+            apart = positions != zero
+            first = int(np.sum(positions[apart] < zero))
+            positions = np.insert(positions[apart], first, zero)
+            heights = np.insert(heights[apart], first, 0.0)
+            smooth = cls(positions, heights, 1.0)(g)
         variance = float(np.var(f))
         residual = float(np.mean((f - smooth[place]) ** 2))
         r2 = 1 - residual / variance if variance > 0 else 1.0

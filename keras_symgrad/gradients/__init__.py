@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         MAX_OFFSET_IN_WIDTHS,
         OwnUnits,
         checked_units,
+        roundest,
     )
     from keras_symgrad.gradients.piecewise_linear import (
         gradient_spread,
@@ -67,6 +68,7 @@ __all__ = [
     "is_piecewise_constant",
     "losses",
     "one_hot_blocks",
+    "roundest",
     "smoothed",
     "smoothing_width",
     "split",

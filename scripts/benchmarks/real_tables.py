@@ -67,7 +67,7 @@ def generated(name: str, rows: int = 2000, **options) -> Callable:
     """One of scikit-learn's generators."""
 
     def load(seed: int) -> Columns:
-        x, y = getattr(datasets, f"make_{name}")(rows, random_state=seed, **options)
+        x, y = getattr(datasets, f"make_{name}")(n_samples=rows, random_state=seed, **options)
         # Some label one class -1.
         y = y if y.dtype.kind == "f" and len(np.unique(y)) > 2 else (y > 0).astype(int)
         return x, y, [f"x{k + 1}" for k in range(x.shape[1])]

@@ -66,9 +66,9 @@ TRANSFORMS = {
         lambda x, c: np.maximum(c - x, 0), lambda x, c: sympy.Max(c - x, 0), ("sub", "relu"), 1
     ),
     "step": Transform(
-        lambda x, c, s: np.tanh((x - c) / s),
-        lambda x, c, s: sympy.tanh((x - c) / s),
-        ("sub", "div", "tanh"),
+        lambda x, c, s: np.tanh(x / s - c / s),
+        lambda x, c, s: sympy.tanh(sympy.Float(1 / s) * x - sympy.Float(c / s)),
+        ("sub", "mul", "tanh"),
         2,
     ),
     "logarithm": Transform(np.log, sympy.log, ("log",)),
@@ -105,11 +105,10 @@ class Factor:
         """Its complexity."""
         transform = TRANSFORMS[self.transform]
         numbers = list(self.parameters)[: transform.constants]
-        words = [*transform.operators, self.column, *numbers]
+        operators = transform.operators
         if self.parameters and self.parameters[0] == 0:  # nothing is subtracted
-            words = [word for word in words if word not in ("sub", 0.0)] + [self.column]
-            words = [*transform.operators[1:], self.column, *numbers[1:]]
-        return sum(complexity.of_node(word) for word in words)
+            operators, numbers = operators[1:], numbers[1:]
+        return sum(complexity.of_node(node) for node in (*operators, self.column, *numbers))
 
 
 @dataclass(frozen=True)
@@ -161,8 +160,8 @@ class BasisFunction:
         mine, others = ({f.column for f in one.factors} for one in (self, other))
         if mine & others:
             return None
-        key = lambda f: (f.column, f.transform)  # noqa: E731 - used once
-        return BasisFunction(tuple(sorted((*self.factors, *other.factors), key=key)))
+        factors = (*self.factors, *other.factors)
+        return BasisFunction(tuple(sorted(factors, key=lambda f: (f.column, f.transform))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,6 +275,13 @@ class Column:
         return np.quantile(self.values, THRESHOLDS)
 
     @property
+    def around_middle(self) -> Factor:
+        """The column, less a number in its middle if that is off zero."""
+        if self.is_off_zero:
+            return Factor(self.index, "shifted", (self.middle,))
+        return Factor(self.index)
+
+    @property
     def is_off_zero(self) -> bool:
         """Whether squares and products around zero say nearly what the column itself says."""
         return abs(self.middle) > FAR_FROM_ZERO * self.width
@@ -307,13 +313,9 @@ def basis(x: np.ndarray) -> list[BasisFunction]:
     for one, other in combinations(columns, 2):
         found.append(BasisFunction((Factor(one.index), Factor(other.index))))
         if one.is_off_zero or other.is_off_zero:
-            pair = tuple(
-                Factor(c.index, "shifted", (c.middle,)) if c.is_off_zero else Factor(c.index)
-                for c in (one, other)
-                if True
-            )
-            if not any(c.levels == 2 for c in (one, other)):
-                found.append(BasisFunction(pair))
+            # Around zero it would say nearly what its columns say.
+            if 2 not in (one.levels, other.levels):
+                found.append(BasisFunction((one.around_middle, other.around_middle)))
         if few:
             for above, below in ((one, other), (other, one)):
                 if below.is_positive and not below.levels:

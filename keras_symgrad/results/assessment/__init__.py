@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from keras_symgrad.results.assessment.assess import assess, decisions
-from keras_symgrad.results.assessment.evidence import SAME_CLASS, Alternative
+from keras_symgrad.results.assessment.assess import assess, decisions, value_of
+from keras_symgrad.results.assessment.evidence import (
+    FAITHFUL,
+    NEAR_BOUNDARY_SHARE,
+    SAME_CLASS,
+    Alternative,
+)
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.group_support import supported_groups
+from keras_symgrad.results.assessment.held_out import HeldOutRows
 from keras_symgrad.results.assessment.influence import (
     MAX_NAMED,
     SIGNS,
@@ -22,11 +28,14 @@ from keras_symgrad.results.assessment.symmetry_checks import SymmetryCheck
 
 __all__ = [
     "Alternative",
+    "FAITHFUL",
     "FormulaRefiner",
     "Graph",
+    "HeldOutRows",
     "Influence",
     "MAX_NAMED",
     "Match",
+    "NEAR_BOUNDARY_SHARE",
     "SAME_CLASS",
     "SIGNS",
     "SymmetryCheck",
@@ -39,4 +48,5 @@ __all__ = [
     "influences_of_reading",
     "not_looked_at",
     "supported_groups",
+    "value_of",
 ]

@@ -134,13 +134,13 @@ class FormulaRefiner:
             )
             short = self._first_conforming([self._shortened(simple), simple])
             if short is None or self.knowledge is not None:
-                return formula if short is None else self._measured(short, formula.complexity)
+                return formula if short is None else self.measured(short, formula.complexity)
             # Written in another way, a formula has other constants.
             if not self._outside(short):
-                return self._measured(short, formula.complexity)
+                return self.measured(short, formula.complexity)
             outside = self._outside(simple)
             if outside <= barred:
-                return self._measured(simple, formula.complexity)
+                return self.measured(simple, formula.complexity)
             barred |= outside
 
     def _outside(self, expression: sympy.Expr) -> set[sympy.Expr]:
@@ -176,7 +176,7 @@ class FormulaRefiner:
             fit = ConstantFit(canonicalize(way), self.train, signed=self.signed)
             refined = self._first_conforming([fit.expression(fit.refined(fit.start))])
             if refined is not None:
-                other = self._measured(refined, formula.complexity)
+                other = self.measured(refined, formula.complexity)
                 if other.loss <= limit:
                     return other
         return formula
@@ -212,7 +212,7 @@ class FormulaRefiner:
         fit = ConstantFit(concept, self.train, signed=self.signed)
         fitted = fit.expression(fit.refined(fit.start))
         found = self._first_conforming([canonicalize(fitted), fitted])
-        return None if found is None else self._measured(found, otherwise)
+        return None if found is None else self.measured(found, otherwise)
 
     def _first_conforming(self, ways: Sequence[sympy.Expr]) -> sympy.Expr | None:
         """The first of some ways to write a concept that keeps the rules, turned to grow."""
@@ -254,7 +254,13 @@ class FormulaRefiner:
             ),
         )
 
-    def _measured(self, expression: sympy.Expr, otherwise: float) -> Formula:
+    def measured(self, expression: sympy.Expr, otherwise: float = np.inf) -> Formula:
+        """An expression as it is, with its complexity and its loss on held-out rows.
+
+        Args:
+            expression: in the alphabet's variables.
+            otherwise: the complexity, if the operators cannot write it.
+        """
         if self._zeros and not (self.knowledge and self.knowledge.has_rules):
             sloped = with_unit_slopes(expression, list(self._zeros)).as_coeff_Mul()[1]
             expression = min(expression, self._oriented(sloped), key=self.weight)
