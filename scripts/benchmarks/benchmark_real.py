@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""How faithful is the best short formula to networks of real tables, beside simple models of them?
+
+    scripts/benchmarks/benchmark_real.py [--tables wine iris ...] [--seed 0] [--seeds 1]
+        [--time-limit 5] [--methods dictionary] [--networks DIR] [--json FILE]
+
+One ReLU network with dropout and a `Normalization` layer for each table of `real_tables`, trained on
+seven tenths of its rows. The network is interpreted with the rows that it was trained on. On the
+others `formula` is the fidelity of the chosen formula (R2 of phi(g), or the share of decisions that
+are alike), `linear` that of a linear or logistic model and `tree` that of a decision tree of depth
+3, both fitted to the network's outputs on the same rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from real_tables import TABLES, Task, task
+from rows import print_rows, write_rows
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+import keras_symgrad as ks
+
+COLUMNS = ("network", "inputs", "metric", "formula", "linear", "tree", "complexity", "regions")
+COLUMNS += ("matches", "seconds", "expression")
+# What a formula may be behind the better of the simple models, and what it must gain to be ahead.
+BEHIND = 0.005
+AHEAD = 0.02
+# Characters of an expression in the table.
+SHOWN = 70
+
+
+def fidelities(concept: ks.Interpretation, made: Task) -> dict[str, float | str]:
+    """Fidelity of formula, linear model and tree on rows that the network never saw."""
+    neuron = ks.Neuron.of(made.model)
+    known, fresh = (neuron.values(rows).astype(float) for rows in (made.known, made.fresh))
+    if not made.is_classifier:
+        models = {"linear": LinearRegression(), "tree": DecisionTreeRegressor(max_depth=3)}
+        found = {name: m.fit(made.known, known).predict(made.fresh) for name, m in models.items()}
+        found["formula"] = concept.phi(concept.best(made.fresh))
+        r2 = {k: float(1 - np.mean((v - fresh) ** 2) / fresh.var()) for k, v in found.items()}
+        return {"metric": "R2", **r2}
+    logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    models = {"linear": logistic, "tree": DecisionTreeClassifier(max_depth=3, random_state=0)}
+    found = {name: m.fit(made.known, known > 0).predict(made.fresh) for name, m in models.items()}
+    if concept.rule is not None:
+        found["formula"] = concept.rule.decides(made.fresh)
+    else:
+        found["formula"] = concept.phi(concept.best(made.fresh)) > 0
+    alike = {name: float(np.mean(yes == (fresh > 0))) for name, yes in found.items()}
+    return {"metric": "agreement", **alike}
+
+
+def measure(name: str, seed: int, options: argparse.Namespace) -> dict:
+    """The row of one network."""
+    made = task(name, seed, options.networks)
+    began, processor = time.monotonic(), time.process_time()
+    concept = ks.interpret(
+        made.model,
+        made.known,
+        names=made.names,
+        seed=seed,
+        time_limit=options.time_limit,
+        search=ks.Search(methods=options.methods),
+        verbose=False,
+    )
+    return {
+        "network": f"{name}-{seed}",
+        "inputs": len(made.names),
+        **fidelities(concept, made),
+        "complexity": concept.best.complexity,
+        # One formula for the whole table.
+        "regions": 1,
+        "matches": str(concept.matches),
+        "seconds": round(time.monotonic() - began, 1),
+        "processor_seconds": round(time.process_time() - processor, 1),
+        "fidelity": concept.fidelity.to_dict(),
+        "expression": str(concept.best),
+    }
+
+
+def summary(rows: list[dict]) -> list[str]:
+    """What the rows show together."""
+    faithful, ahead = 0, 0
+    for row in rows:
+        best = max(row["linear"], row["tree"])
+        faithful += row["formula"] >= best - BEHIND
+        ahead += row["formula"] >= best + AHEAD or 1 - row["formula"] <= (1 - best) / 2 < 0.5
+    seconds = [row["seconds"] for row in rows]
+    return [
+        f"as faithful as the better simple model (within {BEHIND}): {faithful} of {len(rows)}",
+        f"clearly ahead (by {AHEAD}, or with half the error): {ahead} of {len(rows)}",
+        f"greatest complexity: {max(row['complexity'] for row in rows):g}",
+        f"median seconds: {np.median(seconds):.1f}",
+    ]
+
+
+def shown(row: dict) -> list[str]:
+    """The cells of a row."""
+    cells = row | {name: f"{row[name]:.3f}" for name in ("formula", "linear", "tree")}
+    cells |= {"complexity": f"{row['complexity']:g}"}
+    long = len(row["expression"]) > SHOWN
+    cells["expression"] = row["expression"][:SHOWN] + ("..." if long else "")
+    return [str(cells[column]) for column in COLUMNS]
+
+
+def main() -> None:
+    """Runs all, prints the table, writes the file after every row."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=1, help="networks of each table")
+    parser.add_argument("--time-limit", type=float, default=5.0, help="seconds of each search")
+    parser.add_argument("--methods", nargs="+", default=["dictionary"])
+    parser.add_argument("--networks", type=Path, help="folder of trained networks")
+    parser.add_argument("--json", type=Path, help="where to write the rows")
+    options = parser.parse_args()
+    rows = []
+    for seed in range(options.seed, options.seed + options.seeds):
+        for name in options.tables:
+            rows.append(measure(name, seed, options))
+            write_rows(options.json, rows)
+    print_rows("Fidelity to networks of real tables", COLUMNS, map(shown, rows), summary(rows))
+
+
+if __name__ == "__main__":
+    main()
