@@ -23,6 +23,8 @@ NOTEBOOK_STYLE = """\
 .keras-symgrad .best td { font-weight: 600; }
 .keras-symgrad .mark { margin-left: 0.6em; color: #b34f00; }
 </style>"""  # noqa: E501 - as long as CSS is
+
+
 def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Markup:
     """A front as an HTML table, the chosen row marked.
 

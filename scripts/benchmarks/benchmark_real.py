@@ -4,8 +4,8 @@
     scripts/benchmarks/benchmark_real.py [--tables wine iris ...] [--seed 0] [--seeds 1]
         [--time-limit 5] [--methods dictionary] [--networks DIR] [--json FILE]
 
-One ReLU network with dropout and a `Normalization` layer for each table of `real_tables`, trained on
-seven tenths of its rows. The network is interpreted with the rows that it was trained on. On the
+One ReLU network with dropout and a `Normalization` layer for each table of `real_tables`, trained
+on seven tenths of its rows. The network is interpreted with the rows that it was trained on. On the
 others `formula` is the fidelity of the chosen formula (R2 of phi(g), or the share of decisions that
 are alike), `linear` that of a linear or logistic model and `tree` that of a decision tree of depth
 3, both fitted to the network's outputs on the same rows.

@@ -15,7 +15,6 @@ import numpy as np
 from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.formulas import Fidelity, MonotoneFit
 from keras_symgrad.results.approximation.basis import (
-    BasisFunction,
     Term,
     basis,
     products,
@@ -36,6 +35,8 @@ MAX_PRODUCTS = 800
 MAX_FACTORS = 3
 # Transforms that chosen terms are multiplied with.
 SIMPLE_TRANSFORMS = ("itself", "square", "above", "below", "inverse")
+# What data rows count beside the ends of steps, for decisions and in scores.
+ROW_SHARE = 0.5
 # A simpler sum is better unless a longer one gains more than this, in R2 or agreement.
 GAIN = 1e-3
 # How far the chosen sum may be from the most faithful one, in R2 or agreement.
@@ -80,9 +81,7 @@ class _Problem:
         decides: whether decisions are counted.
     """
 
-    def __init__(
-        self, terms: Sequence[Term], rows: FitRows, complexity: Complexity, decides: bool
-    ):
+    def __init__(self, terms: Sequence[Term], rows: FitRows, complexity: Complexity, decides: bool):
         with np.errstate(all="ignore"):
             columns = np.column_stack([term.values(rows.points) for term in terms])
         spread = columns[: rows.rows].std(axis=0)
@@ -114,9 +113,7 @@ class _Problem:
         linear = np.flatnonzero(self.is_linear)
         if not len(linear):
             return found
-        part = Normal(
-            normal.gram[np.ix_(linear, linear)], normal.moments[linear], normal.total
-        )
+        part = Normal(normal.gram[np.ix_(linear, linear)], normal.moments[linear], normal.total)
         # Whatever many inputs cost, a linear model of all of them is a formula too.
         sums = path(part, self.costs[linear], np.inf, 1.0)
         return [*found, [tuple(linear[list(chosen)]) for chosen in sums]]
@@ -129,7 +126,8 @@ class _Problem:
             return _Fit(chosen, for_values(columns, values, start), 0.0)
         at_rows = used & (np.arange(len(used)) < self.rows.rows)
         at_ends = used & ~at_rows
-        weights = at_rows / max(at_rows.sum(), 1) + at_ends / max(at_ends.sum(), 1)
+        weights = ROW_SHARE * at_rows / max(at_rows.sum(), 1)
+        weights = weights + (1 - ROW_SHARE) * at_ends / max(at_ends.sum(), 1)
         return _Fit(chosen, *for_decisions(columns, values, start, weights[used]))
 
     def score(self, fit: _Fit, used: np.ndarray, held_out: np.ndarray) -> tuple[float, int]:
@@ -159,7 +157,8 @@ class _Problem:
             else Fidelity.of_values(values[part], found[part]).formula
             for part in parts
         ]
-        return float(np.mean(scores)), int((held_out & is_row).sum())
+        shares = (ROW_SHARE, 1 - ROW_SHARE)[: len(scores)]
+        return float(np.average(scores, weights=shares)), int((held_out & is_row).sum())
 
 
 def accounts(
@@ -214,9 +213,7 @@ def _with_products(
     ]
     alone = np.argsort(-(normal.moments**2) / np.diag(normal.gram), kind="stable")
     used = {k for one in sums for k in one} | set(alone[:MAX_KEPT_TERMS].tolist())
-    kept = [
-        term for k, term in enumerate(problem.terms) if k in used or problem.is_linear[k]
-    ]
+    kept = [term for k, term in enumerate(problem.terms) if k in used or problem.is_linear[k]]
     more = [term for term in products(chosen, singles) if len(term.factors) <= MAX_FACTORS]
     more = writable([term for term in more if term not in set(kept)], operators)
     return [*kept, *more[:MAX_PRODUCTS]]
@@ -281,9 +278,7 @@ def _of_given(problem: _Problem, given: Sequence[Term], seed: int) -> list[Accou
         ]
         values, counts = np.transpose(scores)
         score = float(np.average(values, weights=counts))
-        found.append(
-            Account((term,), np.ones(1), np.nan, term.cost(problem.complexity), score)
-        )
+        found.append(Account((term,), np.ones(1), np.nan, term.cost(problem.complexity), score))
     return found
 
 

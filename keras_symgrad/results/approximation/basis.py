@@ -193,7 +193,7 @@ class GivenFunction:
 
     def times(self, other: Term) -> None:
         """Products with it are not formed."""
-        return None
+        return
 
 
 Term = BasisFunction | GivenFunction

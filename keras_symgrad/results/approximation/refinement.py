@@ -1,4 +1,4 @@
-"""Refine the coefficients of a sum for what is counted: phi(g) for values, log-loss for decisions."""
+"""Refine the coefficients of a sum: R2 of phi(g) for values, log-loss for decisions."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Sweep:
     def add(self, term: int) -> None:
         """Chooses a term."""
         row = self.normal.gram[term] - self.directions[:, term] @ self.directions
-        length = np.sqrt(max(self.left[term], 1e-300))
+        length = np.sqrt(max(self.left[term], RIDGE * self.diagonal[term]))
         row = row / length
         moment = self.moments[term] / length
         self.directions = np.vstack([self.directions, row])

@@ -102,9 +102,11 @@ class FitRows:
         Returns:
             `(rows + steps, functions)`.
         """
-        spread, slope = (np.sqrt(np.mean(part**2)) or 1.0 for part in self._parts(target))
+        at, differences = self._parts(target)
+        steps = max(len(differences), 1)
+        spread, slope = np.sqrt(np.mean(at**2)) or 1.0, np.sqrt((differences**2).sum() / steps)
+        slope = slope or 1.0
         at, differences = self._parts(columns)
-        steps = max(len(self.owner), 1)
         return np.concatenate(
             [
                 at / (spread * np.sqrt(self.rows)),

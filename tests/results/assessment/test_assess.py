@@ -23,6 +23,7 @@ from keras_symgrad.results.assessment.assess import (
     true_to_boundary,
 )
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
+from keras_symgrad.results.assessment.held_out import HeldOutRows
 
 x1, x2 = symbol("x1"), symbol("x2")
 NEURON = Neuron("saddle", lambda x: 9 * (x[:, 0] * x[:, 1] - 1), inputs=2, is_classifier=True)
@@ -81,7 +82,9 @@ def test_a_formula_whose_phi_explains_less_of_the_values_is_not_trusted():
     reading = Reading(*[GradientField.from_neuron(saddle, shown, seed=0)] * 2, saddle, shown, kept)
     # The sine has the same gradients, but turns at pi / 2.
     product, sine = formula(x1 * x2, 3, 2e-3), formula(sympy.sin(x1 * x2), 5, 1e-6)
-    assert of_like_values(ParetoFront([product, sine]), reading) == [product]
+    counted = HeldOutRows.of(reading, *reading.field.split())
+    rows = counted.with_fidelity([product, sine], reading.field)
+    assert of_like_values(ParetoFront(rows)) == [product]
 
 
 def test_a_formula_that_either_half_of_the_rows_fits_otherwise_is_not_chosen():

@@ -15,12 +15,12 @@ from keras_symgrad.engine.reference import loss
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet
+from keras_symgrad.formulas import Fidelity
 from keras_symgrad.formulas.monotone_fit import MonotoneFit
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.formula_errors import errors, losses
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.assessment.evidence import Evidence
-from keras_symgrad.results.assessment.fidelity import Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 
 OPERATORS = OperatorSet("default")

@@ -27,7 +27,7 @@ def test_a_monotone_neuron_is_told_by_its_values():
     concept = read(lambda x: 3 * tf.exp(x[:, 0]) + 1)
     assert concept.best.expression == sympy.exp(x1)
     assert concept.matches == "concept"
-    assert concept.fidelity.metric == "R2" and concept.fidelity.value > 0.9999
+    assert concept.fidelity.metric == "R2" and concept.fidelity.formula > 0.9999
     assert "in one dimension a direction is a sign" in str(concept)
     assert "|cos|" not in str(concept)
 
