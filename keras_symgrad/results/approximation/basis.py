@@ -73,7 +73,7 @@ TRANSFORMS = {
     ),
     "logarithm": Transform(np.log, sympy.log, ("log",)),
     "root": Transform(np.sqrt, sympy.sqrt, ("sqrt",)),
-    "inverse": Transform(lambda x: 1 / x, lambda x: 1 / x, ("inv",)),
+    "inverse": Transform(lambda x: 1 / x, lambda x: 1 / x, ("div",)),
     "exponential": Transform(np.exp, sympy.exp, ("exp",)),
 }
 
@@ -108,6 +108,8 @@ class Factor:
         operators = transform.operators
         if self.parameters and self.parameters[0] == 0:  # nothing is subtracted
             operators, numbers = operators[1:], numbers[1:]
+        if self.transform == "inverse":
+            numbers = [1.0]
         return sum(complexity.of_node(node) for node in (*operators, self.column, *numbers))
 
 
@@ -145,9 +147,8 @@ class BasisFunction:
         whole = sum(factor.cost(complexity) for factor in self.factors)
         inverses = sum(factor.transform == "inverse" for factor in self.factors)
         joined = (len(self.factors) - 1) * complexity.of_node("mul")
-        if 0 < inverses < len(self.factors):  # x/y is one operation
-            joined += inverses * (complexity.of_node("div") - complexity.of_node("mul"))
-            whole -= inverses * complexity.of_node("inv")
+        if 0 < inverses < len(self.factors):  # x/y is one operation, and 1/y two words more
+            whole -= inverses * (complexity.of_node("mul") + complexity.of_node(1.0))
         return whole + joined
 
     @property
@@ -248,10 +249,10 @@ class Column:
         if self.levels == 2:
             return
         yield Factor(self.index, "square")
+        if self.levels == 3:
+            return
         if self.is_off_zero:
             yield Factor(self.index, "shifted square", (self.middle,))
-        if 0 < self.levels <= 3:
-            return
         low, high = self.values.min(), self.values.max()
         thresholds = dict.fromkeys(self.near(float(q)) for q in self.quantiles)
         for threshold in (c for c in thresholds if low < c < high):
@@ -358,6 +359,6 @@ def writable(terms: Iterable[Term], operators: OperatorSet) -> list[Term]:
         needed = {name for f in term.factors for name in TRANSFORMS[f.transform].operators}
         if len(term.factors) > 1:
             needed.add("mul")
-        return all(name in operators or name == "inv" for name in needed)
+        return all(name in operators for name in needed)
 
     return [term for term in terms if fits(term)]
