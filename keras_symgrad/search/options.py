@@ -6,11 +6,15 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_symgrad.search.core import METHODS, GeneticSettings, Stopping, check_methods
 from keras_symgrad.search.islands import check_executor
+
+if TYPE_CHECKING:
+    import keras
 
 # The default of `workers`: as many threads as the machine has cores.
 ALL_CORES = None
@@ -36,6 +40,8 @@ class Search:
         executor: where island populations are evolved: "processes" for `workers` processes of
             this machine, or any `concurrent.futures.Executor`, such as Dask's
             `client.get_executor()` or `mpi4py.futures.MPIPoolExecutor()`.
+        optimizer: any Keras optimizer, or its name, that refines constants during the search, in
+            the place of Levenberg-Marquardt; the loss's gradient is its only information.
         islands: number of populations that exchange their best; one without an executor, as many
             as `workers` with one. The seed and the number of islands determine the result, the
             number of workers does not.
@@ -58,6 +64,7 @@ class Search:
     workers: int | None = ALL_CORES
     executor: Executor | str | None = None
     islands: int | None = None
+    optimizer: str | keras.optimizers.Optimizer | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", check_methods(self.methods))
@@ -69,6 +76,8 @@ class Search:
                 "`max_complexity` must be a number of at least 1, the complexity of a variable. "
                 f"Received: max_complexity={self.max_complexity!r}"
             )
+        if self.optimizer is not None:
+            _ = self.settings  # a name that Keras does not know is refused here
 
     @property
     def threads(self) -> int:
@@ -78,7 +87,14 @@ class Search:
     @property
     def settings(self) -> GeneticSettings:
         """Settings of the genetic search with this population and complexity."""
-        return GeneticSettings.of_population(self.population, max_complexity=self.max_complexity)
+        optimizer = self.optimizer
+        if optimizer is not None:
+            import keras
+
+            optimizer = keras.optimizers.serialize(keras.optimizers.get(optimizer))
+        return GeneticSettings.of_population(
+            self.population, max_complexity=self.max_complexity, optimizer=optimizer
+        )
 
 
 def _check_whole(name: str, value: int | None, smallest: int) -> None:

@@ -218,6 +218,7 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
     (Operator, _of_operator),
     (Complexity, _of_complexity),
     (Stopping, asdict),
+    (keras.optimizers.Optimizer, lambda optimizer: {IN_MEMORY: type(optimizer).__name__}),
     (Loss, lambda loss: loss.name if loss in LOSSES.values() else {IN_MEMORY: str(loss)}),
     (Symmetry, repr),
     ((Constraints, Dimensions), lambda rules: rules.to_dict()),

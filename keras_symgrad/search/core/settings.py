@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class GeneticSettings:
         max_nodes: nor trees with more nodes.
         refined: largest share of evaluated offspring whose constants are refined.
         rounds: of constant refinement.
+        optimizer: configuration of a Keras optimizer that refines constants in the place of
+            Levenberg-Marquardt.
     """
 
     demes: int = 8
@@ -44,9 +48,10 @@ class GeneticSettings:
     max_nodes: int = 40
     refined: float = 0.08
     rounds: int = 4
+    optimizer: Mapping[str, Any] | None = None
 
     @classmethod
-    def of_population(cls, population: int, **others: float) -> GeneticSettings:
+    def of_population(cls, population: int, **others: Any) -> GeneticSettings:
         """Settings for so many individuals in all demes together.
 
         Args:

@@ -6,8 +6,9 @@ spectral fit how they add up, and constant refinement what stands inside of them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from deap import gp
@@ -78,6 +79,7 @@ class FeatureEvolution:
         seed: of all random choices.
         population: sets that are kept at each complexity.
         offspring: sets bred in a step.
+        optimizer: configuration of a Keras optimizer for constants; see `refine`.
 
     Example:
 
@@ -104,7 +106,9 @@ class FeatureEvolution:
         seed: int = 0,
         population: int = 4,
         offspring: int = 24,
+        optimizer: Mapping[str, Any] | None = None,
     ):
+        self.optimizer = optimizer
         self.spectral, self.complexity = spectral, complexity
         self.replacements = Replacements(spectral.alphabet, complexity)
         self.max_complexity, self.population, self.offspring = max_complexity, population, offspring
@@ -311,7 +315,7 @@ class FeatureEvolution:
             if one.score(PARSIMONY_LEVELS_NATS[1]) < least + MAX_SCORE_GAP_NATS
         ]
         before = [one.candidate.tree for one in promising]
-        after, _ = refine(engine, before, rounds=LM_ITERATIONS)
+        after, _ = refine(engine, before, rounds=LM_ITERATIONS, optimizer=self.optimizer)
         found = (self._evaluated(self._moved(*trio)) for trio in zip(promising, before, after))
         return [one for one in found if one is not None]
 

@@ -323,6 +323,7 @@ class GeneticSearch:
             [trees[k] for k in best],
             rounds=self.settings.rounds,
             skip=generation * self.engine.lanes,
+            optimizer=self.settings.optimizer,
         )
         if self._knowledge is not None:
             return self._refined_by_the_rules(evaluated, best, refined)

@@ -48,7 +48,11 @@ class Island:
         # Sums of features do not know the form of a template.
         if "features" in problem.methods and (known is None or known.template is None):
             self.evolution = FeatureEvolution(
-                spectral, problem.complexity, problem.settings.max_complexity, seed=seed
+                spectral,
+                problem.complexity,
+                problem.settings.max_complexity,
+                seed=seed,
+                optimizer=problem.settings.optimizer,
             )
         if "trees" in problem.methods:
             uses_dictionary = "dictionary" in problem.methods
