@@ -13,6 +13,7 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     # Modules that are used by their own names, as `keras.callbacks` is.
     from keras_symgrad import callbacks as callbacks
+    from keras_symgrad import datasets as datasets
     from keras_symgrad.api import (
         Agreement,
         compare_interpretations,

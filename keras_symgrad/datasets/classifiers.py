@@ -229,3 +229,28 @@ def _published() -> tuple[dict[str, System], dict[str, JointSystem]]:
 
 
 SYSTEMS, JOINT_SYSTEMS = _published()
+
+
+def load(name: str) -> System | JointSystem:
+    """A published classifier system by its name.
+
+    Args:
+        name: "A1" or "A" to "E" for a single concept, "F" or "G" for two that have to agree.
+
+    Returns:
+        The system: `.data(rows)` are points and labels, `.expression` is the concept.
+
+    Raises:
+        ValueError: there is no system of this name.
+
+    Example:
+
+    >>> ellipse = load("A1")
+    >>> x, labels = ellipse.data(1000, seed=0)
+    >>> x.shape, labels.shape
+    ((1000, 2), (1000,))
+    """
+    systems = SYSTEMS | JOINT_SYSTEMS
+    if name not in systems:
+        raise ValueError(f"The systems are {', '.join(systems)}. Received: name={name!r}")
+    return systems[name]

@@ -193,3 +193,25 @@ def _formulas() -> Mapping[int, System]:
 
 
 FORMULAS: Mapping[int, System] = _formulas()
+
+
+def load(name: int | str) -> System:
+    """A formula of physics by its number.
+
+    Args:
+        name: 1 to 20.
+
+    Returns:
+        The formula with its box; `field_of` makes a field of its exact gradients.
+
+    Raises:
+        ValueError: there is no formula of this number.
+
+    Example:
+
+    >>> load(12).names
+    ('I1', 'I2', 'd')
+    """
+    if not str(name).isdecimal() or int(name) not in FORMULAS:
+        raise ValueError(f"The formulas have the numbers 1 to {len(FORMULAS)}. Received: {name!r}")
+    return FORMULAS[int(name)]

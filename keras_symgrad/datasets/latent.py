@@ -150,3 +150,26 @@ def _published() -> dict[str, LatentSystem]:
 
 
 LATENT_SYSTEMS = _published()
+
+
+def load(name: str) -> LatentSystem:
+    """A published latent system by its name.
+
+    Args:
+        name: "001" to "012".
+
+    Returns:
+        The system: `.triplets(rows)` are points to train a Siamese network on, `.expression` is
+        the invariant.
+
+    Raises:
+        ValueError: there is no system of this name.
+
+    Example:
+
+    >>> load("007").expression
+    v**2/2 + x**2/2
+    """
+    if name not in LATENT_SYSTEMS:
+        raise ValueError(f"The systems are {', '.join(LATENT_SYSTEMS)}. Received: name={name!r}")
+    return LATENT_SYSTEMS[name]
