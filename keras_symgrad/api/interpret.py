@@ -136,7 +136,7 @@ def interpret(
     if search.signed and isinstance(model, GradientField) and model.directions.ndim == 3:
         raise ValueError(
             "Several neurons together have a span of gradients and no sign to agree with. "
-            "Leave out `signed`. Received: signed=True"
+            "Leave out `signed` of `search`. Received: signed=True"
         )
     stopping = limits_of(time_limit, search.stopping)
     automatic = isinstance(loss, str) and loss == "auto"
@@ -164,7 +164,7 @@ def interpret(
     if graph is not None and (template is not None or dimensions is not None):
         raise ValueError(
             "A neuron of one variable is searched by its values, up to a factor and an offset: "
-            "leave out `template` and `dimensions`. "
+            "leave out `template` and `dimensions` of `priors`. "
             f"Received: {template=}, {dimensions=}"
         )
     alphabet = Alphabet(operators, names if graph is None else (*names, graph.value))
@@ -309,10 +309,12 @@ def _check_model(
     if not isinstance(model, GradientField):
         return
     defaults = Sampling()
+    # A metric or a tangent of the user's own may be an array, which has no `!=`.
+    given = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
     changed = [
-        field.name
-        for field in fields(Sampling)
-        if getattr(sampling, field.name) is not getattr(defaults, field.name)
+        name
+        for name, value in given.items()
+        if type(value) is not type(getattr(defaults, name)) or value != getattr(defaults, name)
     ]
     if names is not None or changed:
         raise ValueError(

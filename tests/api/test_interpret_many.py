@@ -83,6 +83,7 @@ def test_processes_read_models_from_files():
         ({"modle": 1}, "Job 1 has arguments that `interpret` does not take here: modle"),
         ({"x": "points.csv"}, "Job 1 has no `model`"),
         ({"model": "a.keras", "workers": 3}, "does not take here: workers"),
+        ({"model": "a.keras", "search": Search(islands=2)}, "belong to `interpret_many`: islands"),
     ],
 )
 def test_wrong_jobs_are_named_before_anything_is_done(job, message):
