@@ -31,25 +31,26 @@ from keras_symgrad.gradients import (
 )
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry, check_symmetries
-from keras_symgrad.results import Interpretation, groups_in_users, in_users
+from keras_symgrad.results import Assessor, Interpretation, groups_in_users
 from keras_symgrad.results.assessment import (
     FormulaRefiner,
     Graph,
-    assess,
-    assess_one_variable,
     ignored,
     influences_of_reading,
     supported_groups,
+    warn_of_broken_symmetries,
 )
 from keras_symgrad.search import PortfolioSearch
 from keras_symgrad.search.callbacks import Callback, ProgressBar, SavedSearch, check_callbacks
 from keras_symgrad.search.core import (
     METHODS,
     Clock,
+    Effort,
     GeneticSettings,
     PriorKnowledge,
     Stopping,
     call,
+    check_effort,
     check_methods,
     limits_of,
     recorded,
@@ -89,6 +90,7 @@ def interpret(
     complexity: Complexity | Mapping[str, float] | None = None,
     max_complexity: float = 30,
     methods: Sequence[str] = METHODS,
+    effort: Effort = "normal",
     signed: bool = False,
     loss: str | Loss = "auto",
     symmetries: Sequence[Symmetry] = (),
@@ -157,6 +159,9 @@ def interpret(
         max_complexity: of formulas.
         methods: ways to search: "dictionary" (sums of short features), "features" (evolved ones)
             and "trees" (evolved formulas); all by default.
+        effort: how far to go: "quick" searches the dictionary alone; "normal" ends as soon as a
+            formula is settled, which is a "concept" on rows kept apart by a wide margin; "thorough"
+            searches until a limit of `stopping` is reached.
         signed: whether a formula must grow where the neuron grows.
         loss: how much a difference between unit gradients counts: "squared"; "angle", which
             grows with the angle and hardly looks at rows that are far off; "huber", squared up to
@@ -253,6 +258,7 @@ def interpret(
         )
     stopping = limits_of(time_limit, stopping)
     methods = check_methods(methods)
+    check_effort(effort, methods)
     automatic = isinstance(loss, str) and loss == "auto"
     measure = SQUARED if automatic else as_loss(loss)
     symmetries = check_symmetries(symmetries)
@@ -329,35 +335,55 @@ def interpret(
         shifts=knowledge.allows_shifts,
         farthest=MAX_OFFSET_IN_WIDTHS if reading.neuron is None else FARTHEST_OF_NETWORK,
     )
-    searched = reading
     if units is not None:
-        searched, knowledge = reading.in_units(units), knowledge.in_units(units)
+        knowledge = knowledge.in_units(units)
         train, held_out = (units.field(rows, reading.dtype) for rows in (train, held_out))
     if graph is not None:
-        graph = Graph.of(searched)
+        graph = Graph.of(reading if units is None else reading.in_units(units))
         train, held_out = graph.lifted(train), graph.lifted(held_out)
     if automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
         robust = LOSSES["huber"]
-        reading, searched = (
-            replace(one, field=replace(one.field, loss=robust)) for one in (reading, searched)
-        )
+        reading = replace(reading, field=replace(reading.field, loss=robust))
         train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
     sample = train.subset(MAX_SEARCH_ROWS, seed)
     if kept is not None:
         sample = kept.field(sample)
+    signed = signed and graph is None
+    finisher = FormulaRefiner(
+        alphabet,
+        complexity,
+        train,
+        held_out,
+        signed=signed,
+        knowledge=knowledge,
+        units=units if graph is None else None,
+    )
+    assess = Assessor(
+        reading,
+        finisher,
+        graph,
+        complexity,
+        symmetries=symmetries,
+        sampler=sampler,
+        draw=draw and (can_be_drawn(tangent) or sampler is not None),
+        seed=seed,
+        units=units,
+    )
     search = PortfolioSearch(
         alphabet,
         sample,
         complexity,
         settings,
         methods=methods,
-        signed=signed and graph is None,
+        signed=signed,
         seed=seed,
         workers=workers,
         executor=executor,
         islands=islands,
         knowledge=knowledge,
         units=units,
+        effort=effort,
+        assess=assess.provisional,
     )
     if kept is not None:
         kept.restore(search)
@@ -365,40 +391,42 @@ def interpret(
         archive = search.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
 
     with clock.timed("finishing"):
-        finisher = FormulaRefiner(
-            alphabet,
-            complexity,
-            train,
-            held_out,
-            signed=signed and graph is None,
-            knowledge=knowledge,
-            units=units if graph is None else None,
+        assessment = assess(archive)
+        warn_of_broken_symmetries(
+            assessment.symmetries,
+            "The field of gradients" if reading.neuron is None else reading.neuron.name,
         )
-        fresh = {
-            "sampler": sampler,
-            "draw": draw and (can_be_drawn(tangent) or sampler is not None),
-            "seed": seed,
-        }
-        if graph is None:
-            said = assess(searched, finisher, archive, symmetries=symmetries, **fresh)
-            groups = supported_groups(search.structure.groups(alphabet), held_out)
-        else:
-            said = assess_one_variable(graph, searched, finisher, archive, complexity, **fresh)
-            groups = ()
+        groups = (
+            ()
+            if graph is not None
+            else supported_groups(search.structure.groups(alphabet), held_out)
+        )
         if units is not None:
-            said = in_users(said, units, reading, finisher)
             groups = groups_in_users(groups, units)
-
-    with clock.timed("finishing"):
         influence = influences_of_reading(
             reading,
             looked_at=search.structure.looked_at if graph is None else None,
             seed=seed,
         )
-    used = said["best"].expression.free_symbols
+    used = assessment.best.expression.free_symbols
     return Interpretation(
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
         names=names,
+        front=assessment.front,
+        best=assessment.best,
+        phi=assessment.phi,
+        value=assessment.value,
+        rule=assessment.rule,
+        cosine_error=assessment.cosine_error,
+        boundary_error=assessment.boundary_error,
+        fidelity=assessment.fidelity,
+        matches=assessment.matches,
+        rivals=assessment.rivals,
+        alternatives=assessment.alternatives,
+        noise_floor=assessment.noise_floor,
+        constants=assessment.constants,
+        symmetries=assessment.symmetries,
+        box=assessment.box,
         influence=influence,
         ignored=tuple(name for name in ignored(influence) if symbol(name) not in used),
         groups=groups,
@@ -420,7 +448,6 @@ def interpret(
         call=call(recorded(given), interpret),
         gradients=reading.field,
         network=reading.network,
-        **said,
     )
 
 
