@@ -25,15 +25,14 @@ from keras_symgrad.gradients import (
 )
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.priors import Priors, Symmetry
-from keras_symgrad.results import Interpretation, groups_in_users, in_users
+from keras_symgrad.results import Assessor, Interpretation, groups_in_users
 from keras_symgrad.results.assessment import (
     FormulaRefiner,
     Graph,
-    assess,
-    assess_one_variable,
     ignored,
     influences_of_reading,
     supported_groups,
+    warn_of_broken_symmetries,
 )
 from keras_symgrad.search import PortfolioSearch, Search
 from keras_symgrad.search.callbacks import Callback, ProgressBar, SavedSearch, check_callbacks
@@ -185,23 +184,40 @@ def interpret(
         shifts=knowledge.allows_shifts,
         farthest=MAX_OFFSET_IN_WIDTHS if reading.neuron is None else FARTHEST_OF_NETWORK,
     )
-    searched = reading
     if units is not None:
-        searched, knowledge = reading.in_units(units), knowledge.in_units(units)
+        knowledge = knowledge.in_units(units)
         train, held_out = (units.field(rows, reading.dtype) for rows in (train, held_out))
     if graph is not None:
-        graph = Graph.of(searched)
+        graph = Graph.of(reading if units is None else reading.in_units(units))
         train, held_out = graph.lifted(train), graph.lifted(held_out)
     if automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
         robust = LOSSES["huber"]
-        reading, searched = (
-            replace(one, field=replace(one.field, loss=robust)) for one in (reading, searched)
-        )
+        reading = replace(reading, field=replace(reading.field, loss=robust))
         train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
     sample = train.subset(MAX_SEARCH_ROWS, seed)
     if kept is not None:
         sample = kept.field(sample)
     signed = search.signed and graph is None
+    refiner = FormulaRefiner(
+        alphabet,
+        complexity,
+        train,
+        held_out,
+        signed=signed,
+        knowledge=knowledge,
+        units=units if graph is None else None,
+    )
+    assess = Assessor(
+        reading,
+        refiner,
+        graph,
+        complexity,
+        symmetries=symmetries,
+        sampler=sampling.sampler,
+        draw=sampling.draws_points,
+        seed=seed,
+        units=units,
+    )
     portfolio = PortfolioSearch(
         alphabet,
         sample,
@@ -215,6 +231,8 @@ def interpret(
         islands=search.islands,
         knowledge=knowledge,
         units=units,
+        effort=search.effort,
+        assess=assess.provisional,
     )
     if kept is not None:
         kept.restore(portfolio)
@@ -222,40 +240,42 @@ def interpret(
         archive = portfolio.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
 
     with clock.timed("finishing"):
-        finisher = FormulaRefiner(
-            alphabet,
-            complexity,
-            train,
-            held_out,
-            signed=signed,
-            knowledge=knowledge,
-            units=units if graph is None else None,
+        assessment = assess(archive)
+        warn_of_broken_symmetries(
+            assessment.symmetries,
+            "The field of gradients" if reading.neuron is None else reading.neuron.name,
         )
-        fresh = {
-            "sampler": sampling.sampler,
-            "draw": sampling.draws_points,
-            "seed": seed,
-        }
-        if graph is None:
-            said = assess(searched, finisher, archive, symmetries=symmetries, **fresh)
-            groups = supported_groups(portfolio.structure.groups(alphabet), held_out)
-        else:
-            said = assess_one_variable(graph, searched, finisher, archive, complexity, **fresh)
-            groups = ()
+        groups = (
+            ()
+            if graph is not None
+            else supported_groups(portfolio.structure.groups(alphabet), held_out)
+        )
         if units is not None:
-            said = in_users(said, units, reading, finisher)
             groups = groups_in_users(groups, units)
-
-    with clock.timed("finishing"):
         influence = influences_of_reading(
             reading,
             looked_at=portfolio.structure.looked_at if graph is None else None,
             seed=seed,
         )
-    used = said["best"].expression.free_symbols
+    used = assessment.best.expression.free_symbols
     return Interpretation(
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
         names=names,
+        front=assessment.front,
+        best=assessment.best,
+        phi=assessment.phi,
+        value=assessment.value,
+        rule=assessment.rule,
+        cosine_error=assessment.cosine_error,
+        boundary_error=assessment.boundary_error,
+        fidelity=assessment.fidelity,
+        matches=assessment.matches,
+        rivals=assessment.rivals,
+        alternatives=assessment.alternatives,
+        noise_floor=assessment.noise_floor,
+        constants=assessment.constants,
+        symmetries=assessment.symmetries,
+        box=assessment.box,
         influence=influence,
         ignored=tuple(name for name in ignored(influence) if symbol(name) not in used),
         groups=groups,
@@ -277,7 +297,6 @@ def interpret(
         call=call(recorded(given), interpret),
         gradients=reading.field,
         network=reading.network,
-        **said,
     )
 
 

@@ -6,7 +6,8 @@ the independent truth that the interpreter is tested against; the search never c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import sympy
@@ -40,8 +41,15 @@ def evaluate(
     """
     # NumPy and not TensorFlow, which keeps where each operation outside of a graph was called from,
     # for good: a megabyte of every search, for each formula is code of its own.
+    return _code(tuple(expressions), tuple(names))(points).T
+
+
+@lru_cache(maxsize=1024)
+def _code(
+    expressions: tuple[sympy.Expr, ...], names: tuple[str, ...]
+) -> Callable[[np.ndarray], np.ndarray]:
     real = [with_float_constants(expression) for expression in expressions]
-    return numpy_function(real, [symbol(name) for name in names])(points).T
+    return numpy_function(real, [symbol(name) for name in names])
 
 
 def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -> np.ndarray:
@@ -61,8 +69,12 @@ def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -
     >>> gradient(x * y, ["x", "y"], np.array([[2.0, 3.0]]))
     array([[3., 2.]])
     """
-    partials = [differentiate(expression, symbol(name)) for name in names]
-    return evaluate(partials, names, points).T
+    return evaluate(_partials(expression, tuple(names)), names, points).T
+
+
+@lru_cache(maxsize=1024)
+def _partials(expression: sympy.Expr, names: tuple[str, ...]) -> tuple[sympy.Expr, ...]:
+    return tuple(differentiate(expression, symbol(name)) for name in names)
 
 
 def loss(

@@ -41,7 +41,7 @@ def shortest(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity)
     ways = [expression]
     if expression.count_ops() <= MOST_OPERATIONS:
         ways = [way for base in _bases(expression) for way in _ways(base)]
-    ways = [canonicalize(way, alphabet.operators) for way in ways]
+    ways = dict.fromkeys(canonicalize(way, alphabet.operators) for way in dict.fromkeys(ways))
     return min(
         ways, key=lambda way: (weight(way, alphabet, complexity), sympy.default_sort_key(way))
     )

@@ -43,6 +43,8 @@ ENDINGS = {
     "time_limit": "until the time limit, unfinished",
     "patience": "until nothing better turned up for long",
     "target_loss": "until a perfect match",
+    "settled": "until the answer was settled",
+    "quick": "through the dictionary alone",
     "exhausted": "until everything had been tried",
     "interrupted": "until Ctrl-C",
 }

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_symgrad.search.core import METHODS, GeneticSettings, Stopping, check_methods
+from keras_symgrad.search.core import (
+    METHODS,
+    Effort,
+    GeneticSettings,
+    Stopping,
+    check_effort,
+    check_methods,
+)
 from keras_symgrad.search.islands import check_executor
 
 if TYPE_CHECKING:
@@ -29,6 +36,9 @@ class Search:
     Args:
         methods: strategies: "dictionary" (sums of short features), "features" (evolved ones) and
             "trees" (evolved formulas); all by default.
+        effort: "quick" searches the dictionary alone; "normal" ends as soon as a formula is
+            settled, which is a "concept" on rows kept apart by a wide margin; "thorough" searches
+            until a limit of `stopping` is reached.
         max_complexity: of formulas.
         signed: whether a formula must grow where the neuron grows.
         population: trees that evolve at a time, on each island; at least 16.
@@ -56,6 +66,7 @@ class Search:
     """
 
     methods: str | Sequence[str] = METHODS
+    effort: Effort = "normal"
     max_complexity: float = 30
     signed: bool = False
     population: int = 1024
@@ -68,6 +79,7 @@ class Search:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", check_methods(self.methods))
+        check_effort(self.effort, self.methods)
         check_executor(self.executor)
         if self.stopping is not None and not isinstance(self.stopping, Stopping):
             raise ValueError(

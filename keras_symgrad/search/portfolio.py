@@ -2,9 +2,9 @@
 
 Each way of searching finds what the others do not: a dictionary the sums of short features, in a
 second; evolved features longer ones; evolved trees what is no sum under any phi. They share the
-archive and the limits. While the engine's programs are compiled, which takes XLA some seconds and
-Python none, the dictionary is searched; afterwards features and trees evolve on an island, or on
-many that are spread over an executor.
+archive and the limits. The dictionary comes first. After each of its stages what was found is
+assessed on rows kept apart, and where that settles the answer nothing is compiled and nothing
+bred; otherwise features and trees evolve on an island, or on many that are spread over an executor.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
+from typing import Protocol
 
 from deap import gp
 from threadpoolctl import threadpool_limits
@@ -27,6 +28,7 @@ from keras_symgrad.search.callbacks import Callback, CallbackList
 from keras_symgrad.search.core import (
     METHODS,
     Archive,
+    Effort,
     GeneticSettings,
     Plain,
     PriorKnowledge,
@@ -34,6 +36,7 @@ from keras_symgrad.search.core import (
     Progress,
     StagnationCounter,
     Stopping,
+    check_effort,
     number,
 )
 from keras_symgrad.search.islands import (
@@ -54,6 +57,18 @@ from keras_symgrad.search.spectral import Candidate, Separability
 LIMIT_POLL_SECONDS = 0.1
 
 
+class Assessed(Protocol):
+    """What a search asks of an assessment of its archive."""
+
+    @property
+    def matches(self) -> str:
+        """The word for what may be promised of the best formula, such as "concept"."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a longer search would change neither the word nor the formula's class."""
+
+
 class PortfolioSearch:
     """Searches a gradient field for formulas in several ways at once.
 
@@ -72,8 +87,12 @@ class PortfolioSearch:
             executor. What is found depends on it, and not on who works on them.
         knowledge: rules that formulas keep and guesses to start from; none by default.
         units: of the variables' own that the field is in, for formulas to be shown in the user's.
+        effort: "quick" for the dictionary alone; "normal" to end when `assess` says that the answer
+            is settled; "thorough" to go on until a limit is reached.
+        assess: judges an archive on rows that the search does not see; nothing does by default.
 
     Attributes:
+        assessment: of what was found so far; `None` before the first formula, or without `assess`.
         problem: what is searched for.
         evaluations: candidates evaluated.
         stopped: the limit that ended the search.
@@ -108,8 +127,13 @@ class PortfolioSearch:
         islands: int | None = None,
         knowledge: PriorKnowledge | None = None,
         units: OwnUnits | None = None,
+        effort: Effort = "normal",
+        assess: Callable[[Archive], Assessed] | None = None,
     ):
         check_executor(executor)
+        check_effort(effort, methods)
+        self.effort, self._assess = effort, assess
+        self.assessment: Assessed | None = None
         self.problem = Problem(
             alphabet, field, complexity or Complexity(), settings, methods, signed, seed, knowledge
         )
@@ -261,48 +285,46 @@ class PortfolioSearch:
             measure = self._instruments.measure
             self._keep([Candidate(None, tree, measure(tree)) for tree in guesses])
             yield self._now(0)
-        if self._here:
-            with BackgroundTask(self._compile) as compilation:
-                if not self._ring:
-                    yield from self._dictionary(compilation.start)
-                if self.problem.methods != ("dictionary",):
-                    yield from self._until(compilation)
-                    yield from self._generations()
+        if not self._ring and "dictionary" in self.problem.methods:
+            yield from self._dictionary()
+        if self.problem.methods == ("dictionary",):
+            return
+        if self.effort == "quick":
+            self.stop("quick")
+            yield self._now(0)
+        elif self._here:
+            with BackgroundTask(self._instruments.engine.compile) as compilation:
+                yield from self._until(compilation)
+                yield from self._generations()
         else:
             with Workers(self.executor, self.workers) as workers:
-                islands = IslandRing(self.problem, workers)
-                if not self._ring:
-                    yield from self._dictionary(lambda: islands.warm_up(self.islands))
-                if self.problem.methods != ("dictionary",):
-                    yield from self._epochs(islands)
+                yield from self._epochs(IslandRing(self.problem, workers))
 
-    def _compile(self) -> None:
-        self._instruments.engine.compile()
-
-    def _dictionary(self, make_ready: Callable[[], None]) -> Iterator[Progress | None]:
-        """Stages of the dictionary; what follows is made ready beside the thorough ones."""
-        problem, spectral = self.problem, self._instruments.spectral
-        if "dictionary" not in problem.methods:
-            return
-        yield from self._staged(spectral.quick_stages())
-        # Where the quick stages find a perfect match, nothing is compiled.
-        if problem.methods != ("dictionary",):
-            make_ready()
-        yield from self._staged(spectral.thorough_stages())
-        yield from self._collector.shorten(spectral.found)
-        yield self._now(0)
-
-    def _staged(self, stages: Iterator[list[Candidate] | None]) -> Iterator[Progress | None]:
+    def _dictionary(self) -> Iterator[Progress | None]:
+        """Stages of the dictionary, and the shortest writing of what they have found."""
+        spectral = self._instruments.spectral
         try:
-            for stage in stages:
+            for stage in spectral.stages():
                 if stage is not None:
                     self._keep(stage)
-                    yield self._now(0)
+                    yield self._assessed(0)
                 elif len(self.archive):
                     yield None
         finally:
             # Of a stage that a limit ended, what it had found.
-            self._keep(self._instruments.spectral.end_stage())
+            self._keep(spectral.end_stage())
+        yield from self._collector.shorten(spectral.found)
+        yield self._assessed(0)
+
+    def _assessed(self, generation: int) -> Progress:
+        """The progress, after what was found is assessed; a settled answer ends the search."""
+        progress = self._now(generation)
+        if self._assess is not None and len(self.archive):
+            with suppress(ValueError):  # no formula is finite on the rows kept apart
+                self.assessment = self._assess(self.archive)
+                if self.effort != "thorough" and self.assessment.is_settled:
+                    self.stop("settled")
+        return progress
 
     def _until(self, compilation: BackgroundTask) -> Iterator[None]:
         """Waits for the engine; as soon as there is a formula, a limit may end the search."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 import sympy
 
@@ -61,14 +62,10 @@ class Chains:
             for operator in self._patterns[::-1]
             if operator.expression.args == (_A,)
         }
-        # SymPy drops the sign of the cube root of what is not negative.
-        positive = sympy.Dummy(positive=True)
         self._roots = {
-            power.exp: operator.name
+            exponent: operator.name
             for operator in self._patterns[::-1]
-            if operator.arity == 1
-            and (power := operator(positive)).is_Pow
-            and power.base == positive
+            if (exponent := _power_of_positive(operator)) is not None
         }
         self._wrapped: dict[type, list[tuple]] = {}
         for operator in self._patterns:
@@ -167,6 +164,19 @@ class Chains:
             yield (inverse, whole)
         yield from self._call("div", sympy.Integer(1), whole)
         yield from self._call("pow", whole, sympy.Integer(-1))
+
+
+@lru_cache(maxsize=1024)
+def _power_of_positive(operator: Operator) -> sympy.Expr | None:
+    """The k of an operator that is a**k for positive arguments.
+
+    SymPy drops the sign of the cube root of what is not negative.
+    """
+    if operator.arity != 1:
+        return None
+    positive = sympy.Dummy(positive=True)
+    power = operator(positive)
+    return power.exp if power.is_Pow and power.base == positive else None
 
 
 def _is_numeric(expression: sympy.Expr) -> bool:

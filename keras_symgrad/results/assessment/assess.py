@@ -1,13 +1,12 @@
 """Assess a Pareto front: choose the best formula, fit phi and the rule, list rivals.
 
-It knows what was read of the network and what was kept apart, and nothing of how formulas were
+What was read of the network and what was kept apart decide, and nothing of how formulas were
 searched for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,13 +17,12 @@ from keras_symgrad.formulas.constants import Constant, threshold_interval
 from keras_symgrad.gradients import Domain, GradientField, Reading, errors
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry
+from keras_symgrad.results.assessment.assessment import Assessment
 from keras_symgrad.results.assessment.evidence import NEAR_BOUNDARY_SHARE, SAME_CLASS, Evidence
 from keras_symgrad.results.assessment.fidelity import Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
-from keras_symgrad.results.assessment.symmetry_checks import (
-    check_symmetry_errors,
-    warn_of_broken_symmetries,
-)
+from keras_symgrad.results.assessment.margin import SETTLED_ANGLE, angle_error
+from keras_symgrad.results.assessment.symmetry_checks import check_symmetry_errors
 from keras_symgrad.search.core import FINEST_OF_LABELS, Archive, ConstantFit, box_of
 
 # Points that the agreement of the rule with the network is counted on.
@@ -51,8 +49,9 @@ def assess(
     draw: bool = True,
     symmetries: Sequence[Symmetry] = (),
     seed: int = 0,
-) -> dict[str, Any]:
-    """What may be said of a neuron, as attributes of an `Interpretation`.
+    provisional: bool = False,
+) -> Assessment:
+    """What may be promised of a neuron's best formula, and the evidence for it.
 
     Args:
         reading: what was read of the network.
@@ -62,10 +61,14 @@ def assess(
         draw: whether any are drawn.
         symmetries: that the concept is known to have.
         seed: of all random choices.
+        provisional: whether intervals and simple numbers for constants, the value's closed form,
+            symmetries and alternatives are left out, where the answer is not settled anyway.
 
     Returns:
-        The attributes by name: those of the formulas, of the evidence for them and of their
-        domain.
+        The assessment, in the units that the reading is in.
+
+    Raises:
+        ValueError: no formula of the archive is finite on all rows.
     """
     field, neuron = reading.field, reading.neuron
     front = finisher.front(archive)
@@ -79,18 +82,22 @@ def assess(
     elif neuron is not None:
         front = ParetoFront(front, front.floor, of_like_values(front, reading))
     front = stable(front, finisher)
-    best = finisher.with_simple_constants(front.best)
+    off = float(errors(front.best.expression, finisher.held_out).mean())
+    details = not provisional or off <= angle_error(SETTLED_ANGLE)
+    best = finisher.with_simple_constants(front.best) if details else front.best
     phi = value = None
     if field.values is not None:
         phi = MonotoneFit.through(best(field.points), field.values)
-        if neuron is not None and not reading.is_classifier:
+        if details and neuron is not None and not reading.is_classifier:
             value = value_of(best, reading, seed, finisher.complexity)
     decides_at = threshold(neuron, field, phi)
     rule = None
     if reading.is_classifier and decides_at is not None:
-        level = threshold_interval(
-            best.expression, finisher.train, decides_at, signed=finisher.signed, seed=seed
-        )
+        level = Constant(decides_at)
+        if details:
+            level = threshold_interval(
+                best.expression, finisher.train, decides_at, signed=finisher.signed, seed=seed
+            )
         rule = Rule.of(best, level, phi.rising, points, yes)
     evidence = Evidence(
         best,
@@ -102,25 +109,27 @@ def assess(
         front=list(filter(front.agrees_with_network, front)),
     )
     shown = best.expression if reading.units is None else reading.units.in_users(best.expression)
-    checks = check_symmetry_errors(symmetries, reading.raw, reading.network, reading.shown, shown)
-    warn_of_broken_symmetries(checks, neuron.name if neuron else "The field of gradients")
-    return {
-        "front": front,
-        "best": best,
-        "phi": phi,
-        "value": value,
-        "rule": rule,
-        "cosine_error": float(errors(best.expression, finisher.held_out).mean()),
-        "boundary_error": evidence.boundary_error,
-        "fidelity": evidence.fidelity,
-        "matches": evidence.matches,
-        "rivals": evidence.rivals,
-        "alternatives": evidence.alternatives(row for row in front if row is not front.best),
-        "noise_floor": front.floor,
-        "constants": finisher.constants(best.expression, seed),
-        "symmetries": checks,
-        "box": box_of(reading.domain),
-    }
+    wanted = symmetries if details else ()
+    checks = check_symmetry_errors(wanted, reading.raw, reading.network, reading.shown, shown)
+    others = [row for row in front if row is not front.best]
+    return Assessment(
+        front=front,
+        best=best,
+        phi=phi,
+        value=value,
+        rule=rule,
+        cosine_error=float(errors(best.expression, finisher.held_out).mean()),
+        boundary_error=evidence.boundary_error,
+        fidelity=evidence.fidelity,
+        matches=evidence.matches,
+        rivals=evidence.rivals,
+        alternatives=evidence.alternatives(others if details else ()),
+        noise_floor=front.floor,
+        constants=finisher.constants(best.expression, seed) if details else (),
+        symmetries=checks,
+        box=box_of(reading.domain),
+        margin=evidence.margin(halves_apart(front.best, finisher)),
+    )
 
 
 def fidelity(
@@ -333,6 +342,8 @@ def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
 def stable(front: ParetoFront, finisher: FormulaRefiner) -> ParetoFront:
     """A front whose best formula says the same when it is fitted on either half of the rows.
 
+    Two fits of one class do, and those that are nearer to each other than to the network.
+
     Args:
         front: the formulas.
         finisher: with the rows that constants are fitted on.
@@ -344,19 +355,25 @@ def stable(front: ParetoFront, finisher: FormulaRefiner) -> ParetoFront:
     trusted = list(filter(front.agrees_with_network, front))
     found = front
     while trusted:
-        if _is_stable(found.best, finisher):
+        own = float(errors(found.best.expression, finisher.held_out).mean())
+        if halves_apart(found.best, finisher) <= max(SAME_CLASS, STABLE * own):
             return found
         trusted.remove(found.best)
         found = ParetoFront(front, front.floor, trusted)
     return front
 
 
-def _is_stable(formula: Formula, finisher: FormulaRefiner) -> bool:
-    """Whether two fits are of one class, or nearer to each other than to the network."""
+def halves_apart(formula: Formula, finisher: FormulaRefiner) -> float:
+    """Mean of 1 - |cos| between the fits of a formula on two halves of the rows.
+
+    Args:
+        formula: any.
+        finisher: with the rows that constants are fitted on, and those that fits are compared on.
+    """
     halves = finisher.train.split(0.5)
     fits = [ConstantFit(formula.expression, half, signed=finisher.signed) for half in halves]
     if not fits[0].parameters:
-        return True
+        return 0.0
     field = finisher.held_out
     one, other = (
         field.directions_of(
@@ -364,8 +381,7 @@ def _is_stable(formula: Formula, finisher: FormulaRefiner) -> bool:
         )
         for fit in fits
     )
-    apart = float(np.mean(1 - np.minimum(np.abs(np.sum(one * other, axis=1)), 1)))
-    return apart <= max(SAME_CLASS, STABLE * float(errors(formula.expression, field).mean()))
+    return float(np.mean(1 - np.minimum(np.abs(np.sum(one * other, axis=1)), 1)))
 
 
 def finite_points(points: np.ndarray) -> np.ndarray:

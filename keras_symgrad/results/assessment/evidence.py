@@ -23,6 +23,7 @@ from keras_symgrad.gradients import CERTAIN_STANDARD_ERRORS, GradientField, erro
 from keras_symgrad.results.assessment.fidelity import R2, Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.level_set_rivals import length, level_set_rivals
+from keras_symgrad.results.assessment.margin import Margin, angle_error
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.results.assessment.residuals import predictable, residuals
 from keras_symgrad.search.core import FINEST_OF_LABELS, NATS_PER_UNIT
@@ -217,7 +218,7 @@ class Evidence:
         """
         if self._field.is_read:
             return self.cosine_error
-        if self.cosine_error <= _error(ROUNDING_ANGLE):
+        if self.cosine_error <= angle_error(ROUNDING_ANGLE):
             return self.cosine_error
         left, points = residuals(self.best.expression, self._field), self._field.points
         share = predictable(left, points)
@@ -228,14 +229,14 @@ class Evidence:
     @property
     def _is_parallel(self) -> bool:
         if self._field.is_read:
-            return self.cosine_error <= _error(NETWORK_ANGLE)
-        noisy = self.cosine_error <= _error(NOISY_ANGLE)
-        return noisy and self.systematic_error <= _error(ROUNDING_ANGLE)
+            return self.cosine_error <= angle_error(NETWORK_ANGLE)
+        noisy = self.cosine_error <= angle_error(NOISY_ANGLE)
+        return noisy and self.systematic_error <= angle_error(ROUNDING_ANGLE)
 
     @property
     def _has_the_boundary(self) -> bool:
         systematic = self.systematic_error / max(self.cosine_error, SMALLEST_ERROR)
-        return systematic * self.boundary_error <= _error(BOUNDARY_ANGLE)
+        return systematic * self.boundary_error <= angle_error(BOUNDARY_ANGLE)
 
     @property
     def _is_told_apart(self) -> bool:
@@ -249,7 +250,7 @@ class Evidence:
         """The share that is explained of what no constant explains."""
         if self.fidelity is not None:
             return self.fidelity.explained
-        return 1.0 if self.cosine_error <= _error(NOISY_ANGLE) else 0.0
+        return 1.0 if self.cosine_error <= angle_error(NOISY_ANGLE) else 0.0
 
     @cached_property
     def is_incomplete(self) -> bool:
@@ -258,7 +259,7 @@ class Evidence:
         It has a third of the error, and gains a quarter of a nat a unit of complexity: longer
         formulas that follow a network's own errors gain a tenth.
         """
-        if self.systematic_error <= _error(OWN_ANGLE):
+        if self.systematic_error <= angle_error(OWN_ANGLE):
             return False
         own = max(self.cosine_error, SMALLEST_ERROR)
         for row in self.front:
@@ -270,7 +271,7 @@ class Evidence:
                     return True
         return False
 
-    @cached_property
+    @property
     def is_gradual(self) -> bool:
         """Whether a read network's error falls towards the formula no faster than it falls anyhow.
 
@@ -278,15 +279,38 @@ class Evidence:
         of complexity that it takes more than a simpler row. Towards a function without a formula
         the error of longer and longer sums falls by a fifth of a nat, and so on beyond any of them.
         """
-        if not self._field.is_read:
-            return False
+        return self._field.is_read and self.steepness < MISSING_NATS
+
+    @cached_property
+    def steepness(self) -> float:
+        """Least nats of error a unit of complexity that the formula gains over a simpler row."""
         own = max(self.cosine_error, SMALLEST_ERROR)
-        return any(
-            np.log(max(float(errors(row.expression, self._field).mean()), SMALLEST_ERROR) / own)
-            < MISSING_NATS * (self.best.complexity - row.complexity)
+        gains = (
+            np.log(max(self._error_of(row), SMALLEST_ERROR) / own)
+            / (self.best.complexity - row.complexity)
             for row in self.front
             if row.complexity < self.best.complexity
         )
+        return float(min(gains, default=np.inf))
+
+    def margin(self, halves: float) -> Margin:
+        """By how much the formula is more than a concept must be.
+
+        Args:
+            halves: mean of 1 - |cos| between its fits on two halves of the rows.
+        """
+        return Margin(
+            float(np.degrees(np.arccos(1 - min(self.cosine_error, 1.0)))),
+            self._explained,
+            self.steepness,
+            min(map(self._advantage, self.rivals), default=np.inf),
+            halves / max(self.cosine_error, SMALLEST_ERROR),
+            is_read=self._field.is_read,
+            of_values=self.fidelity is None or self.fidelity.metric == R2,
+        )
+
+    def _error_of(self, row: Formula) -> float:
+        return float(errors(row.expression, self._field).mean())
 
     @cached_property
     def _nearest(self) -> np.ndarray:
@@ -399,8 +423,3 @@ class Evidence:
         values = numpy_function([expression], [symbol(name) for name in self.best.names])
         positive = np.mean(values(self._domain)[:, 0] > 0)
         return min(positive, 1 - positive) < 0.01
-
-
-def _error(degrees: float) -> float:
-    """1 - |cos| of an angle."""
-    return float(1 - np.cos(np.radians(degrees)))

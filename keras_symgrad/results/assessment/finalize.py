@@ -65,7 +65,12 @@ class FormulaRefiner:
         self.train, self.held_out, self.signed = train, held_out, signed
         self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
         self._zeros = {} if units is None else units.zeros
+        # A search is assessed after each stage, and much of its front stays what it was.
         self._constants: dict[tuple[sympy.Expr, int], tuple[Constant, ...]] = {}
+        self._formulas: dict[tuple[str, float, float], Formula | None] = {}
+        self._fitted: dict[tuple[sympy.Expr, float], Formula | None] = {}
+        self._short: dict[sympy.Expr, sympy.Expr] = {}
+        self._simple: dict[Formula, Formula] = {}
 
     def front(self, archive: Archive) -> ParetoFront:
         """The Pareto front of an archive.
@@ -79,7 +84,7 @@ class FormulaRefiner:
         Raises:
             ValueError: no tree of the archive has a finite loss.
         """
-        formulas = [self._in_time(individual) for individual in archive.front()]
+        formulas = [self._formula(individual) for individual in archive.front()]
         formulas = [formula for formula in formulas if formula and np.isfinite(formula.loss)]
         if not formulas:
             has_rules = self.knowledge is not None and self.knowledge.has_rules
@@ -118,7 +123,9 @@ class FormulaRefiner:
         Returns:
             A formula whose simple numbers lie inside their intervals: those of `constants`.
         """
-        return self._with_zeros(self._with_simple_constants(formula))
+        if formula not in self._simple:
+            self._simple[formula] = self._with_zeros(self._with_simple_constants(formula))
+        return self._simple[formula]
 
     def _with_simple_constants(self, formula: Formula) -> Formula:
         barred: set[sympy.Expr] = set()
@@ -181,6 +188,12 @@ class FormulaRefiner:
                     return other
         return formula
 
+    def _formula(self, individual: Individual) -> Formula | None:
+        key = str(individual.tree), individual.complexity, individual.loss
+        if key not in self._formulas:
+            self._formulas[key] = self._in_time(individual)
+        return self._formulas[key]
+
     def _in_time(self, individual: Individual) -> Formula | None:
         """The formula of a tree, unless SymPy cannot cope with it in time."""
         try:
@@ -204,6 +217,12 @@ class FormulaRefiner:
         Returns:
             The formula, or `None` for an expression that is constant or not real.
         """
+        key = expression, otherwise
+        if key not in self._fitted:
+            self._fitted[key] = self._made(expression, otherwise)
+        return self._fitted[key]
+
+    def _made(self, expression: sympy.Expr, otherwise: float) -> Formula | None:
         if expression.has(sympy.nan, sympy.zoo, sympy.I) or not expression.free_symbols:
             return None
         concept = self._first_conforming([self._shortest(expression), expression])
@@ -227,11 +246,13 @@ class FormulaRefiner:
         return None
 
     def _shortest(self, expression: sympy.Expr) -> sympy.Expr:
+        if expression in self._short:
+            return self._short[expression]
         short = shortest(expression, self.alphabet, self.complexity)
         completed = completed_squares(short, list(self._zeros))
         if completed is not None:
             short = min([short, canonicalize(completed)], key=self.weight)
-        return self._oriented(short)
+        return self._short.setdefault(expression, self._oriented(short))
 
     def _oriented(self, expression: sympy.Expr) -> sympy.Expr:
         """The expression, turned to grow where the neuron grows if the sign counts."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import sympy
@@ -25,9 +24,11 @@ from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.formulas import Formula, G, MonotoneFit, ParetoFront, PhiFormula
 from keras_symgrad.gradients import GradientField, Reading
 from keras_symgrad.results.assessment.assess import decisions, finite_points, rule_of
+from keras_symgrad.results.assessment.assessment import Assessment
 from keras_symgrad.results.assessment.evidence import EXPLAINED_DECISIONS, FAITHFUL, MISSING_NATS
 from keras_symgrad.results.assessment.fidelity import R2, Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
+from keras_symgrad.results.assessment.margin import Margin
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.search.core import Archive, box_of
 
@@ -191,8 +192,8 @@ def assess_one_variable(
     sampler: Callable | None = None,
     draw: bool = True,
     seed: int = 0,
-) -> dict[str, Any]:
-    """What may be said of a neuron of one variable, as attributes of an `Interpretation`.
+) -> Assessment:
+    """What may be promised of the best formula of a neuron of one variable.
 
     Args:
         graph: of the neuron.
@@ -205,7 +206,7 @@ def assess_one_variable(
         seed: of all random choices.
 
     Returns:
-        The attributes by name, as `assess.verdict` returns them.
+        The assessment, as `assess.assess` makes it of several variables.
     """
     field, held_out = reading.field, finisher.held_out
     alphabet = Alphabet(finisher.alphabet.operators, graph.names)
@@ -264,23 +265,25 @@ def assess_one_variable(
             fidelity.rows,
             replace(best, expression=composed, complexity=best.complexity + 8),
         )
-    return {
-        "front": front,
-        "best": best,
-        "phi": phi,
-        "value": value,
-        "rule": rule,
-        "cosine_error": 0.0,
-        "boundary_error": None,
-        "fidelity": fidelity,
-        "matches": _match(fidelity, is_gradual(best, front)),
-        "rivals": (),
-        "alternatives": (),
-        "noise_floor": floor,
-        "constants": (),
-        "symmetries": (),
-        "box": box_of(reading.domain),
-    }
+    nats = steepness(best, front)
+    return Assessment(
+        front=front,
+        best=best,
+        phi=phi,
+        value=value,
+        rule=rule,
+        cosine_error=0.0,
+        boundary_error=None,
+        fidelity=fidelity,
+        matches=_match(fidelity, nats < MISSING_NATS),
+        rivals=(),
+        alternatives=(),
+        noise_floor=floor,
+        constants=(),
+        symmetries=(),
+        box=box_of(reading.domain),
+        margin=_margin(fidelity, nats, is_read=reading.neuron is not None),
+    )
 
 
 @dataclass(frozen=True)
@@ -353,29 +356,41 @@ def _fidelity(best: Formula, line: _Line, reading: Reading, held_out: GradientFi
     return Fidelity.of_values(values, found)
 
 
-def is_gradual(best: Formula, front: ParetoFront) -> bool:
-    """Whether the loss falls towards a formula no faster than towards any function's expansion.
+def steepness(best: Formula, front: ParetoFront) -> float:
+    """Least nats of loss a unit of complexity that a formula gains over a simpler row.
 
     Args:
         best: the formula.
         front: formulas with the share of the variance that each leaves open.
 
     Returns:
-        Whether it takes more than a unit of complexity for each quarter of a nat, compared with a
-        simpler row; see `Evidence.is_gradual`.
+        Nats; infinite where no row is simpler. See `Evidence.steepness`.
 
     Example:
 
     >>> x = sympy.Symbol("x", real=True)
     >>> rows = [Formula(x**k, k, loss, ("x",)) for k, loss in ((1, 0.5), (2, 1e-4), (9, 5e-5))]
-    >>> [is_gradual(row, ParetoFront(rows)) for row in rows]
-    [False, False, True]
+    >>> [round(steepness(row, ParetoFront(rows)), 1) for row in rows]
+    [inf, 8.5, 0.1]
     """
     own = max(best.loss, FLOOR)
-    return any(
-        np.log(max(row.loss, FLOOR) / own) < MISSING_NATS * (best.complexity - row.complexity)
+    gains = (
+        np.log(max(row.loss, FLOOR) / own) / (best.complexity - row.complexity)
         for row in front
         if row.complexity < best.complexity
+    )
+    return float(min(gains, default=np.inf))
+
+
+def _margin(fidelity: Fidelity, nats: float, *, is_read: bool) -> Margin:
+    """Of values alone: what is left of them is an angle of the graph, in its own units."""
+    left = max(1 - fidelity.value, 0.0)
+    return Margin(
+        float(np.degrees(np.arctan(np.sqrt(left)))),
+        # Of decisions of one variable nothing but the boundary is known.
+        fidelity.value if fidelity.metric == R2 else 0.0,
+        nats,
+        is_read=is_read,
     )
 
 

@@ -9,6 +9,7 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.search.core.archive import Archive, Individual
     from keras_symgrad.search.core.constant_fit import ConstantFit
+    from keras_symgrad.search.core.effort import EFFORTS, Effort, check_effort
     from keras_symgrad.search.core.model_selection import (
         FINEST_OF_LABELS,
         NATS_PER_UNIT,
@@ -56,6 +57,8 @@ __all__ = [
     "Archive",
     "Clock",
     "ConstantFit",
+    "EFFORTS",
+    "Effort",
     "FINEST_OF_LABELS",
     "GeneticSettings",
     "IN_MEMORY",
@@ -78,6 +81,7 @@ __all__ = [
     "as_plain",
     "box_of",
     "call",
+    "check_effort",
     "check_methods",
     "choose_model",
     "individual_from_plain",
