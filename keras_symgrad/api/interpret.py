@@ -38,6 +38,7 @@ from keras_symgrad.search import PortfolioSearch, Search
 from keras_symgrad.search.callbacks import Callback, ProgressBar, SavedSearch, check_callbacks
 from keras_symgrad.search.core import (
     Clock,
+    Ending,
     PriorKnowledge,
     call,
     limits_of,
@@ -289,7 +290,7 @@ def interpret(
             **reading.field.origin,
         },
         evaluations=portfolio.evaluations,
-        stopped=portfolio.stopped,
+        stopped=Ending.of(portfolio.stopped),
         seed=seed,
         versions=versions(),
         timings=clock.seconds,

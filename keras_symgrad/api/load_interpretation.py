@@ -42,7 +42,7 @@ from keras_symgrad.results.assessment import (
     Match,
     SymmetryCheck,
 )
-from keras_symgrad.search.core import call
+from keras_symgrad.search.core import Ending, call
 from keras_symgrad.search.spectral import Group
 
 # Stands for a number of no more than passing interest that was not finite.
@@ -155,7 +155,7 @@ def _interpretation(record: Record) -> Interpretation:
         groups=tuple(_group(group, names) for group in record.records("groups")),
         rows=_rows(record),
         evaluations=record.whole("evaluations"),
-        stopped=record.text("stopped"),
+        stopped=Ending.of(record.text("stopped")),
         seed=record.whole("seed"),
         versions=record.by_name("versions", str),
         timings=_timings(record),

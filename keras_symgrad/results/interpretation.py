@@ -24,6 +24,7 @@ from keras_symgrad.results.assessment import (
 )
 from keras_symgrad.results.base import Result
 from keras_symgrad.results.surface import Surface
+from keras_symgrad.search.core import Ending
 from keras_symgrad.search.spectral import Group
 
 if TYPE_CHECKING:
@@ -39,15 +40,6 @@ MAX_RELATIVE_LENGTH_SHOWN = 1.5
 ONE_VARIABLE = (
     "in one dimension a direction is a sign: values were fitted, up to a factor and an offset"
 )
-ENDINGS = {
-    "time_limit": "until the time limit, unfinished",
-    "patience": "until nothing better turned up for long",
-    "target_loss": "until a perfect match",
-    "settled": "until the answer was settled",
-    "quick": "through the dictionary alone",
-    "exhausted": "until everything had been tried",
-    "interrupted": "until Ctrl-C",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +113,7 @@ class Interpretation(Result):
     groups: tuple[Group, ...]
     rows: dict[str, int]
     evaluations: int
-    stopped: str
+    stopped: Ending | str
     seed: int
     versions: dict[str, str] = field(repr=False)
     timings: dict[str, float] = field(repr=False)
@@ -188,7 +180,11 @@ class Interpretation(Result):
     @property
     def ending(self) -> str:
         """How long the search went on, for people."""
-        return ENDINGS.get(self.stopped, f"until the limit of {self.stopped}")
+        return (
+            self.stopped.text
+            if isinstance(self.stopped, Ending)
+            else f"until a callback ended it: {self.stopped}"
+        )
 
     @property
     def remarks(self) -> Iterator[tuple[str, str]]:
@@ -198,7 +194,7 @@ class Interpretation(Result):
         yield "matches", f"{self.matches} ({self._reason})"
         if self.fidelity is not None:
             yield "fidelity", str(self.fidelity)
-        if self.stopped == "time_limit":
+        if self.stopped == Ending.TIME_LIMIT:
             yield "unfinished", "the time limit ended the search; a longer one may find better"
         if self.constants and self.matches != "nothing":
             yield "constants", "; ".join(map(str, self.constants))

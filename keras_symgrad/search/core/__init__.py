@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.search.core.settings import GeneticSettings
     from keras_symgrad.search.core.stagnation import StagnationCounter
-    from keras_symgrad.search.core.stopping import Progress, Stopping, limits_of
+    from keras_symgrad.search.core.stopping import Ending, Progress, Stopping, limits_of
     from keras_symgrad.search.core.variation import Variation
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -59,6 +59,7 @@ __all__ = [
     "ConstantFit",
     "EFFORTS",
     "Effort",
+    "Ending",
     "FINEST_OF_LABELS",
     "GeneticSettings",
     "IN_MEMORY",

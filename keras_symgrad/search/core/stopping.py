@@ -8,9 +8,51 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Literal
 
 import numpy as np
+
+
+class Ending(StrEnum):
+    """What ended a search. A callback may end it for a reason of its own, which is plain text.
+
+    >>> Ending("settled").text
+    'until the answer was settled'
+    """
+
+    TIME_LIMIT = "time_limit"
+    GENERATIONS = "generations"
+    EVALUATIONS = "evaluations"
+    PATIENCE = "patience"
+    TARGET_LOSS = "target_loss"
+    SETTLED = "settled"
+    QUICK = "quick"
+    EXHAUSTED = "exhausted"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def text(self) -> str:
+        """The end of a sentence that begins with the search."""
+        return _TEXTS[self]
+
+    @classmethod
+    def of(cls, reason: str) -> Ending | str:
+        """An ending of this list, or the reason of a callback as it is."""
+        return cls(reason) if reason in cls else reason
+
+
+_TEXTS = {
+    Ending.TIME_LIMIT: "until the time limit, unfinished",
+    Ending.GENERATIONS: "until the limit of generations",
+    Ending.EVALUATIONS: "until the limit of evaluations",
+    Ending.PATIENCE: "until the choice had not improved for long",
+    Ending.TARGET_LOSS: "until a perfect match",
+    Ending.SETTLED: "until the answer was settled",
+    Ending.QUICK: "through the dictionary alone",
+    Ending.EXHAUSTED: "until everything had been tried",
+    Ending.INTERRUPTED: "until Ctrl-C",
+}
 
 
 @dataclass(frozen=True)
@@ -120,13 +162,13 @@ class Stopping:
                         last, since = progress, time.perf_counter()
                     reason = on_step(progress) if on_step else None
                     if was_pressed():
-                        return "interrupted"
+                        return Ending.INTERRUPTED.value
                     waited = time.perf_counter() - since
                     if reason := reason or (last and self.reason(last, waited)):
                         return reason
         except KeyboardInterrupt:
-            return "interrupted"
-        return "exhausted"
+            return Ending.INTERRUPTED.value
+        return Ending.EXHAUSTED.value
 
     def share(self, generation: int, evaluations: int, seconds: float) -> float:
         """How much of the nearest limit is used up, in [0, 1].
