@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret import check_options, interpret
 from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
 from keras_symgrad.search import Search
@@ -131,6 +131,7 @@ def _check(call: Mapping[str, Any], number: int) -> None:
             f"{', '.join(unknown)}. Received: {', '.join(call)}"
         )
     search, default = call.get("search", Search()), Search()
+    check_options(search=search)
     if own := [n for n in _NOT_OF_A_SEARCH if getattr(search, n) != getattr(default, n)]:
         raise ValueError(
             f"Job {number} has options of `search` that belong to `interpret_many`: "
