@@ -49,6 +49,7 @@ from keras_symgrad.search.spectral import has_outlying_rows
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 MAX_SEARCH_ROWS = 512
+_OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 
 
 @trims
@@ -130,6 +131,7 @@ def interpret(
     Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
     """
     given = dict(locals())
+    check_options(sampling=sampling, priors=priors, search=search)
     _check_model(model, x, (layer, unit, activation), names, sampling)
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"`seed` must be a whole number of at least 0. Received: seed={seed!r}")
@@ -299,6 +301,17 @@ def interpret(
         gradients=reading.field,
         network=reading.network,
     )
+
+
+def check_options(**options: Any) -> None:
+    """Raises for `sampling`, `priors` or `search` that are not of their classes."""
+    for name, value in options.items():
+        kind = _OPTIONS[name]
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"`{name}` is a `{kind.__name__}`, such as "
+                f"ks.{kind.__name__}({fields(kind)[0].name}=...). Received: {name}={value!r}"
+            )
 
 
 def _check_model(

@@ -114,7 +114,7 @@ def _with_neuron(given: Mapping[str, Any]) -> dict[str, Any]:
     if not chosen or "unit" not in given:
         return dict(given)
     # Unit 0 is one; a name that was not given is `None`, and `activation` is `False`.
-    places = {name: given.get(name) for name in ("layer", "unit", "activation")}
+    places = {name: given.get(name) for name in ("layer", "unit", "activation", "inputs")}
     chosen = {n: one for n, one in places.items() if one is not None and one is not False} | chosen
     options = (f"{name}={_code(name, value)}" for name, value in chosen.items())
     code = ", ".join([_code("model", given["model"]), *options])
