@@ -74,7 +74,7 @@ def tangent_frame(
             f"them, or None. Received: tangent={tangent!r}"
         )
     given = callable(tangent)
-    vectors = np.asarray(tangent(points) if given else tangent, dtype=np.float64)
+    vectors = np.asarray(tangent(points) if callable(tangent) else tangent, dtype=np.float64)
     shape = (len(points), -1, points.shape[1]) if given else (-1, points.shape[1])
     fits = vectors.ndim == len(shape) and all(n in (-1, m) for n, m in zip(shape, vectors.shape))
     if not fits or not np.isfinite(vectors).all() or not vectors.size:
