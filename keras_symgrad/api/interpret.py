@@ -25,7 +25,7 @@ from keras_symgrad.gradients import (
 )
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.priors import Priors, Symmetry
-from keras_symgrad.results import Interpretation, groups_in_users, in_users
+from keras_symgrad.results import Interpretation, Surface, groups_in_users, in_users
 from keras_symgrad.results.assessment import (
     FormulaRefiner,
     Graph,
@@ -189,8 +189,7 @@ def interpret(
     if units is not None:
         searched, knowledge = reading.in_units(units), knowledge.in_units(units)
         train, held_out = (units.field(rows, reading.dtype) for rows in (train, held_out))
-    if graph is not None:
-        graph = Graph.of(searched)
+    if graph is not None and (graph := Graph.of(searched)) is not None:
         train, held_out = graph.lifted(train), graph.lifted(held_out)
     if automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
         robust = LOSSES["huber"]
@@ -231,7 +230,7 @@ def interpret(
             knowledge=knowledge,
             units=units if graph is None else None,
         )
-        fresh = {
+        fresh: dict[str, Any] = {
             "sampler": sampling.sampler,
             "draw": sampling.draws_points,
             "seed": seed,
@@ -277,6 +276,7 @@ def interpret(
         call=call(recorded(given), interpret),
         gradients=reading.field,
         network=reading.network,
+        surface=Surface.of(reading.field),
         **said,
     )
 
