@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -123,7 +123,7 @@ class Engine:
         """
         leaf = gp.PrimitiveTree([Variable(0, "")])
         with ThreadPoolExecutor(2) as threads:
-            jobs = [
+            jobs: list[Future[Any]] = [
                 threads.submit(self.losses, [leaf]),
                 threads.submit(lambda: self.normal_equations(self.constant_tapes([leaf]), 1)),
             ]

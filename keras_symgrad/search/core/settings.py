@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class GeneticSettings:
     rounds: int = 4
 
     @classmethod
-    def of_population(cls, population: int, **others: float) -> GeneticSettings:
+    def of_population(cls, population: int, **others: Any) -> GeneticSettings:
         """Settings for so many individuals in all demes together.
 
         Args:

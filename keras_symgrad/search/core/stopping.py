@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
+
+Step = TypeVar("Step", bound="Progress | None")
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ class Stopping:
 
     def drive(
         self,
-        steps: Iterable[Progress | None],
-        on_step: Callable[[Progress | None], str | None] | None = None,
+        steps: Iterable[Step],
+        on_step: Callable[[Step], str | None] | None = None,
         start: Progress | None = None,
     ) -> str:
         """Takes steps of a search until a limit is reached or Ctrl-C is pressed.
