@@ -29,7 +29,7 @@ models = Path(__file__).parent / "models"
 model, points = models / "springs.keras", models / "springs.csv"
 options = {
     "operators": "polynomial",
-    "methods": "dictionary",
+    "search": ks.Search(methods="dictionary"),
     "time_limit": 20,
     "verbose": False,
 }

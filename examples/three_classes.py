@@ -69,8 +69,9 @@ for k, name in enumerate(found.classes):
 """
 ## One class against all others
 
-Of a class k, `kind="probability"` reads the logit of its own probability, which is a concept of its
-own: here "x1*x2 is larger than the larger of two numbers". Nothing simple says that everywhere.
+`ks.Neuron.of(model, unit=k, kind="probability")` reads the logit of the own probability of class k,
+which is a concept of its own: here "x1*x2 is larger than the larger of two numbers". Nothing simple
+says that everywhere.
 """
 
 alone = ks.interpret(

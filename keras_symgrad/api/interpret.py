@@ -49,6 +49,7 @@ from keras_symgrad.search.spectral import has_outlying_rows
 
 # Rows that the search looks at. The choice among its formulas is made on all of them.
 MAX_SEARCH_ROWS = 512
+_OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 
 
 @trims
@@ -130,13 +131,14 @@ def interpret(
     Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
     """
     given = dict(locals())
+    check_options(sampling=sampling, priors=priors, search=search)
     _check_model(model, x, (layer, unit, activation), names, sampling)
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"`seed` must be a whole number of at least 0. Received: seed={seed!r}")
     if search.signed and isinstance(model, GradientField) and model.directions.ndim == 3:
         raise ValueError(
             "Several neurons together have a span of gradients and no sign to agree with. "
-            "Leave out `signed`. Received: signed=True"
+            "Leave out `signed` of `search`. Received: signed=True"
         )
     stopping = limits_of(time_limit, search.stopping)
     automatic = isinstance(loss, str) and loss == "auto"
@@ -164,7 +166,7 @@ def interpret(
     if graph is not None and (template is not None or dimensions is not None):
         raise ValueError(
             "A neuron of one variable is searched by its values, up to a factor and an offset: "
-            "leave out `template` and `dimensions`. "
+            "leave out `template` and `dimensions` of `priors`. "
             f"Received: {template=}, {dimensions=}"
         )
     alphabet = Alphabet(operators, names if graph is None else (*names, graph.value))
@@ -281,6 +283,17 @@ def interpret(
     )
 
 
+def check_options(**options: Any) -> None:
+    """Raises for `sampling`, `priors` or `search` that are not of their classes."""
+    for name, value in options.items():
+        kind = _OPTIONS[name]
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"`{name}` is a `{kind.__name__}`, such as "
+                f"ks.{kind.__name__}({fields(kind)[0].name}=...). Received: {name}={value!r}"
+            )
+
+
 def _check_model(
     model: Any, x: Any, chosen: tuple, names: Sequence[str] | None, sampling: Sampling
 ) -> None:
@@ -309,10 +322,12 @@ def _check_model(
     if not isinstance(model, GradientField):
         return
     defaults = Sampling()
+    # A metric or a tangent of the user's own may be an array, which has no `!=`.
+    given = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
     changed = [
-        field.name
-        for field in fields(Sampling)
-        if getattr(sampling, field.name) is not getattr(defaults, field.name)
+        name
+        for name, value in given.items()
+        if type(value) is not type(getattr(defaults, name)) or value != getattr(defaults, name)
     ]
     if names is not None or changed:
         raise ValueError(

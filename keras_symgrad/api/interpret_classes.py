@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret import check_options, interpret
 from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import Domain, Sampling, split
 from keras_symgrad.neurons import ClassLogits
@@ -80,6 +80,7 @@ def interpret_classes(
     (x1**2 + x2**2, [(2, 0), (2, 1)])
     """
     given = {name: value for name, value in locals().items() if name != "options"} | options
+    check_options(sampling=sampling)
     scores = ClassLogits.of(model, layer, signature)
     classes = _class_names(classes, scores.classes)
     chosen = _check_pairs(pairs, scores.classes)

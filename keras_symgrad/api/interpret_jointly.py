@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret import check_options, interpret
 from keras_symgrad.engine import gradient
 from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import (
@@ -86,6 +86,7 @@ def interpret_jointly(
     ['x3', 'x1*x2']
     """
     given = {name: value for name, value in locals().items() if name != "options"} | options
+    check_options(sampling=sampling)
     _check_sampling(sampling)
     in_terms_of = sampling.in_terms_of
     points, own = read_points(x, sampling.columns)

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret import check_options, interpret
 from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
 from keras_symgrad.search import Search
-from keras_symgrad.search.islands import PROCESSES, Workers, check_executor
+from keras_symgrad.search.islands import PROCESSES, Workers
 
 # A job that lost its worker so often has killed it.
 MOST_LOSSES = 3
@@ -28,7 +28,7 @@ def interpret_many(
     jobs: Sequence[Mapping[str, Any]],
     *,
     executor: Executor | str | None = PROCESSES,
-    workers: int = 2,
+    workers: int | None = None,
     verbose: bool = True,
     **shared: Any,
 ) -> list[Interpretation | Exception]:
@@ -40,7 +40,7 @@ def interpret_many(
             processes or machines a path spares sending the model.
         executor: "processes" for `workers` processes of this machine, `None` for this process, or
             any `concurrent.futures.Executor`, such as Dask's `client.get_executor()`.
-        workers: processes or threads.
+        workers: processes or threads; by default one for each core of the machine.
         verbose: whether to show a progress bar on a terminal.
         **shared: further arguments of `interpret` for all jobs.
 
@@ -62,12 +62,13 @@ def interpret_many(
     >>> [concept.headline for concept in found]
     ['x1**2 + x2**2', 'x1**2 + 2*x2**2']
     """
-    check_executor(executor)
+    # As for one search, and refused as there.
+    count = Search(executor=executor, workers=workers).threads
     calls = [{**shared, **job} for job in jobs]
     for number, call in enumerate(calls):
         _check(call, number)
     results: list[Any] = [None] * len(calls)
-    with Workers(executor, workers) as pool, _progress_bar(len(calls), verbose) as advance:
+    with Workers(executor, count) as pool, _progress_bar(len(calls), verbose) as advance:
         for number, result in _results(calls, pool):
             results[number] = result
             advance()
@@ -135,6 +136,7 @@ def _check(call: Mapping[str, Any], number: int) -> None:
             f"{', '.join(unknown)}. Received: {', '.join(call)}"
         )
     search, default = call.get("search", Search()), Search()
+    check_options(search=search)
     if own := [n for n in _NOT_OF_A_SEARCH if getattr(search, n) != getattr(default, n)]:
         raise ValueError(
             f"Job {number} has options of `search` that belong to `interpret_many`: "

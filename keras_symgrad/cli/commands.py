@@ -136,14 +136,15 @@ def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
 
 
 def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
-    import keras_symgrad as ks
+    from keras_symgrad.api import interpret
+    from keras_symgrad.neurons import Neuron
 
     chosen = {name: getattr(options, name) for name in ("layer", "unit", "activation")}
     model = options.model
     if (options.kind, options.signature) != (None, None):
         read = {"kind": options.kind, "signature": options.signature, "inputs": x.shape[1]}
-        model, chosen = ks.Neuron.of(model, **chosen, **read), {}
-    return ks.interpret(model, x, **chosen, callbacks=_callbacks(options), **common)
+        model, chosen = Neuron.of(model, **chosen, **read), {}
+    return interpret(model, x, **chosen, callbacks=_callbacks(options), **common)
 
 
 def _callbacks(options: argparse.Namespace) -> list[Callback]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +17,10 @@ from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.metric import Metric, check_metric
 from keras_symgrad.gradients.own_units import OwnUnits
 from keras_symgrad.gradients.piecewise_linear import is_piecewise_constant
-from keras_symgrad.gradients.row_selection import RowOptions
+from keras_symgrad.gradients.row_selection import RowOptions, check_delta
 from keras_symgrad.gradients.smoothing import averaged, choose_width, smoothed
 from keras_symgrad.gradients.symmetrization import projected, symmetrized
-from keras_symgrad.gradients.tangent_space import Tangent, can_be_drawn, enough
+from keras_symgrad.gradients.tangent_space import Tangent, can_be_drawn, check_tangent, enough
 from keras_symgrad.neurons import Neuron, Quantities
 from keras_symgrad.priors import Symmetry
 
@@ -75,7 +76,9 @@ class Sampling:
             raise ValueError(
                 f"`rows` must be a whole number of at least 2. Received: rows={self.rows!r}"
             )
+        check_delta(self.delta)
         check_smoothing(self.smoothing)
+        check_tangent(self.tangent)
         object.__setattr__(self, "metric", check_metric(self.metric))
 
     @property
@@ -84,8 +87,8 @@ class Sampling:
         return self.draw and (can_be_drawn(self.tangent) or self.sampler is not None)
 
 
-# Of gradients from elsewhere.
-NO_POINTS = np.zeros((0, 0))
+def _no_points() -> np.ndarray:
+    return np.zeros((0, 0))
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,8 @@ class Reading:
     field: GradientField
     raw: GradientField
     neuron: Neuron | None = None
-    shown: np.ndarray = NO_POINTS
-    test_points: np.ndarray = NO_POINTS
+    shown: np.ndarray = dataclasses.field(default_factory=_no_points)
+    test_points: np.ndarray = dataclasses.field(default_factory=_no_points)
     in_terms_of: Quantities | None = None
     flat: int = 0
     units: OwnUnits | None = None
@@ -189,7 +192,7 @@ class Reading:
         if field.rows < 2:
             raise ValueError(
                 "Two rows with a gradient are needed at least: one to fit formulas on and one to "
-                "measure them on. Pass more points, or allow them with `draw=True`. "
+                "measure them on. Pass more points, or allow them with `ks.Sampling(draw=True)`. "
                 f"Received: {field.rows} row"
             )
         return replace(self, field=replace(field, loss=loss), flat=flat)
@@ -313,7 +316,7 @@ def smoothing_width(neuron: Neuron, x: np.ndarray, smoothing: str | float | None
         return choose_width(neuron, x)
     warnings.warn(
         f"The gradient of '{neuron.name}' jumps from piece to piece, as that of ReLU networks "
-        'does. `smoothing="auto"` averages it over a small neighbourhood.',
+        'does. `ks.Sampling(smoothing="auto")` averages it over a small neighbourhood.',
         stacklevel=4,
     )
     return None

@@ -166,7 +166,8 @@ def smoothed(
         value = tf.stop_gradient(neuron(centre))
         return value + tf.reduce_sum((points - centre) * gradient, axis=1)
 
-    return replace(neuron, name=f"{neuron.name}, width {width:.2g}", function=function)
+    name = f"{neuron.name}, width {width:.2g}"
+    return replace(neuron, name=name, function=function, source=None)
 
 
 def averaged(

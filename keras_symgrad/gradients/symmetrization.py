@@ -55,7 +55,8 @@ def symmetrized(
         values = tf.reshape(tf.cast(neuron(images), neuron.dtype), [len(kept), -1])
         return tf.linalg.matvec(values, signs / len(kept), transpose_a=True)
 
-    return replace(neuron, name=f"{neuron.name}, mean of {len(kept)} images", function=mean)
+    name = f"{neuron.name}, mean of {len(kept)} images"
+    return replace(neuron, name=name, function=mean, source=None)
 
 
 def projected(field: GradientField, symmetries: Sequence[Symmetry]) -> GradientField:

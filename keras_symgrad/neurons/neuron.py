@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsIndex
 
 import keras
 import numpy as np
@@ -256,7 +256,14 @@ class Neuron:
             raise ValueError(f"`kind` is one of {KINDS} or None. Received: kind={kind!r}")
         neuron = extract(cls, model, layer, unit, activation, kind, inputs, signature)
         source = {"model": model, "layer": layer, "unit": unit, "activation": activation}
-        return replace(neuron, source=source | {"kind": kind, "signature": signature})
+        source |= {"kind": kind, "inputs": inputs, "signature": signature}
+        return replace(neuron, source=source)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        # Layers that were traced are lost in a copy: a neuron of a file is made of the file again.
+        if self.source is not None and isinstance(self.source["model"], (str, os.PathLike)):
+            return _of_source, (dict(self.source),)
+        return super().__reduce_ex__(protocol)
 
     def read_as(self, kind: str | None) -> Neuron:
         """An output read as a logit, a probability or a plain number.
@@ -270,8 +277,16 @@ class Neuron:
         if kind is None:
             return self
         name = self.name if kind == "value" else self.name.replace("/output", "/logit")
-        read = replace(self, name=name, is_classifier=kind != "value")
+        # Of what was open `kind` decides as in `of`; what was a logit becomes another function.
+        source = None
+        if self.source is not None and self.is_classifier is None:
+            source = {**self.source, "kind": kind}
+        read = replace(self, name=name, is_classifier=kind != "value", source=source)
         if kind == "probability":
             function = self.function
             read = replace(read, function=lambda x: logit_of(tf.cast(function(x), self.dtype)))
         return read
+
+
+def _of_source(source: dict[str, Any]) -> Neuron:
+    return Neuron.of(**source)

@@ -12,7 +12,7 @@ orthogonal matrix, s a sign and v the velocity of a continuous symmetry,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -263,14 +263,16 @@ class Scaling(Symmetry):
         return velocities
 
 
-def check_symmetries(symmetries: Sequence[Symmetry]) -> tuple[Symmetry, ...]:
+def check_symmetries(symmetries: Symmetry | Sequence[Symmetry]) -> tuple[Symmetry, ...]:
     """Symmetries as a tuple, one alone too.
 
     Raises:
         ValueError: one of them is none.
     """
-    found = (symmetries,) if isinstance(symmetries, Symmetry) else tuple(symmetries)
-    if not all(isinstance(symmetry, Symmetry) for symmetry in found):
+    if isinstance(symmetries, Symmetry):
+        return (symmetries,)
+    found = tuple(symmetries) if isinstance(symmetries, Iterable) else None
+    if found is None or not all(isinstance(symmetry, Symmetry) for symmetry in found):
         raise ValueError(
             "`symmetries` are a list of `Exchange`, `Even`, `Odd`, `Rotation`, `Translation`, "
             f"`Scaling` or subclasses of `Symmetry`. Received: symmetries={symmetries!r}"

@@ -62,9 +62,15 @@ class Search:
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", check_methods(self.methods))
         check_executor(self.executor)
+        if self.stopping is not None and not isinstance(self.stopping, Stopping):
+            raise ValueError(
+                "`stopping` is a `Stopping`, such as ks.Stopping(time_limit=30, generations=50). "
+                f"Received: stopping={self.stopping!r}"
+            )
         for name, smallest in _SMALLEST.items():
-            _check_whole(name, getattr(self, name), smallest)
-        if isinstance(self.max_complexity, str) or not self.max_complexity >= 1:
+            object.__setattr__(self, name, _whole(name, getattr(self, name), smallest))
+        number = isinstance(self.max_complexity, (int, float, np.number))
+        if not (number and self.max_complexity >= 1):
             raise ValueError(
                 "`max_complexity` must be a number of at least 1, the complexity of a variable. "
                 f"Received: max_complexity={self.max_complexity!r}"
@@ -81,10 +87,11 @@ class Search:
         return GeneticSettings.of_population(self.population, max_complexity=self.max_complexity)
 
 
-def _check_whole(name: str, value: int | None, smallest: int) -> None:
+def _whole(name: str, value: int | None, smallest: int) -> int | None:
     if name != "population" and value is None:
-        return
+        return None
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < smallest:
         raise ValueError(
             f"`{name}` must be a whole number of at least {smallest}. Received: {name}={value!r}"
         )
+    return int(value)

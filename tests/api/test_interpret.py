@@ -21,7 +21,11 @@ OPERATORS = ["add", "sub", "mul", "div", "square"]
 
 
 def read(model, x, **options) -> Interpretation:
-    options = {"operators": OPERATORS, "stopping": Stopping(None, generations=4), **options}
+    options = {
+        "operators": OPERATORS,
+        "search": Search(stopping=Stopping(None, generations=4)),
+        **options,
+    }
     return interpret(model, x, verbose=False, **options)
 
 

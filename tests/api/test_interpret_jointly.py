@@ -21,8 +21,7 @@ from keras_symgrad.search.core.stopping import Stopping
 NAMES = ("x", "y", "vx", "vy")
 QUICK = {
     "operators": "polynomial",
-    "methods": "dictionary",
-    "stopping": Stopping(None, generations=1),
+    "search": Search(methods="dictionary", stopping=Stopping(None, generations=1)),
     "verbose": False,
 }
 
@@ -183,8 +182,8 @@ def test_columns_are_matched_by_name():
     [
         ([], {}, "one neuron at least"),
         ([None], {"layer": "hidden"}, "`Neuron`s are some already"),
-        ([None], {"in_terms_of": "hidden"}, "does not know its model"),
-        ([None], {"smoothing": -1}, "a positive width"),
+        ([None], {"sampling": Sampling(in_terms_of="hidden")}, "does not know its model"),
+        ([None], {"sampling": Sampling(draw=False)}, "Leave out `draw` of `sampling`"),
         ([None], {"names": ["a", "a"]}, "Every name may occur once"),
     ],
 )

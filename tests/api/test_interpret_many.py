@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keras_symgrad import Search
+from keras_symgrad import Neuron, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_many import interpret_many
 from keras_symgrad.gradients.field import GradientField
@@ -63,7 +64,8 @@ def test_jobs_of_lost_workers_that_cannot_be_renewed_are_said_to_be_lost():
 
 
 def test_processes_read_models_from_files():
-    units = [{"unit": None}, {"unit": None, "seed": 1}]
+    neuron = Neuron.of(str(MODELS / "A1.keras"), kind="logit")
+    units = [{"unit": None}, {"model": neuron, "seed": 1}]
     found = interpret_many(
         units,
         workers=1,
@@ -75,6 +77,7 @@ def test_processes_read_models_from_files():
     assert [str(concept.best) for concept in found] == ["x1**2 + 2*x2**2"] * 2
     assert [concept.seed for concept in found] == [0, 1]
     assert found[0].rule.agreement > 0.99
+    assert found[1].settings["kind"] == "logit"
 
 
 @pytest.mark.parametrize(
@@ -83,8 +86,18 @@ def test_processes_read_models_from_files():
         ({"modle": 1}, "Job 1 has arguments that `interpret` does not take here: modle"),
         ({"x": "points.csv"}, "Job 1 has no `model`"),
         ({"model": "a.keras", "workers": 3}, "does not take here: workers"),
+        ({"model": "a.keras", "search": {"methods": "trees"}}, "`search` is a `Search`"),
+        ({"model": "a.keras", "search": Search(islands=2)}, "belong to `interpret_many`: islands"),
     ],
 )
 def test_wrong_jobs_are_named_before_anything_is_done(job, message):
     with pytest.raises(ValueError, match=message):
         interpret_many([jobs()[0], job], executor=Sequential(), verbose=False)
+
+
+def test_workers_are_one_for_each_core_and_refused_as_those_of_a_search():
+    with pytest.raises(ValueError, match="`workers` must be a whole number of at least 1"):
+        interpret_many([], workers=0)
+    with pytest.raises(ValueError, match="`executor` takes"):
+        interpret_many([], executor="threads")
+    assert inspect.signature(interpret_many).parameters["workers"].default == Search().workers

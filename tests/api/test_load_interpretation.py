@@ -15,8 +15,7 @@ from keras_symgrad.results.interpretation import Interpretation
 
 QUICK = {
     "operators": "polynomial",
-    "methods": "dictionary",
-    "stopping": ks.Stopping(None, generations=1),
+    "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
     "verbose": False,
 }
 NAMES = ("petal length (cm)", "lambda")
@@ -193,18 +192,26 @@ def test_settings_of_every_kind_are_read(ellipse, tmp_path):
         "model": "a 'b'.keras",
         "x": np.zeros((2, 2)),
         "unit": (1, 0),
-        "delta": None,
-        "smoothing": -1.5,
-        "stopping": ks.Stopping(5.0),
-        "symmetries": [ks.Even("x1"), ks.Exchange("x1", "x2")],
+        "sampling": ks.Sampling(delta=None, smoothing=1.5),
+        "search": ks.Search(stopping=ks.Stopping(5.0)),
+        "priors": ks.Priors(
+            symmetries=[ks.Even("x1"), ks.Exchange("x1", "x2")],
+            dimensions={"petal length (cm)": "cm"},
+        ),
         "complexity": ks.Complexity(operators={"sin": 3}),
-        "dimensions": {"petal length (cm)": "cm"},
         "operators": ks.OperatorSet("add, mul"),
     }
     content = {**ellipse.to_dict(), "settings": recorded(given)}
     (tmp_path / "result.json").write_text(json.dumps(content))
     again = ks.load_interpretation(tmp_path / "result.json")
     assert json.dumps(again.settings) == json.dumps(content["settings"])
+    names = {name: name for name in ("x", "complexity")}
+    asked = eval(again.call, {"ks": ks, "interpret": lambda *_, **options: options, **names})
+    assert vars(asked["sampling"]) == vars(given["sampling"])
+    assert asked["search"] == given["search"]
+    assert asked["priors"].symmetries == given["priors"].symmetries
+    assert asked["priors"].dimensions == given["priors"].dimensions
+    assert asked["unit"] == (1, 0) and tuple(asked["operators"]) == ("add", "mul")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ from keras_symgrad.gradients.own_units import FARTHEST_OF_NETWORK, OwnUnits, che
 
 QUICK = {
     "operators": "add, mul, square",
-    "methods": "dictionary",
-    "stopping": ks.Stopping(None, generations=1),
+    "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
     "verbose": False,
 }
 U = np.random.default_rng(0).uniform(-1, 1, (200, 2))

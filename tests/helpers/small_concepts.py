@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from keras_symgrad import Sampling
+from keras_symgrad import Sampling, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_classes import interpret_classes
 from keras_symgrad.api.interpret_jointly import interpret_jointly
@@ -26,8 +26,7 @@ MODELS = Path(__file__).parents[2] / "examples" / "models"
 NAMES = ("<script>alert('x')</script>", '$b$ | & "c" --> ]]> ` _')
 QUICK = {
     "operators": "polynomial",
-    "methods": "dictionary",
-    "stopping": Stopping(None, generations=1),
+    "search": Search(methods="dictionary", stopping=Stopping(None, generations=1)),
     "verbose": False,
 }
 

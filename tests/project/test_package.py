@@ -50,6 +50,17 @@ def test_every_public_name_exists_and_is_documented():
     assert set(keras_symgrad.__all__) <= set(dir(keras_symgrad))
 
 
+def test_interpret_is_no_longer_than_a_screen_and_options_travel_as_values():
+    parameters = inspect.signature(keras_symgrad.interpret).parameters
+    assert len(parameters) <= 16
+    kinds = {keras_symgrad.Sampling, keras_symgrad.Priors, keras_symgrad.Search}
+    values = [one.default for one in parameters.values() if type(one.default) in kinds]
+    assert len(values) == 3
+    # No option has two places.
+    names = [name for value in values for name in vars(value)] + list(parameters)
+    assert len(names) == len(set(names))
+
+
 def faces(project):
     return sorted((project / "keras_symgrad").rglob("__init__.py"))
 

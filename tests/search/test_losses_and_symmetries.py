@@ -11,9 +11,8 @@ from keras_symgrad.engine.directions import direction_error
 
 QUICK = {
     "operators": "add, sub, mul, square",
-    "methods": "dictionary",
-    "stopping": ks.Stopping(None, generations=1),
-    "rows": 400,
+    "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
+    "sampling": ks.Sampling(rows=400),
     "verbose": False,
 }
 
@@ -83,11 +82,13 @@ def test_a_symmetry_that_the_network_has_not_is_warned_of(springs):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"symmetries": [ks.Even("x9")]}, "x9. The variables are: x1, v1, x2, v2"),
-        ({"symmetries": ["even"]}, "`symmetries` are a list of"),
+        (
+            {"priors": ks.Priors(symmetries=[ks.Even("x9")])},
+            "x9. The variables are: x1, v1, x2, v2",
+        ),
         ({"loss": "mse"}, "`loss` is one of 'auto', 'squared', 'angle', 'huber'"),
     ],
-    ids=("no variable", "no symmetry", "no loss"),
+    ids=("no variable", "no loss"),
 )
 def test_what_is_wrong_is_said_before_the_search(springs, options, message):
     with pytest.raises(ValueError, match=message):

@@ -113,8 +113,11 @@ def _with_neuron(given: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {name: given[name] for name in _OF_NEURON if given.get(name) is not None}
     if not chosen or "unit" not in given:
         return dict(given)
-    chosen = {n: given[n] for n in ("layer", "unit", "activation") if given.get(n)} | chosen
-    code = ", ".join([_code("model", given["model"]), *(f"{n}={v!r}" for n, v in chosen.items())])
+    # Unit 0 is one; a name that was not given is `None`, and `activation` is `False`.
+    places = {name: given.get(name) for name in ("layer", "unit", "activation", "inputs")}
+    chosen = {n: one for n, one in places.items() if one is not None and one is not False} | chosen
+    options = (f"{name}={_code(name, value)}" for name, value in chosen.items())
+    code = ", ".join([_code("model", given["model"]), *options])
     rest = {name: value for name, value in given.items() if name not in chosen}
     return rest | {"model": _Code(f"ks.Neuron.of({code})")}
 
