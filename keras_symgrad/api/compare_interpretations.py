@@ -13,7 +13,7 @@ from keras_symgrad.gradients import tangent_frame
 from keras_symgrad.results.assessment import SAME_CLASS
 
 if TYPE_CHECKING:
-    from keras_symgrad.results import Interpretation
+    from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation
 
 COMPARED_POINTS = 5000
 # Planes are the same if no direction of one leaves the other by more than this.
@@ -45,7 +45,11 @@ class Agreement:
 
 
 def compare_interpretations(
-    one: Interpretation, other: Interpretation, x: Any = None, *, seed: int = 0
+    one: Interpretation | ClassInterpretation | JointInterpretation,
+    other: Interpretation | ClassInterpretation | JointInterpretation,
+    x: Any = None,
+    *,
+    seed: int = 0,
 ) -> Agreement:
     """Whether two results found the same concept, whatever their formulas look like.
 
@@ -78,7 +82,12 @@ def compare_interpretations(
     >>> [compare_interpretations(found[0], result).same for result in found]
     [True, False]
     """
-    _check(one, other)
+    one, other = _of_one_neuron(one), _of_one_neuron(other)
+    if set(one.names) != set(other.names):
+        raise ValueError(
+            "Results are compared in the same variables. Received: "
+            f"{', '.join(one.names)} and {', '.join(other.names)}"
+        )
     names = one.names
     points, frame = _of_the_box(one, other, seed) if x is None else _given(x, one)
     slopes = [
@@ -98,25 +107,23 @@ def compare_interpretations(
     return Agreement(distance, distance < SAME_CLASS, decisions, int(both.sum()))
 
 
-def _check(one: Interpretation, other: Interpretation) -> None:
+def _of_one_neuron(
+    result: Interpretation | ClassInterpretation | JointInterpretation,
+) -> Interpretation:
+    """The result, if it can be compared."""
     from keras_symgrad.results import Interpretation
 
-    for result in (one, other):
-        if not isinstance(result, Interpretation):
-            raise ValueError(
-                "Results of one neuron are compared. Of several classes take one of `pairs`, of "
-                f"neurons together one of `concepts`. Received: {type(result).__name__}"
-            )
-        if result.given:
-            raise ValueError(
-                "A concept that was looked for along the level sets of others is one of many: any "
-                "function of it and them does as well, so that it cannot be compared alone."
-            )
-    if set(one.names) != set(other.names):
+    if not isinstance(result, Interpretation):
         raise ValueError(
-            "Results are compared in the same variables. Received: "
-            f"{', '.join(one.names)} and {', '.join(other.names)}"
+            "Results of one neuron are compared. Of several classes take one of `pairs`, of "
+            f"neurons together one of `concepts`. Received: {type(result).__name__}"
         )
+    if result.given:
+        raise ValueError(
+            "A concept that was looked for along the level sets of others is one of many: any "
+            "function of it and them does as well, so that it cannot be compared alone."
+        )
+    return result
 
 
 def _order(one: Interpretation, other: Interpretation) -> list[int]:
@@ -159,8 +166,12 @@ def _of_the_box(
     planes = [result.surface.plane for result in (one, other)]
     if planes[1] is not None:
         planes[1] = planes[1][:, order]
-    if planes[0] is None and planes[1] is None:
-        return points, None
+    # A plane has a centre.
+    centre = one.surface.centre
+    if centre is None:
+        if other.surface.centre is None:
+            return points, None
+        centre = other.surface.centre[order]
     frames = [np.eye(len(low)) if p is None else orthonormal_span(p)[1] for p in planes]
     first, second = (frame.T @ frame for frame in frames)
     if np.abs(first - second).max() > SAME_PLANE:
@@ -168,5 +179,4 @@ def _of_the_box(
             "The data of the results lie in different planes. Pass points to compare them at: "
             "`compare_interpretations(one, other, x)`."
         )
-    centre = one.surface.centre if planes[0] is not None else other.surface.centre[order]
     return centre + (points - centre) @ first, frames[0]

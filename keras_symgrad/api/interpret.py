@@ -25,7 +25,7 @@ from keras_symgrad.gradients import (
 )
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.priors import Priors, Symmetry
-from keras_symgrad.results import Assessor, Interpretation, groups_in_users
+from keras_symgrad.results import Assessor, Interpretation, Surface, groups_in_users
 from keras_symgrad.results.assessment import (
     FormulaRefiner,
     Graph,
@@ -192,6 +192,7 @@ def interpret(
         train, held_out = (units.field(rows, reading.dtype) for rows in (train, held_out))
     if graph is not None:
         graph = Graph.of(reading if units is None else reading.in_units(units))
+    if graph is not None:
         train, held_out = graph.lifted(train), graph.lifted(held_out)
     if automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
         robust = LOSSES["huber"]
@@ -300,6 +301,7 @@ def interpret(
         call=call(recorded(given), interpret),
         gradients=reading.field,
         network=reading.network,
+        surface=Surface.of(reading.field),
     )
 
 

@@ -30,7 +30,7 @@ from keras_symgrad.gradients import (
     smoothing_width,
 )
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, loading, only_tensor, tracing
-from keras_symgrad.results import JointInterpretation
+from keras_symgrad.results import Interpretation, JointInterpretation
 from keras_symgrad.search.core import call, recorded, versions
 
 
@@ -106,8 +106,8 @@ def interpret_jointly(
             Neuron.of(model, layer, unit, activation, inputs=inputs, signature=signature)
             for unit in units
         ]
-        if isinstance(in_terms_of, str):
-            in_terms_of = Quantities.of(model, in_terms_of, inputs=inputs)
+    if isinstance(in_terms_of, str):
+        in_terms_of = Quantities.of(model, in_terms_of, inputs=points.shape[1])
     if not neurons:
         raise ValueError("`interpret_jointly` reads one neuron at least. Received: none")
     points, names = in_model_order(points, names, neurons[0].names)
@@ -121,7 +121,8 @@ def interpret_jointly(
         in_terms_of=in_terms_of,
         seed=seed,
     )
-    found, error, rest = [], [], span
+    found: list[Interpretation] = []
+    error, rest = [], span
     count = min(concepts or span.independent, span.span)
     for left in range(count - 1, -1, -1):
         concept = interpret(rest, seed=seed, **options)

@@ -72,10 +72,15 @@ def interpret_many(
         for number, result in _results(calls, pool):
             results[number] = result
             advance()
-    return [
-        result if isinstance(result, Exception) else interpretation_from(json.loads(result))
-        for result in results
-    ]
+    return [result if isinstance(result, Exception) else _read(result) for result in results]
+
+
+def _read(text: str) -> Interpretation:
+    """The result that a worker sent."""
+    found = interpretation_from(json.loads(text))
+    if not isinstance(found, Interpretation):
+        raise TypeError(f"Expected the result of `interpret`. Received: {type(found).__name__}")
+    return found
 
 
 @contextmanager
@@ -120,7 +125,7 @@ def _results(calls: Sequence[dict], pool: Workers) -> Iterator[tuple[int, Any]]:
 def _plain_result(call: Mapping[str, Any]) -> str:
     """What a worker sends back: the text of the file that `save` would write."""
     search = replace(call.get("search", Search()), workers=1)
-    return json.dumps(interpret(**call | {"search": search}, verbose=False).to_dict())
+    return json.dumps(interpret(**{**call, "search": search}, verbose=False).to_dict())
 
 
 def _check(call: Mapping[str, Any], number: int) -> None:

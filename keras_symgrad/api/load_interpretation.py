@@ -162,7 +162,8 @@ def _interpretation(record: Record) -> Interpretation:
         settings=settings,
         call=asked,
         box=box,
-        gradients=_NotInTheFile("gradients"),
+        # Stands in for the field, and says where one is to be had.
+        gradients=_NotInTheFile("gradients"),  # type: ignore[arg-type]
         network=None,
         # Version 0 has neither.
         given=_given(record, names),
@@ -348,6 +349,8 @@ def _is_one_call(code: str) -> bool:
         root = ast.parse(code, mode="eval").body
     except (SyntaxError, MemoryError):
         return False
+    if not isinstance(root, ast.Call):
+        return False
     parts = [part for part in ast.walk(root) if part not in (root, root.func)]
     return all(
         isinstance(part, _OF_ARGUMENTS)
@@ -461,4 +464,6 @@ class _NotInTheFile:
         )
 
 
-_READERS = {"neuron": _interpretation, "classes": _classes, "joint": _joint}
+_READERS: dict[
+    str, Callable[[Record], Interpretation | ClassInterpretation | JointInterpretation]
+] = {"neuron": _interpretation, "classes": _classes, "joint": _joint}

@@ -151,7 +151,7 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
     """Callbacks for the files that a search writes; a resumed one goes on in its own."""
     from keras_symgrad.callbacks import Checkpoint, CSVLogger, TensorBoard
 
-    callbacks = []
+    callbacks: list[Callback] = []
     if options.log is not None:
         callbacks.append(CSVLogger(options.log, append=options.resume is not None))
     if options.tensorboard is not None:

@@ -7,6 +7,7 @@ can be checked without a search is checked before the search, which takes a minu
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -24,7 +25,6 @@ from keras_symgrad.cli.commands import (
     concepts_of,
     conflict,
     in_lines,
-    question_of,
     with_source,
 )
 from keras_symgrad.cli.parser import PROGRAM_NAME, RESULT_FILE, parser
@@ -96,6 +96,7 @@ def _interpret(options: argparse.Namespace) -> int:
     with _tensorflow_start_up():
         import_module("keras_symgrad.api.interpret")
         from keras_symgrad.formulas import check_path
+        from keras_symgrad.results import Interpretation
 
     for path in options.export:
         check_path(path)
@@ -107,8 +108,9 @@ def _interpret(options: argparse.Namespace) -> int:
         written.append(answer.save(options.out / RESULT_FILE))
     if options.report is not None:
         written.append(answer.report(options.report))
-    written += [answer.best.export(path) for path in options.export]
-    if question_of(options) != "neuron":
+    if isinstance(answer, Interpretation):
+        written += [answer.best.export(path) for path in options.export]
+    if not isinstance(answer, Interpretation):
         _show_several(answer, written, options.quiet)
     elif options.quiet:
         print(_in_one_line(answer))
@@ -145,18 +147,20 @@ def _compare(options: argparse.Namespace) -> int:
         check_is_file(path, "a result that `save` wrote")
     with _tensorflow_start_up():
         from keras_symgrad.api import compare_interpretations, load_interpretation
+        from keras_symgrad.results import Interpretation
 
     one, other = map(load_interpretation, options.results)
     agreement = compare_interpretations(one, other, options.data)
-    print(printable(f"{options.results[0]}: {one.headline}"))
-    print(printable(f"{options.results[1]}: {other.headline}"))
+    for path, result in zip(options.results, (one, other)):
+        if isinstance(result, Interpretation):
+            print(printable(f"{path}: {result.headline}"))
     print(agreement)
     return 0 if agreement.same else DIFFERENT
 
 
 def _in_one_line(concept: Interpretation) -> str:
-    simple = concept.rule is not None and concept.matches != "nothing"
-    return printable(concept.rule.text if simple else concept.headline)
+    rule = concept.rule if concept.matches != "nothing" else None
+    return printable(concept.headline if rule is None else rule.text)
 
 
 def _show_several(answer: Any, written: Sequence[Path], quiet: bool) -> None:
@@ -221,7 +225,8 @@ def _console() -> Console:
     from rich.console import Console
 
     # A character that the terminal does not have must not cost the result.
-    sys.stdout.reconfigure(errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False)
     # In a file or a pipe, lines are as long as the formulas.
     return console if console.is_terminal else Console(highlight=False, width=10_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Callable
+from typing import TypeVar
 
 # Those of `search.portfolio`, whose import takes seconds.
 METHOD_NAMES = ("dictionary", "features", "trees")
@@ -78,9 +79,12 @@ def at_least(kind: type, lowest: int) -> Callable[[str], float]:
     return number_from
 
 
-def _number(kind: type, text: str) -> float:
+Number = TypeVar("Number", int, float)
+
+
+def _number(kind: type[Number], text: str) -> Number:
     try:
         return kind(text)
     except ValueError:
-        article = {int: "a whole number", float: "a number"}[kind]
+        article = "a whole number" if kind is int else "a number"
         raise argparse.ArgumentTypeError(f"expected {article}, not {text!r}") from None

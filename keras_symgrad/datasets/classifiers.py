@@ -222,8 +222,8 @@ def _published() -> tuple[dict[str, System], dict[str, JointSystem]]:
     return (
         {id: system(id, *rest) for id, *rest in single},
         {
-            id: JointSystem(id, tuple(system(id, *concept, box) for concept in concepts))
-            for id, concepts, box in joint
+            id: JointSystem(id, (system(id, *one, box), system(id, *other, box)))
+            for id, (one, other), box in joint
         },
     )
 

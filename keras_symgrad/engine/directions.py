@@ -10,6 +10,7 @@ gradient lies in the span.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -157,7 +158,9 @@ def reduce_axes(
     if directions.ndim == 2:
         rest = np.linalg.norm(directions[:, idle], axis=1, keepdims=True)
     else:
-        rest = np.linalg.qr(span[:, :, idle].transpose(0, 2, 1), mode="r").transpose(0, 2, 1)
+        # In this mode it is one array.
+        triangle: Any = np.linalg.qr(span[:, :, idle].transpose(0, 2, 1), mode="r")
+        rest = triangle.transpose(0, 2, 1)
     moving = np.stack([each[:, ~idle] for each in gradients])
     padded = np.pad(moving, ((0, 0), (0, 0), (0, span.shape[1])))
     return padded, np.concatenate([directions[..., ~idle], rest], axis=-1)

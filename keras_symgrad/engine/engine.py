@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -104,7 +105,7 @@ class Engine:
         self._threads = ThreadPoolExecutor(workers) if workers > 1 else None
         self.workers = workers
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,7 +123,7 @@ class Engine:
         """
         leaf = gp.PrimitiveTree([Variable(0, "")])
         with ThreadPoolExecutor(2) as threads:
-            jobs = [
+            jobs: list[Future[Any]] = [
                 threads.submit(self.losses, [leaf]),
                 threads.submit(lambda: self.normal_equations(self.constant_tapes([leaf]), 1)),
             ]

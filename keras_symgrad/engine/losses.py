@@ -241,7 +241,8 @@ def _table(expression: sympy.Expr) -> tuple[np.ndarray, np.ndarray]:
 @lru_cache(maxsize=64)
 def _tensorflow_code(expression: sympy.Expr) -> tuple[Callable, Callable]:
     expressions = expression, differentiate(expression, _D2)
-    return tuple(tensorflow_function([_D2], [one], fast=False) for one in expressions)
+    value, slope = (tensorflow_function([_D2], [one], fast=False) for one in expressions)
+    return value, slope
 
 
 SQUARED = Loss("squared", _D2)

@@ -34,12 +34,16 @@ def collect_losses(
             done = is_last * column
             return step + 1, column - done, *add(variable, done, *sums)
 
-        def add_partial(variable: tf.Tensor, done: tf.Tensor, dot: tf.Tensor, square: tf.Tensor):
+        def add_partial(
+            variable: tf.Tensor, done: tf.Tensor, dot: tf.Tensor, square: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
             scaled = done * tf.gather(rows["scales"], variable)[:, None]
             dot += scaled * tf.gather(rows["directions"], variable)
             return dot, square + scaled * scaled
 
-        def add_coordinates(variable: tf.Tensor, done: tf.Tensor, coordinates: tf.Tensor):
+        def add_coordinates(
+            variable: tf.Tensor, done: tf.Tensor, coordinates: tf.Tensor
+        ) -> tuple[tf.Tensor]:
             return (coordinates + done[:, None] * tf.gather(rows["frame"], variable),)
 
         zeros = tf.zeros([layout.width, count], dtype)
@@ -106,7 +110,9 @@ def collect_normal_equations(
             vectors = tf.concat([direction[None], scaled], axis=0)
             return products + vectors[:, None] * vectors[None]
 
-        def add_coordinates(variable: tf.Tensor, column: tf.Tensor, vectors: tf.Tensor):
+        def add_coordinates(
+            variable: tf.Tensor, column: tf.Tensor, vectors: tf.Tensor
+        ) -> tf.Tensor:
             return vectors + tf.gather(rows["frame"], variable)[:, None] * column[None]
 
         column = tf.zeros([1 + lanes, count], dtype)

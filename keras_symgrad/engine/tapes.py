@@ -109,7 +109,9 @@ class Tapes:
         return self.constant[tuple(self.constant_at.T)]
 
 
-def assemble(trees: Sequence[gp.PrimitiveTree], layout: Layout, dtype: str = "float32") -> Tapes:
+def assemble(
+    trees: Sequence[gp.PrimitiveTree], layout: Layout, dtype: str | np.dtype = "float32"
+) -> Tapes:
     """The tapes of a population.
 
     Args:
@@ -240,7 +242,7 @@ def _write(
     chunk_of_tree: np.ndarray,
     per_chunk: int,
     layout: Layout,
-    dtype: str,
+    dtype: str | np.dtype,
 ) -> Tapes:
     chunks, width, arity = packing.used.size, layout.width, layout.arity
     node, at = packing.node, (packing.chunk, packing.block, packing.place)

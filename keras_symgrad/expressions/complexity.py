@@ -122,7 +122,7 @@ class Complexity:
             A number of at least 0; an `int` when it is whole.
         """
         if self.function is not None:
-            return self._of_expression(tree)
+            return self._of_expression(tree, self.function)
         # A dozen calls for every candidate of a search: a plain loop, 0.05 us a node.
         weights = self._weights
         total = 0
@@ -154,12 +154,16 @@ class Complexity:
             return self.constant
         return self.integer if abs(value) <= LARGEST_SHORTEST else self._digit
 
-    def _of_expression(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> float:
+    def _of_expression(
+        self,
+        tree: Sequence[gp.Primitive | gp.Terminal],
+        function: Callable[[sympy.Expr], float],
+    ) -> float:
         operators = self._set
         if operators is None:
             names = {node.name for node in tree if not isinstance(node, (Variable, Constant))}
             operators = OperatorSet(sorted(names) or "default")
-        return _weight("function(expression)", self.function(to_sympy(tree, operators)))
+        return _weight("function(expression)", function(to_sympy(tree, operators)))
 
 
 def is_small_integer(value: float) -> bool:

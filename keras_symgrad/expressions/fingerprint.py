@@ -79,13 +79,14 @@ class Fingerprint:
             values, children = self._evaluate(tree)
         except _NotANumberError:
             return 0
-        if type(values[0]) is float:
+        whole = values[0]
+        if not isinstance(whole, tuple):
             return 0
         if self.signed:
-            return _differences(values[0])
+            return _differences(whole)
         if self.affine:
-            return _ratio_of_differences(values[0])
-        return _cross_ratio(self._core(tree, values, children))
+            return _ratio_of_differences(whole)
+        return _cross_ratio(self._core(tree, whole, values, children))
 
     def _evaluate(
         self, tree: Sequence[gp.Primitive | gp.Terminal]
@@ -118,18 +119,23 @@ class Fingerprint:
         return values, children
 
     def _core(
-        self, tree: Sequence, values: list[float | Values], children: list[tuple[int, ...]]
+        self,
+        tree: Sequence[gp.Primitive | gp.Terminal],
+        whole: Values,
+        values: list[float | Values],
+        children: list[tuple[int, ...]],
     ) -> Values:
         """Value of what is left when everything that keeps the concept is peeled off."""
-        position = 0
-        while children[position] and not _is_constant(values[position]):
+        position, left = 0, whole
+        while children[position] and not _is_constant(left):
             form = self._forms[tree[position].name]
             arguments = [values[child] for child in children[position]]
-            varying = [k for k, argument in enumerate(arguments) if type(argument) is tuple]
-            if len(varying) > 1 or not form.keeps_concept(varying[0], arguments):
-                return form.core(arguments) if form.core else values[position]
-            position = children[position][varying[0]]
-        return values[position]
+            varying = [(k, a) for k, a in enumerate(arguments) if isinstance(a, tuple)]
+            if len(varying) > 1 or not form.keeps_concept(varying[0][0], arguments):
+                return form.core(arguments) if form.core else left
+            k, left = varying[0]
+            position = children[position][k]
+        return left
 
 
 @dataclass(frozen=True)
@@ -159,9 +165,10 @@ class _Form:
         if peeled not in (expression, *arguments):
             inner = field_code(arguments, peeled)
 
-            def core(values: list[float | Values]) -> Values:
-                return inner(*[_number(v) if type(v) is float else v for v in values])
+            def core_of(values: list[float | Values]) -> Values:
+                return inner(*[v if isinstance(v, tuple) else _number(v) for v in values])
 
+            core = core_of
         return cls(code, _float_code(operator), outer, is_power, core)
 
     def apply(self, arguments: list[float | Values]) -> float | Values:
@@ -169,13 +176,15 @@ class _Form:
             return self.code(*arguments)
         if tuple not in map(type, arguments):
             return self.fold(*arguments)
-        return self.code(*[_number(a) if type(a) is float else a for a in arguments])
+        return self.code(*[a if isinstance(a, tuple) else _number(a) for a in arguments])
 
     def keeps_concept(self, k: int, values: list[float | Values]) -> bool:
         if not self.is_power:
             return self.outer[k]
         # a**c is monotone unless c is even, c**b unless c is 1 or negative.
         constant = values[1 - k]
+        if isinstance(constant, tuple):
+            return False
         return constant % 2 != 0 if k == 0 else 0 < constant != 1
 
 
@@ -238,7 +247,7 @@ def _ratio_of_differences(values: Values) -> int:
     return (f0 - f1) * pow(below, -1, PRIME) % PRIME if below else PRIME
 
 
-class _VariableValues(dict):
+class _VariableValues(dict[int, Values]):
     """Four random residues for every column, the same in every process."""
 
     def __missing__(self, index: int) -> Values:

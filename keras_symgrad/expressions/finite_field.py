@@ -14,7 +14,8 @@ import sympy
 
 # The prime by which Python hashes numbers.
 PRIME = 2**61 - 1
-Values = tuple[int, int, int, int]
+# One residue at each of the four points.
+Values = tuple[int, ...]
 
 _EVEN = (sympy.Abs, sympy.cos, sympy.cosh)
 _ODD = (

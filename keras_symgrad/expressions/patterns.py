@@ -244,7 +244,7 @@ def _of_parts(form: sympy.Expr, expression: sympy.Expr, free: Free) -> Iterator[
 
 
 def _fixed(
-    forms: list[sympy.Expr], parts: list[sympy.Expr], kind: type, free: Free
+    forms: list[sympy.Expr], parts: list[sympy.Expr], kind: type[sympy.Expr], free: Free
 ) -> Iterator[tuple[Found, list[sympy.Expr]]]:
     """All ways to find the fixed parts of a form, with the parts that are left over."""
     if not forms:

@@ -52,16 +52,17 @@ def within_time_limit(seconds: float, work: Callable[[], Result]) -> Result:
     gate = threading.Lock()
     state = {"finished": False, "stopped": False}
     clock: list[int] = []
-    outcome: dict[str, Result | Exception] = {}
+    results: list[Result] = []
+    errors: list[Exception] = []
 
     def run() -> None:
         try:
             try:
                 if hasattr(time, "pthread_getcpuclockid"):
                     clock.append(time.pthread_getcpuclockid(threading.get_ident()))
-                outcome["result"] = work()
+                results.append(work())
             except Exception as error:
-                outcome["error"] = error
+                errors.append(error)
             with gate:
                 state["finished"] = True
             while state["stopped"]:  # the exception is on its way: it shall arrive here
@@ -80,9 +81,9 @@ def within_time_limit(seconds: float, work: Callable[[], Result]) -> Result:
             _stop(thread)
     if state["stopped"]:
         raise TimeoutError(f"not done within {seconds:g} s")
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["result"]
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 _stopping = threading.Lock()
@@ -93,7 +94,7 @@ def _stop(thread: threading.Thread) -> None:
     with _stopping, _unheard():
         for _ in range(MAX_INTERRUPTS):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
+                ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Stopped)
             )
             thread.join(SECONDS_BETWEEN_INTERRUPTS)
             if not thread.is_alive():

@@ -6,7 +6,8 @@ their operator, leaves are a `Variable` or a `Constant`. No code is ever compile
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import sympy
 from deap import gp
@@ -99,7 +100,8 @@ class Alphabet:
         2
         """
         primitives = gp.PrimitiveSet("formula", 0)
-        for node in (*self.primitives.values(), *self.variables):
+        nodes: list[Application | Variable] = [*self.primitives.values(), *self.variables]
+        for node in nodes:
             primitives._add(node)
             primitives.mapping[node.name] = node
         primitives.prims_count, primitives.terms_count = len(self.primitives), len(self.variables)
@@ -107,7 +109,11 @@ class Alphabet:
 
     def tree(self, nodes: Sequence[str | int | float]) -> gp.PrimitiveTree:
         """A tree from prefix notation: operator names, column numbers (int), constants (float)."""
-        kinds = {str: self.primitives.__getitem__, int: self.variables.__getitem__, float: Constant}
+        kinds: dict[type, Callable[[Any], gp.Primitive | gp.Terminal]] = {
+            str: self.primitives.__getitem__,
+            int: self.variables.__getitem__,
+            float: Constant,
+        }
         return gp.PrimitiveTree([kinds[type(node)](node) for node in nodes])
 
 

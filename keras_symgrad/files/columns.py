@@ -129,7 +129,8 @@ def side_by_side(inputs: Mapping[Any, Any]) -> tuple[np.ndarray, list[str]]:
     Raises:
         ValueError: an input holds no numbers, or they have different numbers of rows.
     """
-    parts, names = [], []
+    parts: list[np.ndarray] = []
+    names: list[str] = []
     for key, array in inputs.items():
         part = as_numbers(array, f"input '{key}'")
         if part.ndim == 0:

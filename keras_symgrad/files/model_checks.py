@@ -102,7 +102,7 @@ def check_sizes(config: Any, weights: int) -> None:
             )
 
 
-def _sizes(config: Any) -> Iterator[tuple[str, int]]:
+def _sizes(config: Any) -> Iterator[tuple[str, float]]:
     """All sizes in a configuration, by a walk that no nesting is too deep for."""
     left = [config]
     while left:
@@ -116,7 +116,7 @@ def _sizes(config: Any) -> Iterator[tuple[str, int]]:
             left.extend(part)
 
 
-def _numbers(value: Any) -> Iterable[int]:
+def _numbers(value: Any) -> Iterable[float]:
     values = value if isinstance(value, list) else [value]
     return (v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool))
 

@@ -151,7 +151,8 @@ def _read_file(path: Path) -> tuple[np.ndarray, list[str] | None, str]:
             f"Expected points under the key `x`, as `np.savez(path, x=points)` writes. {path} has "
             f"the keys: {', '.join(keys) or 'none'}"
         )
-    names = None if keys.get("names") is None else [str(name) for name in keys["names"].ravel()]
+    found = keys.get("names")
+    names = None if found is None else [str(name) for name in found.ravel()]
     return as_numbers(keys["x"], str(path)), names, str(path)
 
 

@@ -120,9 +120,11 @@ def fit_closed_forms(
         if pair[0].loss(pair[1]) < HOPELESS_LOSS_RATIO * max(least, floor, EXACT)
     ]
     fits.sort(key=lambda pair: pair[0].loss(pair[1]))
-    line, constants = _fitted(points, G, [{}])
     complexity = (complexity or Complexity()).among(OPERATORS)
-    read = [*fits[:MAX_FITS_SIMPLIFIED], (line, constants)]
+    line = _fitted(points, G, [{}])
+    if line is None:
+        raise ValueError("No line goes through these points: each g or f must be finite.")
+    read = [*fits[:MAX_FITS_SIMPLIFIED], line]
     return [_curve(points, fit.simplified(constants), complexity) for fit, constants in read]
 
 

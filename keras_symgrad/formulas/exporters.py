@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,7 +210,7 @@ def _to_tflite(formula: Formula, path: Path) -> None:
 
     writable = formula
     for function, instead in _WITHOUT.items():
-        writable = writable.rewritten(lambda e, f=function, i=instead: e.replace(f, i))
+        writable = writable.rewritten(methodcaller("replace", function, instead))
     builtin = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
     model = to_model(writable)
     try:

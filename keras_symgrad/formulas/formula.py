@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import sympy
@@ -51,7 +51,7 @@ class Formula:
     operators: OperatorSet | None = field(default=None, repr=False)
 
     @cached_property
-    def _code(self):
+    def _code(self) -> Callable[[np.ndarray], np.ndarray]:
         return numpy_function([self.expression], [symbol(name) for name in self.names])
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ class Formula:
 
         return to_mathml(self.expression, digits, relation, other)
 
-    def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
+    def to_layer(self, *, trainable: bool = True, **kwargs: Any) -> SymbolicLayer:
         """The expression as a Keras layer from `(batch, variables)` to `(batch, 1)`.
 
         Args:
@@ -167,7 +167,7 @@ class Formula:
         return f"${self.to_latex()}$"
 
 
-class ParetoFront(Sequence):
+class ParetoFront(Sequence[Formula]):
     """Formulas by ascending complexity, each better than all before it.
 
     Args:
@@ -194,6 +194,12 @@ class ParetoFront(Sequence):
         if not self._rows:
             raise ValueError("A Pareto front needs at least one formula. Received: none")
         self._trusted = [row for row in self._rows if trusted is None or row in trusted]
+
+    @overload
+    def __getitem__(self, index: int) -> Formula: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Formula]: ...
 
     def __getitem__(self, index: int | slice) -> Formula | list[Formula]:
         return self._rows[index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,11 +51,11 @@ class MonotoneLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        knots: Sequence[float],
+        knots: Sequence[float] | np.ndarray,
         start: float = 0.0,
-        slopes: Sequence[float] | None = None,
+        slopes: Sequence[float] | np.ndarray | None = None,
         rising: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         knots = np.asarray(knots, dtype=float)
@@ -78,7 +79,7 @@ class MonotoneLayer(keras.layers.Layer):
         f: np.ndarray,
         segments: int = DEFAULT_SEGMENTS,
         weights: np.ndarray | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> MonotoneLayer:
         """The best layer through points, by least squares.
 

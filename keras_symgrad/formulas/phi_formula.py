@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -107,7 +108,7 @@ class PhiFormula:
         return cls(best.expression, best.complexity, float(r2), len(wanted), value)
 
     @cached_property
-    def _code(self):
+    def _code(self) -> Callable[[np.ndarray], np.ndarray]:
         return numpy_function([self.expression], [G])
 
     def __call__(self, g: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -128,7 +128,7 @@ class ScaledFormula(Formula):
         """The expression in own units and these, x - 2005 for x - 2000 - 5.04."""
         return folded(rounded(self.scaled, digits), self.units.units)
 
-    def to_layer(self, *, trainable: bool = True, **kwargs) -> SymbolicLayer:
+    def to_layer(self, *, trainable: bool = True, **kwargs: Any) -> SymbolicLayer:
         """The formula as a Keras layer that computes in own units; see `Formula.to_layer`."""
         from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import keras
 import numpy as np
@@ -71,7 +72,7 @@ class SymbolicLayer(keras.layers.Layer):
         operators: OperatorSet | None = None,
         trainable: bool = True,
         units: Mapping[str, Sequence[float]] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         if keras.backend.backend() != "tensorflow":
             raise ValueError(
@@ -81,8 +82,9 @@ class SymbolicLayer(keras.layers.Layer):
         super().__init__(trainable=trainable, **kwargs)
         # A formula that is computed in units of its variables' own: see `ScaledFormula`.
         if units is None and isinstance(getattr(expression, "units", None), OwnUnits):
-            names = expression.names if names is None else names
-            units, expression = expression.units.units, expression.own
+            scaled: Any = expression
+            names = scaled.names if names is None else names
+            units, expression = scaled.units.units, scaled.own
         text, names = _text_and_names(expression, names, operators)
         self.names = names
         self._units = checked_units(units or {}, names)

@@ -151,7 +151,7 @@ def slab_rows(
     if move and wanted > drawn.rows:
         moved = slab.move(wanted - drawn.rows, x, np.flatnonzero(np.abs(values) > bound), away)
     short = wanted - drawn.rows - moved.rows
-    if draw and short > 0:
+    if rows is not None and draw and short > 0:
         rounds = -(-DRAWS_PER_ROW * rows // slab.draws_per_round)
         drawn = drawn.joined(slab.draw(short, rounds, draw_points)[0])
 

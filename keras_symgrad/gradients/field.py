@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 
@@ -42,7 +42,7 @@ from keras_symgrad.files import (
 from keras_symgrad.gradients.boundary_sampling import Sampler
 from keras_symgrad.gradients.ensemble import mean_directions, mean_neuron
 from keras_symgrad.gradients.metric import Metric, check_metric, deviations, metric_frame
-from keras_symgrad.gradients.row_selection import SelectedRows, select_rows
+from keras_symgrad.gradients.row_selection import RowOptions, SelectedRows, select_rows
 from keras_symgrad.gradients.tangent_space import Tangent
 from keras_symgrad.neurons import Neuron, Quantities
 
@@ -78,6 +78,20 @@ class Field:
     def variables(self) -> int:
         """Number of variables."""
         return self.points.shape[1]
+
+    @property
+    def known_values(self) -> np.ndarray:
+        """The function's values, `(rows,)`.
+
+        Raises:
+            ValueError: the field has none.
+        """
+        if self.values is None:
+            raise ValueError(
+                "Expected a field that has the function's values. Give them to "
+                f"`GradientField.from_gradients` as `values`. Received: {self}"
+            )
+        return self.values
 
     @property
     def span(self) -> int:
@@ -211,13 +225,15 @@ class Field:
             A field; `dropped` and `origin` still tell of the whole.
         """
         index = index if isinstance(index, slice) else np.asarray(index)
-        rows = {
-            name: None if (array := getattr(self, name)) is None else array[index]
-            for name in ("points", "directions", "weights", "values")
-        }
-        if self.frame is not None and self.frame.ndim == 3:
-            rows["frame"] = self.frame[index]
-        return replace(self, **rows)
+        frame = self.frame
+        return replace(
+            self,
+            points=self.points[index],
+            directions=self.directions[index],
+            weights=None if self.weights is None else self.weights[index],
+            values=None if self.values is None else self.values[index],
+            frame=frame[index] if frame is not None and frame.ndim == 3 else frame,
+        )
 
     def split(self, fraction: float = 0.8, seed: int = 0) -> tuple[Self, Self]:
         """Two fields without common rows, one to search on and one held out.
@@ -344,7 +360,7 @@ class Field:
 OPTIONAL_ARRAYS = ("weights", "values", "frame")
 
 
-def _write_field(field: GradientField, path: str | os.PathLike) -> Path:
+def _write_field(field: Field, path: str | os.PathLike) -> Path:
     """Writes a field; see `GradientField.save`."""
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
@@ -367,7 +383,8 @@ def _write_field(field: GradientField, path: str | os.PathLike) -> Path:
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
-            np.savez_compressed(file, **content)
+            # No array is named like the option `allow_pickle`.
+            np.savez_compressed(file, **content)  # type: ignore[arg-type]
         part.replace(path)
     except OSError as error:
         raise ValueError(
@@ -383,9 +400,8 @@ def _read_field(path: str | os.PathLike) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"Expected a saved gradient field. There is no file at: {path}")
     try:
-        return _field_parts(
-            read_arrays(path, ("x", "directions", "names", "about", *OPTIONAL_ARRAYS))
-        )
+        found = read_arrays(path, ("x", "directions", "names", "about", *OPTIONAL_ARRAYS))
+        return _field_parts({key: array for key, array in found.items() if array is not None})
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(
@@ -560,7 +576,9 @@ class GradientField(Field):
         return cls._of_rows(rows, rows.directions_of(rows.gradients))
 
     @classmethod
-    def from_neurons(cls, neurons: Sequence[Neuron], x: Any, **options) -> GradientField:
+    def from_neurons(
+        cls, neurons: Sequence[Neuron], x: Any, **options: Unpack[RowOptions]
+    ) -> GradientField:
         """The mean field of the same neuron in several networks, and how far it is to be trusted.
 
         Rows are those where the mean of the neurons is worth reading. The directions there are
@@ -604,7 +622,9 @@ class GradientField(Field):
         return replace(cls._of_rows(rows, directions), weights=weights, noise=noise)
 
     @classmethod
-    def from_units(cls, neurons: Sequence[Neuron], x: Any, **options) -> GradientField:
+    def from_units(
+        cls, neurons: Sequence[Neuron], x: Any, **options: Unpack[RowOptions]
+    ) -> GradientField:
         """The span of the gradients of several neurons together.
 
         A concept that can be read from the neurons jointly is g = G(f_1, ..., f_k), which is

@@ -65,9 +65,12 @@ def one_hot_blocks(x: np.ndarray) -> list[tuple[int, ...]]:
     """
     binary = [k for k, values in few_values(x).items() if values == (0.0, 1.0)]
     # As masks of the rows that differ: a million rows have few combinations of levels.
-    patterns = np.unique(x[:, binary].astype(bool), axis=0) if len(binary) > 1 else []
+    patterns = np.zeros((0, 0), bool)
+    if len(binary) > 1:
+        patterns = np.unique(x[:, binary].astype(bool), axis=0)
     masks = {
-        k: frozenset(np.flatnonzero(column)) for k, column in zip(binary, np.transpose(patterns))
+        k: frozenset(np.flatnonzero(column).tolist())
+        for k, column in zip(binary, np.transpose(patterns))
     }
     rows, blocks = frozenset(range(len(patterns))), []
     while masks:

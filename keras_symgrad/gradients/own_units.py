@@ -13,10 +13,10 @@ frame: directions stay what they are. All other columns stay as they are, to the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import sympy
@@ -25,6 +25,8 @@ from keras_symgrad.expressions import symbol
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients.field import Field
+
+    AnyField = TypeVar("AnyField", bound=Field)
 
 # Columns narrower or wider than these get a scale.
 NARROWEST = 1e-4
@@ -135,7 +137,7 @@ class OwnUnits:
         """Points of the user's variables in own units, `(rows, variables)`."""
         return (np.asarray(x, dtype=np.float64) - self.offsets) / self.scales
 
-    def field(self, field: Field, dtype: str = "float64") -> Field:
+    def field(self, field: AnyField, dtype: str = "float64") -> AnyField:
         """A field of gradients in own units; its directions are the same.
 
         Args:
@@ -181,7 +183,7 @@ class OwnUnits:
         return self.without([name for name in self.units if name not in inside])
 
 
-def checked_units(units: Mapping[str, object], names: Collection[str]) -> OwnUnits:
+def checked_units(units: Mapping[str, Iterable[float]], names: Collection[str]) -> OwnUnits:
     """Units that come from a user or a file.
 
     Args:

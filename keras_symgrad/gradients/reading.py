@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import numpy as np
 
 from keras_symgrad.engine import Loss, as_span
-from keras_symgrad.files import finite_rows
+from keras_symgrad.files import Columns, finite_rows
 from keras_symgrad.gradients.ensemble import mean_neuron
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.metric import Metric, check_metric
 from keras_symgrad.gradients.own_units import OwnUnits
 from keras_symgrad.gradients.piecewise_linear import is_piecewise_constant
-from keras_symgrad.gradients.row_selection import check_delta
+from keras_symgrad.gradients.row_selection import RowOptions, check_delta
 from keras_symgrad.gradients.smoothing import averaged, choose_width, smoothed
 from keras_symgrad.gradients.symmetrization import projected, symmetrized
 from keras_symgrad.gradients.tangent_space import Tangent, can_be_drawn, check_tangent, enough
@@ -57,7 +59,7 @@ class Sampling:
     500
     """
 
-    columns: Sequence[str | int] | None = None
+    columns: Columns | None = None
     delta: float | None = 1e-2
     rows: int = 2000
     sampler: Callable[[int, np.random.Generator], np.ndarray] | None = None
@@ -85,6 +87,10 @@ class Sampling:
         return self.draw and (can_be_drawn(self.tangent) or self.sampler is not None)
 
 
+def _no_points() -> np.ndarray:
+    return np.zeros((0, 0))
+
+
 @dataclass(frozen=True)
 class Reading:
     """What was read of a network, or a field of gradients that was read before.
@@ -93,8 +99,9 @@ class Reading:
         field: the gradients that are explained.
         raw: the same as they were read, before anything known of them was used.
         neuron: that was read; `None` for gradients from elsewhere.
-        shown: points that the field may be from, `(rows, inputs)`.
-        unseen: points kept apart, for the rule to be tested on.
+        shown: points that the field may be from, `(rows, inputs)`; none for gradients from
+            elsewhere.
+        test_points: points kept apart, for the rule to be tested on.
         in_terms_of: quantities that formulas are in, in the place of the inputs.
         flat: rows that had no gradient.
         units: that the field is in, where they are not the user's; `raw` and points are in theirs.
@@ -103,8 +110,8 @@ class Reading:
     field: GradientField
     raw: GradientField
     neuron: Neuron | None = None
-    shown: np.ndarray | None = None
-    test_points: np.ndarray | None = None
+    shown: np.ndarray = dataclasses.field(default_factory=_no_points)
+    test_points: np.ndarray = dataclasses.field(default_factory=_no_points)
     in_terms_of: Quantities | None = None
     flat: int = 0
     units: OwnUnits | None = None
@@ -138,6 +145,12 @@ class Reading:
         Returns:
             The reading.
         """
+        in_terms_of = sampling.in_terms_of
+        if isinstance(in_terms_of, str):
+            raise ValueError(
+                "Expected `Quantities`, such as `Quantities.of_layer(model, layer)`. "
+                f"Received: in_terms_of={in_terms_of!r}"
+            )
         shown, test_points = split(points, seed)
         neuron, field = read(
             neurons,
@@ -152,10 +165,10 @@ class Reading:
             move=sampling.move,
             metric=sampling.metric,
             tangent=sampling.tangent,
-            in_terms_of=sampling.in_terms_of,
+            in_terms_of=in_terms_of,
             seed=seed,
         )
-        return cls(field, field, neuron, shown, test_points, sampling.in_terms_of)
+        return cls(field, field, neuron, shown, test_points, in_terms_of)
 
     def prepared(self, symmetries: Sequence[Symmetry], loss: Loss) -> Reading:
         """The reading with what is known of the concept, and rows with a gradient only.
@@ -196,7 +209,7 @@ class Reading:
     @property
     def is_classifier(self) -> bool:
         """Whether a neuron was read that decides something."""
-        return self.neuron is not None and self.neuron.is_classifier
+        return self.neuron is not None and bool(self.neuron.is_classifier)
 
     @property
     def network(self) -> Neuron | None:
@@ -245,7 +258,7 @@ def read(
     *,
     smoothing: str | float | None = None,
     symmetries: Sequence[Symmetry] = (),
-    **options,
+    **options: Unpack[RowOptions],
 ) -> tuple[Neuron, GradientField]:
     """The neuron that decides and the field that is explained, of one network or of several.
 
@@ -253,7 +266,7 @@ def read(
         neurons: of networks that were trained apart for the same task, or one.
         x: points of shape `(rows, inputs)`.
         smoothing: width that gradients are averaged over; "auto" averages those that jump.
-        symmetries: the field is that of the mean over the images of points.
+        symmetries: the field is that of the mean over the images of points; they need `names`.
         **options: of `GradientField.from_neuron`.
 
     Returns:
@@ -268,8 +281,9 @@ def read(
     in_terms_of = options.get("in_terms_of")
     seen = neurons
     # Quantities have symmetries of their own, of which the network knows nothing.
-    if symmetries and in_terms_of is None:
-        seen = [symmetrized(n, finite, options["names"], symmetries) for n in neurons]
+    names = options.get("names")
+    if symmetries and names is not None and in_terms_of is None:
+        seen = [symmetrized(n, finite, names, symmetries) for n in neurons]
     if len(neurons) == 1:
         neuron = seen[0]
         if width is None or in_terms_of is not None:

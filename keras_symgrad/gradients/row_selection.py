@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -55,6 +55,24 @@ class SelectedRows:
     def directions_of(self, gradients: np.ndarray) -> np.ndarray:
         """Gradients with respect to the input as directions that are compared."""
         return unit(in_frame(gradients, self.input_frame))
+
+
+class RowOptions(TypedDict, total=False):
+    """Options of a reading; see `GradientField.from_neuron`."""
+
+    names: Sequence[str] | None
+    columns: Columns | None
+    delta: float | None
+    rows: int | None
+    sampler: Sampler | None
+    draw: bool
+    move: bool
+    metric: Metric
+    tangent: Tangent
+    in_terms_of: Quantities | None
+    weights: np.ndarray | None
+    seed: int
+    batch_size: int
 
 
 def select_rows(

@@ -256,4 +256,7 @@ def choose_width(neuron: Neuron, x: np.ndarray, samples: int = SMOOTHING_SAMPLES
 
 
 def _mean_gradients(neuron: Neuron, points: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    return sum(neuron.values_and_gradients(points + shift)[1] for shift in shifts) / len(shifts)
+    total = np.zeros(np.shape(points))
+    for shift in shifts:
+        total = total + neuron.values_and_gradients(points + shift)[1]
+    return total / len(shifts)

@@ -119,7 +119,8 @@ def with_mapped_rows(
         directions = unit(np.einsum("rij,rj->ri", matrices, gradients) @ whole.T)
     else:
         # A gradient's coordinates stay, and their vectors move along.
-        frame = np.einsum("...av,rwv->raw", frame, matrices)
+        own = np.eye(field.variables) if frame is None else frame
+        frame = np.einsum("...av,rwv->raw", own, matrices)
     return replace(
         field,
         points=np.einsum("rij,rj->ri", matrices, field.points),

@@ -68,7 +68,7 @@ def tangent_frame(
     if isinstance(tangent, str):
         return _linear(x) if tangent == "auto" else _local(points, x)
     given = callable(tangent)
-    vectors = np.asarray(tangent(points) if given else tangent, dtype=np.float64)
+    vectors = np.asarray(tangent(points) if callable(tangent) else tangent, dtype=np.float64)
     shape = (len(points), -1, points.shape[1]) if given else (-1, points.shape[1])
     fits = vectors.ndim == len(shape) and all(n in (-1, m) for n, m in zip(shape, vectors.shape))
     if not fits or not np.isfinite(vectors).all() or not vectors.size:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -41,7 +42,8 @@ class LastActivation:
     @property
     def name(self) -> str:
         """Such as `"elu"`."""
-        return getattr(self.function, "__name__", None) or self.function.name
+        function: Any = self.function
+        return getattr(function, "__name__", None) or function.name
 
 
 def last_activation(call: Call) -> LastActivation | None:

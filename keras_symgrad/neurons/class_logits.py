@@ -93,11 +93,14 @@ class ClassLogits:
                     f"'{name}' ends in a sigmoid: each unit is a classifier of its own, and none "
                     "is chosen among them. Use `interpret(model, x, unit=k)`."
                 )
-            bare = last is not None and activations.is_softmax(last.function)
+            is_bare = last is not None and activations.is_softmax(last.function)
+            ending = last if is_bare else None
 
             def function(x: tf.Tensor) -> tf.Tensor:
                 call = target.again(model, taken(x))
-                return last.before(call) if bare else only_tensor(call.output, f"'{name}'")
+                if ending is None:
+                    return only_tensor(call.output, f"'{name}'")
+                return ending.before(call)
 
         rows, values = taken.tried(function, dtype)
         if values.shape.rank != 2 or values.shape[1] < 2:
@@ -105,14 +108,14 @@ class ClassLogits:
                 f"Expected one score for each of two or more classes. '{name}' has the shape "
                 f"{(None, *values.shape[1:])}. A classifier of one output is read by `interpret`."
             )
-        scores = cls(name, function, values.shape[1], taken.columns, dtype, taken.names)
+        scores = cls(name, function, values.shape[1], taken.known_columns, dtype, taken.names)
         if _are_probabilities(values.numpy()):
             tiny = np.finfo(values.dtype.as_numpy_dtype).tiny
             scores = cls(
                 name,
                 lambda x: tf.math.log(tf.maximum(function(x), tiny)),
                 scores.classes,
-                taken.columns,
+                taken.known_columns,
                 dtype,
                 taken.names,
             )

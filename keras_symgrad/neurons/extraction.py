@@ -98,9 +98,11 @@ def _of_model(
     one_of_many = bare and softmax and kind is not None and not is_pair and pick.units > 1
     read = pick.against_the_others if one_of_many else pick
 
+    ending = last if bare else None
+
     def function(x: tf.Tensor) -> tf.Tensor:
         call = target.again(model, taken(x))
-        return read(last.before(call) if bare else only_tensor(call.output, where))
+        return read(only_tensor(call.output, where) if ending is None else ending.before(call))
 
     name = _name(model, target, layer, pick, last, bare)
     neuron = kind_of_neuron(name, function, taken.columns, False, model.variable_dtype, taken.names)

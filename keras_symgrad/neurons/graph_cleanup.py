@@ -8,7 +8,10 @@ each network that is read. There is no public way to take it out again.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 try:
     from tensorflow.python.framework.ops import gradient_registry
@@ -22,7 +25,9 @@ CUSTOM_GRADIENT_OPERATION = "IdentityN"
 CUSTOM_GRADIENT_ATTRIBUTE = "_gradient_op_type"
 
 
-def end_with(function: Callable) -> Callable:
+def end_with(
+    function: tf.types.experimental.ConcreteFunction,
+) -> tf.types.experimental.ConcreteFunction:
     """A traced function whose custom gradients are forgotten when it is.
 
     Args:

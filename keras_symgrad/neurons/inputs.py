@@ -36,7 +36,8 @@ class Spec:
     @property
     def size(self) -> int | None:
         """Number of columns; `None` if the shape is open."""
-        return None if None in self.shape else math.prod(self.shape)
+        known = [length for length in self.shape if length is not None]
+        return math.prod(known) if len(known) == len(self.shape) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +120,8 @@ class Inputs:
         )
         _check_differentiable(specs, name)
         sizes = [spec.size for spec in specs]
-        columns = None if None in sizes else sum(sizes)
+        known = [size for size in sizes if size is not None]
+        columns = sum(known) if len(known) == len(sizes) else None
         if given is not None and columns is not None and given != columns:
             detail = "" if len(specs) == 1 else f": {', '.join(_names(specs))}"
             raise ValueError(
@@ -135,6 +137,17 @@ class Inputs:
                 "`i = keras.Input(shape)`."
             )
         return cls(specs, pack, columns)
+
+    @property
+    def known_columns(self) -> int:
+        """Number of columns of all tensors together.
+
+        Raises:
+            ValueError: it is open.
+        """
+        if self.columns is None:
+            raise ValueError("How many input columns the model takes is not known.")
+        return self.columns
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -177,7 +190,8 @@ class Inputs:
         """
         rng = np.random.default_rng(0)
         # Numbers in [0, 1) are also valid where a model looks up the entry of a table.
-        for points in (rng.normal(size=(8, self.columns)), rng.random((8, self.columns))):
+        shape = (8, self.known_columns)
+        for points in (rng.normal(size=shape), rng.random(shape)):
             rows = tf.constant(points, dtype)
             try:
                 return rows, function(rows)
@@ -254,7 +268,11 @@ def _dtype(leaf: Any, default: str) -> str:
 
 
 def _names(specs: tuple[Spec, ...]) -> tuple[str, ...]:
-    return tuple(name for spec in specs for name in column_names(spec.name, spec.shape))
+    return tuple(
+        name
+        for spec in specs
+        for name in column_names(spec.name, tuple(n for n in spec.shape if n is not None))
+    )
 
 
 def _check_differentiable(specs: tuple[Spec, ...], model: str) -> None:

@@ -263,7 +263,8 @@ def _is_hdf5(path: Path) -> bool:
 
 def _reason(path: Path, error: Exception) -> str:
     """One sentence of what is wrong, from the chain of errors that Keras raised."""
-    chain, text = error, str(error)
+    chain: BaseException = error
+    text = str(error)
     while chain.__context__ is not None:
         chain = chain.__context__
         text += f"\n{chain}"

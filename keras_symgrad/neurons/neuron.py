@@ -278,8 +278,9 @@ class Neuron:
             return self
         name = self.name if kind == "value" else self.name.replace("/output", "/logit")
         # Of what was open `kind` decides as in `of`; what was a logit becomes another function.
-        is_of_model = self.source is not None and self.is_classifier is None
-        source = {**self.source, "kind": kind} if is_of_model else None
+        source = None
+        if self.source is not None and self.is_classifier is None:
+            source = {**self.source, "kind": kind}
         read = replace(self, name=name, is_classifier=kind != "value", source=source)
         if kind == "probability":
             function = self.function

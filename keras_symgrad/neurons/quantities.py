@@ -233,7 +233,6 @@ class Quantities:
 
     @cached_property
     def _compiled(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        @tf.function(autograph=False, reduce_retracing=True)
         def values_and_jacobian(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
                 tape.watch(x)
@@ -246,7 +245,7 @@ class Quantities:
                 )
             return values, tape.batch_jacobian(values, x)
 
-        return values_and_jacobian
+        return tf.function(values_and_jacobian, autograph=False, reduce_retracing=True)
 
     def _check_finite(self, values: np.ndarray, jacobians: np.ndarray) -> None:
         bad = ~(np.isfinite(values) & np.isfinite(jacobians).all(axis=2))

@@ -53,13 +53,15 @@ class UnitIndex:
         Raises:
             ValueError: there is no such unit, or it is missing.
         """
+        shape = _fixed(shape, where)
         if unit is None:
-            if None not in shape and math.prod(shape) > 1:
+            if math.prod(shape) > 1:
                 raise ValueError(_which(shape, where))
             return cls(shape, position(0, shape, where), named=False)
         is_place = len(shape) > 1 and isinstance(unit, tuple) and len(unit) == len(shape)
         if isinstance(unit, tuple) and len(unit) == 2 and not (is_place and _whole(unit)):
-            return cls(shape, *(position(one, shape, where) for one in unit))
+            first, second = (position(one, shape, where) for one in unit)
+            return cls(shape, first, second)
         return cls(shape, position(unit, shape, where))
 
     @property
@@ -160,11 +162,7 @@ def position(unit: int | tuple[int, ...], shape: tuple[int | None, ...], where: 
     >>> position((1, 2), (3, 4), "The output"), position(6, (3, 4), "The output")
     (6, 6)
     """
-    if None in shape:
-        raise ValueError(
-            f"{where} has an output of open size, {(None, *shape)}. Give the model an input of "
-            "fixed shape, or put a global pooling layer after it."
-        )
+    shape = _fixed(shape, where)
     sizes = (math.prod(shape),) if not isinstance(unit, tuple) else shape
     place = unit if isinstance(unit, tuple) else (unit,)
     inside = len(place) == len(sizes) and _whole(place)
@@ -176,6 +174,17 @@ def position(unit: int | tuple[int, ...], shape: tuple[int | None, ...], where: 
             f"{places if len(shape) > 1 else ''}, or a pair of them. Received: unit={unit!r}"
         )
     return int(np.ravel_multi_index(place, sizes))
+
+
+def _fixed(shape: tuple[int | None, ...], where: str) -> tuple[int, ...]:
+    """The shape, if none of its sizes is open."""
+    fixed = tuple(size for size in shape if size is not None)
+    if len(fixed) < len(shape):
+        raise ValueError(
+            f"{where} has an output of open size, {(None, *shape)}. Give the model an input of "
+            "fixed shape, or put a global pooling layer after it."
+        )
+    return fixed
 
 
 def unit_name(layer: str, unit: int, shape: tuple[int, ...]) -> str:

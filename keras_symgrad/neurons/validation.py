@@ -91,7 +91,7 @@ def _warn_of_steps(name: str, function: Callable, rows: tf.Tensor, gradient: tf.
     """Warns of columns that the neuron depends on, but by steps that no gradient shows."""
     flat = np.flatnonzero(~np.any(tf.convert_to_tensor(gradient), axis=0))
 
-    def changes(columns: Sequence[int]) -> bool:
+    def changes(columns: np.ndarray) -> bool:
         # 0 and 1 are entries of any table that has two.
         low, high = (
             function(tf.constant(points, rows.dtype))
@@ -99,7 +99,7 @@ def _warn_of_steps(name: str, function: Callable, rows: tf.Tensor, gradient: tf.
         )
         return not _same(low, high)
 
-    def is_steep_at_zero(columns: Sequence[int]) -> np.ndarray:
+    def is_steep_at_zero(columns: np.ndarray) -> np.ndarray:
         # Where a column of numbers around 1e-6 is large, the network may be saturated.
         points = tf.constant(_filled(rows, columns, 0.0), rows.dtype)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -110,7 +110,7 @@ def _warn_of_steps(name: str, function: Callable, rows: tf.Tensor, gradient: tf.
     try:
         if len(flat) and changes(flat):
             flat = flat[~is_steep_at_zero(flat)[flat]]
-        stepped = [k for k in flat if changes([k])] if len(flat) and changes(flat) else []
+        stepped = [k for k in flat if changes(np.array([k]))] if len(flat) and changes(flat) else []
     except tf.errors.OpError:
         return
     if stepped:
@@ -123,7 +123,7 @@ def _warn_of_steps(name: str, function: Callable, rows: tf.Tensor, gradient: tf.
         )
 
 
-def _filled(rows: tf.Tensor, columns: Sequence[int], value: float) -> np.ndarray:
+def _filled(rows: tf.Tensor, columns: np.ndarray, value: float) -> np.ndarray:
     points = np.array(rows)
     points[:, columns] = value
     return points

@@ -211,12 +211,12 @@ def _names(operator: str, inner: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _check_limits(operator: str, limits: object) -> None:
-    is_sequence = isinstance(limits, Sequence) and not isinstance(limits, str)
-    for limit in limits if is_sequence else (limits,):
-        if limit is None and is_sequence:
+    several = isinstance(limits, Sequence) and not isinstance(limits, str)
+    for limit in limits if isinstance(limits, Sequence) and several else (limits,):
+        if limit is None and several:
             continue
         is_number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-        if not (is_number and limit >= 1):
+        if not isinstance(limit, (int, float)) or not (is_number and limit >= 1):
             raise ValueError(
                 f"`arguments` gives the largest complexity of what '{operator}' is applied to: a "
                 "number of at least 1, which is what a variable costs, or a sequence of one for "

@@ -123,7 +123,7 @@ class DimensionalAnalysis:
                     return INCONSISTENT
                 stack.append(found)
         found = stack.pop()
-        return self._kind(found) if type(found) is float else found
+        return found if isinstance(found, int) else self._kind(found)
 
     def violation(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> str | None:
         """What is wrong with the dimensions of a tree, in words; `None` if nothing is.
@@ -143,7 +143,8 @@ class DimensionalAnalysis:
                     arguments.append(self.text(self.of(whole[span])))
                     start = span.stop
                 return f"'{whole[at].name}' of {' and '.join(arguments)} has no dimension"
-        return f"it has the dimension {self.text(self.of(whole))}, not {self.text(self._result)}"
+        wanted = NUMBER if self._result is None else self._result
+        return f"it has the dimension {self.text(self.of(whole))}, not {self.text(wanted)}"
 
     def text(self, number: int) -> str:
         """A dimension in words.
@@ -180,7 +181,7 @@ class DimensionalAnalysis:
     def _learn(self, key: Hashable, name: str, arguments: Sequence[int | float]) -> int:
         """Works out the rule of an operator for arguments of these dimensions."""
         operator = self.alphabet.operators[name]
-        kinds = [self._kind(a) if type(a) is float else a for a in arguments]
+        kinds = [a if isinstance(a, int) else self._kind(a) for a in arguments]
         known = {
             symbol: sympy.Float(a)
             for symbol, a in zip(operator.arguments, arguments)
@@ -249,9 +250,10 @@ class _Rule:
 
     def product(self, expression: sympy.Mul) -> Vector:
         factors = [self(argument) for argument in expression.args]
-        if None in factors:
+        known = [factor for factor in factors if factor is not None]
+        if len(known) < len(factors):
             return None
-        return tuple(map(sum, zip(*factors))) if factors[0] else self.number
+        return tuple(sum(n, Fraction()) for n in zip(*known)) if known[0] else self.number
 
     def power(self, expression: sympy.Pow) -> Vector:
         base, exponent = self(expression.base), expression.exp.xreplace(dict(self.known))

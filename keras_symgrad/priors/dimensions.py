@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pint
 
 CONSTANTS = ("dimensionless", "any")
 LONGEST_UNIT = 100
@@ -99,14 +103,16 @@ def dimensionality(unit: str, whose: str = "a quantity") -> dict[str, Fraction]:
             f"The unit of {whose} cannot be read: {reason}. Write it as in 'kg*m/s**2', with units "
             f"that `pint` knows; '' is a number without one. Received: {unit!r}"
         ) from None
-    exponents = {
-        base: Fraction(float(n)).limit_denominator(LARGEST_DENOMINATOR) for base, n in found.items()
-    }
+    exponents = {base: _fraction(n) for base, n in found.items()}
     return {base: n for base, n in sorted(exponents.items()) if n}
 
 
+def _fraction(exponent: Any) -> Fraction:
+    return Fraction(float(exponent)).limit_denominator(LARGEST_DENOMINATOR)
+
+
 @cache
-def _registry():
+def _registry() -> pint.UnitRegistry:
     # Half a second, which nobody needs who gives no units.
     import pint
 

@@ -263,15 +263,16 @@ class Scaling(Symmetry):
         return velocities
 
 
-def check_symmetries(symmetries: Sequence[Symmetry]) -> tuple[Symmetry, ...]:
+def check_symmetries(symmetries: Symmetry | Sequence[Symmetry]) -> tuple[Symmetry, ...]:
     """Symmetries as a tuple, one alone too.
 
     Raises:
         ValueError: one of them is none.
     """
-    alone = isinstance(symmetries, Symmetry) or not isinstance(symmetries, Iterable)
-    found = (symmetries,) if alone else tuple(symmetries)
-    if not all(isinstance(symmetry, Symmetry) for symmetry in found):
+    if isinstance(symmetries, Symmetry):
+        return (symmetries,)
+    found = tuple(symmetries) if isinstance(symmetries, Iterable) else None
+    if found is None or not all(isinstance(symmetry, Symmetry) for symmetry in found):
         raise ValueError(
             "`symmetries` are a list of `Exchange`, `Even`, `Odd`, `Rotation`, `Translation`, "
             f"`Scaling` or subclasses of `Symmetry`. Received: symmetries={symmetries!r}"

@@ -23,6 +23,7 @@ from keras_symgrad.expressions import (
     FIRST_VARIABLE_CODE,
     Alphabet,
     Complexity,
+    Operator,
     from_sympy,
     is_small_integer,
     symbol,
@@ -110,7 +111,8 @@ class Template:
     def __init__(self, text: str, alphabet: Alphabet):
         self.text, self.alphabet = text, alphabet
         self.parts = {part.name: part for part in _parts(text, alphabet)}
-        known = {operator.name: operator for operator in alphabet.operators} | self.parts
+        operators = {operator.name: operator for operator in alphabet.operators}
+        known: dict[str, Operator | Part] = {**operators, **self.parts}
         try:
             self.form = from_text(text, alphabet.names, known)
             # Heavy variables: what is written with a part twice is no form with that part.
@@ -278,13 +280,13 @@ def _parts(text: str, alphabet: Alphabet) -> list[Part]:
             f"(of type {type(text).__name__})"
         )
     known = {*FUNCTIONS, "Piecewise", *alphabet.operators.names}
-    calls = [call for call in _calls(text) if call.func.id not in known]
+    calls = [(name, call) for name, call in _calls(text) if name not in known]
     if not calls:
         raise ValueError(
             f"A template has free parts, written as functions of the variables that they may hold, "
             f"such as {_EXAMPLE}. Received: template={text!r}"
         )
-    for name, times in Counter(call.func.id for call in calls).items():
+    for name, times in Counter(name for name, _ in calls).items():
         if times > 1:
             raise ValueError(
                 f"Part '{name}' stands {times} times in the template. Each part is one formula of "
@@ -301,19 +303,19 @@ def _parts(text: str, alphabet: Alphabet) -> list[Part]:
                 f"There is no function or operator '{name}'; did you mean '{near[0]}'? A free "
                 f"part needs a name that is less like it. Received: template={text!r}"
             )
-    return [_part(call, text, alphabet) for call in calls]
+    return [_part(name, call, text, alphabet) for name, call in calls]
 
 
-def _part(call: ast.Call, text: str, alphabet: Alphabet) -> Part:
-    name = call.func.id
-    variables = tuple(map(_variable, call.args))
-    unknown = [ast.unparse(a) for a, v in zip(call.args, variables) if v not in alphabet.names]
+def _part(name: str, call: ast.Call, text: str, alphabet: Alphabet) -> Part:
+    read = [(argument, _variable(argument)) for argument in call.args]
+    unknown = [ast.unparse(a) for a, v in read if v not in alphabet.names]
     unknown += [ast.unparse(keyword) for keyword in call.keywords]
     if unknown:
         raise ValueError(
             f"Part '{name}' may hold variables, but {', '.join(unknown)} is none. The variables "
             f"are {', '.join(alphabet.names)}. Received: template={text!r}"
         )
+    variables = tuple(variable for _, variable in read if variable is not None)
     if not variables or len(set(variables)) < len(variables):
         raise ValueError(
             f"Part '{name}' needs one variable or several different ones in its brackets. "
@@ -322,8 +324,8 @@ def _part(call: ast.Call, text: str, alphabet: Alphabet) -> Part:
     return Part(name, variables)
 
 
-def _calls(text: str) -> Iterator[ast.Call]:
-    """Calls of names, from left to right; none if the text cannot be read, of which more later."""
+def _calls(text: str) -> Iterator[tuple[str, ast.Call]]:
+    """Names that are called, with their calls, from left to right."""
     try:
         tree = ast.parse(text.strip(), mode="eval")
         calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
@@ -333,7 +335,7 @@ def _calls(text: str) -> Iterator[ast.Call]:
             f"Received: template={text!r}"
         ) from None
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
-    yield from (call for call in calls if isinstance(call.func, ast.Name))
+    yield from ((call.func.id, call) for call in calls if isinstance(call.func, ast.Name))
 
 
 def _variable(node: ast.expr) -> str | None:

@@ -139,10 +139,10 @@ def compare_models(
     decide = _decisions(model, points, outputs[0])
     target = None if y is None else _labels(y, outputs[0], decide is not None)
     calls = [_compiled(each, points, batch_size, jit_compile) for each in (model, replaced)]
-    measured = [
+    before, after = (
         Measured(each.name, each.count_params(), ms, _score(output, target, decide))
         for each, output, ms in zip((model, replaced), outputs, _medians(calls, repeats))
-    ]
+    )
     if decide:
         agreement = float(np.mean((decide(outputs[0]) == decide(outputs[1])) & finite))
     else:
@@ -154,7 +154,8 @@ def compare_models(
         agreement = float(1 - left.mean())
     gaps = (outputs[0] - outputs[1])[finite]
     return ModelComparison(
-        *measured,
+        before,
+        after,
         decide is not None,
         agreement,
         float(np.sqrt(np.mean(gaps**2))) if len(gaps) else float("nan"),

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_symgrad.formulas import DEFAULT_SEGMENTS, Formula, MonotoneLayer
+from keras_symgrad.neurons import Unit
 from keras_symgrad.replacement.graph_surgery import Graft
 
 # The closed form of phi is taken where it leaves this share of the variance, or twice as much as
@@ -80,7 +81,8 @@ def steps_of(
     left = _left(np.asarray(layer(g[:, None]))[:, 0], values, weights)
     left_by_closed = np.inf if closed is None else _left(closed(readings.x), values, weights)
     steps: list[Step] = [("formula", concept.to_layer)]
-    if phi == "formula" or (phi == "auto" and left_by_closed <= max(LITTLE_LEFT, 2 * left)):
+    prefers = phi == "formula" or (phi == "auto" and left_by_closed <= max(LITTLE_LEFT, 2 * left))
+    if closed is not None and prefers:
         steps, left = [("formula", closed.to_layer)], left_by_closed
     else:
         config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
@@ -88,7 +90,7 @@ def steps_of(
     return steps + (ending or []), left
 
 
-def in_units(chains: Mapping[int | tuple, Sequence[Step]], units: int, base: str) -> Graft:
+def in_units(chains: Mapping[Unit, Sequence[Step]], units: int, base: str) -> Graft:
     """A graft of one chain for each unit, the other units as they are.
 
     Args:
@@ -118,8 +120,10 @@ def in_units(chains: Mapping[int | tuple, Sequence[Step]], units: int, base: str
         if isinstance(unit, tuple):
             other = keras.layers.Rescaling(-1.0, 1.0, name=f"{base}_other", **kind)(tensor)
             parts = [tensor, other] if unit[0] == 0 else [other, tensor]
+        elif whole:
+            parts = [found[k] for k in range(units)]
         else:
-            old = None if whole else keras.layers.Reshape((units,))(output)
+            old = keras.layers.Reshape((units,))(output)
             parts = [found[k] if k in found else old[:, k : k + 1] for k in range(units)]
         return _shaped(parts, output, last)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from keras_symgrad.expressions import Complexity
 from keras_symgrad.gradients import OwnUnits, Reading
@@ -81,7 +82,7 @@ class Assessor:
         return self._last[provisional][1]
 
     def _made(self, archive: Archive, provisional: bool) -> Assessment:
-        fresh = {"sampler": self._sampler, "draw": self._draw, "seed": self._seed}
+        fresh: dict[str, Any] = {"sampler": self._sampler, "draw": self._draw, "seed": self._seed}
         reading, finisher = self._searched, self._finisher
         if self._graph is not None:
             return assess_one_variable(

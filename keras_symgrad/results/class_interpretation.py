@@ -163,6 +163,10 @@ def margins(x: np.ndarray, classes: int, pairs: dict[Pair, Interpretation]) -> n
     """
     least = np.full((len(x), classes), np.inf)
     for (k, j), concept in pairs.items():
+        if concept.phi is None:
+            raise ValueError(
+                f"Expected interpretations of a model. The one of {k}, {j} has no phi."
+            )
         with np.errstate(all="ignore"):
             logit = np.nan_to_num(concept.phi(concept.best(x)))
         for one, value in ((k, logit), (j, -logit)):

@@ -121,17 +121,15 @@ class Interpretation(Result):
     box: np.ndarray = field(repr=False)
     gradients: GradientField = field(repr=False)
     network: Neuron | None = field(repr=False)
+    surface: Surface = field(repr=False)
     given: tuple[Formula, ...] = ()
     symmetries: tuple[SymmetryCheck, ...] = ()
-    surface: Surface | None = field(default=None, repr=False)
     fidelity: Fidelity | None = None
     influence: tuple[Influence, ...] = ()
     call: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matches", Match(self.matches))
-        if self.surface is None:
-            object.__setattr__(self, "surface", Surface.of(self.gradients))
 
     def __str__(self) -> str:
         lines = [

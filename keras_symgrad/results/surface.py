@@ -74,11 +74,11 @@ class Surface:
         Returns:
             Texts such as `a + b = 1`.
         """
-        return [] if self.plane is None else [self._equation(n, names) for n in self._normals]
+        return [self._equation(n, names) for n in self._normals]
 
     @property
     def _normals(self) -> list[np.ndarray]:
-        return undetermined_directions(self.plane)
+        return [] if self.plane is None else undetermined_directions(self.plane)
 
     def _equation(self, normal: np.ndarray, names: tuple[str, ...]) -> str:
         terms = [sympy.Float(w, 3) * symbol(n) for w, n in zip(normal, names) if w]

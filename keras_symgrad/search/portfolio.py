@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -38,6 +38,7 @@ from keras_symgrad.search.core import (
     Stopping,
     check_effort,
     number,
+    whole,
 )
 from keras_symgrad.search.islands import (
     BackgroundTask,
@@ -141,7 +142,7 @@ class PortfolioSearch:
         self.islands = islands or (1 if executor is None else workers)
         self.evaluations = 0
         self.repeated = 0
-        self.stopped: str | None = None
+        self.stopped = ""
         self._asked: str | None = None
         self._settling = StagnationCounter()
         self._start = 0.0
@@ -251,7 +252,7 @@ class PortfolioSearch:
         ring = [self._new_island(index) for index in range(self.islands)]
         for island, kept in zip(ring, islands):
             island.restore(kept)
-        self._seconds, self._evaluated = number(state["seconds"]), number(state["evaluated"])
+        self._seconds, self._evaluated = number(state["seconds"]), whole(state["evaluated"])
         self._settling.restore(state["settling"])
         # Of formulas that fit alike it has those that came first, which the islands do not know.
         self._collector.restore(state["collector"])
@@ -279,7 +280,7 @@ class PortfolioSearch:
     def _passed(self) -> float:
         return self._seconds + time.perf_counter() - self._start
 
-    def _steps(self) -> Iterator[Progress | None]:
+    def _steps(self) -> Generator[Progress | None, None, None]:
         """Guesses, stages of the dictionary, then generations."""
         if not self._ring and (guesses := initial_trees(self.problem)):
             measure = self._instruments.measure

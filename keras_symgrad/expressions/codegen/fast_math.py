@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -51,7 +52,7 @@ def tan(x: tf.Tensor) -> tf.Tensor:
     return sin(x) / cos(x) if _is_float32(x) else tf.tan(x)
 
 
-def _is_float32(x: object) -> bool:
+def _is_float32(x: Any) -> bool:
     return tf.is_tensor(x) and x.dtype == tf.float32
 
 

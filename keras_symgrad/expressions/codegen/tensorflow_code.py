@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import sympy
 from sympy.printing.tensorflow import TensorflowPrinter
@@ -43,7 +44,7 @@ def tensorflow_function(
     )
 
 
-def _like(number: float, argument: object) -> object:
+def _like(number: float, argument: Any) -> Any:
     """The number in the dtype of a tensor."""
     import tensorflow as tf
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import sympy
 from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import Boolean
 
-from keras_symgrad.expressions.operators import Operator, OperatorSet
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.time_limit import within_time_limit
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.files import printable
@@ -52,8 +53,29 @@ _COMPARISONS = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: 
 _CONNECTIVES = {ast.BitAnd: sympy.And, ast.BitOr: sympy.Or}
 
 
+class Applicable(Protocol):
+    """An operator as the parser sees it: a SymPy expression in its arguments."""
+
+    @property
+    def arity(self) -> int:
+        """Number of arguments."""
+
+    @property
+    def arguments(self) -> tuple[sympy.Symbol, ...]:
+        """Symbols of `expression` in the order of the arguments."""
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """The operator's value."""
+
+    def __call__(self, *arguments: sympy.Expr) -> sympy.Expr:
+        """The value for given arguments."""
+
+
 def from_text(
-    text: str, names: Sequence[str] = (), operators: OperatorSet | None = None
+    text: str,
+    names: Sequence[str] = (),
+    operators: OperatorSet | Mapping[str, Applicable] | None = None,
 ) -> sympy.Expr:
     """Reads a formula; nothing in the text is ever run.
 
@@ -65,7 +87,7 @@ def from_text(
     Args:
         text: the formula in Python's and SymPy's syntax, up to 10,000 characters.
         names: names of the variables.
-        operators: a set whose operators may be called by name.
+        operators: a set, or a mapping by name, of operators that may be called.
 
     Returns:
         A SymPy expression in real symbols.
@@ -119,11 +141,16 @@ class _Refusal(Exception):
 
 
 class _Reader:
-    def __init__(self, text: str, names: Sequence[str], operators: OperatorSet | None):
+    def __init__(
+        self,
+        text: str,
+        names: Sequence[str],
+        operators: OperatorSet | Mapping[str, Applicable] | None,
+    ):
         short = text if len(text) <= 60 else text[:57] + "..."
         self.quoted = '"' + printable(" ".join(short.split())) + '"'
         self.variables: Mapping[str, sympy.Symbol] = {name: symbol(name) for name in names}
-        self.operators = operators or ()
+        self.operators = operators or {}
         self.depth = 0
 
     def formula(self, node: ast.expr) -> sympy.Expr:
@@ -135,7 +162,7 @@ class _Reader:
             raise self.refusal("A number that is too large or not real", node)
         # A power of a power has an exponent that no text held.
         for power in expression.atoms(sympy.Pow):
-            self.check_power(*power.args, node)
+            self.check_power(power.base, power.exp, node)
         made = {type(part).__name__ for part in expression.atoms(AppliedUndef, sympy.Function)}
         if not made <= _WRITTEN:
             raise self.refusal(f"SymPy makes '{min(made - _WRITTEN)}' of what stands", node)
@@ -166,7 +193,7 @@ class _Reader:
             raise self.refusal("A number in the place of a condition", node)
         return expression
 
-    def refusal(self, reason: str, node: ast.AST) -> _Refusal:
+    def refusal(self, reason: str, node: ast.expr) -> _Refusal:
         return _Refusal(f"{reason} in column {node.col_offset + 1} of {self.quoted}.")
 
     def within_doubles(self, expression: sympy.Basic, node: ast.expr) -> sympy.Basic:
@@ -199,7 +226,7 @@ class _Reader:
                 raise self.refusal("A number that is too large or not real", node)
 
     def check_operator(
-        self, operator: Operator, arguments: list[sympy.Expr], node: ast.expr
+        self, operator: Applicable, arguments: list[sympy.Expr], node: ast.expr
     ) -> None:
         """Raises for a power in an operator's expression, inner ones first."""
         given = dict(zip(operator.arguments, arguments))
@@ -295,18 +322,21 @@ class _Reader:
             raise self.refusal(f"Arguments of '{name}' with names or stars", node)
         if name == "Piecewise":
             return sympy.Piecewise(*(self.branch(argument) for argument in node.args))
+        function: Callable[..., sympy.Basic]
+        operator = None
         if name in FUNCTIONS:
             function, arity = FUNCTIONS[name]
         elif name in self.operators:
-            function, arity = self.operators[name], self.operators[name].arity
+            function = operator = self.operators[name]
+            arity = operator.arity
         else:
             raise self.refusal(f"Unknown function '{name}'", node)
         if not node.args or (arity is not None and len(node.args) != arity):
             raise self.refusal(f"'{name}' with {len(node.args)} arguments, not {arity or 1},", node)
         read = self.condition if name == "ITE" else self.number
         arguments = [read(argument) for argument in node.args]
-        if name not in FUNCTIONS:
-            self.check_operator(function, arguments, node)
+        if operator is not None:
+            self.check_operator(operator, arguments, node)
         return function(*arguments)
 
     def branch(self, node: ast.expr) -> tuple[sympy.Basic, ...]:
@@ -319,7 +349,7 @@ class _Reader:
         return value, condition
 
 
-_READERS = {
+_READERS: dict[type[ast.expr], Callable[..., sympy.Basic]] = {
     ast.Constant: _Reader.constant,
     ast.Name: _Reader.name,
     ast.BinOp: _Reader.binary,

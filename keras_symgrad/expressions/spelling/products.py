@@ -151,9 +151,9 @@ class Products(Chains):
         yield from self._joined("mul", "div", ups, downs, reciprocal, sympy.Mul)
         if self._weight("div") < self._weight("mul"):
             # a**2/b as a/(b/a)
-            single = [[*_repeated(side)] for side in (ups, downs)]
-            if single != [[*ups], [*downs]]:
-                yield from self._joined("mul", "div", *single, reciprocal, sympy.Mul)
+            above, below = [*_repeated(ups)], [*_repeated(downs)]
+            if (above, below) != ([*ups], [*downs]):
+                yield from self._joined("mul", "div", above, below, reciprocal, sympy.Mul)
         # A bell is exp(-a**2), and no operator need be exp(a**2).
         few = len(downs) if len(downs) <= MOST_FLIPPED else 0
         for count in range(1, few):
@@ -263,10 +263,11 @@ def reciprocal(expression: sympy.Expr) -> sympy.Expr:
 
 def _sides(expression: sympy.Expr) -> tuple[list[sympy.Expr], list[sympy.Expr]]:
     """Factors and divisors."""
-    above, below = sympy.fraction(expression)
-    return tuple(
-        [factor for factor in side.as_ordered_factors() if factor != 1] for side in (above, below)
+    above, below = (
+        [factor for factor in side.as_ordered_factors() if factor != 1]
+        for side in sympy.fraction(expression)
     )
+    return above, below
 
 
 def _repeated(factors: Sequence[sympy.Expr]) -> Iterator[sympy.Expr]:

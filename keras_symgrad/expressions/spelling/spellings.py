@@ -119,7 +119,8 @@ class Spellings(Products):
         if number.is_negative and not argument.is_Add:
             yield from self._reciprocals(sympy.exp(-argument))
         if argument.is_Add:
-            ups, downs = [], []
+            ups: list[sympy.Expr] = []
+            downs: list[sympy.Expr] = []
             for term in _ordered(argument):
                 minus = term.as_coeff_Mul()[0].is_negative
                 (downs if minus else ups).append(sympy.exp(-term if minus else term))

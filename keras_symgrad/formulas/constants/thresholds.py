@@ -57,7 +57,7 @@ def threshold_interval(
     (True, False)
     """
     fit = ConstantFit(expression, field, signed=signed)
-    logits = fit.field.values
+    logits = fit.field.known_values
     near = np.abs(logits) <= np.quantile(np.abs(logits), NEAR_THRESHOLD_SHARE)
     near = np.flatnonzero(near & np.isfinite(fit.values(fit.start)))
     if np.unique(logits[near]).size < 2:

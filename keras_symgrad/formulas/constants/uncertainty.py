@@ -123,8 +123,8 @@ def constants(
         return ()
     found = intervals(fit, seed=seed)
     return tuple(
-        Constant(*map(float, numbers), simple.get(float(start)))
-        for *numbers, start in zip(found.best, found.low, found.high, fit.start)
+        Constant(float(best), float(low), float(high), simple.get(float(start)))
+        for best, low, high, start in zip(found.best, found.low, found.high, fit.start)
     )
 
 

@@ -73,7 +73,7 @@ def assess(
     field, neuron = reading.field, reading.neuron
     front = finisher.front(archive)
     points = yes = None
-    if reading.is_classifier:
+    if neuron is not None and reading.is_classifier:
         points, yes = decisions(neuron, reading.test_points, reading.shown, sampler, draw, seed)
         points = reading.in_variables(points)
         floor = max(front.floor, 2 * FINEST_OF_LABELS / field.variables)
@@ -92,7 +92,7 @@ def assess(
             value = value_of(best, reading, seed, finisher.complexity)
     decides_at = threshold(neuron, field, phi)
     rule = None
-    if reading.is_classifier and decides_at is not None:
+    if phi and points is not None and yes is not None and decides_at is not None:
         level = Constant(decides_at)
         if details:
             level = threshold_interval(
@@ -156,7 +156,7 @@ def fidelity(
         return None
     neuron = reading.neuron
     if neuron is None:
-        values, points = held_out.values, held_out.points
+        values, points = held_out.known_values, held_out.points
     else:
         kept = finite_points(reading.test_points)[:AGREEMENT_POINTS]
         values, points = neuron.values(kept), reading.in_variables(kept)
@@ -183,12 +183,20 @@ def value_of(
     Returns:
         phi with its R2 on the kept points; `None` where there is nothing to fit.
     """
+    if reading.neuron is None:
+        return None
     field, kept = reading.field, finite_points(reading.test_points)
     values = reading.neuron.values(kept)
     points = reading.in_variables(kept)
     try:
         return PhiFormula.of(
-            formula, field.points, field.values, points, values, complexity=complexity, seed=seed
+            formula,
+            field.points,
+            field.known_values,
+            points,
+            values,
+            complexity=complexity,
+            seed=seed,
         )
     except ValueError:
         return None
@@ -286,7 +294,7 @@ def faithful(
     for row in front:
         g = row(field.points)
         if np.unique(g[np.isfinite(g)]).size > 1:
-            rule = rule_of(row, MonotoneFit.through(g, field.values), points, yes)
+            rule = rule_of(row, MonotoneFit.through(g, field.known_values), points, yes)
             agreement[row] = rule.agreement if rule else 0.0
     most = max(agreement.values(), default=0.0)
     return [row for row, share in agreement.items() if share >= most - UNFAITHFUL]
@@ -305,7 +313,7 @@ def true_to_boundary(front: ParetoFront, field: GradientField) -> list[Formula]:
     Returns:
         Those with less than five times the boundary error of each simpler one.
     """
-    distance = np.abs(field.values)
+    distance = np.abs(field.known_values)
     nearest = field.take(np.flatnonzero(distance <= np.quantile(distance, NEAR_BOUNDARY_SHARE)))
     kept, least = [], np.inf
     for row in filter(front.agrees_with_network, front):
@@ -326,6 +334,8 @@ def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
     Returns:
         Those whose R2 is within 0.1 of the best one's.
     """
+    if reading.neuron is None:
+        return list(front)
     field = reading.field.subset(FAITHFUL_ROWS)
     kept = finite_points(reading.test_points)[:AGREEMENT_POINTS]
     values, points = reading.neuron.values(kept), reading.in_variables(kept)
@@ -333,7 +343,7 @@ def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
     for row in front:
         g = row(field.points)
         if np.unique(g[np.isfinite(g)]).size > 1:
-            phi = MonotoneFit.through(g, field.values)
+            phi = MonotoneFit.through(g, field.known_values)
             explained[row] = Fidelity.of_values(values, phi(row(points))).value
     most = max(explained.values(), default=0.0)
     return [row for row, r2 in explained.items() if r2 >= most - UNLIKE]

@@ -145,7 +145,8 @@ class Evidence:
         is_known = field.frame is None or field.frame.ndim == 2
         domain = domain if is_known else field.points
         self._domain = domain[np.flatnonzero(np.isfinite(domain).all(axis=1))[:DOMAIN_ROWS]]
-        self._frame = field.frame if is_known else field.frame[: len(self._domain)]
+        frame = field.frame
+        self._frame = frame if is_known or frame is None else frame[: len(self._domain)]
         self._errors = errors(best.expression, self._field)
 
     @property
@@ -235,6 +236,8 @@ class Evidence:
 
     @property
     def _has_the_boundary(self) -> bool:
+        if self.boundary_error is None:
+            return False
         systematic = self.systematic_error / max(self.cosine_error, SMALLEST_ERROR)
         return systematic * self.boundary_error <= angle_error(BOUNDARY_ANGLE)
 
@@ -315,7 +318,7 @@ class Evidence:
     @cached_property
     def _nearest(self) -> np.ndarray:
         """Which rows lie nearest to the decision boundary."""
-        distance = np.abs(self._field.values)
+        distance = np.abs(self._field.known_values)
         return distance <= np.quantile(distance, NEAR_BOUNDARY_SHARE)
 
     def _power(self, left: np.ndarray) -> float:
@@ -333,12 +336,14 @@ class Evidence:
 
     def _simplest_of_this_boundary(self) -> Iterator[tuple[Formula, float]]:
         """The simplest shorter formula that is as good at the boundary, with its threshold."""
+        if self.boundary_error is None:
+            return
         for row in self.front:
             if row.complexity >= self.best.complexity:
                 return
             error = errors(row.expression, self._field)[self._nearest].mean()
             if error <= AS_GOOD * max(self.boundary_error, SMALLEST_ERROR):
-                phi = MonotoneFit.through(row(self._field.points), self._field.values)
+                phi = MonotoneFit.through(row(self._field.points), self._field.known_values)
                 threshold = phi.preimage(0.0)
                 if threshold is not None:
                     yield row, threshold
@@ -422,4 +427,4 @@ class Evidence:
     def _keeps_sign(self, expression: sympy.Expr) -> bool:
         values = numpy_function([expression], [symbol(name) for name in self.best.names])
         positive = np.mean(values(self._domain)[:, 0] > 0)
-        return min(positive, 1 - positive) < 0.01
+        return bool(min(positive, 1 - positive) < 0.01)

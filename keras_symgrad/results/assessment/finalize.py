@@ -84,8 +84,8 @@ class FormulaRefiner:
         Raises:
             ValueError: no tree of the archive has a finite loss.
         """
-        formulas = [self._formula(individual) for individual in archive.front()]
-        formulas = [formula for formula in formulas if formula and np.isfinite(formula.loss)]
+        made = [self._formula(individual) for individual in archive.front()]
+        formulas = [formula for formula in made if formula and np.isfinite(formula.loss)]
         if not formulas:
             has_rules = self.knowledge is not None and self.knowledge.has_rules
             rules = " and keeps all rules that you gave" if has_rules else ""

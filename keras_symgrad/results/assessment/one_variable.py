@@ -107,7 +107,7 @@ class Graph:
         Returns:
             A field with one variable more, the values in their standard deviations.
         """
-        heights = (field.values - self.centre) / self.scale
+        heights = (field.known_values - self.centre) / self.scale
         points = np.column_stack([field.points, heights])
         slopes = self.slope(field.points) / self.scale
         normals = np.zeros_like(points)
@@ -209,6 +209,7 @@ def assess_one_variable(
         The assessment, as `assess.assess` makes it of several variables.
     """
     field, held_out = reading.field, finisher.held_out
+    values = field.known_values
     alphabet = Alphabet(finisher.alphabet.operators, graph.names)
 
     def formula(expression: sympy.Expr, otherwise: float) -> Formula | None:
@@ -222,11 +223,11 @@ def assess_one_variable(
             graph.names,
             alphabet.operators,
         )
-        line = _line(found(field.points), field.values)
+        line = _line(found(field.points), values)
         if line is None:
             return None
-        left = held_out.values - line(found(held_out.points[:, :-1]))
-        loss = float(np.mean(left**2) / np.var(field.values))
+        left = held_out.known_values - line(found(held_out.points[:, :-1]))
+        loss = float(np.mean(left**2) / np.var(values))
         return replace(found, loss=loss) if np.isfinite(loss) else None
 
     rows = []
@@ -246,11 +247,13 @@ def assess_one_variable(
     simple = None if solved is None else formula(solved, best.complexity)
     if simple is not None and simple.loss <= 1.05 * best.loss + FLOOR:
         best = simple
-    line = _line(best(field.points), field.values)
-    phi = MonotoneFit.through(best(field.points), field.values)
+    line = _line(best(field.points), values)
+    if line is None:
+        raise ValueError(f"Expected a formula that varies over the rows. Received: {best}")
+    phi = MonotoneFit.through(best(field.points), values)
     fidelity = _fidelity(best, line, reading, held_out)
     value = rule = None
-    if reading.is_classifier:
+    if reading.neuron is not None and reading.is_classifier:
         points, yes = decisions(
             reading.neuron, reading.test_points, reading.shown, sampler, draw, seed
         )
@@ -329,24 +332,25 @@ def _whole(number: sympy.Number) -> sympy.Number:
 
 def _slope(reading: Reading, column: int) -> Callable[[np.ndarray], np.ndarray]:
     """The derivative of a neuron: by its gradient, or of values alone by differences."""
-    if reading.network is not None:
+    network = reading.network
+    if network is not None:
         units = reading.units
         scale = 1.0 if units is None else units.scales[column]
 
         def by_gradient(points: np.ndarray) -> np.ndarray:
             x = points if units is None else points * units.scales + units.offsets
-            return reading.network.values_and_gradients(x)[1][:, column].astype(float) * scale
+            return network.values_and_gradients(x)[1][:, column].astype(float) * scale
 
         return by_gradient
     x, first = np.unique(reading.field.points[:, column], return_index=True)
-    slopes = np.gradient(reading.field.values[first], x)
+    slopes = np.gradient(reading.field.known_values[first], x)
     return lambda points: np.interp(points[:, column], x, slopes)
 
 
 def _fidelity(best: Formula, line: _Line, reading: Reading, held_out: GradientField) -> Fidelity:
     """How well the formula reproduces the neuron on rows that nothing was fitted on."""
     if reading.neuron is None:
-        return Fidelity.of_values(held_out.values, line(best(held_out.points[:, :-1])))
+        return Fidelity.of_values(held_out.known_values, line(best(held_out.points[:, :-1])))
     kept = finite_points(reading.test_points)
     values, points = reading.neuron.values(kept), reading.in_variables(kept)
     with np.errstate(all="ignore"):

@@ -31,16 +31,19 @@ class SymmetryCheck:
         symmetry: which, for people.
         network: mean of 1 - cos between the network's gradients and those that the symmetry makes
             of them; `None` where that cannot be told.
-        formula: the same of the formula.
+        formula: the same of the formula; `None` where it has no gradient.
     """
 
     symmetry: str
     network: float | None
-    formula: float
+    formula: float | None
 
     def __str__(self) -> str:
         network = "unknown" if self.network is None else f"{self.network:.1e}"
-        kept = "kept by the formula" if self.formula < 1e-9 else f"formula {self.formula:.1e}"
+        if self.formula is None:
+            kept = "formula unknown"
+        else:
+            kept = "kept by the formula" if self.formula < 1e-9 else f"formula {self.formula:.1e}"
         return f"{self.symmetry} (network {network}, {kept})"
 
     def to_dict(self) -> dict:
@@ -72,7 +75,7 @@ def check_symmetry_errors(
     network = None if neuron is None else lambda points: neuron.values_and_gradients(points)[1]
     checks = []
     for symmetry in symmetries:
-        if network is None:
+        if network is None or x is None:
             velocities = generators(some, [symmetry])
             off = _broken_along(some.directions, velocities) if velocities.shape[1] else None
         else:
@@ -102,7 +105,7 @@ def warn_of_broken_symmetries(checks: Sequence[SymmetryCheck], neuron: str) -> N
 
 def broken(
     symmetry: Symmetry, names: Sequence[str], expression: sympy.Expr, points: np.ndarray
-) -> float:
+) -> float | None:
     """How far an expression is from having a symmetry.
 
     Args:

@@ -13,7 +13,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,6 +186,8 @@ def source(name: str) -> Any:
     from markupsafe import Markup
 
     environment = templates()
+    if environment.loader is None:
+        raise ValueError("The templates have no folder to be read from.")
     return Markup(environment.loader.get_source(environment, name)[0].strip())
 
 
@@ -259,7 +261,7 @@ def side_by_side(plane: Plane) -> dict[str, Any]:
         "names": [plane.concept.names[column] for column in plane.columns],
         "others": plane.others,
         "agreement": panels.agreement(plane),
-        "sides": [svg(lambda axes, k=k: plots.boundary_side(plane, k, axes)) for k in (0, 1)],
+        "sides": [svg(partial(plots.boundary_side, plane, k)) for k in (0, 1)],
     }
 
 

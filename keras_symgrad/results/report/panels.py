@@ -123,7 +123,7 @@ def overview(concept: Interpretation) -> Figure:
         show it twice.
     """
     from matplotlib import pyplot
-    from matplotlib.backends import BackendFilter, backend_registry
+    from matplotlib.backends.registry import BackendFilter, backend_registry
 
     panels = [front(concept), *values(concept)[:1], *gradients(concept)]
     if len(panels) == 3:

@@ -8,7 +8,7 @@ are fixed here, chosen from a palette that colour-blind readers can tell apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from keras_symgrad.search.core import SMALLEST_LOSS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from keras_symgrad.formulas import MonotoneFit
     from keras_symgrad.results.interpretation import Interpretation
 
 # From Okabe and Ito's palette, https://jfly.uni-koeln.de/color.
@@ -78,12 +79,12 @@ def phi(concept: Interpretation, axes: Axes | None = None) -> Axes:
     Raises:
         ValueError: the gradients came without values, so there is no phi.
     """
-    g, f, few, axes = _values(concept, axes)
+    g, f, few, phi, axes = _values(concept, axes)
     # A quotient has a few huge values, which would squeeze all others into a line.
     low, high = np.quantile(g, (0.005, 0.995))
     grid = np.linspace(low, high, 400)
     axes.scatter(g[few], f[few], s=6, color=NETWORK, alpha=0.35, linewidths=0, label="rows")
-    axes.plot(grid, concept.phi(grid), color=FORMULA, linewidth=2, label="phi")
+    axes.plot(grid, phi(grid), color=FORMULA, linewidth=2, label="phi")
     margin = 0.03 * (high - low or 1)
     axes.set_xlim(low - margin, high + margin)
     axes.set_xlabel("value of the formula")
@@ -108,12 +109,12 @@ def parity(concept: Interpretation, axes: Axes | None = None) -> Axes:
     Raises:
         ValueError: the gradients came without values, so there is no phi.
     """
-    g, f, few, axes = _values(concept, axes)
+    g, f, few, phi, axes = _values(concept, axes)
     ends = [f.min(), f.max()]
     axes.plot(ends, ends, color=GREY, linewidth=1, zorder=1)
-    axes.scatter(concept.phi(g[few]), f[few], s=6, color=NETWORK, alpha=0.35, linewidths=0)
+    axes.scatter(phi(g[few]), f[few], s=6, color=NETWORK, alpha=0.35, linewidths=0)
     axes.set_xlabel("phi(formula)")
-    axes.set_title(f"R² = {concept.phi.r2:.4f}", loc="right", fontsize="medium")
+    axes.set_title(f"R² = {phi.r2:.4f}", loc="right", fontsize="medium")
     return axes
 
 
@@ -130,7 +131,7 @@ def angles(concept: Interpretation, axes: Axes | None = None) -> Axes:
     axes = _new() if axes is None else axes
     found = held_out_angles(concept)
     lowest = 10 ** np.floor(np.log10(found.min()))
-    bins = np.geomspace(lowest, 90, 40)
+    bins = np.geomspace(lowest, 90, 40).tolist()
     axes.hist(found, bins=bins, color=NETWORK, edgecolor="white", linewidth=0.4)
     for share, style in ((0.5, "-"), (0.95, "--")):
         angle = np.quantile(found, share)
@@ -165,7 +166,7 @@ def directions(concept: Interpretation, axes: Axes | None = None) -> Axes:
     own = field.directions_of(gradient(concept.best.expression, field.names, field.points))
     # f and -f carry the same concept: the formula may point the other way.
     own = own * (1 if np.sum(own * field.directions) >= 0 else -1)
-    size = {"scale": 16, "pivot": "tail", "units": "width"}
+    size: dict[str, Any] = {"scale": 16, "pivot": "tail", "units": "width"}
     axes.quiver(*field.points.T, *field.directions.T, color=NETWORK, width=0.01, alpha=0.5, **size)
     axes.quiver(*field.points.T, *own.T, color=FORMULA, width=0.003, **size)
     axes.plot([], [], color=NETWORK, linewidth=5, alpha=0.5, label="network")
@@ -260,8 +261,8 @@ def _new() -> Axes:
 
 def _values(
     concept: Interpretation, axes: Axes | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, Axes]:
-    """Values of formula and neuron where both are finite, which rows to show, and the axes."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, MonotoneFit, Axes]:
+    """Finite values of formula and neuron, which rows to show, phi, and the axes."""
     field = concept.gradients
     if concept.phi is None:
         raise ValueError(
@@ -271,9 +272,9 @@ def _values(
     axes = _new() if axes is None else axes
     axes.set_ylabel("logit of the network" if decided(concept) else "value of the neuron")
     g = concept.best(field.points)
-    finite = np.isfinite(g) & np.isfinite(field.values)
-    g, f = g[finite], field.values[finite]
-    return g, f, np.random.default_rng(0).permutation(len(g))[:MOST_POINTS], axes
+    finite = np.isfinite(g) & np.isfinite(field.known_values)
+    g, f = g[finite], field.known_values[finite]
+    return g, f, np.random.default_rng(0).permutation(len(g))[:MOST_POINTS], concept.phi, axes
 
 
 def _line(axes: Axes, plane: Plane, values: np.ndarray, color: str, style: str) -> None:
@@ -282,7 +283,7 @@ def _line(axes: Axes, plane: Plane, values: np.ndarray, color: str, style: str) 
         axes.contour(*plane.axes, values, levels=[0], colors=color, linestyles=style, linewidths=2)
 
 
-def _legend(axes: Axes, **kwargs) -> None:
+def _legend(axes: Axes, **kwargs: Any) -> None:
     # A name between dollar signs is a name and no formula.
     for text in axes.legend(framealpha=0.85, fontsize="small", **kwargs).get_texts():
         text.set_parse_math(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ from keras_symgrad.engine import gradient, unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from keras_symgrad.formulas import MonotoneFit
+    from keras_symgrad.neurons import Neuron
     from keras_symgrad.results.interpretation import Interpretation
 
 # Points along each side of a plane.
@@ -56,11 +58,13 @@ class Plane:
                 f"Received: variables={variables}"
             )
         # In the order of the data, so that the first one is to the right.
-        columns = tuple(sorted(concept.names.index(name) for name in variables))
-        sides = tuple(
-            np.linspace(*concept.box[:, column], GRID_POINTS_PER_SIDE) for column in columns
+        first, second = sorted(concept.names.index(name) for name in variables)
+        low, high = concept.box
+        along, up = (
+            np.linspace(low[column], high[column], GRID_POINTS_PER_SIDE)
+            for column in (first, second)
         )
-        return cls(concept, columns, typical(concept), sides)
+        return cls(concept, (first, second), typical(concept), (along, up))
 
     @property
     def points(self) -> np.ndarray:
@@ -80,14 +84,15 @@ class Plane:
             if k not in self.columns and name in inside
         }
 
-    def check(self) -> None:
-        """Raises `ValueError` where there is no network or no phi to draw."""
+    def check(self) -> tuple[Neuron, MonotoneFit]:
+        """The network and phi; raises `ValueError` where there is none to draw."""
         if self.concept.network is None or self.concept.phi is None:
             raise ValueError(
                 "A boundary is drawn from the network as a function of the variables and from phi, "
                 "but this interpretation was made from a gradient field alone or in terms of "
                 "quantities. Pass the model and points to `interpret`."
             )
+        return self.concept.network, self.concept.phi
 
     @cached_property
     def values(self) -> tuple[np.ndarray, np.ndarray]:
@@ -99,23 +104,24 @@ class Plane:
         Raises:
             ValueError: there is no network, or no phi.
         """
-        self.check()
-        concept = self.concept
+        read, phi = self.check()
+        concept, rule = self.concept, self.concept.rule
         points, shape = self.points, (GRID_POINTS_PER_SIDE, GRID_POINTS_PER_SIDE)
-        network = np.asarray(concept.network(points), dtype=float).reshape(shape)
+        network = np.asarray(read(points), dtype=float).reshape(shape)
         with np.errstate(all="ignore"):
             g = concept.best(points).reshape(shape)
-        if not decided(concept):
-            return network, np.where(np.isfinite(g), concept.phi(g), np.nan)
-        sign = 1 if concept.rule.direction == ">" else -1
-        return network, sign * (np.where(np.isfinite(g), g, np.nan) - concept.rule.threshold)
+        if rule is None:
+            return network, np.where(np.isfinite(g), phi(g), np.nan)
+        sign = 1 if rule.direction == ">" else -1
+        return network, sign * (np.where(np.isfinite(g), g, np.nan) - rule.threshold)
 
     def frame(self, axes: Axes, margin: float = 0.0) -> None:
         """Names and limits of the axes; a name between dollar signs is no formula."""
         first, second = (self.concept.names[column] for column in self.columns)
         axes.set_xlabel(first, parse_math=False)
         axes.set_ylabel(second, parse_math=False)
-        for limit, side in zip((axes.set_xlim, axes.set_ylim), self.axes):
+        limits: tuple[Callable[..., object], ...] = (axes.set_xlim, axes.set_ylim)
+        for limit, side in zip(limits, self.axes):
             more = margin * (side[-1] - side[0])
             if side[-1] > side[0]:
                 limit(side[0] - more, side[-1] + more)
@@ -152,7 +158,7 @@ def typical(concept: Interpretation) -> np.ndarray:
     field = concept.gradients
     points = field.points
     if decided(concept):
-        near = np.abs(field.values)
+        near = np.abs(field.known_values)
         points = points[near <= np.quantile(near, PLANE_ROWS_SHARE)]
     width = concept.box[1] - concept.box[0]
     off = (points - np.median(points, axis=0)) / np.where(width > 0, width, 1)

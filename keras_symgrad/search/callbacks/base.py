@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from deap import gp
+
 from keras_symgrad.search.core import Archive, Plain, Problem, Progress
 
 Logs = dict[str, Any]
@@ -26,15 +28,18 @@ class Search(Protocol):
 
     Attributes:
         problem: what is searched for.
-        stopped: the limit that ended the search.
+        stopped: the limit that ended the search; empty before.
     """
 
     problem: Problem
-    stopped: str | None
+    stopped: str
 
     @property
     def archive(self) -> Archive:
         """The best tree found at each complexity."""
+
+    def text(self, tree: gp.PrimitiveTree) -> str:
+        """A tree as a formula for people."""
 
     def stop(self, reason: str) -> None:
         """Ends the search after the present generation; `stopped` is then the reason."""
@@ -66,10 +71,10 @@ class Callback:
         """Called with the search before it begins."""
         self.search = search
 
-    def on_search_begin(self, logs: Logs | None = None) -> None:
+    def on_search_begin(self, logs: Logs) -> None:
         """Called before anything is searched. An exception here ends the search."""
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Called after every generation, and with an executor after every epoch of generations.
 
         Args:
@@ -77,7 +82,7 @@ class Callback:
             logs: where the search stands.
         """
 
-    def on_search_end(self, logs: Logs | None = None) -> None:
+    def on_search_end(self, logs: Logs) -> None:
         """Called at the end, whatever it was that ended the search."""
 
 
@@ -135,7 +140,7 @@ class EarlyStopping(Callback):
         _check_limits(patience=patience, target_loss=target_loss)
         self.patience, self.target_loss = patience, target_loss
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Ends the search if it is good enough or has settled."""
         if self.target_loss is not None and logs["loss"] <= self.target_loss:
             self.search.stop("target_loss")
@@ -157,7 +162,7 @@ class TimeLimit(Callback):
         _check_limits(seconds=seconds)
         self.seconds = seconds
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Ends the search if its time is over."""
         if logs["seconds"] >= self.seconds:
             self.search.stop("time_limit")

@@ -62,7 +62,7 @@ class Checkpoint(Callback):
         """Starts the clock."""
         self._last = time.monotonic()
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Writes the search if it is time."""
         if time.monotonic() - self._last >= self.every:
             self._write()
@@ -144,16 +144,16 @@ class SavedSearch:
         Raises:
             ValueError: these are other rows.
         """
-        kept = {}
+        kept: dict[str, Any] = {}
         for name in FIELD_ARRAYS:
             now, then = getattr(field, name), self._array(name)
-            if (now is None) != (then is None) or (
-                now is not None
-                and (
-                    now.shape != then.shape
-                    or not np.allclose(now, then, rtol=ROW_TOLERANCE, atol=ROW_TOLERANCE)
+            if now is None or then is None:
+                same = now is then
+            else:
+                same = now.shape == then.shape and np.allclose(
+                    now, then, rtol=ROW_TOLERANCE, atol=ROW_TOLERANCE
                 )
-            ):
+            if not same:
                 raise self._error(
                     f"it was searching on other rows: their {name} are not those of this model, "
                     "data and seed. Pass what the search was started with"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
+from typing import TextIO
 
 import tensorflow as tf
 from tensorflow.core.framework import summary_pb2
@@ -50,22 +51,25 @@ class CSVLogger(Callback):
     def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
         check_writable(filename, "The log")
         self.filename, self.separator, self.append = Path(filename), separator, append
-        self._file = None
+        self._file: TextIO | None = None
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
         """Opens the file."""
         has_header = self.append and self.filename.exists() and self.filename.stat().st_size > 0
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+        file = self._file = open(
+            self.filename, "a" if self.append else "w", newline="", encoding="utf-8"
+        )
         self._writer = csv.DictWriter(
-            self._file, LOGGED_COLUMNS, delimiter=self.separator, extrasaction="ignore"
+            file, LOGGED_COLUMNS, delimiter=self.separator, extrasaction="ignore"
         )
         if not has_header:
             self._writer.writeheader()
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Writes a line."""
         self._writer.writerow({"generation": generation} | logs)
-        self._file.flush()
+        if self._file is not None:
+            self._file.flush()
 
     def on_search_end(self, logs: Logs | None = None) -> None:
         """Closes the file."""
@@ -96,7 +100,7 @@ class TensorBoard(Callback):
                 "folder."
             ) from error
         check_writable(self.log_dir / "events", "An event file")
-        self._writer = None
+        self._writer: tf.summary.SummaryWriter | None = None
         self._shown: list[Individual] = []
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
@@ -104,8 +108,10 @@ class TensorBoard(Callback):
         self._writer = tf.summary.create_file_writer(str(self.log_dir))
         self._shown = []
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Writes losses, and the front where it has changed."""
+        if self._writer is None:
+            return
         front = self.search.archive.front()
         scalars = {
             "loss": logs["loss"],

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from keras_symgrad.search.callbacks.base import Callback, Logs
 from keras_symgrad.search.core import Stopping
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class ProgressBar(Callback):
@@ -16,7 +21,7 @@ class ProgressBar(Callback):
 
     def __init__(self, stopping: Stopping = Stopping(), *, shown: bool = True):
         self.stopping, self.shown = stopping, shown
-        self._bar = None
+        self._bar: Progress | None = None
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
         """Shows the bar."""
@@ -24,7 +29,7 @@ class ProgressBar(Callback):
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         console = Console(stderr=True)
-        self._bar = Progress(
+        bar = self._bar = Progress(
             TextColumn("searching"),
             BarColumn(bar_width=20),
             TimeElapsedColumn(),
@@ -33,10 +38,10 @@ class ProgressBar(Callback):
             disable=not (self.shown and console.is_terminal),
             transient=True,
         )
-        self._task = self._bar.add_task("", total=1.0, text="")
-        self._bar.start()
+        self._task = bar.add_task("", total=1.0, text="")
+        bar.start()
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Moves the bar."""
         speed = logs["evaluations"] / max(logs["seconds"], 1e-9)
         text = (
@@ -44,7 +49,8 @@ class ProgressBar(Callback):
             f"loss {logs['loss']:.1e}: {logs['formula']}"
         )
         share = self.stopping.share(generation, logs["evaluations"], logs["seconds"])
-        self._bar.update(self._task, completed=share, text=text)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=share, text=text)
 
     def on_search_end(self, logs: Logs | None = None) -> None:
         """Takes the bar away."""

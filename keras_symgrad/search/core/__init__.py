@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         restore_random,
         tree_from_plain,
         tree_to_plain,
+        whole,
     )
     from keras_symgrad.search.core.settings import GeneticSettings
     from keras_symgrad.search.core.stagnation import StagnationCounter
@@ -95,6 +96,7 @@ __all__ = [
     "random_to_plain",
     "recorded",
     "restore_numbers",
+    "whole",
     "restore_random",
     "scores",
     "tree_from_plain",

@@ -152,10 +152,13 @@ class FewValuedColumns:
                 # a*x**n as mul(a, mul(x, x)...).
                 factors = [term] * bool(term) + [[variable]] * power
                 terms.append(_joined(factors, primitives.get("mul")))
-        return None if None in terms or not terms else _joined(terms, primitives.get("add"))
+        known = [term for term in terms if term is not None]
+        if not terms or len(known) < len(terms):
+            return None
+        return _joined(known, primitives.get("add"))
 
 
-def _joined(parts: Sequence[list | None], operator: gp.Primitive | None) -> list | None:
+def _joined(parts: Sequence[list], operator: gp.Primitive | None) -> list | None:
     """Nodes under one operator of two arguments; `None` without it."""
     first, *others = parts
     for other in others:

@@ -26,9 +26,9 @@ from keras_symgrad.expressions import (
 from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.gradients import OwnUnits
 from keras_symgrad.priors import NUMBER, Constraints, DimensionalAnalysis, Dimensions, Template
-from keras_symgrad.search.core.few_values import FewValuedColumns
+from keras_symgrad.search.core.few_values import FewValuedColumns, Nodes
 from keras_symgrad.search.core.template_variation import TemplateVariation
-from keras_symgrad.search.core.variation import Nodes, Variation
+from keras_symgrad.search.core.variation import Variation
 
 if TYPE_CHECKING:
     from keras_symgrad.search.spectral import Feature
@@ -90,12 +90,12 @@ class PriorKnowledge:
         self.constraints = constraints and constraints.over(alphabet, complexity)
         if dimensions is not None and not isinstance(dimensions, Dimensions):
             dimensions = Dimensions(dimensions)
-        self.analysis = dimensions and DimensionalAnalysis(dimensions, alphabet)
+        self.analysis = None if dimensions is None else DimensionalAnalysis(dimensions, alphabet)
         self.template = None if template is None else Template(template, alphabet)
         # What `satisfies` asks, from the quickest to the slowest.
         self._rules = [r for r in (self.analysis, self.template, self.constraints) if r is not None]
         if self.template is not None:
-            self._check_template()
+            self._check_template(self.template)
         self.guesses = tuple(
             self._guess(guess, complexity, max_complexity) for guess in _as_guesses(guesses)
         )
@@ -303,20 +303,20 @@ class PriorKnowledge:
         written = {n: from_sympy(p, self.alphabet, self.complexity) for n, p in parts.items()}
         return self.template.tree(written)
 
-    def _check_template(self) -> None:
+    def _check_template(self, template: Template) -> None:
         """Raises if no formula of the form can keep the rules of shape."""
         if self.constraints is None:
             return
         # Nothing is simpler than a variable.
         simplest = {
             part.name: [self.alphabet.variables[self.alphabet.names.index(part.variables[0])]]
-            for part in self.template.parts.values()
+            for part in template.parts.values()
         }
-        violation = self.constraints.violation(self.template.tree(simplest))
+        violation = self.constraints.violation(template.tree(simplest))
         if violation is not None:
             raise ValueError(
                 f"No formula of the template's form keeps the constraints: {violation}. Change "
-                f"one of the two. Received: template={self.template.text!r}"
+                f"one of the two. Received: template={template.text!r}"
             )
 
     def _guess(
@@ -324,8 +324,8 @@ class PriorKnowledge:
     ) -> gp.PrimitiveTree:
         """The tree of a guess, checked."""
         try:
-            expression = guess
-            if not isinstance(guess, sympy.Expr):
+            expression: sympy.Expr = guess
+            if isinstance(guess, str):
                 expression = from_text(guess, self.alphabet.names, self.alphabet.operators)
             # A user's own symbols need not be real.
             named = {s: symbol(s.name) for s in expression.free_symbols}
@@ -337,12 +337,11 @@ class PriorKnowledge:
             raise ValueError(f"The guess '{guess}' cannot be used: {error}") from None
         if not named:
             raise ValueError(f"The guess '{guess}' is a constant, which no gradient belongs to.")
-        violation = (
-            f"it does not have the form {self.template.text}"
-            if tree is None
-            else self.violation(tree)
-        )
-        if violation is not None:
+        if tree is not None:
+            violation = self.violation(tree)
+        else:
+            violation = f"it does not have the form {self.template.text if self.template else ''}"
+        if tree is None or violation is not None:
             raise ValueError(
                 f"The guess '{guess}' breaks a rule of the search: {violation}. Leave the guess or "
                 "the rule out."
@@ -358,8 +357,9 @@ class PriorKnowledge:
 def _as_guesses(guesses: object) -> list[str | sympy.Expr]:
     if isinstance(guesses, (str, sympy.Expr)):
         guesses = [guesses]
-    is_sequence = isinstance(guesses, Sequence)
-    if not is_sequence or not all(isinstance(one, (str, sympy.Expr)) for one in guesses):
+    if not isinstance(guesses, Sequence) or not all(
+        isinstance(one, (str, sympy.Expr)) for one in guesses
+    ):
         raise ValueError(
             "`guesses` are formulas, as text such as 'x1**2 + sin(x2)' or as SymPy expressions. "
             f"Received: guesses={guesses!r}"

@@ -90,7 +90,7 @@ def individual_from_plain(plain: Sequence, alphabet: Alphabet) -> Individual:
     """The individual of `individual_to_plain`."""
     nodes, complexity, fingerprint, loss = plain
     tree = tree_from_plain(nodes, alphabet)
-    return Individual(tree, number(complexity), number(fingerprint), number_from_plain(loss))
+    return Individual(tree, number(complexity), whole(fingerprint), number_from_plain(loss))
 
 
 def number_to_plain(value: float) -> float | None:
@@ -111,6 +111,17 @@ def number(value: Any) -> float:
     """
     if type(value) not in (int, float) or not -1e300 < value < 1e300:
         raise ValueError(f"A finite number was expected. Received: {str(value)[:80]}")
+    return value
+
+
+def whole(value: Any) -> int:
+    """The value, if it is a whole number.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if type(value) is not int:
+        raise ValueError(f"A whole number was expected. Received: {str(value)[:80]}")
     return value
 
 
@@ -151,7 +162,7 @@ def restore_random(random: Random, plain: Sequence) -> None:
 
 def numbers_to_plain(numbers: np.random.Generator) -> Plain:
     """The state of NumPy's random numbers."""
-    return numbers.bit_generator.state
+    return dict(numbers.bit_generator.state)
 
 
 def restore_numbers(numbers: np.random.Generator, plain: Plain) -> None:

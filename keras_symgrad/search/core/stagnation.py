@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_symgrad.search.core.archive import Archive
-from keras_symgrad.search.core.serialization import number, number_from_plain, number_to_plain
+from keras_symgrad.search.core.serialization import number_from_plain, number_to_plain, whole
 from keras_symgrad.search.core.stopping import Progress
 
 # Half a tenth of a nat: less is the last digit of a constant.
@@ -52,4 +52,4 @@ class StagnationCounter:
     def restore(self, state: list) -> None:
         """Takes over a `state`."""
         best, since = state
-        self._best_score, self._since = number_from_plain(best), number(since)
+        self._best_score, self._since = number_from_plain(best), whole(since)

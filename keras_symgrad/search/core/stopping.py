@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
+
+Step = TypeVar("Step", bound="Progress | None")
 
 
 class Ending(StrEnum):
@@ -39,7 +41,7 @@ class Ending(StrEnum):
     @classmethod
     def of(cls, reason: str) -> Ending | str:
         """An ending of this list, or the reason of a callback as it is."""
-        return cls(reason) if reason in cls else reason
+        return cls(reason) if reason in list(cls) else reason
 
 
 _TEXTS = {
@@ -136,8 +138,8 @@ class Stopping:
 
     def drive(
         self,
-        steps: Iterable[Progress | None],
-        on_step: Callable[[Progress | None], str | None] | None = None,
+        steps: Iterable[Step],
+        on_step: Callable[[Step], str | None] | None = None,
         start: Progress | None = None,
     ) -> str:
         """Takes steps of a search until a limit is reached or Ctrl-C is pressed.

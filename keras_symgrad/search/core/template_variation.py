@@ -85,7 +85,7 @@ class TemplateVariation(Variation):
         return self.template.tree(parts)
 
     def _mutated(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
-        spans = self.template.spans(tree)
+        spans = self._spans(tree)
         # Larger parts more often, as in a tree without a form.
         sizes = [spans[name].stop - spans[name].start for name in self._names]
         name = self.random.choices(self._names, sizes)[0]
@@ -93,7 +93,7 @@ class TemplateVariation(Variation):
         return self._with(tree, spans[name], part)
 
     def _crossed(self, tree: gp.PrimitiveTree, other: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
-        spans, others = self.template.spans(tree), self.template.spans(other)
+        spans, others = self._spans(tree), self._spans(other)
         name = self.random.choice(self._names)
         given = gp.PrimitiveTree(other[others[self.random.choice(self._donors[name])]])
         if self.random.random() < WHOLE_PART_CROSSOVER_SHARE:
@@ -101,6 +101,13 @@ class TemplateVariation(Variation):
         else:
             part = self._parts[name].cross(gp.PrimitiveTree(tree[spans[name]]), given)
         return self._with(tree, spans[name], part)
+
+    def _spans(self, tree: gp.PrimitiveTree) -> dict[str, slice]:
+        """Where the parts of a tree of the form are."""
+        spans = self.template.spans(tree)
+        if spans is None:
+            raise ValueError(f"Expected a tree of the form {self.template.text}. Received: {tree}")
+        return spans
 
     def _with(
         self, tree: gp.PrimitiveTree, span: slice, part: gp.PrimitiveTree | None

@@ -24,6 +24,7 @@ from keras_symgrad.search.core import (
     restore_random,
     tree_from_plain,
     tree_to_plain,
+    whole,
 )
 from keras_symgrad.search.spectral import (
     Candidate,
@@ -62,7 +63,14 @@ class Member:
     @property
     def features(self) -> tuple[Feature, ...]:
         """The features."""
-        return self.candidate.combination.features
+        return self.combination.features
+
+    @property
+    def combination(self) -> LinearCombination:
+        """The features with their weights."""
+        if self.candidate.combination is None:
+            raise ValueError(f"Expected a weighted sum of features. Received: {self.candidate}")
+        return self.candidate.combination
 
     def score(self, taste: float) -> float:
         """Log-loss plus the price of complexity; the lower the better."""
@@ -162,7 +170,7 @@ class FeatureEvolution:
     def restore(self, state: Plain) -> None:
         """Takes over a `state`: the next broods are those that would have followed it."""
         self._begun = True
-        self.broods = number(state["broods"])
+        self.broods = whole(state["broods"])
         restore_random(self.random, state["random"])
         self.sets = [self._member_from_plain(plain) for plain in state["sets"]]
 
@@ -359,7 +367,7 @@ def _are_alike(node: gp.Primitive | gp.Terminal, other: gp.Primitive | gp.Termin
 
 
 def _member_to_plain(one: Member) -> Plain:
-    combination = one.candidate.combination
+    combination = one.combination
     return {
         "features": [[tree_to_plain(f.nodes), f.is_logarithm] for f in combination.features],
         "weights": combination.weights.tolist(),

@@ -58,7 +58,8 @@ class TargetEngine(Engine):
         operators: the operator set of the trees.
         points: `(rows, variables)`.
         target: `(rows,)`; booleans are labels and fitted with the hinge loss, numbers are values.
-        **options: of `Engine`: `lanes`, `workers`.
+        lanes: of `Engine`.
+        workers: of `Engine`.
 
     Example:
 
@@ -71,10 +72,18 @@ class TargetEngine(Engine):
     """
 
     def __init__(
-        self, operators: OperatorSet, points: np.ndarray, target: np.ndarray, **options: int
+        self,
+        operators: OperatorSet,
+        points: np.ndarray,
+        target: np.ndarray,
+        *,
+        lanes: int = 4,
+        workers: int = 2,
     ):
         target = np.asarray(target)
-        super().__init__(operators, points, np.zeros(np.shape(points)), **options)
+        super().__init__(
+            operators, points, np.zeros(np.shape(points)), lanes=lanes, workers=workers
+        )
         self.is_labels = target.dtype == bool
         if self.is_labels:
             scaled = np.where(target, 1.0, -1.0)

@@ -49,6 +49,7 @@ from keras_symgrad.search.core import (
     scores,
     tree_from_plain,
     tree_to_plain,
+    whole,
 )
 from keras_symgrad.search.genetic.loss_cache import LossCache
 from keras_symgrad.search.genetic.pending_generation import PendingGeneration
@@ -104,7 +105,7 @@ class GeneticSearch:
         self.fingerprint = Fingerprint(alphabet.operators, signed=engine.signed)
         self.archive = Archive() if archive is None else archive
         self.evaluations = 0
-        self.stopped: str | None = None
+        self.stopped = ""
         self._guesses = guesses
         self._knowledge = knowledge if knowledge and knowledge.restricts else None
         vary = knowledge.variation if knowledge else partial(Variation, alphabet)
@@ -212,15 +213,15 @@ class GeneticSearch:
             ValueError: a tree in it is none of this alphabet.
         """
         alphabet = self.alphabet
-        self.generation = number(state["generation"])
-        self.evaluations = number(state["evaluations"])
+        self.generation = whole(state["generation"])
+        self.evaluations = whole(state["evaluations"])
         self._guesses = [tree_from_plain(tree, alphabet) for tree in state["guesses"]]
         restore_random(self._variation.random, state["variation"])
         restore_numbers(self._numbers, state["numbers"])
         self._known.restore(state["known"])
         self._crowd = {number(complexity): number(n) for complexity, n in state["crowd"]}
         self._demes = [[individual_from_plain(i, alphabet) for i in d] for d in state["demes"]]
-        self._records = [(number(t), number_from_plain(score)) for t, score in state["records"]]
+        self._records = [(whole(t), number_from_plain(score)) for t, score in state["records"]]
         if not len(self._demes) == len(self._records) == self.settings.demes:
             raise ValueError(
                 f"{self.settings.demes} demes were expected. Received: {len(self._demes)}"
@@ -326,13 +327,14 @@ class GeneticSearch:
             optimizer=self.settings.optimizer,
         )
         if self._knowledge is not None:
-            return self._refined_by_the_rules(evaluated, best, refined)
+            return self._refined_by_the_rules(self._knowledge, evaluated, best, refined)
         for k, tree, loss in zip(best, refined, refined_losses.tolist()):
             evaluated[k] = (tree, loss)
         return evaluated
 
     def _refined_by_the_rules(
         self,
+        knowledge: PriorKnowledge,
         evaluated: list[tuple[gp.PrimitiveTree, float]],
         places: list[int],
         refined: list[gp.PrimitiveTree],
@@ -342,9 +344,9 @@ class GeneticSearch:
         Refinement moves every number: those that belong to a template go back, and an exponent
         that is another now may be another dimension.
         """
-        refined = [self._knowledge.with_fixed_numbers(tree) for tree in refined]
+        refined = [knowledge.with_fixed_numbers(tree) for tree in refined]
         for k, tree, loss in zip(places, refined, self.engine.losses(refined).tolist()):
-            if loss < evaluated[k][1] and self._knowledge.satisfies(tree):
+            if loss < evaluated[k][1] and knowledge.satisfies(tree):
                 evaluated[k] = (tree, loss)
         return evaluated
 

@@ -33,7 +33,12 @@ class BackgroundTask:
 
     def start(self) -> None:
         """Starts the work, once."""
-        self._job = self._job or self._thread.submit(self._work)
+        self._started()
+
+    def _started(self) -> Future:
+        if self._job is None:
+            self._job = self._thread.submit(self._work)
+        return self._job
 
     def done(self, seconds: float) -> bool:
         """Whether the work, started now if it was not before, is done after some seconds.
@@ -47,8 +52,8 @@ class BackgroundTask:
         Raises:
             Exception: what the work raised.
         """
-        self.start()
-        if not wait([self._job], seconds).done:
+        job = self._started()
+        if not wait([job], seconds).done:
             return False
-        self._job.result()
+        job.result()
         return True

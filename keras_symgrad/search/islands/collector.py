@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 
 import sympy
@@ -118,7 +119,7 @@ class Collector:
         for tree in different.values():
             expression = with_whole_numbers(to_sympy(tree, alphabet.operators))
             with suppress(TimeoutError, ValueError):
-                short = within_time_limit(1.0, lambda e=expression: self._shortest_tree(e))
+                short = within_time_limit(1.0, partial(self._shortest_tree, expression))
                 self.add(short, measure(short))
             yield
 

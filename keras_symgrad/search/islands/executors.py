@@ -66,7 +66,7 @@ class Workers:
     def _made(self) -> Executor:
         if self._given is None:
             return ThreadPoolExecutor(self.count)
-        if self._given != PROCESSES:
+        if not isinstance(self._given, str):
             return self._given
         from loky import ProcessPoolExecutor
 
@@ -81,8 +81,9 @@ class Workers:
         if executor is None or executor is self._given:
             return
         if self._given == PROCESSES:
-            # Nobody waits for an epoch that is not needed any more.
-            executor.shutdown(wait=True, kill_workers=True)
+            # Nobody waits for an epoch that is not needed any more. Loky's executor can do that.
+            processes: Any = executor
+            processes.shutdown(wait=True, kill_workers=True)
         else:
             executor.shutdown(wait=True, cancel_futures=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import count
 
 import sympy
@@ -59,7 +60,7 @@ def initial_trees(problem: Problem) -> list[gp.PrimitiveTree]:
         free = _apart(with_free_coefficients(to_sympy(guess, problem.alphabet.operators)), count(1))
         with suppress(TimeoutError):
             fit = ConstantFit(free, rows, signed=problem.signed)
-            constants = within_time_limit(GUESS_FIT_SECONDS, lambda fit=fit: fit.refined(fit.start))
+            constants = within_time_limit(GUESS_FIT_SECONDS, partial(fit.refined, fit.start))
             ways = map(known.tree, _with_rounded(fit.expression(constants)))
             trees += [tree for tree in ways if tree is not None]
     return trees

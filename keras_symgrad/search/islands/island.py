@@ -6,11 +6,11 @@ nothing had happened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from itertools import count
 
-from keras_symgrad.search.core import Plain, number
+from keras_symgrad.search.core import Plain, whole
 from keras_symgrad.search.genetic import FeatureEvolution, GeneticSearch
 from keras_symgrad.search.islands.collector import Collector
 from keras_symgrad.search.islands.evaluators import Evaluators
@@ -76,7 +76,7 @@ class Island:
         """Candidates evaluated."""
         return self._others + (self.genetic.evaluations if self.genetic else 0)
 
-    def generations(self) -> Iterator[int]:
+    def generations(self) -> Generator[int, None, None]:
         """Generations, for ever; none if neither features nor trees are asked for.
 
         Yields:
@@ -94,7 +94,7 @@ class Island:
                 self.collector.round()
                 yield self.generation
 
-    def _bred(self) -> Iterator[int]:
+    def _bred(self) -> Generator[int, None, None]:
         """Numbers of generations; trees are bred and evaluated in between."""
         if self.genetic:
             with closing(self.genetic.generations()) as generations:
@@ -120,8 +120,8 @@ class Island:
 
     def restore(self, state: Plain) -> None:
         """Takes over a `state` of an island of the same problem."""
-        self.generation = number(state["generation"])
-        self._others, self._idle = number(state["others"]), number(state["idle"])
+        self.generation = whole(state["generation"])
+        self._others, self._idle = whole(state["others"]), whole(state["idle"])
         self.collector.restore(state["collector"])
         if self.evolution:
             self.evolution.restore(state["features"])

@@ -18,7 +18,7 @@ import socket
 import threading
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
 from functools import lru_cache
@@ -103,7 +103,7 @@ class IslandRing:
         for _ in range(count):
             self.workers.submit(prepare, self._token, self.problem)
 
-    def epochs(self, start: Sequence[Epoch]) -> Iterator[list[Epoch] | None]:
+    def epochs(self, start: Sequence[Epoch]) -> Generator[list[Epoch] | None, None, None]:
         """One epoch after the other, for ever.
 
         Args:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from itertools import chain, combinations, combinations_with_replacement, permutations, product
 from typing import TYPE_CHECKING
 
@@ -87,10 +87,12 @@ class FeatureMaker:
         self.alphabet = alphabet
         self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
         # Whether nodes keep the rules that a feature can keep; `None` without rules.
-        self.satisfies = self.knowledge and self.knowledge.part_satisfies
+        self.satisfies = None if self.knowledge is None else self.knowledge.part_satisfies
         self._code = {operator.name: _code(operator) for operator in alphabet.operators}
 
-    def of_tree(self, tree: Sequence, variables: Sequence[Feature]) -> Feature:
+    def of_tree(
+        self, tree: Sequence, variables: Sequence[Feature] | Mapping[int, Feature]
+    ) -> Feature:
         """The feature of any tree, constants included.
 
         Args:
@@ -205,18 +207,15 @@ class FeatureMaker:
 
     def _monomial(self, atoms: Sequence[Feature], group: Sequence[int]) -> Feature:
         operators = self.alphabet.operators
-        product_: Feature | None = None
+        factors: list[Feature] = []
         for k in sorted(set(group)):
             power, count = atoms[k], group.count(k)
             while count % 2 == 0 and "square" in operators:
                 power, count = self.apply(operators["square"], [power]), count // 2
             if count == 3 and "cube" in operators:
                 power, count = self.apply(operators["cube"], [power]), 1
-            for _ in range(count):
-                product_ = (
-                    power if product_ is None else self.apply(operators["mul"], [product_, power])
-                )
-        return product_
+            factors += [power] * count
+        return reduce(lambda one, other: self.apply(operators["mul"], [one, other]), factors)
 
     def _candidates(self, atoms: Sequence[Feature]) -> Iterator[Feature]:
         operators = self.alphabet.operators

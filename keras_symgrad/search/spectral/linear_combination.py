@@ -127,15 +127,14 @@ def as_quotient(
     Returns:
         A tree, `None` if the alphabet cannot write it.
     """
-    sides = [_as_sum(side, alphabet) for side in (over, under)]
-    if None in sides:
+    above, below = _as_sum(over, alphabet), _as_sum(under, alphabet)
+    if above is None or below is None:
         return None
-    over, under = sides
-    if len(under) == 1 and isinstance(under[0], Constant):
-        return gp.PrimitiveTree(over)
+    if len(below) == 1 and isinstance(below[0], Constant):
+        return gp.PrimitiveTree(above)
     if "div" not in alphabet.primitives:
         return None
-    return gp.PrimitiveTree((alphabet.primitives["div"], *over, *under))
+    return gp.PrimitiveTree((alphabet.primitives["div"], *above, *below))
 
 
 def _as_sum(terms: Sequence[tuple[float, Nodes]] | None, alphabet: Alphabet) -> Nodes | None:
@@ -174,9 +173,10 @@ def _power(base: Nodes, exponent: int, alphabet: Alphabet) -> Nodes | None:
 
 
 def _product(factors: Sequence[Nodes | None], alphabet: Alphabet) -> Nodes | None:
-    if None in factors or (len(factors) > 1 and "mul" not in alphabet.primitives):
+    known = [factor for factor in factors if factor is not None]
+    if len(known) < len(factors) or (len(known) > 1 and "mul" not in alphabet.primitives):
         return None
-    product, *others = factors
+    product, *others = known
     for factor in others:
         product = (alphabet.primitives["mul"], *product, *factor)
     return product

@@ -119,7 +119,7 @@ class PolynomialSearch:
     ) -> gp.PrimitiveTree | None:
         sides = []
         for weights in fit.weights(quotient):
-            chosen = np.flatnonzero(weights)
+            chosen = np.flatnonzero(weights).tolist()
             if len(chosen) > MAX_MONOMIALS:
                 return None
             # Most weights positive, and the smallest of size 1.
@@ -128,4 +128,5 @@ class PolynomialSearch:
             sides.append(
                 [(float(weights[k] / smallest), words[k - 1].nodes if k else ()) for k in chosen]
             )
-        return as_quotient(*sides, self.maker.alphabet)
+        over, under = sides
+        return as_quotient(over, under, self.maker.alphabet)

@@ -167,13 +167,14 @@ class RationalFit:
                 continue
             sides = np.linalg.solve(block, plane)
             sides /= np.linalg.norm(sides, axis=1, keepdims=True)
+            over, under = sides
             # Two sums that are nearly the same have few words that count, and say nothing.
-            if abs(sides[0] @ sides[1]) > MOST_ALIKE:
+            if abs(over @ under) > MOST_ALIKE:
                 continue
             # The sum of the fourth roots counts words and does not jump.
             sparsity = (np.abs(sides) ** 0.25).sum()
             if sparsity < least:
-                best, least = RationalFunction(*sides, quotient.error), sparsity
+                best, least = RationalFunction(over, under, quotient.error), sparsity
         return best
 
     def _pruned(self, quotient: RationalFunction) -> Iterator[RationalFunction]:

@@ -97,7 +97,7 @@ class SpectralSearch:
     @property
     def template(self) -> Template | None:
         """The form that formulas must have, if there is one."""
-        return self.maker.knowledge and self.maker.knowledge.template
+        return None if self.maker.knowledge is None else self.maker.knowledge.template
 
     @cached_property
     def structure(self) -> Separability:
@@ -227,11 +227,14 @@ class SpectralSearch:
 
         Asking SymPy for it takes some 20 ms, so that the best of each length are asked.
         """
+        known = self.maker.knowledge
+        if known is None:
+            return []
         best: dict[int, Candidate] = {}
         for one in sorted(stage, key=lambda one: one.loss):
             best.setdefault(len(one.tree), one)
         asked = (
-            self.maker.knowledge.tree(to_sympy(one.tree, self.alphabet.operators))
+            known.tree(to_sympy(one.tree, self.alphabet.operators))
             for one in list(best.values())[:MAX_TEMPLATE_CHECKS]
         )
         return [Candidate(None, tree, self.measure(tree)) for tree in filter(None, asked)]

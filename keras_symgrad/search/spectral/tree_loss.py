@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -51,7 +51,8 @@ class TreeLoss:
 
     def __call__(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> float:
         """The field's loss of the tree's unit gradients; infinite where a row is not finite."""
-        variables, directions = self._variables, self._directions
+        variables: Sequence[Feature] | Mapping[int, Feature] = self._variables
+        directions = self._directions
         if self._axes > MANY_AXES:
             columns = frozenset(node.index for node in tree if isinstance(node, Variable))
             variables, directions = self._own_axes(columns or frozenset([0]))
