@@ -58,9 +58,9 @@ from keras_symgrad.search.core import (
 from keras_symgrad.search.islands import check_executor
 from keras_symgrad.search.spectral import has_outlying_rows
 
-# Rows that the search looks at. The choice among its formulas is made on all of them.
+# Rows used by the search. The choice among its formulas is made on all rows.
 MAX_SEARCH_ROWS = 512
-# Lowest values of whole numbers.
+# Lowest allowed values of integer options.
 _LOWEST = {"rows": 2, "seed": 0, "workers": 1, "population": 16}
 
 
@@ -107,16 +107,16 @@ def interpret(
     islands: int | None = None,
     verbose: bool = True,
 ) -> Interpretation:
-    """Finds a closed-form expression for what a neuron of a trained model encodes.
+    """Find a closed-form expression for what a neuron of a trained model encodes.
 
     The neuron's value is f(x). A formula g carries the same concept when f = phi(g) for some
     invertible phi, which is when their gradients are parallel everywhere:
 
         grad f / |grad f| = +- grad g / |grad g|
 
-    So g is searched for by matching unit gradients, and phi drops out. It is fitted afterwards.
-    Columns of very large or small numbers, or far from zero, are searched in units of their own;
-    everything that is given and returned is in the units of `x`.
+    So the search matches unit gradients, and phi drops out. It is fitted afterwards.
+    Columns of very large or small numbers, or far from zero, are rescaled for the search; all
+    arguments and results are in the units of `x`.
 
     Args:
         model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), a
@@ -130,7 +130,7 @@ def interpret(
         unit: which unit of a layer of several; `(k, j)` for the difference of two, or the position
             in an output of several axes, such as `(row, column, channel)`.
         activation: whether to read a hidden unit after its activation.
-        kind: what the model's output is: "logit", "probability" or "value". Found out if `None`.
+        kind: what the model's output is: "logit", "probability" or "value". Detected if `None`.
         signature: of a SavedModel that has several; `serving_default` by default.
         names: of the variables; by default those of the data, or `x1`, `x2`...
         columns: names or numbers of the columns of `x` that the model takes; all by default.
@@ -146,7 +146,7 @@ def interpret(
         tangent: the surface that the data lie on: "auto" finds a linear one (a fixed trace, an
             antisymmetric matrix), "local" any other; vectors of its tangent space, or a function
             that returns them at points; `None` for none. Gradients are compared along it only,
-            for across it the network was never taught.
+            because the network was not trained on steps across it.
         in_terms_of: the layer whose units the formula is to be written in, or `Quantities` of
             your own, instead of the inputs.
         smoothing: width of the neighbourhood that gradients are averaged over, in standard
@@ -154,12 +154,12 @@ def interpret(
             gradients jump, over a width that it chooses; `None` averages none.
         operators: preset, names or `Operator`s that formulas are made of.
         complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
-        max_complexity: of formulas.
+        max_complexity: largest complexity of a formula.
         methods: ways to search: "dictionary" (sums of short features), "features" (evolved ones)
             and "trees" (evolved formulas); all by default.
         signed: whether a formula must grow where the neuron grows.
-        loss: how much a difference between unit gradients counts: "squared"; "angle", which
-            grows with the angle and hardly looks at rows that are far off; "huber", squared up to
+        loss: how much a difference between unit gradients counts: "squared"; "angle", which grows
+            with the angle and gives little weight to distant rows; "huber", squared up to
             6 degrees and linear beyond; "auto", which is "huber" for a field with outlying rows
             and "squared" for others; or a `Loss`, such as `Huber(0.05)` or one of your own.
         symmetries: that the concept is known to have, such as `Exchange("x1", "x2")`,
@@ -168,24 +168,24 @@ def interpret(
         constraints: `Constraints` on the shape of formulas: which operators may stand in which,
             how long arguments and how deep formulas may be.
         dimensions: units of the variables, such as `{"height": "m", "time": "s"}`, or `Dimensions`.
-            Formulas without a dimension, such as height + time, are then not looked at.
+            Formulas without a dimension, such as height + time, are then excluded.
         template: an outer form with free parts, such as `"f(x1, x2) + sin(g(x3))"`, each of the
             variables in its brackets.
         guesses: formulas to start from, as text or SymPy expressions.
         time_limit: seconds of search, or `None`; "auto" is a minute, or what `stopping` says.
         stopping: all limits of the search. A `time_limit` beside it needs one without.
         population: trees that evolve at a time, on each island.
-        callbacks: of `keras_symgrad.callbacks`, told about every generation: `EarlyStopping`,
+        callbacks: of `keras_symgrad.callbacks`, called after every generation: `EarlyStopping`,
             `CSVLogger`, `TensorBoard`, `Checkpoint`, or your own.
-        resume: file of a `Checkpoint`, to go on from there. Everything else must be as it was;
-            limits count what was done before.
+        resume: file of a `Checkpoint`, to go on from there. All other arguments must be unchanged.
+            Limits include the work already done.
         seed: of all random choices.
-        workers: threads that evaluate formulas; with an `executor`, how many work on islands.
-        executor: who works on islands, populations that exchange their best: "processes" for
-            `workers` processes of this machine, or any `concurrent.futures.Executor`, such as
-            Dask's `client.get_executor()` or `mpi4py.futures.MPIPoolExecutor()`.
-        islands: how many there are; one without an executor, as many as `workers` with one. The
-            seed and the number of islands decide what is found, not who works on them.
+        workers: threads that evaluate formulas; with an `executor`, number of its workers.
+        executor: where island populations are evolved: "processes" for `workers` processes of this
+            machine, or any `concurrent.futures.Executor`, such as Dask's `client.get_executor()` or
+            `mpi4py.futures.MPIPoolExecutor()`. islands: number of island populations; by default
+            one without an executor, and `workers` with one. The result depends on the seed and on
+            this number, not on the workers.
         verbose: whether to show a progress bar on a terminal.
 
     Returns:
@@ -425,7 +425,7 @@ def interpret(
 
 
 def _check_numbers(max_complexity: float, **whole: int) -> None:
-    """Numbers that would fail in the middle of the work."""
+    """Raise for numbers that would fail in the middle of the work."""
     for name, value in whole.items():
         lowest = _LOWEST[name]
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < lowest:
