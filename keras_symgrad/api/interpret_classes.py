@@ -150,7 +150,7 @@ def _two_likeliest(scores: np.ndarray) -> np.ndarray:
 def _sampler(
     scores: ClassLogits, pair: Pair, x: np.ndarray, given: Callable | None
 ) -> Callable[[int, np.random.Generator], np.ndarray]:
-    """Draws points of the data's domain where a pair is the two likeliest."""
+    """Draw points of the data's domain where a pair is the two likeliest."""
     domain = Domain(x)
 
     def draw(rows: int, rng: np.random.Generator) -> np.ndarray:

@@ -47,7 +47,7 @@ SHARED_NAMES = frozenset(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line.
+    """Run the command line.
 
     Args:
         arguments: words after the program's name; those of the process by default.
