@@ -112,7 +112,7 @@ class SpectralSearch:
         """
         for _ in self.stages():
             pass
-        # Of perfect ones the shortest: their losses are rounding errors.
+        # The shortest of several perfect ones: their losses are rounding errors.
         ordered = sorted(self.found, key=lambda one: (max(one.loss, 1e-12), len(one.tree)))
         return [candidate.tree for candidate in ordered]
 
@@ -237,7 +237,7 @@ class SpectralSearch:
         return [Candidate(None, tree, self.measure(tree)) for tree in filter(None, asked)]
 
     def _quotient(self, tree: gp.PrimitiveTree) -> Candidate | None:
-        # Of a quotient and its negative one grows where the neuron does.
+        # Either a quotient or its negative grows where the neuron does.
         ways = [tree, self._negative(tree)] if self.signed else [tree]
         loss, tree = min(((self.measure(way), way) for way in ways), key=lambda pair: pair[0])
         kept = np.isfinite(loss) and self._keeps_rules(tree)
