@@ -1,4 +1,4 @@
-"""What is known of a formula changes what is found, on trained networks, as it should."""
+"""Prior knowledge changes the result, on trained networks, as it should."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = {"methods": "dictionary", "stopping": Stopping(None, evaluations=100)}
 
 @cache
 def found(network: str, **options) -> Interpretation:
-    """What is found on a network with a part of its rows, which is enough here."""
+    """Result on a network with a part of its rows, which is enough here."""
     options = {"rows": 600, "verbose": False, **QUICK, **options}
     if "units" in options:
         options["dimensions"] = dict(options.pop("units"))
@@ -36,7 +36,7 @@ def found(network: str, **options) -> Interpretation:
 
 
 def has_a_dimension(expression: sympy.Expr) -> bool:
-    """Whether pint can do the arithmetic of an expression with quantities."""
+    """Return whether pint can do the arithmetic of an expression with quantities."""
     registry = pint.UnitRegistry()
     names = list(UNITS)
     code = sympy.lambdify([sympy.Symbol(name, real=True) for name in names], expression, "numpy")
