@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from keras_symgrad import GradientField, Neuron, Stopping, interpret, plots
+from keras_symgrad import GradientField, Neuron, Search, Stopping, interpret, plots
 from keras_symgrad.engine import gradient, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
@@ -98,7 +98,9 @@ def slab() -> Figure:
 def front() -> Figure:
     """Plot a front with its steep drop."""
     stopping = Stopping(time_limit=None, generations=20)
-    concept = interpret(MODELS / "B.keras", MODELS / "B.csv", stopping=stopping, verbose=False)
+    concept = interpret(
+        MODELS / "B.keras", MODELS / "B.csv", verbose=False, search=Search(stopping=stopping)
+    )
     figure, axes = pyplot.subplots(figsize=(5.6, 3.6), layout="constrained")
     plots.front(concept, axes)
     return figure

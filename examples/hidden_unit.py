@@ -52,7 +52,7 @@ read step by step. Here a loss of zero says that nothing goes past the bottlenec
 period follows from it.
 """
 
-period = ks.interpret(model, points, in_terms_of="bottleneck", time_limit=5)
+period = ks.interpret(model, points, time_limit=5, sampling=ks.Sampling(in_terms_of="bottleneck"))
 print(f"\n{period}")
 for value, seconds in zip(period.phi.knots[::16], period.phi.values[::16]):
     print(f"where the bottleneck is {value:6.2f}, the period is {seconds:5.2f}")
@@ -72,7 +72,7 @@ def kinetic_and_potential(x):
 
 
 parts = ks.Quantities(kinetic_and_potential, names=["kinetic", "potential"])
-total = ks.interpret(model, points, in_terms_of=parts, time_limit=10)
+total = ks.interpret(model, points, time_limit=10, sampling=ks.Sampling(in_terms_of=parts))
 print(f"\n{total}")
 
 """

@@ -24,7 +24,11 @@ import keras_symgrad as ks
 
 models = Path(__file__).parent / "models"
 model, swings = models / "pendulum.keras", models / "pendulum.csv"
-quick = {"layer": "bottleneck", "methods": "trees", "verbose": False}
+quick = {
+    "layer": "bottleneck",
+    "search": ks.Search(methods="trees", stopping=ks.Stopping(generations=2)),
+    "verbose": False,
+}
 
 """
 ## Without a guess
@@ -32,8 +36,7 @@ quick = {"layer": "bottleneck", "methods": "trees", "verbose": False}
 Two generations of evolved trees see small swings only, where the energy is a square.
 """
 
-two = ks.Stopping(generations=2)
-concept = ks.interpret(model, swings, stopping=two, **quick)
+concept = ks.interpret(model, swings, **quick)
 print(concept.front)
 
 """
@@ -45,7 +48,7 @@ preferred, and a wrong guess costs nothing.
 """
 
 guesses = ["speed**2 - cos(angle)", "angle**2 + speed**2"]
-concept = ks.interpret(model, swings, guesses=guesses, stopping=two, **quick)
+concept = ks.interpret(model, swings, priors=ks.Priors(guesses=guesses), **quick)
 print(f"\n{concept.front}")
 
 """
@@ -55,6 +58,6 @@ Before the search, not after a minute of it.
 """
 
 try:
-    ks.interpret(model, swings, guesses=["speed**2 - cosh(angle)"], **quick)
+    ks.interpret(model, swings, priors=ks.Priors(guesses=["speed**2 - cosh(angle)"]), **quick)
 except ValueError as error:
     print(f"\n{error}")

@@ -40,7 +40,9 @@ form that obeys, a quotient of two exponentials, and the search finds it.
 """
 
 rules = ks.Constraints(forbidden={"exp": "add, sub"})
-concept = ks.interpret(model, points, constraints=rules, time_limit=15, verbose=False)
+concept = ks.interpret(
+    model, points, time_limit=15, verbose=False, priors=ks.Priors(constraints=rules)
+)
 print(f"\n{concept.rule}")
 
 """
@@ -52,5 +54,7 @@ what you get, and its loss says how good that is.
 """
 
 rules = ks.Constraints(arguments={"exp": 1}, depth=2)
-concept = ks.interpret(model, points, constraints=rules, time_limit=15, verbose=False)
+concept = ks.interpret(
+    model, points, time_limit=15, verbose=False, priors=ks.Priors(constraints=rules)
+)
 print(f"\n{concept.front}")

@@ -43,6 +43,6 @@ the same concept, for the logarithm turns no gradient.
 """
 
 form = "f(mass) + g(velocity_1, velocity_2)"
-concept = ks.interpret(model, cars, template=form, time_limit=20, verbose=False)
+concept = ks.interpret(model, cars, time_limit=20, verbose=False, priors=ks.Priors(template=form))
 print(f"\n{concept.front}")
 print(f"\n{concept.rule}")

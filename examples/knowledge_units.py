@@ -44,7 +44,9 @@ cosine take numbers alone. Nothing else is said: which formula it is, the networ
 """
 
 units = {"height": "m", "speed": "m/s", "gravity": "m/s**2"}
-concept = ks.interpret(model, throws, dimensions=units, time_limit=20, verbose=False)
+concept = ks.interpret(
+    model, throws, time_limit=20, verbose=False, priors=ks.Priors(dimensions=units)
+)
 print(f"\n{concept.front}")
 print(f"\n{concept.rule}")
 

@@ -29,7 +29,7 @@ models = Path(__file__).parent / "models"
 model, points = models / "springs.keras", models / "springs.csv"
 options = {
     "operators": "polynomial",
-    "methods": "dictionary",
+    "search": ks.Search(methods="dictionary"),
     "time_limit": 20,
     "verbose": False,
 }
@@ -60,7 +60,7 @@ symmetries = [
     ks.Even("v1"),
     ks.Even("v2"),
 ]
-concept = ks.interpret(model, points, symmetries=symmetries, **options)
+concept = ks.interpret(model, points, priors=ks.Priors(symmetries=symmetries), **options)
 print(f"\nwith its symmetries\n{concept}")
 
 """
@@ -74,7 +74,9 @@ import warnings
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    wrong = ks.interpret(model, points, symmetries=[ks.Rotation("x1", "v1")], **options)
+    wrong = ks.interpret(
+        model, points, priors=ks.Priors(symmetries=[ks.Rotation("x1", "v1")]), **options
+    )
 print("\na symmetry that is none")
 print(*(warning.message for warning in caught), sep="\n")
 print(wrong.symmetries[0])

@@ -52,7 +52,7 @@ def features(picture):
 
 
 named = ks.Quantities(features, names=["mean", "variance"], shape=(8, 8, 1))
-concept = ks.interpret(model, pictures, in_terms_of=named, time_limit=15)
+concept = ks.interpret(model, pictures, time_limit=15, sampling=ks.Sampling(in_terms_of=named))
 print(concept)
 
 """
@@ -75,6 +75,11 @@ whole picture explains next to nothing of it, and the result says so.
 """
 
 patch = ks.interpret(
-    model, pictures, layer="patches", unit=(1, 2, 0), in_terms_of=named, time_limit=5
+    model,
+    pictures,
+    layer="patches",
+    unit=(1, 2, 0),
+    time_limit=5,
+    sampling=ks.Sampling(in_terms_of=named),
 )
 print(f"\n{patch}")

@@ -97,12 +97,15 @@ quantities = ks.Quantities(
 ## The concept
 
 Of the 144 directions in which pixels can change, the pictures show three: a spot moves across,
-down, or gets brighter. `tangent="local"` reads the three off neighbouring pictures, and gradients
-are compared along them only.
+down, or gets brighter. `ks.Sampling(tangent="local")` reads the three off neighbouring
+pictures, and gradients are compared along them only.
 """
 
 concept = ks.interpret(
-    model, pictures, in_terms_of=quantities, tangent="local", rows=500, time_limit=20
+    model,
+    pictures,
+    time_limit=20,
+    sampling=ks.Sampling(in_terms_of=quantities, tangent="local", rows=500),
 )
 print(f"\n{concept}")
 
@@ -110,7 +113,9 @@ print(f"\n{concept}")
 In the space of all pixels the same three features explain next to nothing of the gradient:
 """
 
-everywhere = ks.interpret(model, pictures, in_terms_of=quantities, rows=500, time_limit=5)
+everywhere = ks.interpret(
+    model, pictures, time_limit=5, sampling=ks.Sampling(in_terms_of=quantities, rows=500)
+)
 print(f"\nexplained: {everywhere.gradients.explained:.1%}; {everywhere.headline}")
 
 """
@@ -120,7 +125,9 @@ In terms of the units of a layer no surface is needed: all that the network know
 them. The first result says what the output makes of the two units, the others what these see.
 """
 
-output = ks.interpret(model, pictures, in_terms_of="place", rows=500, time_limit=15)
+output = ks.interpret(
+    model, pictures, time_limit=15, sampling=ks.Sampling(in_terms_of="place", rows=500)
+)
 print(f"\n{output.headline}")
 for unit in (0, 1):
     seen = ks.interpret(
@@ -128,9 +135,7 @@ for unit in (0, 1):
         pictures,
         layer="place",
         unit=unit,
-        in_terms_of=quantities,
-        tangent="local",
-        rows=500,
         time_limit=15,
+        sampling=ks.Sampling(in_terms_of=quantities, tangent="local", rows=500),
     )
     print(f"place_{unit}: {seen.headline}   (1 - |cos| = {seen.cosine_error:.1e})")

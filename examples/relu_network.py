@@ -33,7 +33,7 @@ The concept may be found all the same, if it is simple: a search that looks at m
 by itself. But formulas with the same decision boundary fit the rough gradients nearly as well.
 """
 
-raw = ks.interpret(relu, points, smoothing=None, time_limit=20, verbose=False)
+raw = ks.interpret(relu, points, time_limit=20, verbose=False, sampling=ks.Sampling(smoothing=None))
 print(f"\nas it is\n{raw}")
 
 """
@@ -41,7 +41,7 @@ print(f"\nas it is\n{raw}")
 
 By default a gradient that jumps is averaged over a neighbourhood of each row. Its width, in
 standard deviations of the data, is one from which on widening averages little more away; a number
-given as `smoothing=` is taken instead.
+given as `ks.Sampling(smoothing=...)` is taken instead.
 """
 
 concept = ks.interpret(relu, points, time_limit=20, verbose=False)

@@ -30,7 +30,7 @@ import keras_symgrad as ks
 
 models = Path(__file__).parent / "models"
 model, points = models / "stuck.keras", models / "stuck.csv"
-options = {"methods": "dictionary", "time_limit": 20, "verbose": False}
+options = {"search": ks.Search(methods="dictionary"), "time_limit": 20, "verbose": False}
 
 """
 ## Mean squares

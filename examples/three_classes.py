@@ -69,12 +69,15 @@ for k, name in enumerate(found.classes):
 """
 ## One class against all others
 
-Of a class k, `kind="probability"` reads the logit of its own probability, which is a concept of its
-own: here "x1*x2 is larger than the larger of two numbers". Nothing simple says that everywhere.
+`ks.Neuron.of(model, unit=k, kind="probability")` reads the logit of the own probability of class k,
+which is a concept of its own: here "x1*x2 is larger than the larger of two numbers". Nothing simple
+says that everywhere.
 """
 
 alone = ks.interpret(
-    models / "regions.keras", models / "regions.csv", unit=1, kind="probability", time_limit=15
+    ks.Neuron.of(models / "regions.keras", unit=1, kind="probability"),
+    models / "regions.csv",
+    time_limit=15,
 )
 print(f"\n{alone.neuron}: {alone.headline} (matches: {alone.matches})")
 if alone.rule:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         Rule,
         SymbolicLayer,
     )
-    from keras_symgrad.gradients import GradientField
+    from keras_symgrad.gradients import GradientField, Sampling
     from keras_symgrad.neurons import Neuron, Quantities
     from keras_symgrad.priors import (
         Constraints,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Even,
         Exchange,
         Odd,
+        Priors,
         Rotation,
         Scaling,
         Symmetry,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation
     from keras_symgrad.results.assessment import Fidelity, Match
     from keras_symgrad.results.report import plots as plots
-    from keras_symgrad.search import PortfolioSearch
+    from keras_symgrad.search import PortfolioSearch, Search
     from keras_symgrad.search.core import GeneticSettings, Stopping
     from keras_symgrad.search.genetic import GeneticSearch
     from keras_symgrad.search.spectral import SpectralSearch
@@ -86,10 +87,13 @@ __all__ = [
     "OperatorSet",
     "ParetoFront",
     "PortfolioSearch",
+    "Priors",
     "Quantities",
     "Rotation",
     "Rule",
+    "Sampling",
     "Scaling",
+    "Search",
     "SpectralSearch",
     "Stopping",
     "SymbolicLayer",

@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 
-from keras_symgrad import Interpretation, Stopping, interpret, plots
+from keras_symgrad import Interpretation, Search, Stopping, interpret, plots
 from keras_symgrad.results.report import Plane
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +25,9 @@ def main() -> None:
     from matplotlib import pyplot
 
     stopping = Stopping(time_limit=None, generations=20)
-    concept = interpret(MODELS / "A1.keras", MODELS / "A1.csv", stopping=stopping, verbose=False)
+    concept = interpret(
+        MODELS / "A1.keras", MODELS / "A1.csv", verbose=False, search=Search(stopping=stopping)
+    )
     figure, (network, formula) = pyplot.subplots(
         1, 2, figsize=(9, 4.4), sharey=True, layout="constrained"
     )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 import keras
 import numpy as np
-import sympy
 
 from keras_symgrad.engine import LOSSES, SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
@@ -19,18 +17,14 @@ from keras_symgrad.gradients import (
     FARTHEST_OF_NETWORK,
     MAX_OFFSET_IN_WIDTHS,
     GradientField,
-    Metric,
     OwnUnits,
     Reading,
-    Tangent,
-    can_be_drawn,
-    check_metric,
-    check_smoothing,
+    Sampling,
     few_values,
     with_mapped_rows,
 )
 from keras_symgrad.neurons import Neuron, Quantities, Unit
-from keras_symgrad.priors import Constraints, Dimensions, Symmetry, check_symmetries
+from keras_symgrad.priors import Priors, Symmetry
 from keras_symgrad.results import Interpretation, groups_in_users, in_users
 from keras_symgrad.results.assessment import (
     FormulaRefiner,
@@ -41,27 +35,20 @@ from keras_symgrad.results.assessment import (
     influences_of_reading,
     supported_groups,
 )
-from keras_symgrad.search import PortfolioSearch
+from keras_symgrad.search import PortfolioSearch, Search
 from keras_symgrad.search.callbacks import Callback, ProgressBar, SavedSearch, check_callbacks
 from keras_symgrad.search.core import (
-    METHODS,
     Clock,
-    GeneticSettings,
     PriorKnowledge,
-    Stopping,
     call,
-    check_methods,
     limits_of,
     recorded,
     versions,
 )
-from keras_symgrad.search.islands import check_executor
 from keras_symgrad.search.spectral import has_outlying_rows
 
 # Rows used by the search. The choice among its formulas is made on all rows.
 MAX_SEARCH_ROWS = 512
-# Lowest allowed values of integer options.
-_LOWEST = {"rows": 2, "seed": 0, "workers": 1, "population": 16}
 
 
 @trims
@@ -72,39 +59,16 @@ def interpret(
     layer: str | None = None,
     unit: Unit = None,
     activation: bool = False,
-    kind: str | None = None,
-    signature: str | None = None,
     names: Sequence[str] | None = None,
-    columns: Sequence[str | int] | None = None,
-    delta: float | None = 1e-2,
-    rows: int = 2000,
-    sampler: Callable[[int, np.random.Generator], np.ndarray] | None = None,
-    draw: bool = True,
-    move: bool = True,
-    metric: Metric = "covariance",
-    tangent: Tangent = "auto",
-    in_terms_of: str | Quantities | None = None,
-    smoothing: str | float | None = "auto",
     operators: str | OperatorSet | Sequence = "default",
     complexity: Complexity | Mapping[str, float] | None = None,
-    max_complexity: float = 30,
-    methods: Sequence[str] = METHODS,
-    signed: bool = False,
     loss: str | Loss = "auto",
-    symmetries: Sequence[Symmetry] = (),
-    constraints: Constraints | None = None,
-    dimensions: Dimensions | Mapping[str, str] | None = None,
-    template: str | None = None,
-    guesses: Sequence[str | sympy.Expr] = (),
+    sampling: Sampling = Sampling(),
+    priors: Priors = Priors(),
+    search: Search = Search(),
     time_limit: float | None | Literal["auto"] = "auto",
-    stopping: Stopping | None = None,
-    population: int = 1024,
-    callbacks: Sequence[Callback] = (),
-    resume: str | os.PathLike | None = None,
     seed: int = 0,
-    workers: int = 2,
-    executor: Executor | str | None = None,
-    islands: int | None = None,
+    callbacks: Sequence[Callback] = (),
     verbose: bool = True,
 ) -> Interpretation:
     """Find a closed-form expression for what a neuron of a trained model encodes.
@@ -120,7 +84,8 @@ def interpret(
 
     Args:
         model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), a
-            `Neuron`, or a `GradientField` that was read before or comes from elsewhere. A list
+            `Neuron` (`Neuron.of` takes `kind` and `signature` of an output as well), or a
+            `GradientField` that was read before or comes from elsewhere. A list
             of models that were trained apart on the same data is read as one: their mean
             gradients, with the noise that their disagreement predicts.
         x: points of shape `(rows, inputs)` from where the model was trained: an array, a
@@ -130,62 +95,21 @@ def interpret(
         unit: which unit of a layer of several; `(k, j)` for the difference of two, or the position
             in an output of several axes, such as `(row, column, channel)`.
         activation: whether to read a hidden unit after its activation.
-        kind: what the model's output is: "logit", "probability" or "value". Detected if `None`.
-        signature: of a SavedModel that has several; `serving_default` by default.
         names: of the variables; by default those of the data, or `x1`, `x2`...
-        columns: names or numbers of the columns of `x` that the model takes; all by default.
-        delta: rows of a classifier are read where its probability is within [delta, 1 - delta];
-            `None` reads all.
-        rows: how many rows to read.
-        sampler: `(n, rng) -> (n, inputs)`, draws unlabelled points.
-        draw: whether unlabelled points may be added to the data.
-        move: whether points may be moved to the decision boundary.
-        metric: in which directions compare: "covariance" weighs steps as the data take them, so
-            that units, correlated columns and one-hot columns make no difference; "columns" takes
-            each column by itself, as published losses do; or a covariance matrix of your own.
-        tangent: the surface that the data lie on: "auto" finds a linear one (a fixed trace, an
-            antisymmetric matrix), "local" any other; vectors of its tangent space, or a function
-            that returns them at points; `None` for none. Gradients are compared along it only,
-            because the network was not trained on steps across it.
-        in_terms_of: the layer whose units the formula is to be written in, or `Quantities` of
-            your own, instead of the inputs.
-        smoothing: width of the neighbourhood that gradients are averaged over, in standard
-            deviations of the data. "auto" averages those of ReLU networks and others whose
-            gradients jump, over a width that it chooses; `None` averages none.
         operators: preset, names or `Operator`s that formulas are made of.
         complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
-        max_complexity: largest complexity of a formula.
-        methods: ways to search: "dictionary" (sums of short features), "features" (evolved ones)
-            and "trees" (evolved formulas); all by default.
-        signed: whether a formula must grow where the neuron grows.
-        loss: how much a difference between unit gradients counts: "squared"; "angle", which grows
-            with the angle and gives little weight to distant rows; "huber", squared up to
+        loss: how much a difference between unit gradients counts: "squared"; "angle", which
+            grows with the angle and gives little weight to distant rows; "huber", squared up to
             6 degrees and linear beyond; "auto", which is "huber" for a field with outlying rows
             and "squared" for others; or a `Loss`, such as `Huber(0.05)` or one of your own.
-        symmetries: that the concept is known to have, such as `Exchange("x1", "x2")`,
-            `Even("x3")` or `Rotation("x", "y")`. The part of the network's gradients that breaks
-            them is left out, and formulas that break them pay for it.
-        constraints: `Constraints` on the shape of formulas: which operators may stand in which,
-            how long arguments and how deep formulas may be.
-        dimensions: units of the variables, such as `{"height": "m", "time": "s"}`, or `Dimensions`.
-            Formulas without a dimension, such as height + time, are then excluded.
-        template: an outer form with free parts, such as `"f(x1, x2) + sin(g(x3))"`, each of the
-            variables in its brackets.
-        guesses: formulas to start from, as text or SymPy expressions.
-        time_limit: seconds of search, or `None`; "auto" is a minute, or what `stopping` says.
-        stopping: all limits of the search. A `time_limit` beside it needs one without.
-        population: trees that evolve at a time, on each island.
+        sampling: where gradients are read, as `ks.Sampling(rows=5000, delta=0.05)`.
+        priors: what is known of the formula, as `ks.Priors(dimensions={"height": "m"})`.
+        search: how to search, as `ks.Search(methods="dictionary", max_complexity=20)`.
+        time_limit: seconds of search, or `None`; "auto" is a minute, or the limit of
+            `search.stopping`.
+        seed: of all random choices.
         callbacks: of `keras_symgrad.callbacks`, called after every generation: `EarlyStopping`,
             `CSVLogger`, `TensorBoard`, `Checkpoint`, or your own.
-        resume: file of a `Checkpoint`, to go on from there. All other arguments must be unchanged.
-            Limits include the work already done.
-        seed: of all random choices.
-        workers: threads that evaluate formulas; with an `executor`, number of its workers.
-        executor: where island populations are evolved: "processes" for `workers` processes of this
-            machine, or any `concurrent.futures.Executor`, such as Dask's `client.get_executor()` or
-            `mpi4py.futures.MPIPoolExecutor()`. islands: number of island populations; by default
-            one without an executor, and `workers` with one. The result depends on the seed and on
-            this number, not on the workers.
         verbose: whether to show a progress bar on a terminal.
 
     Returns:
@@ -206,60 +130,20 @@ def interpret(
     Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
     """
     given = dict(locals())
-    _check_numbers(max_complexity, rows=rows, seed=seed, workers=workers, population=population)
-    check_smoothing(smoothing)
-    metric = check_metric(metric)
-    if isinstance(model, GradientField) != (x is None):
-        raise ValueError(
-            "`interpret` takes a model or a `Neuron` with points `x`, or a `GradientField` alone: "
-            f"its points are in it. Received: model of type {type(model).__name__}, "
-            f"x={'None' if x is None else type(x).__name__}"
-        )
-    models = list(model) if isinstance(model, (list, tuple)) else [model]
-    own = any(isinstance(one, (Neuron, GradientField)) for one in models)
-    if not models:
-        raise ValueError(
-            "`interpret` takes a model, or a list of models that were trained apart on the same "
-            "data. Received: an empty list"
-        )
-    if own and (layer, unit, activation, kind, signature) != (None, None, False, None, None):
-        raise ValueError(
-            "`layer`, `unit`, `activation`, `kind` and `signature` choose a neuron of a model. A "
-            "`Neuron` is one already, and a `GradientField` was read from one: leave them out, or "
-            f"pass the model. Received: {layer=}, {unit=}, {activation=}, {kind=}, {signature=}"
-        )
-    if isinstance(model, GradientField) and not (
-        isinstance(metric, str) and metric == "covariance"
-    ):
-        raise ValueError(
-            "A `GradientField` was read in a metric of its own. Leave out `metric`, or make the "
-            f"field with it. Received: {metric=}"
-        )
-    if isinstance(model, GradientField) and (names, columns, in_terms_of) != (None, None, None):
-        raise ValueError(
-            "A `GradientField` has its points, their names and quantities in it. Leave out "
-            "`names`, `columns` and `in_terms_of`, or make the field with them. "
-            f"Received: {names=}, {columns=}, {in_terms_of=}"
-        )
-    if isinstance(in_terms_of, str) and own:
-        raise ValueError(
-            "`in_terms_of` names a layer of the model, but a `Neuron` does not know its model. "
-            f"Pass `Quantities.of(model, {in_terms_of!r})`. Received: {in_terms_of=}"
-        )
-    if signed and isinstance(model, GradientField) and model.directions.ndim == 3:
+    _check_model(model, x, (layer, unit, activation), names, sampling)
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"`seed` must be a whole number of at least 0. Received: seed={seed!r}")
+    if search.signed and isinstance(model, GradientField) and model.directions.ndim == 3:
         raise ValueError(
             "Several neurons together have a span of gradients and no sign to agree with. "
-            "Leave out `signed`. Received: signed=True"
+            "Leave out `signed` of `search`. Received: signed=True"
         )
-    stopping = limits_of(time_limit, stopping)
-    methods = check_methods(methods)
+    stopping = limits_of(time_limit, search.stopping)
     automatic = isinstance(loss, str) and loss == "auto"
     measure = SQUARED if automatic else as_loss(loss)
-    symmetries = check_symmetries(symmetries)
-    check_executor(executor)
+    symmetries = priors.symmetries
     callbacks = check_callbacks(callbacks)
-    kept = None if resume is None else SavedSearch(resume)
-    settings = GeneticSettings.of_population(population, max_complexity=max_complexity)
+    kept = None if search.resume is None else SavedSearch(search.resume)
     operators = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
     if not isinstance(complexity, Complexity):
         complexity = Complexity(operators=complexity)
@@ -270,56 +154,28 @@ def interpret(
         if isinstance(model, GradientField):
             reading = Reading.of_field(model)
         else:
-            points, found = read_points(x, columns)
-            names = found if names is None else check_names(names, points.shape[1])
-            chosen = {"kind": kind, "inputs": points.shape[1], "signature": signature}
-            neurons = [
-                one
-                if isinstance(one, Neuron)
-                else Neuron.of(one, layer, unit, activation, **chosen)
-                for one in models
-            ]
-            if isinstance(in_terms_of, str):
-                in_terms_of = Quantities.of(models[0], in_terms_of, inputs=points.shape[1])
-            points, names = in_model_order(points, names, neurons[0].names)
-            for symmetry in symmetries if in_terms_of is None else ():
-                symmetry.columns(names)
-            reading = Reading.of_networks(
-                neurons,
-                points,
-                smoothing=smoothing,
-                symmetries=symmetries,
-                names=names,
-                delta=delta,
-                rows=rows,
-                sampler=sampler,
-                draw=draw,
-                move=move,
-                metric=metric,
-                tangent=tangent,
-                in_terms_of=in_terms_of,
-                seed=seed,
-            )
+            reading = _read(model, x, (layer, unit, activation), names, sampling, symmetries, seed)
         reading = reading.prepared(symmetries, measure)
         train, held_out = with_mapped_rows(reading.field, symmetries, seed).split(seed=seed)
 
     names = reading.field.names
     graph = Graph.of(reading)
+    template, dimensions = priors.template, priors.dimensions
     if graph is not None and (template is not None or dimensions is not None):
         raise ValueError(
             "A neuron of one variable is searched by its values, up to a factor and an offset: "
-            "leave out `template` and `dimensions`. "
+            "leave out `template` and `dimensions` of `priors`. "
             f"Received: {template=}, {dimensions=}"
         )
     alphabet = Alphabet(operators, names if graph is None else (*names, graph.value))
     knowledge = PriorKnowledge(
         alphabet,
         complexity,
-        constraints=constraints,
+        constraints=priors.constraints,
         dimensions=dimensions,
         template=template if graph is None else graph.template,
-        guesses=guesses if graph is None else graph.guesses(guesses, operators),
-        max_complexity=max_complexity,
+        guesses=priors.guesses if graph is None else graph.guesses(priors.guesses, operators),
+        max_complexity=search.max_complexity,
         values=few_values(reading.every_point),
     )
     units = OwnUnits.of(
@@ -345,24 +201,25 @@ def interpret(
     sample = train.subset(MAX_SEARCH_ROWS, seed)
     if kept is not None:
         sample = kept.field(sample)
-    search = PortfolioSearch(
+    signed = search.signed and graph is None
+    portfolio = PortfolioSearch(
         alphabet,
         sample,
         complexity,
-        settings,
-        methods=methods,
-        signed=signed and graph is None,
+        search.settings,
+        methods=search.methods,
+        signed=signed,
         seed=seed,
-        workers=workers,
-        executor=executor,
-        islands=islands,
+        workers=search.threads,
+        executor=search.executor,
+        islands=search.islands,
         knowledge=knowledge,
         units=units,
     )
     if kept is not None:
-        kept.restore(search)
+        kept.restore(portfolio)
     with clock.timed("search"):
-        archive = search.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
+        archive = portfolio.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
 
     with clock.timed("finishing"):
         finisher = FormulaRefiner(
@@ -370,18 +227,18 @@ def interpret(
             complexity,
             train,
             held_out,
-            signed=signed and graph is None,
+            signed=signed,
             knowledge=knowledge,
             units=units if graph is None else None,
         )
         fresh = {
-            "sampler": sampler,
-            "draw": draw and (can_be_drawn(tangent) or sampler is not None),
+            "sampler": sampling.sampler,
+            "draw": sampling.draws_points,
             "seed": seed,
         }
         if graph is None:
             said = assess(searched, finisher, archive, symmetries=symmetries, **fresh)
-            groups = supported_groups(search.structure.groups(alphabet), held_out)
+            groups = supported_groups(portfolio.structure.groups(alphabet), held_out)
         else:
             said = assess_one_variable(graph, searched, finisher, archive, complexity, **fresh)
             groups = ()
@@ -392,7 +249,7 @@ def interpret(
     with clock.timed("finishing"):
         influence = influences_of_reading(
             reading,
-            looked_at=search.structure.looked_at if graph is None else None,
+            looked_at=portfolio.structure.looked_at if graph is None else None,
             seed=seed,
         )
     used = said["best"].expression.free_symbols
@@ -411,8 +268,8 @@ def interpret(
             "flat": reading.flat,
             **reading.field.origin,
         },
-        evaluations=search.evaluations,
-        stopped=search.stopped,
+        evaluations=portfolio.evaluations,
+        stopped=portfolio.stopped,
         seed=seed,
         versions=versions(),
         timings=clock.seconds,
@@ -424,16 +281,78 @@ def interpret(
     )
 
 
-def _check_numbers(max_complexity: float, **whole: int) -> None:
-    """Raise for numbers that would fail in the middle of the work."""
-    for name, value in whole.items():
-        lowest = _LOWEST[name]
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < lowest:
-            raise ValueError(
-                f"`{name}` must be a whole number of at least {lowest}. Received: {name}={value!r}"
-            )
-    if isinstance(max_complexity, str) or not max_complexity >= 1:
+def _check_model(
+    model: Any, x: Any, chosen: tuple, names: Sequence[str] | None, sampling: Sampling
+) -> None:
+    """Raise where arguments do not fit the kind of model."""
+    if isinstance(model, GradientField) != (x is None):
         raise ValueError(
-            "`max_complexity` must be a number of at least 1, which is what a variable costs. "
-            f"Received: max_complexity={max_complexity!r}"
+            "`interpret` takes a model or a `Neuron` with points `x`, or a `GradientField` alone: "
+            f"its points are in it. Received: model of type {type(model).__name__}, "
+            f"x={'None' if x is None else type(x).__name__}"
         )
+    models = model if isinstance(model, (list, tuple)) else [model]
+    if not models:
+        raise ValueError(
+            "`interpret` takes a model, or a list of models that were trained apart on the same "
+            "data. Received: an empty list"
+        )
+    if any(isinstance(one, (Neuron, GradientField)) for one in models) and chosen != (
+        (None, None, False)
+    ):
+        layer, unit, activation = chosen
+        raise ValueError(
+            "`layer`, `unit` and `activation` choose a neuron of a model. A `Neuron` is one "
+            "already, and a `GradientField` was read from one: leave them out, or pass the model. "
+            f"Received: {layer=}, {unit=}, {activation=}"
+        )
+    if not isinstance(model, GradientField):
+        return
+    defaults = Sampling()
+    # A metric or a tangent of the user's own may be an array, which has no `!=`.
+    given = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
+    changed = [
+        name
+        for name, value in given.items()
+        if type(value) is not type(getattr(defaults, name)) or value != getattr(defaults, name)
+    ]
+    if names is not None or changed:
+        raise ValueError(
+            "A `GradientField` has its points, their names, its metric and its quantities in it. "
+            "Leave out `names` and `sampling`, or make the field with them. "
+            f"Received: {names=}, sampling={', '.join(changed) or 'default'}"
+        )
+
+
+def _read(
+    model: Any,
+    x: Any,
+    chosen: tuple[str | None, Unit, bool],
+    names: Sequence[str] | None,
+    sampling: Sampling,
+    symmetries: Sequence[Symmetry],
+    seed: int,
+) -> Reading:
+    """Read the gradients of the neuron of a model, or of those of several models."""
+    models = list(model) if isinstance(model, (list, tuple)) else [model]
+    points, found = read_points(x, sampling.columns)
+    names = found if names is None else check_names(names, points.shape[1])
+    neurons = [
+        one if isinstance(one, Neuron) else Neuron.of(one, *chosen, inputs=points.shape[1])
+        for one in models
+    ]
+    if isinstance(sampling.in_terms_of, str):
+        source = neurons[0].source
+        if source is None:
+            raise ValueError(
+                "`in_terms_of` names a layer of a model, but this `Neuron` was made of a function. "
+                f"Pass `Quantities`. Received: in_terms_of={sampling.in_terms_of!r}"
+            )
+        quantities = Quantities.of(source["model"], sampling.in_terms_of, inputs=points.shape[1])
+        sampling = replace(sampling, in_terms_of=quantities)
+    points, names = in_model_order(points, names, neurons[0].names)
+    for symmetry in symmetries if sampling.in_terms_of is None else ():
+        symmetry.columns(names)
+    return Reading.of_networks(
+        neurons, points, sampling, names=names, symmetries=symmetries, seed=seed
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
-from keras_symgrad.gradients import Domain, split
+from keras_symgrad.gradients import Domain, Sampling, split
 from keras_symgrad.neurons import ClassLogits
 from keras_symgrad.results import ClassInterpretation, Pair, margins
 from keras_symgrad.results.assessment import decisions
@@ -39,15 +40,14 @@ def interpret_classes(
     classes: Sequence[str] | None = None,
     pairs: Sequence[Pair] | None = None,
     names: Sequence[str] | None = None,
-    columns: Sequence[str | int] | None = None,
-    draw: bool = True,
-    sampler: Callable[[int, np.random.Generator], np.ndarray] | None = None,
+    sampling: Sampling = Sampling(),
     seed: int = 0,
     **options: Any,
 ) -> ClassInterpretation:
     """Find a formula for each pair of a classifier's classes, and the classifier they make.
 
-    For one class against all others, use `interpret(model, x, unit=k, kind="probability")`.
+    For one class against all others, use
+    `interpret(Neuron.of(model, unit=k, kind="probability"), x)`.
 
     Args:
         model: a built Keras model of several classes, with a softmax or without, or its path.
@@ -57,11 +57,9 @@ def interpret_classes(
         classes: their names, in the order of the model's output; numbers by default.
         pairs: which pairs of classes to read, as numbers; by default all that meet.
         names: of the variables.
-        columns: names or numbers of the columns of `x` that the model takes.
-        draw: whether unlabelled points may be added to the data.
-        sampler: `(n, rng) -> (n, inputs)`, draws unlabelled points.
+        sampling: where the gradients of each pair are read, as in `interpret`.
         seed: of all random choices.
-        **options: of `interpret`, for each pair: `time_limit`, `operators`, `delta`, `rows`...
+        **options: of `interpret`, for each pair: `time_limit`, `operators`, `priors`, `search`...
 
     Returns:
         A `ClassInterpretation`: `.pairs`, `.agreement`, `.predict(x)`.
@@ -85,12 +83,13 @@ def interpret_classes(
     scores = ClassLogits.of(model, layer, signature)
     classes = _class_names(classes, scores.classes)
     chosen = _check_pairs(pairs, scores.classes)
-    points, found = in_model_order(*read_points(x, columns), scores.names)
+    points, found = in_model_order(*read_points(x, sampling.columns), scores.names)
     names = found if names is None else check_names(names, points.shape[1])
     if points.shape[1] != scores.inputs:
         raise ValueError(
             f"'{scores.name}' takes {scores.inputs} columns, but the data have {points.shape[1]}: "
-            f"{', '.join(found)}. Choose the model's own with `columns=`, in its order."
+            f"{', '.join(found)}. Choose the model's own with `ks.Sampling(columns=...)`, in its "
+            "order."
         )
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))
@@ -101,13 +100,13 @@ def interpret_classes(
         if here.sum() < MIN_BOUNDARY_ROWS_PER_PAIR:
             unread[pair] = f"they are the two likeliest at {here.sum()} of {len(shown):,} points"
             continue
+        draw = _sampler(scores, pair, shown, sampling.sampler) if sampling.draw else None
         try:
             read[pair] = interpret(
                 scores.pair(*pair),
                 shown[here],
                 names=names,
-                draw=draw,
-                sampler=_sampler(scores, pair, shown, sampler) if draw else None,
+                sampling=replace(sampling, columns=None, sampler=draw),
                 seed=seed,
                 **options,
             )
@@ -120,7 +119,7 @@ def interpret_classes(
             failure
         )
     # Points that were not used in any fit: held-out rows, and others of the domain.
-    fresh, _ = decisions(scores.pair(1, 0), kept, shown, sampler, draw, seed)
+    fresh, _ = decisions(scores.pair(1, 0), kept, shown, sampling.sampler, sampling.draw, seed)
     decided = np.argmax(scores(fresh), axis=1)
     same = np.argmax(margins(fresh, scores.classes, read), axis=1) == decided
     recall = [

@@ -23,10 +23,7 @@ from keras_symgrad.engine import gradient
 from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import (
     GradientField,
-    Metric,
-    Tangent,
-    check_metric,
-    check_smoothing,
+    Sampling,
     errors,
     is_piecewise_constant,
     smoothed,
@@ -46,13 +43,8 @@ def interpret_jointly(
     activation: bool = False,
     signature: str | None = None,
     names: Sequence[str] | None = None,
-    columns: Sequence[str | int] | None = None,
     concepts: int | None = None,
-    rows: int = 2000,
-    metric: Metric = "covariance",
-    tangent: Tangent = "auto",
-    in_terms_of: str | Quantities | None = None,
-    smoothing: str | float | None = "auto",
+    sampling: Sampling = Sampling(),
     seed: int = 0,
     **options: Any,
 ) -> JointInterpretation:
@@ -70,15 +62,10 @@ def interpret_jointly(
         activation: whether to read them after the layer's activation.
         signature: of a SavedModel that has several; `serving_default` by default.
         names: of the variables.
-        columns: of `x` that the model takes.
         concepts: how many to search for; by default as many as are independent by the singular
             values of the neurons' unit gradients, those of at least a fifth of the largest.
-        rows: how many rows to read.
-        metric: in which directions compare, as for `interpret`.
-        tangent: the surface that the data lie on, as for `interpret`.
-        in_terms_of: the layer or `Quantities` that formulas are to be written in.
-        smoothing: width that gradients are averaged over, as for `interpret`: "auto" averages
-            those of networks whose gradients jump.
+        sampling: where gradients are read, as for `interpret`: `columns`, `rows`, `metric`,
+            `tangent`, `in_terms_of` and `smoothing`. Data rows are read as they are.
         seed: of all random choices.
         **options: of `interpret`, for the search.
 
@@ -99,9 +86,9 @@ def interpret_jointly(
     ['x3', 'x1*x2']
     """
     given = {name: value for name, value in locals().items() if name != "options"} | options
-    check_smoothing(smoothing)
-    metric = check_metric(metric)
-    points, own = read_points(x, columns)
+    _check_sampling(sampling)
+    in_terms_of = sampling.in_terms_of
+    points, own = read_points(x, sampling.columns)
     names = own if names is None else check_names(names, points.shape[1])
     if isinstance(model, (list, tuple)):
         _check_alone(layer, units, activation, signature, in_terms_of)
@@ -124,12 +111,12 @@ def interpret_jointly(
         raise ValueError("`interpret_jointly` reads one neuron at least. Received: none")
     points, names = in_model_order(points, names, neurons[0].names)
     span = GradientField.from_units(
-        _averaged(neurons, points, smoothing),
+        _averaged(neurons, points, sampling.smoothing),
         points,
         names=names,
-        rows=rows,
-        metric=metric,
-        tangent=tangent,
+        rows=sampling.rows,
+        metric=sampling.metric,
+        tangent=sampling.tangent,
         in_terms_of=in_terms_of,
         seed=seed,
     )
@@ -154,6 +141,22 @@ def interpret_jointly(
         versions(),
         call(recorded(given), interpret_jointly, interpret),
     )
+
+
+def _check_sampling(sampling: Sampling) -> None:
+    """Raises for options that only a classifier's slab has."""
+    default = Sampling()
+    given = [
+        name
+        for name in ("delta", "sampler", "draw", "move")
+        if getattr(sampling, name) != getattr(default, name)
+    ]
+    if given:
+        raise ValueError(
+            "`interpret_jointly` reads data rows as they are, and several neurons have no common "
+            f"decision boundary. Leave out {', '.join(f'`{name}`' for name in given)} of "
+            f"`sampling`. Received: sampling={sampling!r}"
+        )
 
 
 def _averaged(

@@ -7,24 +7,28 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
-from keras_symgrad.search.islands import PROCESSES, Workers, check_executor
+from keras_symgrad.search import Search
+from keras_symgrad.search.islands import PROCESSES, Workers
 
 # A job whose worker was lost this many times is assumed to be the cause.
 MOST_LOSSES = 3
-# Options that a job cannot have: it is one of many and has no terminal.
-_NOT_OF_A_JOB = ("executor", "islands", "workers", "callbacks", "resume", "verbose")
+# Arguments that a job cannot have: it is one of many and has no terminal.
+_NOT_OF_A_JOB = ("callbacks", "verbose")
+# The same of its `search`.
+_NOT_OF_A_SEARCH = ("executor", "islands", "workers", "resume")
 
 
 def interpret_many(
     jobs: Sequence[Mapping[str, Any]],
     *,
     executor: Executor | str | None = PROCESSES,
-    workers: int = 2,
+    workers: int | None = None,
     verbose: bool = True,
     **shared: Any,
 ) -> list[Interpretation | Exception]:
@@ -36,7 +40,7 @@ def interpret_many(
             with processes or other machines: the model is then not sent to them.
         executor: "processes" for `workers` processes of this machine, `None` for this process, or
             any `concurrent.futures.Executor`, such as Dask's `client.get_executor()`.
-        workers: processes or threads.
+        workers: processes or threads; by default one for each core of the machine.
         verbose: whether to show a progress bar on a terminal.
         **shared: further arguments of `interpret` for all jobs.
 
@@ -58,12 +62,13 @@ def interpret_many(
     >>> [concept.headline for concept in found]
     ['x1**2 + x2**2', 'x1**2 + 2*x2**2']
     """
-    check_executor(executor)
+    # As for one search, and refused as there.
+    count = Search(executor=executor, workers=workers).threads
     calls = [{**shared, **job} for job in jobs]
     for number, call in enumerate(calls):
         _check(call, number)
     results: list[Any] = [None] * len(calls)
-    with Workers(executor, workers) as pool, _progress_bar(len(calls), verbose) as advance:
+    with Workers(executor, count) as pool, _progress_bar(len(calls), verbose) as advance:
         for number, result in _results(calls, pool):
             results[number] = result
             advance()
@@ -114,7 +119,8 @@ def _results(calls: Sequence[dict], pool: Workers) -> Iterator[tuple[int, Any]]:
 
 def _plain_result(call: Mapping[str, Any]) -> str:
     """Result of a job as a worker sends it back: the text of the file that `save` writes."""
-    return json.dumps(interpret(**call, workers=1, verbose=False).to_dict())
+    search = replace(call.get("search", Search()), workers=1)
+    return json.dumps(interpret(**call | {"search": search}, verbose=False).to_dict())
 
 
 def _check(call: Mapping[str, Any], number: int) -> None:
@@ -123,6 +129,12 @@ def _check(call: Mapping[str, Any], number: int) -> None:
         raise ValueError(
             f"Job {number} has arguments that `interpret` does not take here: "
             f"{', '.join(unknown)}. Received: {', '.join(call)}"
+        )
+    search, default = call.get("search", Search()), Search()
+    if own := [n for n in _NOT_OF_A_SEARCH if getattr(search, n) != getattr(default, n)]:
+        raise ValueError(
+            f"Job {number} has options of `search` that belong to `interpret_many`: "
+            f"{', '.join(own)}. Received: search={search!r}"
         )
     if "model" not in call:
         raise ValueError(f"Job {number} has no `model`. Received: {', '.join(call) or 'nothing'}")

@@ -358,6 +358,9 @@ def _is_one_call(code: str) -> bool:
 
 
 def _is_of_ks(part: ast.Attribute) -> bool:
+    """Return whether it is `ks.Something` or `ks.Neuron.of`."""
+    if part.attr == "of" and isinstance(part.value, ast.Attribute):
+        return part.value.attr == "Neuron" and _is_of_ks(part.value)
     return isinstance(part.value, ast.Name) and part.value.id == "ks"
 
 

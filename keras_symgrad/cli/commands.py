@@ -86,27 +86,33 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
     Returns:
         The result of that function.
     """
-    search = {
-        name: getattr(options, name)
-        for name in ("operators", "max_complexity", "methods", "time_limit", "seed")
-    }
+    import keras_symgrad as ks
+
+    question = question_of(options)
+    sampling = {name: getattr(options, name) for name in ("rows", "metric", "smoothing")}
+    sampling["tangent"] = None if options.tangent == "none" else options.tangent
+    if question != "classes":
+        sampling["in_terms_of"] = options.in_terms_of
+    if question != "jointly":
+        taken = not options.data_only
+        sampling |= {"delta": options.delta, "draw": taken, "move": taken}
+    search = {name: getattr(options, name) for name in ("max_complexity", "methods")}
+    if question == "neuron":
+        search |= {n: getattr(options, n) for n in ("population", "workers", "islands", "resume")}
+        search["executor"] = "processes" if options.processes else None
+    priors = knowledge_of(options)
     common = {
-        **{
-            name: getattr(options, name)
-            for name in ("layer", "signature", "rows", "metric", "smoothing")
-        },
         "names": names,
-        "tangent": None if options.tangent == "none" else options.tangent,
+        "loss": priors.pop("loss"),
+        "operators": options.operators,
+        "sampling": ks.Sampling(**sampling),
+        "priors": ks.Priors(**priors),
+        "search": ks.Search(**search),
+        "time_limit": options.time_limit,
+        "seed": options.seed,
         "verbose": not options.quiet,
-        **search,
-        **knowledge_of(options),
     }
-    added = {
-        "delta": options.delta,
-        "draw": not options.data_only,
-        "move": not options.data_only,
-    }
-    return _ASK[question_of(options)](options, x, common, added)
+    return _ASK[question](options, x, common)
 
 
 def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
@@ -129,21 +135,15 @@ def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
     return replace(answer, settings=settings, call=call(settings, *asked))
 
 
-def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:
-    from keras_symgrad.api import interpret
+def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
+    import keras_symgrad as ks
 
-    names = ("unit", "activation", "kind", "in_terms_of")
-    chosen = {n: getattr(options, n) for n in (*names, "population", "workers", "islands")}
-    return interpret(
-        options.model,
-        x,
-        **chosen,
-        executor="processes" if options.processes else None,
-        callbacks=_callbacks(options),
-        resume=options.resume,
-        **common,
-        **added,
-    )
+    chosen = {name: getattr(options, name) for name in ("layer", "unit", "activation")}
+    model = options.model
+    if (options.kind, options.signature) != (None, None):
+        read = {"kind": options.kind, "signature": options.signature, "inputs": x.shape[1]}
+        model, chosen = ks.Neuron.of(model, **chosen, **read), {}
+    return ks.interpret(model, x, **chosen, callbacks=_callbacks(options), **common)
 
 
 def _callbacks(options: argparse.Namespace) -> list[Callback]:
@@ -160,17 +160,18 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
     return callbacks
 
 
-def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:
+def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
     from keras_symgrad.api import interpret_classes
 
-    return interpret_classes(options.model, x, classes=options.class_names, **common, **added)
+    chosen = {name: getattr(options, name) for name in ("layer", "signature")}
+    return interpret_classes(options.model, x, classes=options.class_names, **chosen, **common)
 
 
-def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict, _: dict) -> Answer:
+def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
     from keras_symgrad.api import interpret_jointly
 
     units = (options.unit,) if isinstance(options.unit, int) else options.unit
-    chosen = {n: getattr(options, n) for n in ("activation", "in_terms_of")}
+    chosen = {name: getattr(options, name) for name in ("layer", "activation", "signature")}
     return interpret_jointly(options.model, x, units=units, **chosen, **common)
 
 

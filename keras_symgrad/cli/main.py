@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 DIFFERENT = 3
-# Options that appear in errors of the library as function arguments, such as `columns=`.
+# Arguments in errors of the library: `unit=3`, `ks.Sampling(columns=...)` and the like.
+_NAMED_ARGUMENT = re.compile(r"`(?:ks\.[\w.]+\((?:\w+, )?)?(\w+)=([^`]*?)\)?`")
+# Arguments that are options of the command line.
 SHARED_NAMES = frozenset(
     (
         *("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed"),
@@ -302,11 +304,11 @@ def _one_line(message: BaseException | Warning | str) -> str:
         message, (ValueError, TypeError, OSError, Warning)
     ):
         text = f"{type(message).__name__}: {text} (--traceback shows where it happened)"
-    return re.sub(r"`(\w+)=([^`]*)`", _as_option, text)
+    return _NAMED_ARGUMENT.sub(_as_option, text)
 
 
 def _as_option(match: re.Match) -> str:
     if match[1] not in SHARED_NAMES:
         return match[0]
-    option, value = match[1].replace("_", "-"), match[2].strip("()").replace(", ", ",")
+    option, value = match[1].replace("_", "-"), match[2].strip("().'\"").replace(", ", ",")
     return f"`--{option} {value}`" if value else f"`--{option}`"

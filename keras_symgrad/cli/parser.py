@@ -327,8 +327,7 @@ def _add_long_search(command: argparse.ArgumentParser) -> None:
         "--workers",
         metavar="N",
         type=at_least(int, 1),
-        default=2,
-        help="threads that evaluate trees, or processes (default: %(default)s)",
+        help="threads that evaluate trees, or processes (default: one for each core)",
     )
     long.add_argument(
         "--processes",

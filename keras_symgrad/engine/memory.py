@@ -1,9 +1,9 @@
 """Memory: estimate what an interpretation takes, size blocks of rows, return free heap memory.
 
 The estimate counts everything that grows: the rows of data, the rows that are read, their
-variables, the population, and the constants refined at once. What does not fit is computed in
-blocks of rows. `scripts/benchmarks/benchmark_scale.py` compares the estimate with the measured
-memory.
+variables, the population, and the constants that are refined at once. What does not fit is
+computed in blocks of rows. `scripts/benchmarks/benchmark_scale.py` compares the estimate with the
+measured memory.
 
 The GNU C library keeps memory that a thread freed for the next thread that uses the same heap, and
 a search starts threads. The kept memory varies by some hundred megabytes from search to search and

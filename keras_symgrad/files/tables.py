@@ -188,7 +188,8 @@ def _read_csv(path: Path) -> tuple[np.ndarray, list[str] | None]:
                 name = names[column] if names else f"x{column + 1}"
                 raise ValueError(
                     f"Expected a number in column '{name}', line {number} of {path}. "
-                    f"Received: {cell!r}. Leave out a column of texts with `columns=`."
+                    f"Received: {cell!r}. Leave out a column of texts with "
+                    "`ks.Sampling(columns=...)`."
                 )
             points[k, column] = value
     return points, names
@@ -203,7 +204,7 @@ def _read_frame(frame: Any) -> np.ndarray:
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"Expected numbers in every column. Column '{name}' of the DataFrame holds others: "
-                f"{error}. Leave it out with `columns=`."
+                f"{error}. Leave it out with `ks.Sampling(columns=...)`."
             ) from error
     return np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
 

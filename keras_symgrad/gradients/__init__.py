@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         is_piecewise_constant,
         weights_of,
     )
-    from keras_symgrad.gradients.reading import Reading, check_smoothing, smoothing_width, split
+    from keras_symgrad.gradients.reading import Reading, Sampling, smoothing_width, split
     from keras_symgrad.gradients.smoothing import averaged, choose_width, smoothed
     from keras_symgrad.gradients.symmetrization import across, generators, with_mapped_rows
     from keras_symgrad.gradients.tangent_space import (
@@ -49,13 +49,13 @@ __all__ = [
     "Metric",
     "OwnUnits",
     "Reading",
+    "Sampling",
     "Tangent",
     "across",
     "averaged",
     "block_name",
     "can_be_drawn",
     "check_metric",
-    "check_smoothing",
     "checked_units",
     "choose_width",
     "deviations",

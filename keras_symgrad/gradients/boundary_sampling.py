@@ -335,7 +335,8 @@ def _nothing_on_the_slab(neuron: Neuron, delta: float, values: np.ndarray) -> st
         nearest = float(np.min(np.abs(values)))
         leaves = np.exp(-nearest) / (1 + np.exp(-nearest))
         if leaves > 1e-12:
-            advice = f"`delta={10 ** np.floor(np.log10(leaves)):.0e}` would leave some. "
+            most = 10 ** np.floor(np.log10(leaves))
+            advice = f"`ks.Sampling(delta={most:.0e})` would leave some. "
     return (
         f"No row has a probability between delta and 1 - delta: '{neuron.name}' gives {seen} on "
         f"the data. {advice}Check that the data are what the model was trained on. "

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -13,13 +12,77 @@ from keras_symgrad.engine import Loss, as_span
 from keras_symgrad.files import finite_rows
 from keras_symgrad.gradients.ensemble import mean_neuron
 from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.gradients.metric import Metric, check_metric
 from keras_symgrad.gradients.own_units import OwnUnits
 from keras_symgrad.gradients.piecewise_linear import is_piecewise_constant
+from keras_symgrad.gradients.row_selection import check_delta
 from keras_symgrad.gradients.smoothing import averaged, choose_width, smoothed
 from keras_symgrad.gradients.symmetrization import projected, symmetrized
-from keras_symgrad.gradients.tangent_space import enough
+from keras_symgrad.gradients.tangent_space import Tangent, can_be_drawn, check_tangent, enough
 from keras_symgrad.neurons import Neuron, Quantities
 from keras_symgrad.priors import Symmetry
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """Options of `interpret` for the rows that gradients are read at.
+
+    Args:
+        columns: names or numbers of the columns of `x` that the model takes; all by default.
+        delta: rows of a classifier are read where its probability is within [delta, 1 - delta];
+            `None` reads all.
+        rows: number of rows to read, at least 2.
+        sampler: `(n, rng) -> (n, inputs)`, draws unlabelled points.
+        draw: whether unlabelled points may be added to the data.
+        move: whether points may be moved to the decision boundary.
+        metric: in which directions compare: "covariance" weighs steps as the data take them, so
+            that units, correlated columns and one-hot columns make no difference; "columns" takes
+            each column by itself, as published losses do; or a covariance matrix of your own.
+        tangent: the surface that the data lie on: "auto" finds a linear one (a fixed trace, an
+            antisymmetric matrix), "local" any other; vectors of its tangent space, or a function
+            that returns them at points; `None` for none. Gradients are compared along it only,
+            because the data do not determine them across it.
+        in_terms_of: the layer whose units the formula is to be written in, or `Quantities` of
+            your own, instead of the inputs.
+        smoothing: width of the neighbourhood that gradients are averaged over, in standard
+            deviations of the data. "auto" averages those of ReLU networks and others whose
+            gradients jump, over a width that it chooses; `None` averages none.
+
+    Raises:
+        ValueError: an option is out of its range.
+
+    Example:
+
+    >>> Sampling(rows=500, delta=0.1).rows
+    500
+    """
+
+    columns: Sequence[str | int] | None = None
+    delta: float | None = 1e-2
+    rows: int = 2000
+    sampler: Callable[[int, np.random.Generator], np.ndarray] | None = None
+    draw: bool = True
+    move: bool = True
+    metric: Metric = "covariance"
+    tangent: Tangent = "auto"
+    in_terms_of: str | Quantities | None = None
+    smoothing: str | float | None = "auto"
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.rows, (int, np.integer)) and not isinstance(self.rows, bool)
+        if not whole or self.rows < 2:
+            raise ValueError(
+                f"`rows` must be a whole number of at least 2. Received: rows={self.rows!r}"
+            )
+        check_delta(self.delta)
+        check_smoothing(self.smoothing)
+        check_tangent(self.tangent)
+        object.__setattr__(self, "metric", check_metric(self.metric))
+
+    @property
+    def draws_points(self) -> bool:
+        """Whether points may be drawn for tests of a formula as well."""
+        return self.draw and (can_be_drawn(self.tangent) or self.sampler is not None)
 
 
 @dataclass(frozen=True)
@@ -56,26 +119,43 @@ class Reading:
         cls,
         neurons: Sequence[Neuron],
         points: np.ndarray,
+        sampling: Sampling,
         *,
-        in_terms_of: Quantities | None = None,
+        names: Sequence[str],
+        symmetries: Sequence[Symmetry] = (),
         seed: int = 0,
-        **options: Any,
     ) -> Reading:
-        """Read a neuron, or several networks' neurons for the same task.
+        """Read one neuron, or those of several networks for the same task.
 
         Args:
-            neurons: of networks that were trained separately for the same task, or one.
-            points: of shape `(rows, inputs)`; a fifth is held out.
-            in_terms_of: quantities in which formulas are written, in place of the inputs.
+            neurons: of networks that were trained apart for the same task, or one.
+            points: of shape `(rows, inputs)`; a fifth is kept apart.
+            sampling: the rows to read; `in_terms_of` is `None` or `Quantities`.
+            names: of the columns of `points`.
+            symmetries: that the concept is known to have.
             seed: of all random choices.
-            **options: of `read`.
 
         Returns:
             The reading.
         """
         shown, test_points = split(points, seed)
-        neuron, field = read(neurons, shown, in_terms_of=in_terms_of, seed=seed, **options)
-        return cls(field, field, neuron, shown, test_points, in_terms_of)
+        neuron, field = read(
+            neurons,
+            shown,
+            smoothing=sampling.smoothing,
+            symmetries=symmetries,
+            names=names,
+            delta=sampling.delta,
+            rows=sampling.rows,
+            sampler=sampling.sampler,
+            draw=sampling.draw,
+            move=sampling.move,
+            metric=sampling.metric,
+            tangent=sampling.tangent,
+            in_terms_of=sampling.in_terms_of,
+            seed=seed,
+        )
+        return cls(field, field, neuron, shown, test_points, sampling.in_terms_of)
 
     def prepared(self, symmetries: Sequence[Symmetry], loss: Loss) -> Reading:
         """Apply prior knowledge of the concept, and keep only rows with a gradient.
@@ -100,7 +180,7 @@ class Reading:
         if field.rows < 2:
             raise ValueError(
                 "Two rows with a gradient are needed at least: one to fit formulas on and one to "
-                "measure them on. Pass more points, or allow them with `draw=True`. "
+                "measure them on. Pass more points, or allow them with `ks.Sampling(draw=True)`. "
                 f"Received: {field.rows} row"
             )
         return replace(self, field=replace(field, loss=loss), flat=flat)
@@ -223,7 +303,7 @@ def smoothing_width(neuron: Neuron, x: np.ndarray, smoothing: str | float | None
         return choose_width(neuron, x)
     warnings.warn(
         f"The gradient of '{neuron.name}' jumps from piece to piece, as that of ReLU networks "
-        'does. `smoothing="auto"` averages it over a small neighbourhood.',
+        'does. `ks.Sampling(smoothing="auto")` averages it over a small neighbourhood.',
         stacklevel=4,
     )
     return None

@@ -75,15 +75,17 @@ def select_rows(
     seed: int = 0,
     batch_size: int = 4096,
 ) -> SelectedRows:
-    """Select rows where a neuron's gradients are meaningful; see `GradientField.from_neuron`."""
-    _check_options(delta, rows)
+    """The rows where a neuron's gradients are worth reading; see `GradientField.from_neuron`."""
+    check_delta(delta)
+    if rows is not None and (not isinstance(rows, (int, np.integer)) or rows < 1):
+        raise ValueError(f"`rows` is a positive integer or None. Received: rows={rows!r}")
     metric = check_metric(metric)
     x, found = read_points(x, columns)
     if neuron.inputs is not None and x.shape[1] != neuron.inputs:
         raise ValueError(
             f"The model of '{neuron.name}' takes {neuron.inputs} columns, but the data have "
-            f"{x.shape[1]}: {', '.join(found)}. Choose the model's own with `columns=`, in "
-            "its order."
+            f"{x.shape[1]}: {', '.join(found)}. Choose the model's own with "
+            "`ks.Sampling(columns=...)`, in its order."
         )
     names = found if names is None else check_names(names, x.shape[1])
     weights = check_weights(weights, len(x))
@@ -165,14 +167,14 @@ def _in_terms_of(
     )
 
 
-def _check_options(delta: float | None, rows: int | None) -> None:
-    if delta is not None and not 0 < delta < 0.5:
+def check_delta(delta: float | None) -> None:
+    """Raises unless it is `None` or a probability between 0 and 0.5."""
+    is_number = isinstance(delta, (int, float, np.number)) and not isinstance(delta, bool)
+    if delta is not None and not (is_number and 0 < delta < 0.5):
         raise ValueError(
             "`delta` is the smallest probability of a row that is kept, between 0 and 0.5, or None "
-            f"to keep all. Received: delta={delta}"
+            f"to keep all. Received: delta={delta!r}"
         )
-    if rows is not None and (not isinstance(rows, (int, np.integer)) or rows < 1):
-        raise ValueError(f"`rows` is a positive integer or None. Received: rows={rows!r}")
 
 
 def _weights_of(chosen: Rows, weights: np.ndarray | None) -> np.ndarray | None:

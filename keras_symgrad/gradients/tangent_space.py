@@ -63,15 +63,9 @@ def tangent_frame(
     """
     if tangent is None:
         return None
+    check_tangent(tangent)
     if isinstance(tangent, str):
-        if tangent == "auto":
-            return _linear(x)
-        if tangent == "local":
-            return _local(points, x)
-        raise ValueError(
-            '`tangent` is "auto", "local", vectors of the tangent space, a function that returns '
-            f"them, or None. Received: tangent={tangent!r}"
-        )
+        return _linear(x) if tangent == "auto" else _local(points, x)
     given = callable(tangent)
     vectors = np.asarray(tangent(points) if given else tangent, dtype=np.float64)
     shape = (len(points), -1, points.shape[1]) if given else (-1, points.shape[1])
@@ -83,6 +77,15 @@ def tangent_frame(
             f"{points.shape}. Received: shape {vectors.shape}"
         )
     return orthonormal(vectors)
+
+
+def check_tangent(tangent: Tangent) -> None:
+    """Raises for a name that is neither "auto" nor "local"."""
+    if isinstance(tangent, str) and tangent not in ("auto", "local"):
+        raise ValueError(
+            '`tangent` is "auto", "local", vectors of the tangent space, a function that returns '
+            f"them, or None. Received: tangent={tangent!r}"
+        )
 
 
 def can_be_drawn(tangent: Tangent) -> bool:

@@ -189,7 +189,8 @@ def _no_signature(path: Path, loaded: Any, name: str | None) -> str:
     if names:
         return (
             f"The SavedModel {path} has the signatures {', '.join(names)}. Choose one with "
-            f"`signature={names[0]}`, for example. Received: signature={name!r}"
+            f"`ks.Neuron.of(path, signature={names[0]!r})`, for example. "
+            f"Received: signature={name!r}"
         )
     functions = [key for key, value in vars(loaded).items() if hasattr(value, "concrete_functions")]
     how = (

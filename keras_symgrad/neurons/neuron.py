@@ -7,9 +7,10 @@ module differentiates it; `extraction` takes it out of a Keras model.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import keras
 import numpy as np
@@ -38,6 +39,7 @@ class Neuron:
             selected by that probability. `None` if it must be decided by data; see `settle`.
         dtype: of the input that the function takes.
         names: of the columns by the names of a model's several inputs, or `None`.
+        source: arguments of `Neuron.of` that made it, the model among them; `None` for a function.
 
     Example:
 
@@ -52,6 +54,7 @@ class Neuron:
     is_classifier: bool | None = False
     dtype: str = "float32"
     names: tuple[str, ...] | None = None
+    source: Mapping[str, Any] | None = None
 
     def __call__(self, x: tf.Tensor | np.ndarray) -> tf.Tensor:
         """The neuron's value at each row.
@@ -252,7 +255,9 @@ class Neuron:
         """
         if kind is not None and kind not in KINDS:
             raise ValueError(f"`kind` is one of {KINDS} or None. Received: kind={kind!r}")
-        return extract(cls, model, layer, unit, activation, kind, inputs, signature)
+        neuron = extract(cls, model, layer, unit, activation, kind, inputs, signature)
+        source = {"model": model, "layer": layer, "unit": unit, "activation": activation}
+        return replace(neuron, source=source | {"kind": kind, "signature": signature})
 
     def read_as(self, kind: str | None) -> Neuron:
         """Read an output as a logit, a probability or a plain number.

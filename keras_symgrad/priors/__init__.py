@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from keras_symgrad.priors.constraints import Constraints
     from keras_symgrad.priors.dimensional_analysis import NUMBER, DimensionalAnalysis
     from keras_symgrad.priors.dimensions import Dimensions
+    from keras_symgrad.priors.priors import Priors
     from keras_symgrad.priors.symmetries import (
         Element,
         Even,
@@ -35,6 +36,7 @@ __all__ = [
     "Exchange",
     "NUMBER",
     "Odd",
+    "Priors",
     "Rotation",
     "Scaling",
     "Symmetry",

@@ -12,7 +12,7 @@ an orthogonal matrix, s a sign and v the velocity of a continuous symmetry,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -269,7 +269,8 @@ def check_symmetries(symmetries: Sequence[Symmetry]) -> tuple[Symmetry, ...]:
     Raises:
         ValueError: one of them is not a symmetry.
     """
-    found = (symmetries,) if isinstance(symmetries, Symmetry) else tuple(symmetries)
+    alone = isinstance(symmetries, Symmetry) or not isinstance(symmetries, Iterable)
+    found = (symmetries,) if alone else tuple(symmetries)
     if not all(isinstance(symmetry, Symmetry) for symmetry in found):
         raise ValueError(
             "`symmetries` are a list of `Exchange`, `Even`, `Odd`, `Rotation`, `Translation`, "

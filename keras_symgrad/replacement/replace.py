@@ -185,7 +185,8 @@ def _part(formula: Any, layer: str | None, unit: Unit, activation: bool | None) 
         if not isinstance(source, (str, type(None))):
             raise ValueError(
                 "The formula is in terms of quantities that are code of your own, which no model "
-                "holds. Interpret in terms of the inputs or of a layer (`in_terms_of='name'`). "
+                "holds. Interpret in terms of the inputs or of a layer "
+                "(`ks.Sampling(in_terms_of='name')`). "
                 f"Received: the interpretation of '{formula.neuron}'"
             )
         return _Part(

@@ -33,7 +33,7 @@ import keras
 import numpy as np
 from rows import print_rows, write_rows
 
-from keras_symgrad import interpret
+from keras_symgrad import Sampling, interpret
 from keras_symgrad.datasets import (
     COMPLEXITY_RATIO,
     FORMULAS,
@@ -98,7 +98,9 @@ def measure(
                 Neuron.of(model), x, names=formula.names, metric=metric
             )
             start = time.perf_counter()
-            result = interpret(model, x, names=formula.names, metric=metric, **options)
+            result = interpret(
+                model, x, names=formula.names, sampling=Sampling(metric=metric), **options
+            )
         else:
             field = field_of(formula, FIELD_ROWS, noise=noise, metric=metric, seed=seed)
             start = time.perf_counter()

@@ -32,7 +32,7 @@ import numpy as np
 from rows import print_rows, write_rows
 from sklearn import datasets
 
-from keras_symgrad import interpret
+from keras_symgrad import Search, interpret
 from keras_symgrad.neurons import Neuron
 
 WIDTH = 32
@@ -194,7 +194,9 @@ def measure(name: str, seed: int) -> dict:
     first, rest = np.split(order, [round(0.7 * len(x))])
     model = train(table, x[first], y[first], seed)
     neuron, is_classifier = Neuron.of(model), y.dtype.kind == "i"
-    concept = interpret(model, x, names=names, seed=seed, methods="dictionary", time_limit=2)
+    concept = interpret(
+        model, x, names=names, seed=seed, time_limit=2, search=Search(methods="dictionary")
+    )
     strongest = [set(one.columns) for one in concept.influence[:3]]
 
     inside = {column for block in table.blocks for column in block}

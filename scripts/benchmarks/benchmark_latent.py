@@ -32,6 +32,8 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
+from keras_symgrad import Sampling
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
@@ -63,10 +65,9 @@ def read(
         encoder,
         system.points(POINTS, seed=UNSEEN + seed),
         names=system.names,
-        tangent=TANGENTS[projected],
-        metric=metric,
         seed=seed,
         verbose=False,
+        sampling=Sampling(tangent=TANGENTS[projected], metric=metric),
     )
     truth = complexity_of(system.expression, system.names)
     verdict = judge_latent(

@@ -69,8 +69,8 @@ def cpu_seconds() -> float:
 
 
 def measure(sweep: str, size: int, seed: int, folder: str, time_limit: float) -> dict:
-    """One measurement, in a separate process."""
-    from keras_symgrad import Stopping, interpret
+    """One measurement; what a process of its own does."""
+    from keras_symgrad import interpret
     from keras_symgrad.callbacks import LambdaCallback
     from keras_symgrad.engine import estimate
 
@@ -80,8 +80,6 @@ def measure(sweep: str, size: int, seed: int, folder: str, time_limit: float) ->
         on_search_begin=lambda logs: peaks.update(peak_read=peak()),
         on_search_end=lambda logs: peaks.update(peak_search=peak()),
     )
-    if "generations" in options:
-        options["stopping"] = Stopping(None, options.pop("generations"), patience=None)
     options = {"time_limit": time_limit} | options
     before, start = cpu_seconds(), time.perf_counter()
     result = interpret(*what, seed=seed, callbacks=[seen], verbose=False, **options)
@@ -111,11 +109,12 @@ def _given(size: int, seed: int, folder: Path) -> tuple[tuple, dict, dict]:
 def _rows(size: int, seed: int, folder: Path) -> tuple[tuple, dict, dict]:
     import tensorflow as tf
 
-    from keras_symgrad import Neuron
+    from keras_symgrad import Neuron, Sampling
 
     neuron = Neuron("exact", lambda x: tf.exp(x[:, 0] * x[:, 1]) + 3 * x[:, 0], inputs=2)
     x = np.random.default_rng(seed).uniform(-1.0, 1.0, (size, 2))
-    return (neuron, x), {"rows": size}, {"given": size, "rows": size, "variables": 2}
+    options = {"sampling": Sampling(rows=size)}
+    return (neuron, x), options, {"given": size, "rows": size, "variables": 2}
 
 
 def _variables(size: int, seed: int, folder: Path) -> tuple[tuple, dict, dict]:
@@ -128,13 +127,14 @@ def _variables(size: int, seed: int, folder: Path) -> tuple[tuple, dict, dict]:
 
 
 def _population(size: int, seed: int, folder: Path) -> tuple[tuple, dict, dict]:
-    from keras_symgrad import GradientField
+    from keras_symgrad import GradientField, Search, Stopping
     from keras_symgrad.datasets import SYSTEMS
 
     system = SYSTEMS["E"]
     x = system.sample(1000, seed=seed)
     field = GradientField.from_gradients(x, system.gradients(x), names=system.names)
-    options = {"population": size, "methods": ["trees"], "generations": GENERATIONS}
+    stopping = Stopping(None, GENERATIONS, patience=None)
+    options = {"search": Search(methods="trees", population=size, stopping=stopping)}
     sizes = {"given": 0, "rows": 1000, "variables": field.variables, "population": size}
     return (field,), options, sizes
 

@@ -41,6 +41,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from keras_symgrad import Sampling
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
@@ -123,10 +125,9 @@ def by_gradients(task: Task) -> tuple[Found, list[Found]]:
     concept = keras_symgrad.interpret(
         task.model,
         task.points,
-        delta=task.delta,
-        metric=task.metric,
         seed=task.seed,
         verbose=False,
+        sampling=Sampling(delta=task.delta, metric=task.metric),
     )
     front = [
         Found(row.expression, row.to_text(), row.complexity, row.loss) for row in concept.front

@@ -231,13 +231,12 @@ def measure(name: str, activation: str, seed: int, options: argparse.Namespace) 
     start = time.perf_counter()
     try:
         concept = ks.interpret(
-            case.model,
+            ks.Neuron.of(case.model, kind=case.kind),
             case.points,
-            kind=case.kind,
-            methods=options.methods,
             time_limit=options.time_limit,
             seed=seed,
             verbose=False,
+            search=ks.Search(methods=options.methods),
         )
     except ValueError as error:  # no row on the slab, say
         return row | {"says": "refused", "formula": str(error)}

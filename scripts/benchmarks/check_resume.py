@@ -38,12 +38,14 @@ concept = ks.interpret(
     model,
     data,
     operators="default",
-    stopping=ks.Stopping(None, generations=int(generations), patience=None, target_loss=None),
+    search=ks.Search(
+        stopping=ks.Stopping(None, generations=int(generations), patience=None, target_loss=None),
+        resume=resume,
+        executor="processes" if int(workers) else None,
+        workers=int(workers) or 2,
+    ),
     callbacks=[Checkpoint(kept, every=0)],
-    resume=resume,
     seed=int(seed),
-    executor="processes" if int(workers) else None,
-    workers=int(workers) or 2,
     verbose=False,
 )
 concept.save(result)

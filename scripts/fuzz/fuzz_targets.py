@@ -260,8 +260,7 @@ def _results() -> list[Interpretation]:
     models = Path(__file__).parents[2] / "examples" / "models"
     quick = {
         "operators": "polynomial",
-        "methods": "dictionary",
-        "stopping": ks.Stopping(None, generations=1),
+        "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
         "verbose": False,
     }
     found = [

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sympy
 
+from keras_symgrad import Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.datasets.recovery import judge
@@ -20,7 +21,11 @@ OPERATORS = ["add", "sub", "mul", "div", "square"]
 
 
 def read(model, x, **options) -> Interpretation:
-    options = {"operators": OPERATORS, "stopping": Stopping(None, generations=4), **options}
+    options = {
+        "operators": OPERATORS,
+        "search": Search(stopping=Stopping(None, generations=4)),
+        **options,
+    }
     return interpret(model, x, verbose=False, **options)
 
 
@@ -143,7 +148,9 @@ def test_a_rough_network_cannot_decide_between_a_quotient_and_a_difference(point
 def test_where_labels_fix_a_boundary_no_more_is_claimed(models):
     # The labels are those of a quotient, and just as well of a difference.
     model, points = models / "E.keras", models / "E.csv"
-    result = interpret(model, points, methods=("dictionary",), time_limit=None, verbose=False)
+    result = interpret(
+        model, points, time_limit=None, verbose=False, search=Search(methods=("dictionary",))
+    )
     assert judge(result.best.expression, SYSTEMS["E"]).kind == result.matches == "boundary"
     assert result.rule.agreement > 0.99
     assert result.rivals

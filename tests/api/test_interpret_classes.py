@@ -8,12 +8,18 @@ import keras
 import numpy as np
 import pytest
 
+from keras_symgrad import Sampling, Search
 from keras_symgrad.api.interpret_classes import interpret_classes
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
 layers = keras.layers
-QUICK = {"methods": ("dictionary",), "time_limit": 3, "rows": 600, "verbose": False}
+QUICK = {
+    "search": Search(methods=("dictionary",)),
+    "time_limit": 3,
+    "sampling": Sampling(rows=600),
+    "verbose": False,
+}
 
 
 def largest(x: np.ndarray) -> np.ndarray:
@@ -142,7 +148,10 @@ def test_if_no_pair_can_be_read_the_reasons_are_told(models):
         ({"classes": ["a", "b", "b"]}, "all different"),
         ({"pairs": [(0, 3)]}, "different classes from 0 to 2"),
         ({"pairs": [(1, 1)]}, "different classes"),
-        ({"columns": ["x1", "x2"]}, "takes 4 columns, but the data have 2: x1, x2"),
+        (
+            {"sampling": Sampling(columns=["x1", "x2"])},
+            "takes 4 columns, but the data have 2: x1, x2",
+        ),
     ],
 )
 def test_a_wrong_question_is_answered_before_any_search(arguments, message, models):

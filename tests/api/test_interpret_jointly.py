@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_symgrad import Sampling, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_jointly import interpret_jointly
 from keras_symgrad.engine.directions import orthonormal_span, unit
@@ -20,8 +21,7 @@ from keras_symgrad.search.core.stopping import Stopping
 NAMES = ("x", "y", "vx", "vy")
 QUICK = {
     "operators": "polynomial",
-    "methods": "dictionary",
-    "stopping": Stopping(None, generations=1),
+    "search": Search(methods="dictionary", stopping=Stopping(None, generations=1)),
     "verbose": False,
 }
 
@@ -117,7 +117,7 @@ def test_a_span_has_no_sign():
     pair = [Neuron(f"x{k}", lambda x, k=k: x[:, k], inputs=3) for k in (0, 1)]
     field = GradientField.from_units(pair, np.random.default_rng(0).normal(size=(50, 3)))
     with pytest.raises(ValueError, match="no sign to agree with"):
-        interpret(field, signed=True)
+        interpret(field, search=Search(signed=True))
 
 
 def test_a_later_concept_speaks_of_those_before_it_and_not_of_the_data(found):
@@ -162,7 +162,7 @@ def test_gradients_that_jump_are_averaged(kinked):
     x = np.random.default_rng(0).uniform(-1.5, 1.5, (1500, 3))
     averaged = interpret_jointly(kinked, x, **QUICK)
     with pytest.warns(UserWarning, match="gradient of 'sum' jumps"):
-        raw = interpret_jointly(kinked, x, smoothing=None, **QUICK)
+        raw = interpret_jointly(kinked, x, sampling=Sampling(smoothing=None), **QUICK)
     assert max(averaged.errors) < 0.3 * max(raw.errors)
     assert {str(f.expression) for f in averaged.best} == {"x3", "x1**2 + x2**2"}
 
@@ -182,8 +182,8 @@ def test_columns_are_matched_by_name():
     [
         ([], {}, "one neuron at least"),
         ([None], {"layer": "hidden"}, "`Neuron`s are some already"),
-        ([None], {"in_terms_of": "hidden"}, "does not know its model"),
-        ([None], {"smoothing": -1}, "a positive width"),
+        ([None], {"sampling": Sampling(in_terms_of="hidden")}, "does not know its model"),
+        ([None], {"sampling": Sampling(draw=False)}, "Leave out `draw` of `sampling`"),
         ([None], {"names": ["a", "a"]}, "Every name may occur once"),
     ],
 )

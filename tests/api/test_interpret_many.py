@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from keras_symgrad import Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_many import interpret_many
 from keras_symgrad.gradients.field import GradientField
@@ -68,7 +70,7 @@ def test_processes_read_models_from_files():
         workers=1,
         model=str(MODELS / "A1.keras"),
         x=str(MODELS / "A1.csv"),
-        methods="dictionary",
+        search=Search(methods="dictionary"),
         **OPTIONS,
     )
     assert [str(concept.best) for concept in found] == ["x1**2 + 2*x2**2"] * 2
@@ -82,8 +84,17 @@ def test_processes_read_models_from_files():
         ({"modle": 1}, "Job 1 has arguments that `interpret` does not take here: modle"),
         ({"x": "points.csv"}, "Job 1 has no `model`"),
         ({"model": "a.keras", "workers": 3}, "does not take here: workers"),
+        ({"model": "a.keras", "search": Search(islands=2)}, "belong to `interpret_many`: islands"),
     ],
 )
 def test_wrong_jobs_are_named_before_anything_is_done(job, message):
     with pytest.raises(ValueError, match=message):
         interpret_many([jobs()[0], job], executor=Sequential(), verbose=False)
+
+
+def test_workers_are_one_for_each_core_and_refused_as_those_of_a_search():
+    with pytest.raises(ValueError, match="`workers` must be a whole number of at least 1"):
+        interpret_many([], workers=0)
+    with pytest.raises(ValueError, match="`executor` takes"):
+        interpret_many([], executor="threads")
+    assert inspect.signature(interpret_many).parameters["workers"].default == Search().workers

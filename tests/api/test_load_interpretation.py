@@ -15,8 +15,7 @@ from keras_symgrad.results.interpretation import Interpretation
 
 QUICK = {
     "operators": "polynomial",
-    "methods": "dictionary",
-    "stopping": ks.Stopping(None, generations=1),
+    "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
     "verbose": False,
 }
 NAMES = ("petal length (cm)", "lambda")

@@ -19,8 +19,7 @@ def files(tmp_path_factory, models):
     folder = tmp_path_factory.mktemp("results")
     quick = {
         "operators": "polynomial",
-        "methods": "dictionary",
-        "stopping": ks.Stopping(None, generations=1),
+        "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
         "verbose": False,
     }
     ellipse = ks.interpret(models / "A1.keras", models / "A1.csv", **quick)

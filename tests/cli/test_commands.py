@@ -34,7 +34,9 @@ def asked(monkeypatch):
 
         def record(*args, function=function, **options):
             inspect.signature(function).bind(*args, **options)
-            calls.append((function.__name__, options))
+            flat = {name: options.pop(name) for name in ("sampling", "priors", "search")}
+            options |= {name: one for value in flat.values() for name, one in vars(value).items()}
+            calls.append((function.__name__, args, options))
 
         monkeypatch.setattr(api, place, record)
     return calls
@@ -47,8 +49,7 @@ def question(*words: str):
 @pytest.mark.parametrize(
     ("words", "function", "given"),
     [
-        ([], "interpret", {"unit": None, "signature": None, "draw": True, "delta": 0.01}),
-        (["--signature", "serve"], "interpret", {"signature": "serve"}),
+        ([], "interpret", {"unit": None, "draw": True, "delta": 0.01, "workers": None}),
         (["--unit", "2,0"], "interpret", {"unit": (2, 0)}),
         (["--classes", "--data-only"], "interpret_classes", {"classes": None, "draw": False}),
         (["--classes", "--class-names", "a,b"], "interpret_classes", {"classes": ["a", "b"]}),
@@ -61,10 +62,20 @@ def question(*words: str):
 )
 def test_each_question_is_asked_of_its_own_function(words, function, given, asked):
     ask(question(*words), np.ones((3, 2)), ["x1", "x2"])
-    ((name, options),) = asked
+    ((name, args, options),) = asked
+    assert args[0] == "m.keras"
     assert name == function
     assert {key: options[key] for key in given} == given
     assert options["time_limit"] == 60 and options["names"] == ["x1", "x2"]
+
+
+def test_a_kind_or_a_signature_is_that_of_a_neuron(models, asked):
+    words = ["interpret", str(models / "A1.keras"), "--data", "d.csv", "--kind", "value"]
+    ask(parser(print).parse_args(words), np.ones((3, 2)), ["x1", "x2"])
+    ((name, (neuron, _), options),) = asked
+    assert name == "interpret" and not {"layer", "unit", "kind"} & set(options)
+    assert neuron.source["model"] == words[1] and neuron.source["kind"] == "value"
+    assert neuron.is_classifier is False
 
 
 @pytest.mark.parametrize(

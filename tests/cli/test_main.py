@@ -184,12 +184,16 @@ def test_options_become_what_interpret_takes():
 
 def test_defaults_are_those_of_interpret():
     options = vars(parser(print).parse_args(["interpret", "m", "--data", "d"]))
+    parameters = inspect.signature(interpret).parameters
     defaults = {
         name: parameter.default
-        for name, parameter in inspect.signature(interpret).parameters.items()
+        for name, parameter in parameters.items()
         if name in options and parameter.default is not inspect.Parameter.empty
     }
-    assert len(defaults) == 24
+    for name in ("sampling", "priors", "search"):
+        values = vars(parameters[name].default)
+        defaults |= {one: values[one] for one in values if one in options}
+    assert len(defaults) == 22
     # "auto" is a minute where there is no `stopping`.
     assert defaults.pop("time_limit") == "auto" and options["time_limit"] == Stopping().time_limit
     assert {name: options[name] for name in defaults} == defaults
@@ -333,6 +337,14 @@ def test_start_up_lines_are_held_back_unless_the_start_fails(capfd):
         (ValueError("One.\n  Two."), "One. Two."),
         (ValueError("Say so with `inputs=`."), "Say so with `inputs=`."),
         (ValueError("Pass `unit=(k, j)` or `columns=`."), "Pass `--unit k,j` or `--columns`."),
+        (
+            ValueError('`ks.Sampling(smoothing="auto")`, `ks.Sampling(columns=...)`.'),
+            "`--smoothing auto`, `--columns`.",
+        ),
+        (
+            ValueError("With `ks.Neuron.of(path, signature='a')` or `ks.Sampling(draw=True)`."),
+            "With `--signature a` or `ks.Sampling(draw=True)`.",
+        ),
         (PermissionError(13, "Permission denied", "a.csv"), "a.csv: Permission denied"),
         (
             ZeroDivisionError("by 0"),

@@ -141,6 +141,8 @@ def test_an_encoder_of_matrices_of_one_trace_knows_nothing_across_them(models):
 @pytest.mark.parametrize("id", ["002", "008"])
 def test_the_latent_number_of_a_shipped_encoder_is_read_as_its_invariant(id, models):
     concept = ks.interpret(
-        *(models / f"{id}.keras", models / f"{id}.csv"), methods=("dictionary",), verbose=False
+        *(models / f"{id}.keras", models / f"{id}.csv"),
+        verbose=False,
+        search=ks.Search(methods=("dictionary",)),
     )
     assert judge_latent(concept.best.expression, LATENT_SYSTEMS[id]).kind == "concept"

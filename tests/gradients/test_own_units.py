@@ -17,8 +17,7 @@ from keras_symgrad.gradients.own_units import FARTHEST_OF_NETWORK, OwnUnits, che
 
 QUICK = {
     "operators": "add, mul, square",
-    "methods": "dictionary",
-    "stopping": ks.Stopping(None, generations=1),
+    "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
     "verbose": False,
 }
 U = np.random.default_rng(0).uniform(-1, 1, (200, 2))
@@ -132,7 +131,7 @@ def test_a_network_far_off_zero_is_read_like_one_around_it():
 
     x = U * [1.0, 1e-20] + [1e5, 0.0]
     neuron = ks.Neuron("ring", ring, inputs=2, is_classifier=True, dtype="float64")
-    concept = ks.interpret(neuron, x, rows=300, **QUICK)
+    concept = ks.interpret(neuron, x, sampling=ks.Sampling(rows=300), **QUICK)
     assert concept.best.to_pretty() == "(x1 - 100000)**2 + 2*(x2/1e-20)**2"
     assert concept.rule.threshold == pytest.approx(0.5, abs=0.01)
     assert concept.rule.agreement > 0.99

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_symgrad import Sampling, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.engine.directions import direction_error
@@ -16,7 +17,7 @@ from keras_symgrad.gradients.reading import read
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.neurons.quantities import Quantities
 
-QUICK = {"operators": "polynomial", "methods": ("dictionary",), "verbose": False}
+QUICK = {"operators": "polynomial", "search": Search(methods=("dictionary",)), "verbose": False}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_across_a_surface_the_network_is_not_asked(of_fixed_trace):
     neuron = Neuron("matrix", with_noise_across, inputs=4, dtype="float64")
     x = of_fixed_trace
     along, across = (
-        interpret(neuron, x, tangent=t, metric=m, **QUICK)
+        interpret(neuron, x, sampling=Sampling(tangent=t, metric=m), **QUICK)
         for t, m in (("auto", "covariance"), (None, "columns"))
     )
     determinant = np.stack([x[:, 3], -x[:, 2], -x[:, 1], x[:, 0]], axis=1)
@@ -68,12 +69,12 @@ def test_a_curved_surface_is_read_off_neighbours():
         return tf.tanh(x[:, 0] * x[:, 1] + x[:, 2]) * tf.norm(x, axis=1) ** 4
 
     neuron = Neuron("sphere", function, inputs=3, dtype="float64")
-    result = interpret(neuron, x, tangent="local", **QUICK)
+    result = interpret(neuron, x, sampling=Sampling(tangent="local"), **QUICK)
     assert str(result.best.expression) == "x1*x2 + x3"
     assert result.cosine_error < 1e-4
     assert "the data have 2 directions in 3 variables" in str(result)
     with pytest.raises(ValueError, match="`tangent` is"):
-        interpret(neuron, x, tangent="global", **QUICK)
+        interpret(neuron, x, sampling=Sampling(tangent="global"), **QUICK)
 
 
 def test_more_quantities_than_inputs_are_compared_along_the_inputs():
@@ -84,7 +85,7 @@ def test_more_quantities_than_inputs_are_compared_along_the_inputs():
         dtype="float64",
     )
     neuron = Neuron("net", lambda x: tf.exp(x[:, 0] * x[:, 1] + x[:, 1]), inputs=2, dtype="float64")
-    result = interpret(neuron, x, in_terms_of=many, **QUICK)
+    result = interpret(neuron, x, sampling=Sampling(in_terms_of=many), **QUICK)
     values, jacobians = many.values_and_jacobians(x)
     by_quantities = gradient(result.best.expression, result.names, values)
     pulled_back = np.einsum("rqi,rq->ri", jacobians, by_quantities)
@@ -96,7 +97,7 @@ def test_what_the_quantities_do_not_tell_is_said():
     x = np.random.default_rng(0).uniform(0.5, 2, (1000, 2))
     one = Quantities(lambda x: x[:, :1] ** 2, names=["square"], dtype="float64")
     neuron = Neuron("sum", lambda x: x[:, 0] + x[:, 1], inputs=2, dtype="float64")
-    result = interpret(neuron, x, in_terms_of=one, **QUICK)
+    result = interpret(neuron, x, sampling=Sampling(in_terms_of=one), **QUICK)
     assert result.gradients.explained == pytest.approx(0.5)
     assert "explained: 50.0%" in str(result)
 
@@ -104,10 +105,10 @@ def test_what_the_quantities_do_not_tell_is_said():
 def test_a_layer_of_a_model_is_named_and_a_neuron_has_none(models):
     neuron = Neuron.of(models / "A1.keras")
     with pytest.raises(ValueError, match="a `Neuron` does not know its model"):
-        interpret(neuron, models / "A1.csv", in_terms_of="hidden_1")
+        interpret(neuron, models / "A1.csv", sampling=Sampling(in_terms_of="hidden_1"))
     field = GradientField.from_gradients(np.ones((5, 2)), np.ones((5, 2)))
     with pytest.raises(ValueError, match="`in_terms_of`, or make the field with them"):
-        interpret(field, in_terms_of="hidden_1")
+        interpret(field, sampling=Sampling(in_terms_of="hidden_1"))
 
 
 def test_gradients_that_jump_are_averaged_unless_the_user_says_no(models):
@@ -131,7 +132,7 @@ def test_smooth_gradients_are_read_as_they_are(models):
 @pytest.mark.parametrize("smoothing", ["always", 0, -1.0])
 def test_what_is_no_width_is_refused_before_anything_is_read(models, smoothing):
     with pytest.raises(ValueError, match=f"Received: smoothing={smoothing!r}"):
-        interpret(models / "B.keras", models / "B.csv", smoothing=smoothing)
+        interpret(models / "B.keras", models / "B.csv", sampling=Sampling(smoothing=smoothing))
 
 
 def test_the_value_of_a_regressor_is_a_formula(models):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import doctest
 import functools
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
 
 import keras_symgrad as ks
+from keras_symgrad.search.core.problem import METHODS
 
 classes = import_module("keras_symgrad.api.interpret_classes")
 jointly = import_module("keras_symgrad.api.interpret_jointly")
@@ -36,15 +39,23 @@ def run(code: str, names: dict, where: str) -> None:
     assert not said, "".join(said)
 
 
-def hurry(monkeypatch: pytest.MonkeyPatch, **options) -> None:
-    """Make `interpret`, wherever it is called, search quietly and within the given options."""
-    interpret, longest = ks.interpret, options.get("time_limit")
+def hurry(
+    monkeypatch: pytest.MonkeyPatch,
+    methods: Sequence[str] = METHODS,
+    time_limit: float | None = None,
+) -> None:
+    """Lets `interpret`, wherever it is called, search quietly, briefly and in some ways alone."""
+    interpret, longest = ks.interpret, time_limit
 
     @functools.wraps(interpret)
     def quick(*arguments, **given):
-        asked = {"verbose": False, **options, **given}
-        if longest is not None and given.get("time_limit") is not None:
-            asked["time_limit"] = min(longest, given["time_limit"])
+        asked = {"verbose": False, **given}
+        if longest is not None:
+            limit = given.get("time_limit", longest)
+            asked["time_limit"] = limit if limit is None else min(longest, limit)
+        search = given.get("search", ks.Search())
+        if search.methods == METHODS:
+            asked["search"] = replace(search, methods=methods)
         return interpret(*arguments, **asked)
 
     for module in (ks, classes, jointly):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from keras_symgrad import Sampling, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_classes import interpret_classes
 from keras_symgrad.api.interpret_jointly import interpret_jointly
@@ -25,8 +26,7 @@ MODELS = Path(__file__).parents[2] / "examples" / "models"
 NAMES = ("<script>alert('x')</script>", '$b$ | & "c" --> ]]> ` _')
 QUICK = {
     "operators": "polynomial",
-    "methods": "dictionary",
-    "stopping": Stopping(None, generations=1),
+    "search": Search(methods="dictionary", stopping=Stopping(None, generations=1)),
     "verbose": False,
 }
 
@@ -55,7 +55,7 @@ def regressor() -> Interpretation:
         "energy", lambda x: -tf.tanh(x[:, 0] ** 2 + x[:, 1] * x[:, 2]), inputs=4, dtype="float64"
     )
     x = np.random.default_rng(0).uniform(0.1, 1, size=(800, 4))
-    return interpret(neuron, x, names=["p", "q", "r", "s"], rows=400, **QUICK)
+    return interpret(neuron, x, names=["p", "q", "r", "s"], sampling=Sampling(rows=400), **QUICK)
 
 
 @cache
@@ -73,7 +73,9 @@ def of_classes() -> ClassInterpretation:
     scores = keras.layers.Concatenate()([9 * u - 9, 0 * u, -9 * u - 9])
     model = keras.Model(x, scores, name="between")
     data = pd.DataFrame(np.random.default_rng(0).uniform(-2, 2, (800, 2)), columns=NAMES)
-    return interpret_classes(model, data, classes=[*NAMES, "last"], rows=400, **QUICK)
+    return interpret_classes(
+        model, data, classes=[*NAMES, "last"], sampling=Sampling(rows=400), **QUICK
+    )
 
 
 @cache
@@ -84,4 +86,4 @@ def joint() -> JointInterpretation:
         Neuron("<i>difference</i>", lambda x: x[:, 0] * x[:, 1] - x[:, 2] ** 3, inputs=3),
     ]
     x = np.random.default_rng(0).uniform(1, 2, (800, 3))
-    return interpret_jointly(pair, x, names=[*NAMES, "c"], rows=400, **QUICK)
+    return interpret_jointly(pair, x, names=[*NAMES, "c"], sampling=Sampling(rows=400), **QUICK)

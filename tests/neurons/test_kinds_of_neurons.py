@@ -10,7 +10,12 @@ import keras_symgrad as ks
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.files.tables import read_points
 
-QUICK = {"methods": ("dictionary",), "time_limit": 3, "rows": 600, "verbose": False}
+QUICK = {
+    "search": ks.Search(methods=("dictionary",)),
+    "time_limit": 3,
+    "sampling": ks.Sampling(rows=600),
+    "verbose": False,
+}
 
 
 def error_of(concept: ks.Interpretation, x: np.ndarray, truth: np.ndarray) -> float:
@@ -54,7 +59,9 @@ def test_a_neuron_is_read_in_terms_of_quantities_that_the_user_names(models):
         names=["kinetic", "potential"],
     )
     concept = ks.interpret(
-        models / "pendulum.keras", models / "pendulum.csv", in_terms_of=parts, **QUICK
+        models / "pendulum.keras",
+        models / "pendulum.csv",
+        **QUICK | {"sampling": ks.Sampling(rows=600, in_terms_of=parts)},
     )
     assert concept.names == ("kinetic", "potential")
     gradient = np.asarray(concept.best.to_layer().symbolic_gradient([[0.7, 0.4]]))
@@ -80,7 +87,8 @@ def test_a_convolutional_network_is_read_in_the_units_of_an_earlier_layer():
     rng = np.random.default_rng(0)
     pictures = rng.uniform(0.2, 1, (800, 1, 1, 1)) * rng.uniform(0.5, 1.5, size=(800, 6, 6, 1))
 
-    concept = ks.interpret(model, pictures, in_terms_of="pooled", **QUICK)
+    pooled = ks.Sampling(rows=600, in_terms_of="pooled")
+    concept = ks.interpret(model, pictures, **QUICK | {"sampling": pooled})
     assert concept.names == ("pooled_0", "pooled_1")
     a, b = rng.uniform(0.3, 1, (2, 500))
     truth = np.stack([3 * b * a**2, a**3], axis=1)
@@ -100,7 +108,11 @@ def test_a_trained_convolutional_network_is_read_in_features_that_the_user_names
     pictures = rng.uniform(0.4, 1, (1500, 1, 1, 1)) * (
         1 + contrast * rng.normal(size=(1500, 8, 8, 1))
     )
-    concept = ks.interpret(models / "speckle.keras", pictures, in_terms_of=named, **QUICK)
+    concept = ks.interpret(
+        models / "speckle.keras",
+        pictures,
+        **QUICK | {"sampling": ks.Sampling(rows=600, in_terms_of=named)},
+    )
     mean, deviation = rng.uniform(0.4, 1, 500), 0.35
     x = np.stack([mean, (deviation * mean) ** 2], axis=1)
     # On the boundary, where the deviation is 0.35 of the mean: variance / mean^2 is constant.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_symgrad import Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_classes import interpret_classes
 from keras_symgrad.api.interpret_jointly import interpret_jointly
@@ -19,8 +20,7 @@ layers = keras.layers
 v1 = tf.compat.v1
 QUICK = {
     "operators": "polynomial",
-    "methods": "dictionary",
-    "stopping": Stopping(None, generations=1),
+    "search": Search(methods="dictionary", stopping=Stopping(None, generations=1)),
     "verbose": False,
 }
 
@@ -148,7 +148,10 @@ def test_what_signatures_do_not_reach_is_said(two_by_two, module, tensorflow_1, 
     for arguments, message in [
         ((path,), "'two_by_two' has several outputs. Choose one with `layer=`: price, risk"),
         ((path, "hidden"), "Inner layers of a SavedModel are out of reach.*outputs are: price, "),
-        ((module,), "has the signatures energy, product. Choose one.*`signature=energy`"),
+        (
+            (module,),
+            "signatures energy, product. Choose one.*`ks.Neuron.of.path, signature='energy'.`",
+        ),
         ((folder / "functions",), "has none: .*Its functions are energy, product; give one to"),
         ((tensorflow_1, "class"), "dtype int64: whole numbers"),
     ]:
@@ -162,12 +165,12 @@ def test_what_signatures_do_not_reach_is_said(two_by_two, module, tensorflow_1, 
         Neuron.of(models / "A1.keras", signature="serve")
     with pytest.raises(ValueError, match="Only a SavedModel .*signature='serve', in_memory"):
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="in_memory")
-        interpret(model, np.ones((9, 2)), signature="serve")
+        interpret(Neuron.of(model, signature="serve"), np.ones((9, 2)))
 
 
 def test_a_signature_is_read_by_name_alone_jointly_and_by_classes(module):
     x = np.random.default_rng(0).uniform(1, 2, (300, 2))
-    concept = interpret(module, x, signature="energy", **QUICK)
+    concept = interpret(Neuron.of(module, signature="energy"), x, **QUICK)
     assert str(concept.best.expression) == "x1**2 + 3*x2**2/2"
     assert concept.settings["signature"] == "energy"
     pair = interpret_jointly(module, x, "product", signature="product", **QUICK)
@@ -178,9 +181,10 @@ def test_a_signature_is_read_by_name_alone_jointly_and_by_classes(module):
 
 def test_a_signature_of_neurons_that_are_chosen_already_is_refused():
     neuron = Neuron("x1", lambda x: x[:, 0], inputs=2)
-    for question in (interpret, lambda neuron, x, **kw: interpret_jointly([neuron], x, **kw)):
-        with pytest.raises(ValueError, match="choose.*neurons? of a model.*signature='serve'"):
-            question(neuron, np.ones((9, 2)), signature="serve")
+    with pytest.raises(ValueError, match="choose neurons of a model.*signature='serve'"):
+        interpret_jointly([neuron], np.ones((9, 2)), signature="serve")
+    with pytest.raises(TypeError, match="Neuron"):
+        Neuron.of(neuron, signature="serve")
 
 
 def test_a_function_without_a_signature_is_read_as_the_error_says(module, folder):

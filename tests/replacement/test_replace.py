@@ -14,7 +14,11 @@ from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.formulas.phi_formula import PhiFormula
 
-QUICK = {"methods": ("dictionary",), "rows": 400, "verbose": False}
+QUICK = {
+    "search": ks.Search(methods=("dictionary",)),
+    "sampling": ks.Sampling(rows=400),
+    "verbose": False,
+}
 
 
 def formula(text: str, *names: str) -> ks.Formula:
@@ -186,7 +190,8 @@ def test_an_inner_model_is_replaced_by_its_name_or_that_of_its_last_layer(two_un
 
 def test_a_formula_in_terms_of_a_layer_starts_there(pendulum):
     model, x = pendulum
-    period = ks.interpret(model, x, in_terms_of="bottleneck", **QUICK)
+    energy = ks.Sampling(rows=400, in_terms_of="bottleneck")
+    period = ks.interpret(model, x, **QUICK | {"sampling": energy})
     new = ks.replace(model, None, period, x)
     names = [layer.name for layer in new.layers]
     assert names[:4] == ["state", "encode_1", "encode_2", "bottleneck"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from importlib import import_module
 
 import keras
@@ -14,6 +15,7 @@ import sympy
 import tensorflow as tf
 
 import keras_symgrad
+from keras_symgrad import Sampling, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.datasets.recovery import judge
@@ -31,12 +33,13 @@ layers = keras.layers
 # One set for all tests: the search's programs are compiled once for each number of variables.
 BELL = Operator("bell", lambda a: sympy.exp(-(a**2)))
 OPERATORS = ["add", "sub", "mul", "square", "sin", BELL]
+FOUR_GENERATIONS = Search(stopping=Stopping(None, generations=4))
 NAMES = ("petal length (cm)", "lambda")
 
 
 def read(model, x, **options) -> Interpretation:
     """A short search whose end does not depend on the clock."""
-    options = {"operators": OPERATORS, "stopping": Stopping(None, generations=4), **options}
+    options = {"operators": OPERATORS, "search": FOUR_GENERATIONS, **options}
     return interpret(model, x, verbose=False, **options)
 
 
@@ -154,7 +157,9 @@ def test_a_field_of_gradients_is_searched_without_a_model(points):
         read(field, points)
     with pytest.raises(ValueError, match="was read from one: leave them out"):
         read(field, None, layer="hidden_1")
-    with pytest.raises(ValueError, match="Leave out `names`, `columns` and `in_terms_of`"):
+    with pytest.raises(
+        ValueError, match="Leave out `names` and `sampling`.*names=.*sampling=default"
+    ):
         read(field, None, names=["x", "y"])
 
 
@@ -198,7 +203,7 @@ def test_a_decreasing_transformation_carries_the_same_concept(ellipse, network, 
 
 def test_signed_formulas_grow_with_the_neuron(points):
     falling = Neuron("falling", lambda x: -(x[:, 0] ** 2) - 2 * x[:, 1] ** 2, inputs=2)
-    result = read(falling, points, signed=True)
+    result = read(falling, points, search=replace(FOUR_GENERATIONS, signed=True))
 
     assert result.phi.rising
     assert result.best.loss < 1e-6
@@ -208,7 +213,7 @@ def test_signed_formulas_grow_with_the_neuron(points):
 
 def test_a_number_is_explained_without_a_rule(network, points):
     # The probability as it is: flat in single precision wherever the network is sure.
-    result = read(network, points, kind="value")
+    result = read(Neuron.of(network, kind="value"), points)
     assert result.rule is None
     assert result.to_dict()["rule"] is None
     assert result.rows["data"] == 2000
@@ -293,21 +298,22 @@ GRID = np.random.default_rng(0).uniform(-1, 1, size=(50, 2))
         ),
         (lambda *_: "none.keras", GRID, {}, "none.keras"),
         (lambda *_: [], GRID, {}, "`interpret` takes a model, .* Received: an empty list"),
-        (dense, GRID, {"signature": "serve"}, "Only a SavedModel directory has signatures"),
         (dense, "none.csv", {}, "There is no file at"),
         (lambda *_: __file__, GRID, {}, r"Expected a `\.keras` file"),
         (dense, GRID, {"operators": "add, foo"}, "named 'foo'"),
         (dense, GRID, {"names": ["a"]}, "one name for each of 2"),
-        (dense, GRID, {"columns": ["z"]}, "Received: 'z'"),
-        (dense, GRID, {"delta": 0.7}, "delta=0.7"),
-        (dense, GRID, {"rows": 1}, "`rows` must be a whole number of at least 2"),
+        (dense, GRID, {"sampling": Sampling(columns=["z"])}, "Received: 'z'"),
+        (dense, GRID, {"sampling": Sampling(delta=0.7)}, "delta=0.7"),
         (dense, GRID, {"seed": -1}, "`seed` must be a whole number of at least 0"),
-        (dense, GRID, {"workers": 0}, "`workers` must be a whole number of at least 1"),
-        (dense, GRID, {"max_complexity": 0}, "`max_complexity` must be a number of at least 1"),
-        (dense, GRID, {"stopping": None, "time_limit": 0}, "`time_limit` must be positive"),
+        (dense, GRID, {"time_limit": 0}, "`time_limit` must be positive"),
         (dense, GRID, {"complexity": {"tan": 2}}, "tan"),
-        (dense, GRID, {"sampler": lambda n, rng: np.ones((n, 3))}, r"`sampler\(n, rng\)`"),
-        (dense, GRID[:1], {"kind": "value"}, "Two rows with a gradient"),
+        (
+            dense,
+            GRID,
+            {"sampling": Sampling(sampler=lambda n, rng: np.ones((n, 3)))},
+            r"`sampler\(n, rng\)`",
+        ),
+        (lambda *n: Neuron.of(dense(*n), kind="value"), GRID[:1], {}, "Two rows with a gradient"),
         (
             lambda *_: Neuron("own", lambda x: x[:, 0], inputs=2),
             GRID,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy
@@ -14,8 +16,7 @@ from keras_symgrad.results.users_units import at_zero, constants_in_users
 
 QUICK = {
     "operators": "add, mul, square",
-    "methods": "dictionary",
-    "stopping": ks.Stopping(None, generations=1),
+    "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
     "verbose": False,
 }
 X1, X2 = sympy.symbols("x1 x2", real=True)
@@ -76,6 +77,7 @@ def test_guesses_are_in_the_users_units():
     field = ks.GradientField.from_gradients(u * scale + [0, 1e6], u * [2, 4] / scale)
     guess = "1e40*x1**2 + 2*(x2 - 1000000)**2"
     stopping = ks.Stopping(None, generations=1, target_loss=1e-12)
-    found = ks.interpret(field, guesses=guess, **(QUICK | {"stopping": stopping}))
+    search = replace(QUICK["search"], stopping=stopping)
+    found = ks.interpret(field, priors=ks.Priors(guesses=guess), **QUICK | {"search": search})
     assert found.evaluations <= 10  # the guess alone is enough
     assert found.cosine_error < 1e-10

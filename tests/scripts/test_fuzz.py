@@ -31,7 +31,9 @@ def small_result() -> list[ks.Interpretation]:
     x = np.random.default_rng(0).uniform(1, 2, (100, 2))
     field = ks.GradientField.from_gradients(x, x * [2, 4], values=(x**2) @ [1, 2])
     few = ks.Stopping(None, generations=1)
-    return [ks.interpret(field, methods="dictionary", stopping=few, verbose=False)]
+    return [
+        ks.interpret(field, verbose=False, search=ks.Search(methods="dictionary", stopping=few))
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,8 @@ from keras_symgrad.engine.directions import direction_error
 
 QUICK = {
     "operators": "add, sub, mul, square",
-    "methods": "dictionary",
-    "stopping": ks.Stopping(None, generations=1),
-    "rows": 400,
+    "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
+    "sampling": ks.Sampling(rows=400),
     "verbose": False,
 }
 
@@ -41,7 +40,7 @@ def symmetries():
 
 @pytest.fixture(scope="module")
 def symmetric(springs, symmetries):
-    return ks.interpret(*springs, symmetries=symmetries, **QUICK)
+    return ks.interpret(*springs, priors=ks.Priors(symmetries=symmetries), **QUICK)
 
 
 def energy_of_springs(x: np.ndarray) -> np.ndarray:
@@ -77,14 +76,17 @@ def test_checks_are_kept_in_the_file_of_a_result(symmetric, tmp_path):
 
 def test_a_symmetry_that_the_network_has_not_is_warned_of(springs):
     with pytest.warns(UserWarning, match="does not have the symmetry.*rotation of"):
-        ks.interpret(*springs, symmetries=ks.Rotation("x1", "v1"), **QUICK)
+        ks.interpret(*springs, priors=ks.Priors(symmetries=ks.Rotation("x1", "v1")), **QUICK)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"symmetries": [ks.Even("x9")]}, "x9. The variables are: x1, v1, x2, v2"),
-        ({"symmetries": ["even"]}, "`symmetries` are a list of"),
+        (
+            {"priors": ks.Priors(symmetries=[ks.Even("x9")])},
+            "x9. The variables are: x1, v1, x2, v2",
+        ),
+        ({"priors": ks.Priors(symmetries=["even"])}, "`symmetries` are a list of"),
         ({"loss": "mse"}, "`loss` is one of 'auto', 'squared', 'angle', 'huber'"),
     ],
     ids=("no variable", "no symmetry", "no loss"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad import interpret
+from keras_symgrad import Search, interpret
 from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
@@ -172,9 +172,9 @@ def test_a_dear_operator_does_not_hide_a_formula_that_others_write():
         field,
         operators="add, mul, square",
         complexity={"square": 20},
-        methods=("dictionary",),
         time_limit=5,
         verbose=False,
+        search=Search(methods=("dictionary",)),
     )
     assert concept.best.loss < 1e-9
     # x1*x1 + 2*(x2*x2)

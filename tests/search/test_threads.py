@@ -27,12 +27,14 @@ def test_a_search_takes_the_threads_it_is_given_and_no_process(workers):
     ks.interpret(
         field,
         operators="arithmetic",
-        methods="trees",
-        population=32,
-        workers=workers,
-        stopping=ks.Stopping(None, generations=3, patience=None, target_loss=None),
         callbacks=[LambdaCallback(on_generation_end=look)],
         verbose=False,
+        search=ks.Search(
+            methods="trees",
+            population=32,
+            workers=workers,
+            stopping=ks.Stopping(None, generations=3, patience=None, target_loss=None),
+        ),
     )
     threads, processes = (max(counts) for counts in zip(*seen))
     assert processes == 0

@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib import import_module
 from typing import Any
 
@@ -30,13 +30,18 @@ IN_MEMORY = "in_memory"
 SHOWN_ONLY = ("verbose",)
 # Arguments that are recorded as arguments of a public class.
 _CLASSES = {"stopping": "Stopping", "constraints": "Constraints", "dimensions": "Dimensions"}
+# Arguments whose fields are recorded each by its own name, by the name of their class.
+_OPTIONS = {"sampling": "Sampling", "priors": "Priors", "search": "Search"}
+# Arguments of `Neuron.of` that `interpret` does not take.
+_OF_NEURON = ("kind", "signature")
 
 
 def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Record the arguments of `interpret` as plain data for files and people.
 
-    Paths, numbers and names stay unchanged. Objects in memory, such as a model or an array, are
-    described: `{"in_memory": "array of shape (50, 2)"}`.
+    Paths, numbers and names stay as they are. What lives in memory alone, such as a model or an
+    array, is described: `{"in_memory": "array of shape (50, 2)"}`. Fields of `Sampling`, `Priors`
+    and `Search` are recorded by their own names, and a `Neuron` as the arguments of `Neuron.of`.
 
     Args:
         arguments: by name.
@@ -46,10 +51,21 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
     Example:
 
-    >>> recorded({"x": np.zeros((50, 2)), "rows": 2000, "operators": OperatorSet("add, mul")})
-    {'x': {'in_memory': 'array of shape (50, 2)'}, 'rows': 2000, 'operators': ['add', 'mul']}
+    >>> recorded({"x": np.zeros((50, 2)), "seed": 0, "operators": OperatorSet("add, mul")})
+    {'x': {'in_memory': 'array of shape (50, 2)'}, 'seed': 0, 'operators': ['add', 'mul']}
     """
-    return {name: as_plain(value) for name, value in arguments.items() if name not in SHOWN_ONLY}
+    plain: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name in _OPTIONS:
+            plain |= {one.name: as_plain(getattr(value, one.name)) for one in fields(value)}
+        elif isinstance(value, Neuron) and value.source is not None:
+            plain[name] = as_plain(value.source["model"])
+        elif name not in SHOWN_ONLY:
+            plain[name] = as_plain(value)
+    neuron = arguments.get("model")
+    if isinstance(neuron, Neuron) and neuron.source is not None:
+        plain |= {name: as_plain(value) for name, value in neuron.source.items()}
+    return plain
 
 
 def call(given: Mapping[str, Any], function: Callable, passed_on_to: Callable | None = None) -> str:
@@ -65,18 +81,21 @@ def call(given: Mapping[str, Any], function: Callable, passed_on_to: Callable | 
 
     Example:
 
-    >>> def fit(model, *, rows=2000, seed=0): ...
-    >>> print(call({"model": "a.keras", "rows": 50, "seed": 0}, fit))
+    >>> def fit(model, *, unit=None, seed=0): ...
+    >>> print(call({"model": "a.keras", "unit": 5, "seed": 0}, fit))
     fit(
         "a.keras",
-        rows=50,
+        unit=5,
     )
     """
     lines = []
+    given = _with_neuron(given)
     parameters = inspect.signature(function).parameters
     if passed_on_to is not None:
         parameters = {**parameters, **_further(passed_on_to, parameters)}
     for name, parameter in parameters.items():
+        if name in _OPTIONS and (code := _code_of_options(name, given, parameter.default)):
+            lines.append(f"    {name}={code},")
         missing = parameter.default is inspect.Parameter.empty
         if name not in given or (not missing and given[name] == as_plain(parameter.default)):
             continue
@@ -89,12 +108,45 @@ def call(given: Mapping[str, Any], function: Callable, passed_on_to: Callable | 
     return "\n".join([f"{function.__name__}(", *lines, ")"])
 
 
+def _with_neuron(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments with the code of `Neuron.of` as the model, where only that takes some of them."""
+    chosen = {name: given[name] for name in _OF_NEURON if given.get(name) is not None}
+    if not chosen or "unit" not in given:
+        return dict(given)
+    # Unit 0 is one; a name that was not given is `None`, and `activation` is `False`.
+    places = {name: given.get(name) for name in ("layer", "unit", "activation")}
+    chosen = {n: one for n, one in places.items() if one is not None and one is not False} | chosen
+    options = (f"{name}={_code(name, value)}" for name, value in chosen.items())
+    code = ", ".join([_code("model", given["model"]), *options])
+    rest = {name: value for name, value in given.items() if name not in chosen}
+    return rest | {"model": _Code(f"ks.Neuron.of({code})")}
+
+
+class _Code(str):
+    """Code that stands in a call as it is."""
+
+
+def _code_of_options(name: str, given: Mapping[str, Any], default: Any) -> str:
+    """Code of a `Sampling`, `Priors` or `Search` with the fields that are no defaults."""
+    changed = {
+        one.name: given[one.name]
+        for one in fields(default)
+        if one.name in given and given[one.name] != as_plain(getattr(default, one.name))
+    }
+    if not changed:
+        return ""
+    options = ", ".join(f"{option}={_code(option, value)}" for option, value in changed.items())
+    return f"ks.{_OPTIONS[name]}({options})"
+
+
 def _further(function: Callable, known: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(function).parameters
     return {name: parameters[name] for name in parameters if name not in known}
 
 
 def _code(name: str, value: Any) -> str:
+    if isinstance(value, _Code):
+        return str(value)
     if name in _CLASSES and value and (name != "dimensions" or "variables" in value):
         options = ", ".join(f"{option}={one!r}" for option, one in value.items())
         return f"ks.{_CLASSES[name]}({options})"

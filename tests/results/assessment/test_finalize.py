@@ -139,7 +139,8 @@ def test_signed_formulas_grow_where_the_neuron_grows(sign):
     trees = [rising] if sign > 0 else [["neg", *rising], ["sub", 3.0, *rising]]
     front = refiner.front(archive(refiner, *trees))
     for row in (front.best, refiner.with_simple_constants(front.best)):
-        along = np.sum(gradient(row.expression, NAMES, refiner.train.points) * refiner.train.directions)
+        train = refiner.train
+        along = np.sum(gradient(row.expression, NAMES, train.points) * train.directions)
         assert along > 0
         assert row.loss < 1e-12
         assert sympy.expand(row.expression - sign * (x1**2 + 2.0 * x2**2)).subs(
@@ -187,10 +188,9 @@ def test_trees_that_are_constant_or_not_real_are_left_out():
     mixed.add(Individual(refiner.alphabet.tree(["sub", 0, 0]), 3, 0, 0.5))
     mixed.add(Individual(refiner.alphabet.tree(["log", "neg", 2.0]), 6, 0, 1e-9))
     (row,) = refiner.front(mixed)
-    assert (
-        direction_error(gradient(row.expression, NAMES, refiner.train.points), refiner.train.directions)
-        < 1e-12
-    )
+    train = refiner.train
+    along = gradient(row.expression, NAMES, train.points)
+    assert direction_error(along, train.directions) < 1e-12
 
 
 def test_the_noise_floor_is_what_held_out_rows_or_several_networks_cannot_tell():

@@ -26,8 +26,7 @@ from keras_symgrad.results.assessment.influence import (
 R = np.random.default_rng(0)
 QUICK = {
     "operators": "polynomial",
-    "methods": "dictionary",
-    "stopping": ks.Stopping(None, generations=1),
+    "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),
     "verbose": False,
 }
 

@@ -9,7 +9,7 @@ import keras_symgrad as ks
 from keras_symgrad.gradients.reading import Reading
 from keras_symgrad.results.assessment.one_variable import Graph
 
-QUICK = {"methods": ("dictionary",), "time_limit": 5, "verbose": False}
+QUICK = {"search": ks.Search(methods=("dictionary",)), "time_limit": 5, "verbose": False}
 x1 = sympy.Symbol("x1", real=True)
 
 
@@ -43,7 +43,7 @@ def test_the_value_in_closed_form_is_the_neurons():
 @pytest.mark.parametrize("frequency", [1.0, 2.0])
 def test_a_sine_has_its_frequency(frequency):
     guess = f"sin({frequency}*x1)"
-    concept = read(lambda x: tf.sin(frequency * x[:, 0]), guesses=[guess])
+    concept = read(lambda x: tf.sin(frequency * x[:, 0]), priors=ks.Priors(guesses=[guess]))
     x = points(200)
     apart = concept.best(x) / concept.best(x).std() - np.sin(frequency * x[:, 0]) / np.std(
         np.sin(frequency * x[:, 0])

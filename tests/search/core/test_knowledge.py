@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pint
 import pytest
 import sympy
 
+from keras_symgrad import Priors, Sampling, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.callbacks import LambdaCallback
 from keras_symgrad.engine.directions import direction_error
@@ -23,16 +25,32 @@ from keras_symgrad.search.core.stopping import Stopping
 MODELS = Path(__file__).parents[3] / "examples" / "models"
 UNITS = {"height": "m", "speed": "m/s", "gravity": "m/s**2"}
 # The quick stages of the dictionary.
-QUICK = {"methods": "dictionary", "stopping": Stopping(None, evaluations=100)}
+QUICK = {
+    "sampling": Sampling(rows=600),
+    "search": Search(methods="dictionary", stopping=Stopping(None, evaluations=100)),
+    "verbose": False,
+}
+
+
+def searched(network: str, **options) -> Interpretation:
+    """What is found on a network with a part of its rows, which is enough here."""
+    return interpret(MODELS / f"{network}.keras", MODELS / f"{network}.csv", **QUICK | options)
 
 
 @cache
-def found(network: str, **options) -> Interpretation:
-    """Result on a network with a part of its rows, which is enough here."""
-    options = {"rows": 600, "verbose": False, **QUICK, **options}
-    if "units" in options:
-        options["dimensions"] = dict(options.pop("units"))
-    return interpret(MODELS / f"{network}.keras", MODELS / f"{network}.csv", **options)
+def found(network: str) -> Interpretation:
+    """What is found without knowledge."""
+    return searched(network)
+
+
+@cache
+def throws_in_units() -> Interpretation:
+    return searched("throws", priors=Priors(dimensions=UNITS))
+
+
+def until(**limits) -> Search:
+    """The dictionary with other limits."""
+    return replace(QUICK["search"], stopping=Stopping(None, **limits))
 
 
 def has_a_dimension(expression: sympy.Expr) -> bool:
@@ -60,7 +78,7 @@ def off_the_law(concept: Interpretation) -> float:
 
 def test_with_units_a_consistent_formula_is_found_where_another_would_be_preferred():
     # The labels are a person's, 10 cm off: whether h + v^2/(2 g) is above a bar.
-    free, known = found("throws"), found("throws", units=tuple(UNITS.items()))
+    free, known = found("throws"), throws_in_units()
     assert not has_a_dimension(free.best.expression)
     assert has_a_dimension(known.best.expression)
     # Nothing in the network speaks for the consistent one.
@@ -70,7 +88,7 @@ def test_with_units_a_consistent_formula_is_found_where_another_would_be_preferr
 
 
 def test_everything_that_is_shown_keeps_the_rules():
-    known = found("throws", units=tuple(UNITS.items()))
+    known = throws_in_units()
     shown = [*known.front, *(other.formula for other in (*known.rivals, *known.alternatives))]
     assert len(shown) > 3
     assert all(has_a_dimension(formula.expression) for formula in shown)
@@ -79,7 +97,7 @@ def test_everything_that_is_shown_keeps_the_rules():
 def test_a_template_writes_a_product_as_a_sum_of_parts():
     free = found("barrier").best.expression
     form = "f(mass) + g(velocity_1, velocity_2)"
-    concept = found("barrier", template=form, stopping=Stopping(None, target_loss=3e-4))
+    concept = searched("barrier", priors=Priors(template=form), search=until(target_loss=3e-4))
     mass, first, second = (sympy.Symbol(name, real=True) for name in concept.names)
     assert free.diff(mass, first) != 0
     for row in concept.front:
@@ -97,10 +115,7 @@ def test_a_template_writes_a_product_as_a_sum_of_parts():
 def test_a_nesting_rule_takes_an_exponential_apart(rules):
     free = found("C").best.expression
     # Two products of exponentials are found later than one exponential of a difference.
-    longer = QUICK | {"stopping": Stopping(None, evaluations=500)}
-    concept = interpret(
-        MODELS / "C.keras", MODELS / "C.csv", rows=600, verbose=False, constraints=rules, **longer
-    )
+    concept = searched("C", priors=Priors(constraints=rules), search=until(evaluations=500))
     assert any(power.args[0].is_Add for power in free.atoms(sympy.exp))
     for row in concept.front:
         assert not any(power.args[0].is_Add for power in row.expression.atoms(sympy.exp))
@@ -110,10 +125,10 @@ def test_a_nesting_rule_takes_an_exponential_apart(rules):
 
 
 def test_a_guess_is_where_a_search_starts_with_coefficients_of_the_network():
-    begun = {"stopping": Stopping(None, evaluations=1)}
+    begun, guess = until(evaluations=1), Priors(guesses="height + speed**2/gravity")
     without, helped = (
-        found("throws", **begun),
-        found("throws", guesses="height + speed**2/gravity", **begun),
+        searched("throws", search=begun),
+        searched("throws", priors=guess, search=begun),
     )
     assert off_the_law(without) > 1e-3
     assert off_the_law(helped) < 1e-9
@@ -122,25 +137,25 @@ def test_a_guess_is_where_a_search_starts_with_coefficients_of_the_network():
 
 
 def test_a_result_says_what_was_known_and_how_to_repeat_it():
-    known = found("throws", units=tuple(UNITS.items()))
+    known = throws_in_units()
     assert known.settings["dimensions"] == UNITS
     rules = Constraints({"exp": "exp"}, {"exp": 5}, 4)
     given = {"model": "a.keras", "constraints": rules.to_dict(), "guesses": ["x1"]}
     lines = call(given, interpret).splitlines()
-    written = "forbidden={'exp': ['exp']}, arguments={'exp': 5}, depth=4"
-    assert lines[2:4] == [f"    constraints=ks.Constraints({written}),", "    guesses=('x1',),"]
+    written = "ks.Constraints(forbidden={'exp': ['exp']}, arguments={'exp': 5}, depth=4)"
+    assert lines[2] == f"    priors=ks.Priors(constraints={written}, guesses=('x1',)),"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dimensions": {"width": "m"}}, "no variable: width"),
-        ({"dimensions": {"height": "foo"}}, "'foo' is not defined"),
-        ({"template": "f(width)"}, "width is none"),
-        ({"template": "f(height) + f(speed)"}, "Part 'f' stands 2 times"),
-        ({"guesses": ["tanh(height)"]}, "cannot be written with the operators"),
-        ({"guesses": ["height + speed"], "dimensions": UNITS}, "has no dimension"),
-        ({"constraints": Constraints({"sinh": "sin"})}, "not made of: sinh"),
+        ({"priors": Priors(dimensions={"width": "m"})}, "no variable: width"),
+        ({"priors": Priors(dimensions={"height": "foo"})}, "'foo' is not defined"),
+        ({"priors": Priors(template="f(width)")}, "width is none"),
+        ({"priors": Priors(template="f(height) + f(speed)")}, "Part 'f' stands 2 times"),
+        ({"priors": Priors(guesses=["tanh(height)"])}, "cannot be written with the operators"),
+        ({"priors": Priors(guesses=["height + speed"], dimensions=UNITS)}, "has no dimension"),
+        ({"priors": Priors(constraints=Constraints({"sinh": "sin"}))}, "not made of: sinh"),
     ],
 )
 def test_what_cannot_be_is_told_before_the_search(options, message):

@@ -12,15 +12,23 @@ import pandas as pd
 import pytest
 import sympy
 
+import keras_symgrad
+from keras_symgrad import Priors, Sampling, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import Operator, OperatorSet, shipped
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
+from keras_symgrad.priors import Constraints, Dimensions, Even, Exchange
 from keras_symgrad.search.core.provenance import call, recorded
 from keras_symgrad.search.core.stopping import Stopping
 
 BELL = Operator("bell", lambda a: sympy.exp(-(a**2)))
+
+
+def evaluated(code: ast.expr, **names):
+    """The value of code that holds `ks` and what is named alone."""
+    return eval(ast.unparse(code), {"ks": keras_symgrad, **names})
 
 
 def sampler(n, rng):
@@ -74,12 +82,10 @@ def test_the_code_repeats_the_call_and_names_what_is_in_memory():
         "model": Path("a 'b' \"c\".keras"),
         "x": np.zeros((4, 2)),
         "unit": (3, 5),
-        "delta": None,
-        "rows": 2000,
+        "sampling": Sampling(delta=None, sampler=sampler, rows=2000),
         "operators": ["arithmetic", BELL],
         "complexity": Complexity(constant=1),
-        "sampler": sampler,
-        "stopping": Stopping(None, generations=4),
+        "search": Search(stopping=Stopping(None, generations=4)),
         "seed": 0,
     }
     code = ast.parse(call(recorded(options), interpret), mode="eval").body
@@ -89,12 +95,11 @@ def test_the_code_repeats_the_call_and_names_what_is_in_memory():
     assert x.id == "x"
     named = {keyword.arg: keyword.value for keyword in code.keywords}
     # Defaults are left out.
-    assert set(named) == {"unit", "delta", "operators", "complexity", "sampler", "stopping"}
+    assert set(named) == {"unit", "operators", "complexity", "sampling", "search"}
     assert ast.literal_eval(named["unit"]) == (3, 5)
-    assert ast.literal_eval(named["delta"]) is None
-    assert all(named[name].id == name for name in ("operators", "complexity", "sampler"))
-    limits = {k.arg: ast.literal_eval(k.value) for k in named["stopping"].keywords}
-    assert Stopping(**limits) == options["stopping"]
+    assert all(named[name].id == name for name in ("operators", "complexity"))
+    assert vars(evaluated(named["sampling"], sampler=sampler)) == vars(options["sampling"])
+    assert evaluated(named["search"]) == options["search"]
 
 
 def test_options_that_are_passed_on_are_part_of_the_code_unless_they_are_defaults():
@@ -104,3 +109,66 @@ def test_options_that_are_passed_on_are_part_of_the_code_unless_they_are_default
 
     given = {"x": "a.csv", "seed": 1, "rows": 2000, "depth": 4}
     assert call(given, outer, inner) == 'outer(\n    "a.csv",\n    1,\n    depth=4,\n)'
+
+
+def test_options_are_recorded_by_their_own_names_and_come_back_equal():
+    priors = Priors(
+        symmetries=[Even("x1"), Exchange("x1", "x2")],
+        constraints=Constraints({"exp": "exp"}, {"exp": 5}, 4),
+        dimensions=Dimensions({"x1": "m", "x2": "s"}, result="m/s"),
+        template="f(x1) + g(x2)",
+        guesses=("x1/x2", "sin(x1)"),
+    )
+    sampling = Sampling(columns=("a", "b"), metric="columns", tangent=None, smoothing=0.5)
+    search = Search(
+        methods=("trees",), max_complexity=12, signed=True, population=64, workers=3, islands=2
+    )
+    given = {"model": "a.keras", "x": "a.csv", "operators": "default"}
+    settings = recorded({**given, "sampling": sampling, "priors": priors, "search": search})
+    assert json.loads(json.dumps(settings)) == settings
+    assert not {"sampling", "priors", "search"} & set(settings)
+    assert (settings["tangent"], settings["max_complexity"]) == (None, 12)
+    code = ast.parse(call(settings, interpret), mode="eval").body
+    named = {keyword.arg: keyword.value for keyword in code.keywords}
+    assert set(named) == {"sampling", "priors", "search"}
+    assert vars(evaluated(named["sampling"])) == vars(sampling)
+    assert evaluated(named["search"]) == search
+    again = evaluated(named["priors"])
+    assert repr(again.symmetries) == repr(priors.symmetries)
+    for name in ("constraints", "dimensions"):
+        assert getattr(again, name).to_dict() == getattr(priors, name).to_dict()
+    assert (again.template, again.guesses) == (priors.template, priors.guesses)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"kind": "value"},
+        {"kind": "probability", "unit": 0},
+        {"layer": "hidden", "unit": (1, 0), "activation": True},
+        {},
+    ],
+    ids=str,
+)
+def test_the_arguments_of_a_neuron_are_those_that_the_code_repeats(chosen, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(3, name="hidden"), keras.layers.Dense(1)]
+    )
+    model.save(tmp_path / "net.keras")
+    path = str(tmp_path / "net.keras")
+    neuron = Neuron.of(path, **chosen)
+    settings = recorded(
+        {"layer": None, "unit": None, "activation": False, "model": neuron, "x": "a.csv"}
+    )
+    assert settings["model"] == path
+    code = ast.parse(call(settings, interpret), mode="eval").body
+    assert ast.literal_eval(code.args[1]) == "a.csv"
+    if "kind" in chosen:
+        assert not code.keywords
+        again = evaluated(code.args[0])
+    else:
+        named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in code.keywords}
+        again = Neuron.of(ast.literal_eval(code.args[0]), **named)
+    assert again.source == neuron.source
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    np.testing.assert_array_equal(again(x), neuron(x))

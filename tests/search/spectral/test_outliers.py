@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_symgrad import interpret
+from keras_symgrad import Search, interpret
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.operators import OperatorSet
@@ -37,7 +37,11 @@ def test_noise_of_every_row_is_no_outlier():
 def test_the_default_loss_finds_the_concept_of_most_rows():
     field, exact = rings(0.15)
     concept = interpret(
-        field, methods=("dictionary",), operators="polynomial", time_limit=5, verbose=False
+        field,
+        operators="polynomial",
+        time_limit=5,
+        verbose=False,
+        search=Search(methods=("dictionary",)),
     )
     found = gradient(concept.best.expression, field.names, field.points)
     assert direction_error(found, exact) < 1e-4

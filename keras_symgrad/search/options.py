@@ -1,0 +1,97 @@
+"""`Search`: how a formula is searched for, how long, and by whom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_symgrad.search.core import METHODS, GeneticSettings, Stopping, check_methods
+from keras_symgrad.search.islands import check_executor
+
+# The default of `workers`: as many threads as the machine has cores.
+ALL_CORES = None
+# Smallest whole numbers that the options take.
+_SMALLEST = {"population": 16, "workers": 1, "islands": 1}
+
+
+@dataclass(frozen=True)
+class Search:
+    """Options of `interpret` for the search.
+
+    Args:
+        methods: strategies: "dictionary" (sums of short features), "features" (evolved ones) and
+            "trees" (evolved formulas); all by default.
+        max_complexity: of formulas.
+        signed: whether a formula must grow where the neuron grows.
+        population: trees that evolve at a time, on each island; at least 16.
+        stopping: all limits of the search. A `time_limit` beside it needs one without.
+        resume: file of a `Checkpoint`, to continue from there. All other arguments must be
+            unchanged. Limits include the work already done.
+        workers: threads that evaluate formulas, by default one for each core of the machine; with
+            an `executor`, the number of islands that evolve at a time.
+        executor: where island populations are evolved: "processes" for `workers` processes of
+            this machine, or any `concurrent.futures.Executor`, such as Dask's
+            `client.get_executor()` or `mpi4py.futures.MPIPoolExecutor()`.
+        islands: number of populations that exchange their best; one without an executor, as many
+            as `workers` with one. The seed and the number of islands determine the result, the
+            number of workers does not.
+
+    Raises:
+        ValueError: an option is out of its range.
+
+    Example:
+
+    >>> Search(methods="dictionary", max_complexity=12).methods
+    ('dictionary',)
+    """
+
+    methods: str | Sequence[str] = METHODS
+    max_complexity: float = 30
+    signed: bool = False
+    population: int = 1024
+    stopping: Stopping | None = None
+    resume: str | os.PathLike | None = None
+    workers: int | None = ALL_CORES
+    executor: Executor | str | None = None
+    islands: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "methods", check_methods(self.methods))
+        check_executor(self.executor)
+        if self.stopping is not None and not isinstance(self.stopping, Stopping):
+            raise ValueError(
+                "`stopping` is a `Stopping`, such as ks.Stopping(time_limit=30, generations=50). "
+                f"Received: stopping={self.stopping!r}"
+            )
+        for name, smallest in _SMALLEST.items():
+            object.__setattr__(self, name, _whole(name, getattr(self, name), smallest))
+        number = isinstance(self.max_complexity, (int, float, np.number))
+        if not (number and self.max_complexity >= 1):
+            raise ValueError(
+                "`max_complexity` must be a number of at least 1, the complexity of a variable. "
+                f"Received: max_complexity={self.max_complexity!r}"
+            )
+
+    @property
+    def threads(self) -> int:
+        """Number of workers."""
+        return os.cpu_count() or 1 if self.workers is None else self.workers
+
+    @property
+    def settings(self) -> GeneticSettings:
+        """Settings of the genetic search with this population and complexity."""
+        return GeneticSettings.of_population(self.population, max_complexity=self.max_complexity)
+
+
+def _whole(name: str, value: int | None, smallest: int) -> int | None:
+    if name != "population" and value is None:
+        return None
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < smallest:
+        raise ValueError(
+            f"`{name}` must be a whole number of at least {smallest}. Received: {name}={value!r}"
+        )
+    return int(value)
