@@ -144,7 +144,7 @@ def interpret_jointly(
 
 
 def _check_sampling(sampling: Sampling) -> None:
-    """Raises for options that only a classifier's slab has."""
+    """Raise for options that only a classifier's slab has."""
     default = Sampling()
     given = [
         name

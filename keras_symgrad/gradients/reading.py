@@ -81,7 +81,7 @@ class Sampling:
 
     @property
     def draws_points(self) -> bool:
-        """Whether points may be drawn for tests of a formula as well."""
+        """True if points may be drawn for tests of a formula as well."""
         return self.draw and (can_be_drawn(self.tangent) or self.sampler is not None)
 
 

@@ -168,7 +168,7 @@ def _in_terms_of(
 
 
 def check_delta(delta: float | None) -> None:
-    """Raises unless it is `None` or a probability between 0 and 0.5."""
+    """Raise unless it is `None` or a probability between 0 and 0.5."""
     is_number = isinstance(delta, (int, float, np.number)) and not isinstance(delta, bool)
     if delta is not None and not (is_number and 0 < delta < 0.5):
         raise ValueError(

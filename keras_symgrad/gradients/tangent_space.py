@@ -80,7 +80,7 @@ def tangent_frame(
 
 
 def check_tangent(tangent: Tangent) -> None:
-    """Raises for a name that is neither "auto" nor "local"."""
+    """Raise for a name that is neither "auto" nor "local"."""
     if isinstance(tangent, str) and tangent not in ("auto", "local"):
         raise ValueError(
             '`tangent` is "auto", "local", vectors of the tangent space, a function that returns '

@@ -44,7 +44,7 @@ def hurry(
     methods: Sequence[str] = METHODS,
     time_limit: float | None = None,
 ) -> None:
-    """Lets `interpret`, wherever it is called, search quietly, briefly and in some ways alone."""
+    """Make `interpret`, wherever it is called, search quietly, briefly and by some methods only."""
     interpret, longest = ks.interpret, time_limit
 
     @functools.wraps(interpret)

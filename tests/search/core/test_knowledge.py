@@ -33,13 +33,13 @@ QUICK = {
 
 
 def searched(network: str, **options) -> Interpretation:
-    """What is found on a network with a part of its rows, which is enough here."""
+    """Result on a network with a part of its rows, which is enough here."""
     return interpret(MODELS / f"{network}.keras", MODELS / f"{network}.csv", **QUICK | options)
 
 
 @cache
 def found(network: str) -> Interpretation:
-    """What is found without knowledge."""
+    """Result without prior knowledge."""
     return searched(network)
 
 
