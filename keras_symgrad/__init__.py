@@ -1,4 +1,4 @@
-"""Reads the formula that a neuron of a trained Keras model has learned.
+"""Read the formula that a neuron of a trained Keras model has learned.
 
 This is the list of public names. Each is imported when it is first used: TensorFlow, SymPy and
 DEAP together take seconds.

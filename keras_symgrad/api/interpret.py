@@ -47,7 +47,7 @@ from keras_symgrad.search.core import (
 )
 from keras_symgrad.search.spectral import has_outlying_rows
 
-# Rows that the search looks at. The choice among its formulas is made on all of them.
+# Rows used by the search. The choice among its formulas is made on all rows.
 MAX_SEARCH_ROWS = 512
 _OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 
@@ -72,16 +72,16 @@ def interpret(
     callbacks: Sequence[Callback] = (),
     verbose: bool = True,
 ) -> Interpretation:
-    """Finds a closed-form expression for what a neuron of a trained model encodes.
+    """Find a closed-form expression for what a neuron of a trained model encodes.
 
     The neuron's value is f(x). A formula g carries the same concept when f = phi(g) for some
     invertible phi, which is when their gradients are parallel everywhere:
 
         grad f / |grad f| = +- grad g / |grad g|
 
-    So g is searched for by matching unit gradients, and phi drops out. It is fitted afterwards.
-    Columns of very large or small numbers, or far from zero, are searched in units of their own;
-    everything that is given and returned is in the units of `x`.
+    So the search matches unit gradients, and phi drops out. It is fitted afterwards.
+    Columns of very large or small numbers, or far from zero, are rescaled for the search; all
+    arguments and results are in the units of `x`.
 
     Args:
         model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), a
@@ -100,7 +100,7 @@ def interpret(
         operators: preset, names or `Operator`s that formulas are made of.
         complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
         loss: how much a difference between unit gradients counts: "squared"; "angle", which
-            grows with the angle and hardly looks at rows that are far off; "huber", squared up to
+            grows with the angle and gives little weight to distant rows; "huber", squared up to
             6 degrees and linear beyond; "auto", which is "huber" for a field with outlying rows
             and "squared" for others; or a `Loss`, such as `Huber(0.05)` or one of your own.
         sampling: where gradients are read, as `ks.Sampling(rows=5000, delta=0.05)`.
@@ -319,7 +319,7 @@ def check_options(**options: Any) -> None:
 def _check_model(
     model: Any, x: Any, chosen: tuple, names: Sequence[str] | None, sampling: Sampling
 ) -> None:
-    """Raises where arguments do not fit the kind of model."""
+    """Raise where arguments do not fit the kind of model."""
     if isinstance(model, GradientField) != (x is None):
         raise ValueError(
             "`interpret` takes a model or a `Neuron` with points `x`, or a `GradientField` alone: "

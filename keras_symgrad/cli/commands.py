@@ -1,7 +1,7 @@
 """Run a command of the command line: one neuron, pairs of classes, or neurons jointly.
 
-This room turns options into arguments of `interpret`, `interpret_classes` and `interpret_jointly`,
-and imports TensorFlow only when the question is asked.
+This module turns options into arguments of `interpret`, `interpret_classes` and
+`interpret_jointly`, and imports TensorFlow only when one of them is called.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Answer = Interpretation | ClassInterpretation | JointInterpretation
 
-# Options that a question has no use for: they would be ignored.
+# Options that a command does not use: they would be ignored silently.
 _ONE_SEARCH = (
     *("log", "tensorboard", "checkpoint", "resume"),
     *("population", "workers", "processes", "islands"),
@@ -33,12 +33,12 @@ NOT_TAKEN = {
 
 
 def question_of(options: argparse.Namespace) -> str:
-    """Which question it is: "classes", "jointly" or "neuron"."""
+    """Return which function the options select: "classes", "jointly" or "neuron"."""
     return next((name for name in NOT_TAKEN if getattr(options, name)), "neuron")
 
 
 def conflict(options: argparse.Namespace, default: Callable[[str], Any]) -> str | None:
-    """What is wrong with options that do not go together.
+    """Return the error in a combination of options that exclude each other.
 
     Args:
         options: as they were parsed.
@@ -62,21 +62,21 @@ def conflict(options: argparse.Namespace, default: Callable[[str], Any]) -> str 
 
 
 def concepts_of(answer: Answer) -> list[Interpretation]:
-    """All that were found."""
+    """All concepts that were found."""
     if hasattr(answer, "pairs"):
         return list(answer.pairs.values())
     return list(answer.concepts) if hasattr(answer, "concepts") else [answer]
 
 
 def in_lines(answer: Answer) -> list[str]:
-    """One line for each formula of several."""
+    """One line for each of several formulas."""
     if hasattr(answer, "rules"):
         return answer.rules()
     return [concept.headline for concept in concepts_of(answer)]
 
 
 def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Answer:
-    """The answer to the question that the options ask.
+    """Call the function that the options select.
 
     Args:
         options: as they were parsed.
@@ -84,7 +84,7 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         names: of the columns.
 
     Returns:
-        What the function for this question returned.
+        The result of that function.
     """
     import keras_symgrad as ks
 
@@ -116,10 +116,10 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
 
 
 def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
-    """The answer with the data's file in its settings, and in the call that repeats it.
+    """The result with the data's file in its settings, and in the call that repeats it.
 
     Args:
-        answer: of `ask`, which was given the points themselves.
+        answer: of `ask`, which received the points themselves.
         options: as they were parsed.
     """
     from keras_symgrad.api import interpret, interpret_classes, interpret_jointly

@@ -65,7 +65,7 @@ exit status:
 def parser(
     interpret: Command, show: Command | None = None, compare: Command | None = None
 ) -> argparse.ArgumentParser:
-    """The parser of the command line.
+    """Build the parser of the command line.
 
     Args:
         interpret: what the command `interpret` runs; `run` of the parsed options.

@@ -12,7 +12,7 @@ METHOD_NAMES = ("dictionary", "features", "trees")
 
 
 def names(text: str) -> list[str]:
-    """Names with commas between them."""
+    """Names separated by commas."""
     # A name that holds a comma can be put in quotation marks, as in a CSV file.
     try:
         names = next(csv.reader([text], skipinitialspace=True), [])
@@ -25,7 +25,7 @@ def names(text: str) -> list[str]:
 
 
 def methods(text: str) -> tuple[str, ...]:
-    """Ways to search, with commas between them."""
+    """Search methods, separated by commas."""
     methods = tuple(names(text))
     if not set(methods) <= set(METHOD_NAMES):
         raise argparse.ArgumentTypeError(
@@ -35,7 +35,7 @@ def methods(text: str) -> tuple[str, ...]:
 
 
 def delta(text: str) -> float | None:
-    """A probability below a half, or none."""
+    """A probability below a half, or "none"."""
     if text.lower() == "none":
         return None
     delta = _number(float, text)
@@ -45,14 +45,14 @@ def delta(text: str) -> float | None:
 
 
 def smoothing(text: str) -> str | float | None:
-    """A width, "auto" or none."""
+    """A width, "auto" or "none"."""
     if text.lower() in ("auto", "none"):
         return None if text.lower() == "none" else "auto"
     return above_zero(text)
 
 
 def unit(text: str) -> int | tuple[int, ...]:
-    """The number of a unit, or of several."""
+    """The number of a unit, or the numbers of several."""
     units = [_number(int, part) for part in text.split(",")]
     if min(units) < 0:
         raise argparse.ArgumentTypeError(f"expected numbers from 0 on, such as 'K,J', not {text!r}")
@@ -68,7 +68,7 @@ def above_zero(text: str) -> float:
 
 
 def at_least(kind: type, lowest: int) -> Callable[[str], float]:
-    """Reads numbers of a kind, from a lowest one on."""
+    """Converter to a number of a type with a lowest value."""
 
     def number_from(text: str) -> float:
         number = _number(kind, text)

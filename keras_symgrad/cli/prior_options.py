@@ -12,10 +12,10 @@ SYMMETRIES = ("exchange", "even", "odd", "rotation", "translation", "scaling")
 
 
 def add_knowledge(command: argparse.ArgumentParser) -> None:
-    """Adds the options.
+    """Add the options.
 
     Args:
-        command: that takes them.
+        command: parser to add them to.
     """
     known = command.add_argument_group("what is known of the formula")
     known.add_argument(
@@ -90,7 +90,7 @@ def add_knowledge(command: argparse.ArgumentParser) -> None:
 
 
 def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `interpret` that the options stand for.
+    """Arguments of `interpret` that the options stand for.
 
     Args:
         options: as they were parsed.
@@ -99,7 +99,7 @@ def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
         Arguments by name.
 
     Raises:
-        ValueError: a unit is none, or an option is given without the one that it belongs to.
+        ValueError: a unit is invalid, or an option is given without the one that it belongs to.
 
     Example:
 

@@ -31,10 +31,10 @@ def refine(
     skip: int = 0,
     optimizer: keras.optimizers.Optimizer | Mapping[str, Any] | None = None,
 ) -> tuple[list[gp.PrimitiveTree], np.ndarray]:
-    """The trees with better constants.
+    """Refine the constants of trees.
 
     Args:
-        engine: evaluates them; as many constants of a tree as it has lanes are moved.
+        engine: evaluates the trees; its number of lanes limits the constants refined at once.
         trees: trees, with or without constants. They are not changed.
         rounds: evaluations of the Jacobian.
         skip: in trees with more constants than lanes, the number of the first one to move.
@@ -42,7 +42,7 @@ def refine(
             it makes 10 steps in the place of each round.
 
     Returns:
-        New trees and their losses, never higher than before.
+        New trees and their losses, which are never higher than before.
 
     Example:
 
@@ -70,7 +70,7 @@ def refine(
 
 
 class _LaneSlots:
-    """Which constant of the tapes sits in which lane of which tree."""
+    """Positions of the constants of the tapes in the lanes of the trees."""
 
     def __init__(self, tapes: Tapes, trees: int, lanes: int):
         lane = tapes.lane[tuple(tapes.constant_at.T)]
@@ -85,7 +85,7 @@ class _LaneSlots:
         return lanes
 
     def scatter(self, constants: np.ndarray, lanes: np.ndarray) -> np.ndarray:
-        """All constants, those in lanes replaced."""
+        """All constants, with those in lanes replaced."""
         constants = constants.astype(float)
         constants[self.moved] = lanes[self.at]
         return constants
@@ -120,7 +120,7 @@ def _levenberg_marquardt(
 
 def _damped_step(curvature: np.ndarray, projected: np.ndarray, damping: np.ndarray) -> np.ndarray:
     diagonal = np.einsum("tll->tl", curvature)
-    # A lane that moves nothing gets a diagonal of its own, and with it a step of zero.
+    # A lane without effect gets a diagonal entry of its own, and with it a step of zero.
     scale = np.where(diagonal > 1e-12, diagonal, 1.0)
     system = curvature + np.einsum("tl,lm->tlm", damping[:, None] * scale, np.eye(len(scale[0])))
     system += np.einsum("tl,lm->tlm", 1e-9 * scale + (diagonal <= 1e-12), np.eye(len(scale[0])))

@@ -1,7 +1,8 @@
 """Safety checks for untrusted model files, before Keras or TensorFlow open them.
 
-Keras in safe mode runs no Python code of a file. It builds whatever the file describes, though, and
-a SavedModel is a program of TensorFlow's operations, some of which read and write files.
+Keras in safe mode runs no Python code of a file. It builds any model that the file describes,
+though, and a SavedModel is a program of TensorFlow's operations, some of which read and write
+files.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from keras_symgrad.files.hdf5_checks import check_hdf5_content
 from keras_symgrad.files.zip_checks import check_archive
 
-# What the size of a layer's weights is told by, in its configuration.
+# Keys in a layer's configuration that determine the size of its weights.
 SIZES = frozenset(
     (
         *("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim"),
@@ -24,7 +25,7 @@ SIZES = frozenset(
         *("target_shape", "groups", "rank", "max_tokens", "padding"),
     )
 )
-# Below it a size is harmless, whatever the file holds.
+# Sizes below this are harmless.
 SMALL = 2**20
 # Operations that read or write files, run Python or talk to other machines.
 REACHING = re.compile(
@@ -37,7 +38,7 @@ REACHING = re.compile(
 
 
 def check_keras_archive(path: Path) -> None:
-    """Raises unless a `.keras` file is an archive that Keras may unpack and build.
+    """Raise unless a `.keras` file is an archive that Keras may unpack and build.
 
     Args:
         path: of the file.
@@ -56,20 +57,21 @@ def check_keras_archive(path: Path) -> None:
             config = json.loads(archive.read("config.json"))
         except (KeyError, ValueError, RecursionError, zipfile.BadZipFile, NotImplementedError):
             raise ValueError("Its configuration `config.json` is missing or damaged.") from None
-        except Exception as error:  # of the decompressor
+        except Exception as error:  # from the decompressor
             raise ValueError(f"Its configuration is damaged ({error}).") from None
     check_sizes(config.get("config") if isinstance(config, dict) else config, weights)
     check_hdf5_content(path)
 
 
 def check_hdf5(path: Path) -> None:
-    """Raises unless an HDF5 file holds the configuration of a model that Keras may build.
+    """Raise unless an HDF5 file holds the configuration of a model that Keras may build.
 
     Args:
         path: of the file.
 
     Raises:
-        ValueError: it has none, its layers are larger than the file, or it cannot be read safely.
+        ValueError: it has no configuration, its layers are larger than the file, or it cannot be
+            read safely.
     """
     import h5py
 
@@ -78,21 +80,21 @@ def check_hdf5(path: Path) -> None:
         with h5py.File(path, "r") as file:
             text = file.attrs["model_config"]
         config = json.loads(text)
-    except Exception as error:  # h5py has no class of its own
+    except Exception as error:  # h5py has no exception class of its own
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"It holds no configuration of a model ({reason}).") from None
     check_sizes(config, path.stat().st_size)
 
 
 def check_sizes(config: Any, weights: int) -> None:
-    """Raises if a layer would need more memory than its file's weights can fill.
+    """Raise if a layer would need more memory than its file's weights can fill.
 
     Args:
         config: of a model, plain data.
-        weights: bytes that the file has for weights.
+        weights: bytes of weights in the file.
 
     Raises:
-        ValueError: a size is larger than the weights, and than a million.
+        ValueError: a size is larger than the weights and larger than a million.
     """
     for name, value in _sizes(config):
         if value > max(SMALL, weights):
@@ -103,7 +105,7 @@ def check_sizes(config: Any, weights: int) -> None:
 
 
 def _sizes(config: Any) -> Iterator[tuple[str, float]]:
-    """All sizes in a configuration, by a walk that no nesting is too deep for."""
+    """All sizes in a configuration, read iteratively at any depth of nesting."""
     left = [config]
     while left:
         part = left.pop()
@@ -122,16 +124,16 @@ def _numbers(value: Any) -> Iterable[float]:
 
 
 def check_saved_model(path: Path) -> None:
-    """Raises if functions of a SavedModel read or write files, run Python or use a network.
+    """Raise if functions of a SavedModel read or write files, run Python or use a network.
 
-    Functions that only TensorFlow's own saving of checkpoints calls are left out: nothing here
-    does.
+    Functions that only TensorFlow's saving of checkpoints calls are left out: they are never called
+    here.
 
     Args:
         path: of the folder.
 
     Raises:
-        ValueError: they do, with the names of the operations; or the file is damaged.
+        ValueError: they do (the operations are named), or the file is damaged.
     """
     from google.protobuf import text_format
     from tensorflow.core.protobuf import saved_model_pb2
@@ -142,7 +144,7 @@ def check_saved_model(path: Path) -> None:
             saved.ParseFromString((path / "saved_model.pb").read_bytes())
         else:
             text_format.Parse((path / "saved_model.pbtxt").read_text("utf-8"), saved)
-    except Exception as error:  # of two libraries, and of decoding
+    except Exception as error:  # from two libraries, and from decoding
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"Its `saved_model.pb` is damaged ({reason}).") from None
     found = sorted({op for graph in saved.meta_graphs for op in _reaching(graph)})
@@ -155,11 +157,11 @@ def check_saved_model(path: Path) -> None:
 
 
 def _reaching(graph: Any) -> Iterator[str]:
-    """Operations that reach out of a graph, among those that loading or calling it can run."""
+    """Operations with effects outside a graph that loading or calling it can run."""
     functions = {f.signature.name: f.node_def for f in graph.graph_def.library.function}
     left = list(graph.object_graph_def.concrete_functions)
     if not left:
-        # From before TensorFlow 2: the graph itself, whose savers are part of it.
+        # Models from before TensorFlow 2: the graph itself, including its savers.
         nodes = [
             n for n in graph.graph_def.node if not n.op.startswith(("Save", "Restore", "Merge"))
         ]
@@ -183,7 +185,7 @@ def _reaches(node: Any) -> bool:
 
 
 def _called(node: Any) -> Iterator[str]:
-    # A function may be called by its name as an operation too.
+    # A function may also be called by its name, as an operation.
     yield node.op
     for value in node.attr.values():
         yield from (function.name for function in (value.func, *value.list.func) if function.name)

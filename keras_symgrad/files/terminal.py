@@ -4,16 +4,17 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    r"""A text whose control characters are written out.
+    r"""Escape the control characters of a text.
 
-    A terminal obeys escape sequences, which could hide or forge what is printed; others turn the
-    direction of writing around.
+    A terminal executes escape sequences, which could hide or forge output; other characters reverse
+    the direction of writing.
 
     Args:
         text: of one or more lines.
 
     Returns:
-        The text with an escape such as `\x1b` for what is neither printable nor an end of line.
+        The text with an escape such as `\x1b` for characters that are neither printable nor line
+        ends.
 
     Example:
 

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def to_python(formula: Formula, name: str = "formula") -> str:
-    """A formula as the source of a Python function that needs NumPy and nothing else.
+    """Write a formula as the source of a Python function that needs only NumPy.
 
     Args:
         formula: with its variables.
         name: of the function.
 
     Returns:
-        Source code: an import and a function of one argument a variable, numbers or arrays. A
-        name that is no identifier becomes one; the docstring tells which.
+        Source code: an import and a function of one argument a variable, numbers or arrays. A name
+        that is not an identifier becomes one; the docstring lists such names.
 
     Raises:
-        ValueError: the name is no identifier, or NumPy has no function that the formula needs.
+        ValueError: the name is not an identifier, or NumPy lacks a function of the formula.
 
     Example:
 
@@ -65,21 +65,21 @@ def to_python(formula: Formula, name: str = "formula") -> str:
 
 
 def identifiers(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
-    """Names of variables as identifiers of Python, no two alike.
+    """Convert names of variables to different Python identifiers.
 
     Args:
         names: of any characters.
-        taken: identifiers that are not to be used.
+        taken: identifiers that must not be used.
 
     Returns:
-        One identifier for each name; those that are some already stay as they are.
+        One identifier for each name; names that are identifiers already do not change.
 
     Example:
 
     >>> identifiers(["x1", "petal length (cm)", "lambda", "2nd", "petal length [cm]"])
     ['x1', 'petal_length_cm', 'lambda_', 'x_2nd', 'petal_length_cm_']
     """
-    # Plain names first: they keep theirs.
+    # Valid names first: they are kept.
     found = {name: name for name in names if _is_usable(name) and name not in taken}
     for name in names:
         if name in found:
@@ -111,7 +111,7 @@ class _Printer(NumPyPrinter):
         return self._nested("np.minimum", part.args)
 
     def _print_erf(self, part: sympy.erf) -> str:
-        # The standard library has it for single numbers, NumPy not at all.
+        # The standard library has it for single numbers, NumPy has not.
         self.imports = "import math\n\n"
         return f"np.vectorize(math.erf)({self._print(part.args[0])})"
 

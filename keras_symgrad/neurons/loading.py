@@ -1,8 +1,8 @@
 """Load models: `.keras`, legacy `.h5` and SavedModel directories.
 
-Nothing in a file is run as Python code: `safe_mode` stays on and nothing is compiled. What a file
-says of the loss that its model was trained with is read as plain JSON, because a loss tells a logit
-from a regression.
+Nothing in a file is run as Python code: `safe_mode` stays on and nothing is compiled. The loss that
+the model was trained with is read as plain JSON, because a loss distinguishes a logit from a
+regression.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ class SavedFunction:
 
     @property
     def dtype(self) -> str:
-        """Of the inputs: the first one's that has a gradient."""
+        """Dtype of the first input that has a gradient."""
         return next(spec.dtype.name for spec in self.specs.values() if spec.dtype.is_floating)
 
     def inputs(self, given: int | None) -> Inputs:
-        """The inputs as columns; `given` is their number, if the file leaves it open."""
+        """Describe the inputs as columns; `given` is their number, if the file leaves it open."""
         return Inputs.made_of(self.specs, self.name, given)
 
     def output(self, name: str | None) -> str:
-        """The name of the output that is meant.
+        """Find the name of an output.
 
         Args:
             name: the user's `layer`; may be left out if there is only one output.
@@ -61,7 +61,7 @@ class SavedFunction:
             The name in the signature.
 
         Raises:
-            ValueError: there is none of this name, or several and no name.
+            ValueError: there is no output of this name, or there are several and no name is given.
         """
         if name in self.outputs or (name is None and len(self.outputs) == 1):
             return name or self.outputs[0]
@@ -80,14 +80,14 @@ class SavedFunction:
 def load(
     path: str | os.PathLike, signature: str | None = None
 ) -> tuple[keras.Model | SavedFunction, dict | None]:
-    """Loads a model, safely and without compiling it.
+    """Load a model, safely and without compiling it.
 
     Args:
         path: a `.keras` file, a legacy `.h5` file or a SavedModel directory.
         signature: of a SavedModel; `serving_default`, or the only one, if `None`.
 
     Returns:
-        The model, and the configuration of the loss that it was trained with, if the file says.
+        The model, and the configuration of its training loss, if the file has one.
 
     Raises:
         FileNotFoundError: nothing is there.
@@ -123,14 +123,14 @@ def load(
 def opened(
     model: keras.Layer | str | os.PathLike, signature: str | None = None
 ) -> tuple[keras.Layer | SavedFunction, dict | keras.losses.Loss | str | None]:
-    """A model from wherever it is, checked that TensorFlow can differentiate it.
+    """Load a model if necessary, and check that TensorFlow can differentiate it.
 
     Args:
         model: a Keras model or layer, or a path as in `load`.
         signature: of a SavedModel.
 
     Returns:
-        The model, and the loss that it was trained with, if it or its file says.
+        The model, and its training loss, if the model or its file has one.
 
     Raises:
         TypeError: it is neither a Keras model nor a path.
@@ -178,7 +178,7 @@ def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
     return SavedFunction(
         path.name if name == DEFAULT_SIGNATURE or len(names) == 1 else f"{path.name}/{name}",
         function,
-        # A file has them in no order.
+        # In a file they are not ordered.
         dict(sorted(chosen.structured_input_signature[1].items())),
         tuple(sorted(chosen.structured_outputs)),
     )
@@ -210,13 +210,13 @@ def _no_directory(signature: str, model: Any) -> str:
 
 
 def kind_by_loss(loss: dict | keras.losses.Loss | str | None) -> str | None:
-    """What the loss says that a model's output is.
+    """Classify a model's output by its loss.
 
     Args:
         loss: of a compiled model, or its configuration in a file.
 
     Returns:
-        `"logit"` or `"probability"` for a binary cross-entropy, `None` for anything else.
+        `"logit"` or `"probability"` for a binary cross-entropy, `None` for any other loss.
 
     Example:
 
@@ -238,7 +238,7 @@ def kind_by_loss(loss: dict | keras.losses.Loss | str | None) -> str | None:
 
 
 def _saved_loss(path: Path) -> dict | None:
-    """The loss's configuration from the file's JSON; `None` wherever there is none to read."""
+    """The loss's configuration from the file's JSON; `None` if it cannot be read."""
     try:
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as archive:
@@ -262,7 +262,7 @@ def _is_hdf5(path: Path) -> bool:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """One sentence of what is wrong, from the chain of errors that Keras raised."""
+    """One sentence with the cause, from the chain of errors that Keras raised."""
     chain: BaseException = error
     text = str(error)
     while chain.__context__ is not None:

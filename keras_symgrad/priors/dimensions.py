@@ -1,6 +1,6 @@
 """Physical units of variables.
 
-Units are read by `pint`, once for each variable. `dimensional_analysis` goes on with the exponents.
+Units are read by `pint`, once for each variable; `dimensional_analysis` uses the exponents.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ LARGEST_DENOMINATOR = 12
 
 @dataclass(frozen=True)
 class Dimensions:
-    """Units of variables, and what is known of the dimension of a formula.
+    """Units of variables, and prior knowledge of the dimension of a formula.
 
-    Units count by their dimension alone: kilometres and metres are lengths. Numbers have none, so
-    that `height + time` is no formula whatever weights its terms have. What the formula is wrapped
-    in is not known to gradients, so that its own dimension is free unless `result` says otherwise.
+    Only the dimension of a unit matters: kilometres and metres are lengths. Numbers have none, so
+    `height + time` is not a formula, whatever weights its terms have. Gradients do not determine
+    the function around the formula, so its own dimension is free unless `result` is given.
 
     Args:
         variables: units by variable, such as `{"height": "m", "mass": "kg", "drag": "N*s/m"}`.
             Variables that are left out are numbers without a unit.
         result: unit of the whole formula; any by default.
         constants: "dimensionless", or "any" where a number in a formula may stand for a quantity
-            that is not among the variables, such as the acceleration of gravity. The numbers
-            1 and -1, which nobody fitted, have no dimension even then.
+            that is not among the variables, such as the acceleration of gravity. The numbers 1 and
+            -1, which are not fitted, have no dimension even then.
 
     Raises:
-        ValueError: a unit is none that `pint` knows, or `constants` is neither of the two.
+        ValueError: `pint` does not define a unit, or `constants` is neither of the two.
 
     Example:
 
@@ -67,7 +67,7 @@ class Dimensions:
             dimensionality(self.result, "the result")
 
     def to_dict(self) -> dict[str, object]:
-        """Units and what is known of the formula's as plain data."""
+        """Units of the variables and of the formula as plain data."""
         variables = dict(self.variables)
         return {"variables": variables, "result": self.result, "constants": self.constants}
 
@@ -77,13 +77,13 @@ def dimensionality(unit: str, whose: str = "a quantity") -> dict[str, Fraction]:
 
     Args:
         unit: such as "m", "kg*m/s**2" or "km/hour"; "" or "1" for none.
-        whose: for the error.
+        whose: owner of the unit, for the error.
 
     Returns:
         Exponents by dimension.
 
     Raises:
-        ValueError: `pint` does not know the unit.
+        ValueError: `pint` does not define the unit.
 
     Example:
 
@@ -97,7 +97,7 @@ def dimensionality(unit: str, whose: str = "a quantity") -> dict[str, Fraction]:
         )
     try:
         found = _registry().parse_units(unit).dimensionality
-    except Exception as error:  # whatever a text makes of pint's parser
+    except Exception as error:  # pint's parser raises many exceptions
         reason = " ".join(str(error).split()) or "it is no unit"
         raise ValueError(
             f"The unit of {whose} cannot be read: {reason}. Write it as in 'kg*m/s**2', with units "
@@ -113,7 +113,7 @@ def _fraction(exponent: Any) -> Fraction:
 
 @cache
 def _registry() -> pint.UnitRegistry:
-    # Half a second, which nobody needs who gives no units.
+    # Importing pint takes half a second, which is not spent without units.
     import pint
 
     return pint.UnitRegistry()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How often does a result say "concept" of a network that has no formula, and miss one that has?
+"""Measure false claims of a concept for networks without a formula, and missed concepts.
 
     scripts/benchmarks/benchmark_truth.py [--without random_weights ...] [--with A1 A B C D ...]
         [--activations elu tanh swish relu] [--seed 0] [--seeds 1] [--rows 10000] [--epochs 40]

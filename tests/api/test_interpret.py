@@ -1,4 +1,4 @@
-"""What `interpret` says of its own answer, on networks that were really trained."""
+"""Assessments of `interpret`, on networks that were really trained."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_neuron_that_decides_nothing_matches_as_a_concept(points):
 
 
 def test_networks_of_one_task_are_read_together(models, points):
-    """The network and a copy with errors of its own: the mean knows how far it is to be trusted."""
+    """The network and a copy with errors of its own: the mean has an estimate of its error."""
     network = keras.models.load_model(models / "A1.keras")
     other = keras.models.clone_model(network)
     rng = np.random.default_rng(0)

@@ -23,13 +23,13 @@ NAMES = ("petal length (cm)", "lambda")
 
 @pytest.fixture(scope="module")
 def ellipse(models) -> Interpretation:
-    """Of a classifier that was trained, with a rule, rivals and constants."""
+    """Interpretation of a trained classifier, with a rule, rivals and constants."""
     return ks.interpret(models / "A1.keras", models / "A1.csv", names=NAMES, **QUICK)
 
 
 @pytest.fixture(scope="module")
 def plane(models) -> Interpretation:
-    """Of a neuron whose data have a fixed trace, with phi in closed form."""
+    """Interpretation of a neuron whose data have a fixed trace, with phi in closed form."""
     return ks.interpret(models / "002.keras", models / "002.csv", **QUICK)
 
 

@@ -313,7 +313,7 @@ def test_ctrl_c_prints_and_writes_what_was_found(files, tmp_path):
 
 
 def drain(terminal: int) -> None:
-    """Reads until the other end closes, so that nobody waits for a full buffer."""
+    """Read until the other end closes, so that the writer does not wait on a full buffer."""
     try:
         while os.read(terminal, 1000):
             pass

@@ -1,4 +1,4 @@
-"""What is known of a formula, on the command line: the same rules as in Python, checked at once."""
+"""Prior knowledge on the command line: the same rules as in Python, checked at once."""
 
 from __future__ import annotations
 

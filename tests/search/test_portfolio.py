@@ -81,7 +81,7 @@ def test_a_limit_ends_a_stage_of_the_dictionary_which_keeps_what_it_had_found(mo
     search = portfolio(noisy(x1 * sympy.sin(x2) + x3), methods=("dictionary",))
     search.run(Stopping(time_limit=60))
     assert search.stopped == "time_limit"
-    # The first stage ends with the first question, and the others are of the second one.
+    # The first stage ends at the first check, and the others at the second one.
     assert len(set(asked)) == 1
     assert search.evaluations == asked[0] + 8
 

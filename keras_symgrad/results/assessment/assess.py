@@ -25,18 +25,18 @@ from keras_symgrad.results.assessment.margin import SETTLED_ANGLE, angle_error
 from keras_symgrad.results.assessment.symmetry_checks import check_symmetry_errors
 from keras_symgrad.search.core import FINEST_OF_LABELS, Archive, ConstantFit, box_of
 
-# Points that the agreement of the rule with the network is counted on.
+# Points on which the agreement of the rule with the network is measured.
 AGREEMENT_POINTS = 10_000
-# A formula whose rule agrees with the network by so much less than another's is not chosen.
+# A formula whose rule's agreement is lower than the best one's by this is not chosen.
 UNFAITHFUL = 0.02
-# How many times a simpler formula's boundary error one may have to be chosen.
+# Largest ratio of a chosen formula's boundary error to that of a simpler one.
 WORSE_AT_BOUNDARY = 5.0
-# A formula whose phi explains so much less of a neuron's values than another's is not chosen.
+# A formula whose phi has an R2 lower than the best one's by this is not chosen.
 UNLIKE = 0.1
-# How far two fits may be apart, as a share of the formula's own error. Measured on noisy fields: at
-# most 0.25 for the truth, 0.2 to 2.5 for formulas that follow the noise.
+# Largest difference between two fits, as a share of the formula's own error. Measured on noisy
+# fields: at most 0.25 for the truth, 0.2 to 2.5 for formulas that fit the noise.
 STABLE = 0.5
-# Rows that phi is fitted on for each formula of the front; for the chosen one it is on all.
+# Rows on which phi is fitted for each formula of the front; for the chosen one all rows are used.
 FAITHFUL_ROWS = 20_000
 
 
@@ -54,12 +54,12 @@ def assess(
     """What may be promised of a neuron's best formula, and the evidence for it.
 
     Args:
-        reading: what was read of the network.
-        finisher: makes formulas of trees and measures them.
-        archive: what the search has found.
-        sampler: draws points that the rule is tested on; else they come from the data's domain.
-        draw: whether any are drawn.
-        symmetries: that the concept is known to have.
+        reading: reading of the network.
+        finisher: makes formulas from trees and measures them.
+        archive: result of the search.
+        sampler: draws points on which the rule is tested; by default from the data's domain.
+        draw: whether points may be drawn.
+        symmetries: known symmetries of the concept.
         seed: of all random choices.
         provisional: whether intervals and simple numbers for constants, the value's closed form,
             symmetries and alternatives are left out, where the answer is not settled anyway.
@@ -140,17 +140,17 @@ def fidelity(
     *,
     decides: bool,
 ) -> Fidelity | None:
-    """How well a formula reproduces what the network returns, where nothing was fitted.
+    """Measure how well a formula reproduces the network's output on held-out rows.
 
     Args:
         formula: the concept g.
         phi: the function that wraps it; `None` for a field without values.
-        reading: what was read; data points that were kept apart are counted, and no others.
+        reading: reading; only held-out data points are counted.
         held_out: rows of the field, which are counted where there is no network.
-        decides: whether there are decisions to compare.
+        decides: whether decisions are compared.
 
     Returns:
-        The fidelity, or `None` where there are no values.
+        The fidelity, or `None` if the field has no values.
     """
     if phi is None:
         return None
@@ -162,7 +162,7 @@ def fidelity(
         values, points = neuron.values(kept), reading.in_variables(kept)
     with np.errstate(all="ignore"):
         found = phi(formula(points))
-    # Where all decisions are alike, values alone can tell a formula from a constant.
+    # Where all decisions are alike, only values can distinguish a formula from a constant.
     if decides and 0 < np.mean(values > 0) < 1:
         return Fidelity.of_decisions(values > 0, found > 0)
     return Fidelity.of_values(values, found)
@@ -171,17 +171,17 @@ def fidelity(
 def value_of(
     formula: Formula, reading: Reading, seed: int, complexity: Complexity | None = None
 ) -> PhiFormula | None:
-    """The neuron's value in closed form, phi of its concept.
+    """Find the neuron's value in closed form, phi of its concept.
 
     Args:
         formula: the concept.
-        reading: of the neuron; phi is fitted on the rows of its field, and measured on the points
-            that were kept apart.
+        reading: of the neuron; phi is fitted on the rows of its field, and measured on the held-out
+            points.
         seed: of the search for phi.
         complexity: of formulas.
 
     Returns:
-        phi with its R2 on the kept points; `None` where there is nothing to fit.
+        phi with its R2 on the held-out points; `None` where it cannot be fitted.
     """
     if reading.neuron is None:
         return None
@@ -203,16 +203,16 @@ def value_of(
 
 
 def threshold(neuron: Neuron | None, field: GradientField, phi: MonotoneFit | None) -> float | None:
-    """Where a classifier decides, in values of the concept.
+    """Find the concept's value at a classifier's decision boundary.
 
     Args:
-        neuron: the neuron, or `None` for a field of unknown origin: one that points were added to
-            was read on the slab of a classifier.
+        neuron: the neuron, or `None` for a field of unknown origin: a field with added points was
+            read on the slab of a classifier.
         field: its gradients.
-        phi: the function that wraps the concept, if the field has values.
+        phi: the function around the concept, if the field has values.
 
     Returns:
-        The concept's value there, or `None` for a neuron that decides nothing.
+        The concept's value there, or `None` for a neuron that is not a classifier.
     """
     added = field.origin.get("drawn", 0) + field.origin.get("moved", 0)
     decides = bool(added) if neuron is None else neuron.is_classifier
@@ -227,14 +227,14 @@ def decisions(
     draw: bool,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points that nothing was fitted on, and whether the network says yes there.
+    """Points that were not used in any fit, with the network's decisions.
 
     Args:
         neuron: the classifier.
-        kept: data points that were kept for it.
-        shown: the other ones, whose domain more are drawn from.
-        sampler: draws them instead.
-        draw: whether any are drawn.
+        kept: held-out data points.
+        shown: the other data points, from whose domain more are drawn.
+        sampler: draws points instead.
+        draw: whether points may be drawn.
         seed: of the draws.
 
     Returns:
@@ -243,7 +243,7 @@ def decisions(
     points = finite_points(kept)[:AGREEMENT_POINTS]
     missing = AGREEMENT_POINTS - len(points)
     if draw and missing > 0:
-        # Other random numbers than those that drew the rows of the field.
+        # Other random numbers than those of the field's rows.
         rng = np.random.default_rng([seed, 1])
         if sampler is not None:
             fresh = np.asarray(sampler(missing, rng), float)
@@ -256,11 +256,11 @@ def decisions(
 
 
 def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndarray) -> Rule | None:
-    """The decision rule of a formula with a threshold of unknown interval.
+    """Make the decision rule of a formula, with a threshold of unknown interval.
 
     Args:
         formula: the concept.
-        phi: the function that wraps it.
+        phi: the function around the concept.
         points: `(points, inputs)`.
         yes: the network's decisions there.
 
@@ -276,9 +276,9 @@ def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndar
 def faithful(
     front: ParetoFront, field: GradientField, points: np.ndarray, yes: np.ndarray
 ) -> list[Formula]:
-    """The formulas of a front whose rules decide as the network does, or nearly.
+    """Select the formulas of a front whose rules decide as the network does, or nearly.
 
-    Around the boundary sin(g) may have the gradients of g and yet decide otherwise far away.
+    Around the boundary sin(g) may have the gradients of g and still decide differently far away.
 
     Args:
         front: the formulas.
@@ -301,17 +301,17 @@ def faithful(
 
 
 def true_to_boundary(front: ParetoFront, field: GradientField) -> list[Formula]:
-    """The trusted formulas of a front but those that get worse where labels fix the network.
+    """Exclude formulas of a front whose error grows at the boundary, where labels fix the network.
 
     A longer formula may have a fraction of a simpler one's loss on the whole slab, and many times
-    its error at the boundary: then it describes how the network bends away from what it was taught.
+    its error at the boundary: then it describes the network's deviation from its training labels.
 
     Args:
         front: the formulas.
         field: rows with the network's values.
 
     Returns:
-        Those with less than five times the boundary error of each simpler one.
+        Formulas with less than five times the boundary error of each simpler one.
     """
     distance = np.abs(field.known_values)
     nearest = field.take(np.flatnonzero(distance <= np.quantile(distance, NEAR_BOUNDARY_SHARE)))
@@ -325,11 +325,11 @@ def true_to_boundary(front: ParetoFront, field: GradientField) -> list[Formula]:
 
 
 def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
-    """The formulas of a front that explain a neuron's values on held-out rows, or nearly.
+    """Select the formulas of a front that explain a neuron's values on held-out rows, or nearly.
 
     Args:
         front: the formulas.
-        reading: what was read, with points that were kept apart.
+        reading: reading, with held-out points.
 
     Returns:
         Those whose R2 is within 0.1 of the best one's.
@@ -350,7 +350,7 @@ def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
 
 
 def stable(front: ParetoFront, finisher: FormulaRefiner) -> ParetoFront:
-    """A front whose best formula says the same when it is fitted on either half of the rows.
+    """Select a formula of the front whose fits on the two halves of the rows agree.
 
     Two fits of one class do, and those that are nearer to each other than to the network.
 
@@ -359,8 +359,8 @@ def stable(front: ParetoFront, finisher: FormulaRefiner) -> ParetoFront:
         finisher: with the rows that constants are fitted on.
 
     Returns:
-        The front, without trust in formulas whose two fits are another concept each; as it is if
-        none is left.
+        The front, without trust in formulas whose two fits are different concepts; unchanged if no
+        trusted formula is left.
     """
     trusted = list(filter(front.agrees_with_network, front))
     found = front
@@ -395,6 +395,6 @@ def halves_apart(formula: Formula, finisher: FormulaRefiner) -> float:
 
 
 def finite_points(points: np.ndarray) -> np.ndarray:
-    """The rows without NaN and infinity; the array itself where all are."""
+    """The rows without NaN and infinity; the array itself if all are finite."""
     finite = np.isfinite(points).all(axis=1)
     return points if finite.all() else points[finite]

@@ -1,14 +1,14 @@
 """Interpret a neuron of one variable by fitting its values.
 
-Every increasing function of one variable has the unit gradient 1, so that directions tell x from
+Every increasing function of one variable has the unit gradient 1, so directions distinguish x from
 sin(3 x) only by the places where they turn. The graph of f is a curve in the plane, the level set
 of v - f(x), whose normal is
 
     (-f'(x), 1) / sqrt(f'(x)^2 + 1)
 
-and a function T(x, v) has its gradients parallel to this normal everywhere exactly when it is
-phi(v - f(x)). So the graph is searched for like any concept of two variables, and what is found,
-v - a g(x) - b, is solved for v: the formula g has the neuron's values up to a factor and an offset.
+and a function T(x, v) has its gradients parallel to this normal everywhere exactly when it is phi(v
+- f(x)). So the graph is searched for like any concept of two variables, and the result, v - a g(x)
+- b, is solved for v: the formula g has the neuron's values up to a factor and an offset.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from keras_symgrad.results.assessment.margin import Margin
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.search.core import Archive, box_of
 
-# R2 of a formula that is what a neuron computes: nothing but its values is there to go by.
+# Least R2 of a formula that is the neuron's function: only values can be compared.
 EXPLAINED_EXACTLY = 0.998
-# Formulas that leave less of the variance are told apart by rounding only.
+# Formulas that leave less of the variance unexplained differ only by rounding.
 FLOOR = 1e-9
-# Labels fix where a classifier decides, and not how its logit bends: so much of the variance may be
-# left open by any formula of it.
+# Labels fix a classifier's boundary, but not the shape of its logit: this share of the variance may
+# be left open by any of its formulas.
 FLOOR_OF_LABELS = 1e-2
 
 
@@ -47,7 +47,7 @@ class Graph:
 
     Attributes:
         names: of the variables; one of them varies.
-        variable: name of the one that varies.
+        variable: name of the variable that varies.
         value: name of the axis of values.
         centre: mean of the values.
         scale: standard deviation of the values.
@@ -63,16 +63,16 @@ class Graph:
 
     @classmethod
     def of(cls, reading: Reading) -> Graph | None:
-        """The graph of what was read, if it has one variable.
+        """Make the graph of a reading, if it has one variable.
 
         Args:
             reading: of a neuron, or a field of gradients with values.
 
         Returns:
-            The graph; `None` where several variables vary, or several neurons were read.
+            The graph; `None` if several variables vary, or several neurons were read.
 
         Raises:
-            ValueError: one variable varies, and the values are not known or all the same.
+            ValueError: one variable varies, and the values are missing or constant.
         """
         field = reading.field
         varying = np.flatnonzero(np.ptp(field.points, axis=0) > 0)
@@ -105,7 +105,7 @@ class Graph:
             field: rows of the neuron.
 
         Returns:
-            A field with one variable more, the values in their standard deviations.
+            A field with one variable more, the values in units of their standard deviation.
         """
         heights = (field.known_values - self.centre) / self.scale
         points = np.column_stack([field.points, heights])
@@ -125,13 +125,13 @@ class Graph:
         return replace(lifted, loss=field.loss)
 
     def solved(self, expression: sympy.Expr) -> sympy.Expr | None:
-        """What a function of the plane says of the values, up to a factor and an offset.
+        """Solve a function of the plane for the values, up to a factor and an offset.
 
         Args:
             expression: T(x, v).
 
         Returns:
-            g(x), where T = 0 is v = a g(x) + b; `None` where it is no such function.
+            g(x), where T = 0 is v = a g(x) + b; `None` if T does not have this form.
 
         Example:
 
@@ -155,11 +155,11 @@ class Graph:
     def guesses(
         self, guesses: str | sympy.Expr | Sequence[str | sympy.Expr], operators: OperatorSet
     ) -> list[sympy.Expr]:
-        """Guesses g(x) as functions of the plane.
+        """Convert guesses g(x) to functions of the plane.
 
         Args:
-            guesses: as `interpret` takes them.
-            operators: that they are written in.
+            guesses: as for `interpret`.
+            operators: operators of the guesses.
 
         Raises:
             ValueError: one of them cannot be read.
@@ -174,7 +174,7 @@ class Graph:
         return found
 
     def on_graph(self, expression: sympy.Expr) -> sympy.Expr:
-        """T(x, v) of a formula g(x), whose factor is a constant to be fitted.
+        """T(x, v) of a formula g(x), with a factor to be fitted.
 
         Args:
             expression: g(x).
@@ -197,12 +197,12 @@ def assess_one_variable(
 
     Args:
         graph: of the neuron.
-        reading: what was read of it, its field not lifted.
+        reading: reading of the neuron, its field not lifted to the plane.
         finisher: for formulas in the plane of the graph.
-        archive: what the search has found there.
+        archive: result of the search in the plane.
         complexity: of formulas.
-        sampler: draws points that a rule is tested on.
-        draw: whether any are drawn.
+        sampler: draws points on which a rule is tested.
+        draw: whether points may be drawn.
         seed: of all random choices.
 
     Returns:
@@ -235,7 +235,7 @@ def assess_one_variable(
         solved = graph.solved(lifted.expression)
         if solved is not None and (row := formula(solved, lifted.complexity)) is not None:
             rows.append(row)
-    # Without any the variable itself is left, whatever that is worth.
+    # Without any formula the variable itself is returned, whatever its fit.
     straight = formula(symbol(graph.variable), 1.0)
     floor = FLOOR_OF_LABELS if reading.is_classifier else FLOOR
     front = ParetoFront([*rows, *([straight] if straight else [])], floor)
@@ -299,7 +299,7 @@ class _Line:
 
 
 def _line(g: np.ndarray, values: np.ndarray) -> _Line | None:
-    """The line of least squares; `None` for a formula that is not finite or does not vary."""
+    """Line of least squares; `None` for a formula that is not finite or does not vary."""
     if not np.isfinite(g).all() or np.ptp(g) == 0:
         return None
     apart = g - g.mean()
@@ -326,12 +326,12 @@ def _up_to_scale(expression: sympy.Expr) -> sympy.Expr:
 
 
 def _whole(number: sympy.Number) -> sympy.Number:
-    """A float that is 1 or -1 up to rounding as such."""
+    """A float that equals 1 or -1 up to rounding, as an integer."""
     return sympy.Integer(round(number)) if abs(abs(float(number)) - 1) < 1e-9 else number
 
 
 def _slope(reading: Reading, column: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The derivative of a neuron: by its gradient, or of values alone by differences."""
+    """Derivative of a neuron: from its gradient, or by differences from values alone."""
     network = reading.network
     if network is not None:
         units = reading.units
@@ -348,7 +348,7 @@ def _slope(reading: Reading, column: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _fidelity(best: Formula, line: _Line, reading: Reading, held_out: GradientField) -> Fidelity:
-    """How well the formula reproduces the neuron on rows that nothing was fitted on."""
+    """Measure how well the formula reproduces the neuron on held-out rows."""
     if reading.neuron is None:
         return Fidelity.of_values(held_out.known_values, line(best(held_out.points[:, :-1])))
     kept = finite_points(reading.test_points)
@@ -399,7 +399,7 @@ def _margin(fidelity: Fidelity, nats: float, *, is_read: bool) -> Margin:
 
 
 def _match(fidelity: Fidelity, gradual: bool) -> Match:
-    """The word: labels of one variable fix where it decides, and values all of a formula."""
+    """Class of the result: labels fix only the boundary, values the whole formula."""
     if fidelity.metric == R2 and fidelity.value >= EXPLAINED_EXACTLY and not gradual:
         return Match.CONCEPT
     if fidelity.metric != R2 and fidelity.explained >= EXPLAINED_DECISIONS:

@@ -1,7 +1,7 @@
 """HTML and Markdown of results for notebooks.
 
-Jupyter shows the HTML; Markdown, with formulas in LaTeX, is what a notebook that becomes a PDF or
-a page of a repository is made of.
+Jupyter shows the HTML; Markdown, with formulas in LaTeX, is used when a notebook is converted to a
+PDF or shown by a repository's host.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def interpretation_html(concept: Interpretation) -> str:
-    """The rule, how far to trust it and the front.
+    """HTML of the rule, its evidence and the front.
 
     Args:
-        concept: what `interpret` returned.
+        concept: result of `interpret`.
 
     Returns:
         Markup for a cell of a notebook.
@@ -35,15 +35,15 @@ def interpretation_html(concept: Interpretation) -> str:
 
 
 def interpretation_markdown(concept: Interpretation) -> str:
-    """The rule, how far to trust it and the front, as Markdown.
+    """Markdown of the rule, its evidence and the front.
 
     Args:
-        concept: what `interpret` returned.
+        concept: result of `interpret`.
 
     Returns:
         Lines of Markdown.
     """
-    # Where nothing simple fits no rule is named.
+    # No rule is shown where no simple formula fits.
     rule = concept.rule if concept.matches != "nothing" else None
     formula = rule.latex if rule else concept.best.to_latex()
     lines = [f"**What {_code(concept.neuron)} computes**", "", f"$$ {formula} $$", ""]
@@ -55,10 +55,10 @@ def interpretation_markdown(concept: Interpretation) -> str:
 
 
 def classes_html(found: ClassInterpretation) -> str:
-    """A rule for each pair of classes, and how well all together choose.
+    """HTML of a rule for each pair of classes, and their joint agreement.
 
     Args:
-        found: what `interpret_classes` returned.
+        found: result of `interpret_classes`.
 
     Returns:
         Markup for a cell of a notebook.
@@ -67,10 +67,10 @@ def classes_html(found: ClassInterpretation) -> str:
 
 
 def classes_markdown(found: ClassInterpretation) -> str:
-    """A rule for each pair of classes, and how well all together choose, as Markdown.
+    """Markdown of a rule for each pair of classes, and their joint agreement.
 
     Args:
-        found: what `interpret_classes` returned.
+        found: result of `interpret_classes`.
 
     Returns:
         Lines of Markdown.
@@ -89,10 +89,10 @@ def classes_markdown(found: ClassInterpretation) -> str:
 
 
 def jointly_html(found: JointInterpretation) -> str:
-    """The concepts of several neurons together, and how near they are to the neurons' span.
+    """HTML of the concepts of several neurons, with their distances from the neurons' span.
 
     Args:
-        found: what `interpret_jointly` returned.
+        found: result of `interpret_jointly`.
 
     Returns:
         Markup for a cell of a notebook.
@@ -101,10 +101,10 @@ def jointly_html(found: JointInterpretation) -> str:
 
 
 def jointly_markdown(found: JointInterpretation) -> str:
-    """The concepts of several neurons together, as Markdown.
+    """Markdown of the concepts of several neurons.
 
     Args:
-        found: what `interpret_jointly` returned.
+        found: result of `interpret_jointly`.
 
     Returns:
         Lines of Markdown.
@@ -125,5 +125,5 @@ def _render(template: str, **values: object) -> str:
 
 
 def _code(text: str) -> str:
-    """Text as it is: nothing in it is Markdown."""
+    """Text with all Markdown escaped."""
     return f"`{' '.join(text.replace('`', chr(39)).split())}`"

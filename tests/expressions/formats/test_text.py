@@ -117,7 +117,7 @@ def test_what_is_no_real_formula_has_no_text(part):
         to_text(x1 + part)
 
 
-# Text that nobody vouches for. --------------------------------------------------------------
+# Untrusted text. -----------------------------------------------------------------------------
 
 
 REFUSED = {

@@ -1,4 +1,4 @@
-"""What Jupyter shows of formulas, fronts and interpretations."""
+"""Notebook output of formulas, fronts and interpretations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KINDS = {"classifier": classifier, "regressor": regressor, "without_values": wit
 
 
 def shown(found) -> dict[str, str]:
-    """What a cell that ends in it would show, by kind."""
+    """Output of a notebook cell that ends in the object, by kind."""
     return DisplayFormatter().format(found)[0]
 
 
