@@ -88,7 +88,7 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
     """
     search = {
         name: getattr(options, name)
-        for name in ("operators", "max_complexity", "methods", "time_limit", "seed")
+        for name in ("operators", "max_complexity", "methods", "effort", "time_limit", "seed")
     }
     common = {
         **{

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 # Those of `search.portfolio`, whose import takes seconds.
 METHOD_NAMES = ("dictionary", "features", "trees")
+EFFORTS = ("quick", "normal", "thorough")
 
 
 def names(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from keras_symgrad.search.core import Stopping
 
 
 class ProgressBar(Callback):
-    """A line on standard error with generation, speed, best loss and best formula.
+    """A line on standard error with the answer so far, generation, speed, loss and formula.
 
     Args:
         stopping: the search's limits; they tell how far it is.
@@ -43,6 +43,8 @@ class ProgressBar(Callback):
             f"generation {generation}, {speed:,.0f} evaluations/s, "
             f"loss {logs['loss']:.1e}: {logs['formula']}"
         )
+        if "matches" in logs:
+            text = f"{logs['matches']} so far: {logs['headline']}; {text}"
         share = self.stopping.share(generation, logs["evaluations"], logs["seconds"])
         self._bar.update(self._task, completed=share, text=text)
 
