@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_symgrad.engine import LOSSES, SQUARED, Loss, as_loss, trims
+from keras_symgrad.engine import SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import check_names, in_model_order, read_points
 from keras_symgrad.gradients import (
@@ -195,7 +195,7 @@ def interpret(
     if graph is not None:
         train, held_out = graph.lifted(train), graph.lifted(held_out)
     if automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
-        robust = LOSSES["huber"]
+        robust = as_loss("huber")
         reading = replace(reading, field=replace(reading.field, loss=robust))
         train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
     sample = train.subset(MAX_SEARCH_ROWS, seed)

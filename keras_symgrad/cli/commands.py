@@ -96,7 +96,7 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
     if question != "jointly":
         taken = not options.data_only
         sampling |= {"delta": options.delta, "draw": taken, "move": taken}
-    search = {name: getattr(options, name) for name in ("max_complexity", "methods")}
+    search = {name: getattr(options, name) for name in ("max_complexity", "methods", "effort")}
     if question == "neuron":
         search |= {n: getattr(options, n) for n in ("population", "workers", "islands", "resume")}
         search["executor"] = "processes" if options.processes else None

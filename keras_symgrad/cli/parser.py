@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keras_symgrad import __version__
 from keras_symgrad.cli.parser_types import (
+    EFFORTS,
     METHOD_NAMES,
     above_zero,
     at_least,
@@ -283,6 +284,13 @@ def _add_search(command: argparse.ArgumentParser) -> None:
         default=METHOD_NAMES,
         help="ways to search, with commas between: dictionary (sums of short features), features "
         "(evolved ones) and trees (evolved formulas); all by default",
+    )
+    search.add_argument(
+        "--effort",
+        choices=EFFORTS,
+        default="normal",
+        help="how far to go: quick searches the dictionary alone, normal ends as soon as the "
+        "answer is settled, thorough goes on until a limit is reached (default: %(default)s)",
     )
     search.add_argument(
         "--time-limit",

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 # Those of `search.portfolio`, whose import takes seconds.
 METHOD_NAMES = ("dictionary", "features", "trees")
+EFFORTS = ("quick", "normal", "thorough")
 
 
 def names(text: str) -> list[str]:

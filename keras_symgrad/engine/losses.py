@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -212,13 +212,14 @@ def as_loss(loss: str | Loss) -> Loss:
     Raises:
         ValueError: it is neither.
     """
-    found = loss if isinstance(loss, Loss) else LOSSES.get(loss if isinstance(loss, str) else "")
-    if found is None:
+    if isinstance(loss, Loss):
+        return loss
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise ValueError(
             f"`loss` is one of 'auto', {', '.join(map(repr, LOSSES))}, or a `Loss` such as "
             f"`keras_symgrad.Huber(0.05)`. Received: loss={loss!r}"
         )
-    return found
+    return _shipped(loss)
 
 
 @lru_cache(maxsize=64)
@@ -246,6 +247,15 @@ def _tensorflow_code(expression: sympy.Expr) -> tuple[Callable, Callable]:
 
 
 SQUARED = Loss("squared", _D2)
-# 2 asin(d/2) is acos(1 - d^2/2), and keeps its digits where the angle is small.
-ANGLE = Loss("angle", 2 * sympy.asin(sympy.sqrt(_D2) / 2))
-LOSSES = {"squared": SQUARED, "angle": ANGLE, "huber": Huber()}
+LOSSES = ("squared", "angle", "huber")
+
+
+@cache
+def _shipped(name: str) -> Loss:
+    """The loss of a name; those that need code of SymPy are made when they are first asked for."""
+    if name == "squared":
+        return SQUARED
+    if name == "huber":
+        return Huber()
+    # 2 asin(d/2) is acos(1 - d^2/2), and keeps its digits where the angle is small.
+    return Loss("angle", 2 * sympy.asin(sympy.sqrt(_D2) / 2))

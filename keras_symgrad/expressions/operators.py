@@ -58,6 +58,19 @@ class Operator:
         *,
         complexity: float = 1,
     ):
+        self._define(name, expression, complexity)
+        self._check_code()
+
+    @classmethod
+    def _of_package(cls, name: str, function: Callable, complexity: float) -> Operator:
+        """One whose code tests have checked, so that nothing is compiled before it is used."""
+        operator = cls.__new__(cls)
+        operator._define(name, function, complexity)
+        return operator
+
+    def _define(
+        self, name: str, expression: sympy.Expr | Callable[..., sympy.Expr], complexity: float
+    ) -> None:
         if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
             raise ValueError(
                 "An operator's `name` must be a Python identifier, such as 'gauss'. "
@@ -72,7 +85,6 @@ class Operator:
         self.complexity = complexity
         self.arguments, self.expression = _in_standard_arguments(name, expression)
         self.partials = self._differentiate()
-        self._check_code()
 
     @property
     def arity(self) -> int:
@@ -179,7 +191,8 @@ class Operator:
         import tensorflow as tf
 
         try:
-            if self.second_partials is not None:
+            # In a graph, so that TensorFlow's runtime is not started, and can still be configured.
+            with tf.Graph().as_default():
                 arguments = [tf.constant([0.5, 2.0]) for _ in range(self.arity + 1)]
                 self.value_code(*arguments[:-1])
                 self.curvature_code(*arguments)
@@ -367,5 +380,5 @@ def shipped(name: str) -> Operator:
         )
     if name not in _made:
         function, complexity = _SHIPPED[name]
-        _made[name] = Operator(name, function, complexity=complexity)
+        _made[name] = Operator._of_package(name, function, complexity)
     return _made[name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import sympy
@@ -44,8 +44,7 @@ _SCALED = tuple(
 _PLAIN = (sympy.exp(_B * G), sympy.exp(_B * (G + _C) ** 2))
 FORMS = (G, *_EDGED, *_SCALED, *_PLAIN)
 
-OPERATORS = OperatorSet("full")
-_SEARCHED = OperatorSet("add, sub, mul, div, square, cube, sqrt, exp, log, tanh, sin")
+_SEARCHED = "add, sub, mul, div, square, cube, sqrt, exp, log, tanh, sin"
 # A fit with less unexplained variance than this is exact.
 EXACT = 1e-9
 # A simpler number may raise the loss by this share.
@@ -65,6 +64,12 @@ MAX_EVALUATIONS_OF_BEST = 200
 PHI_SEARCH_ROWS = 512
 PHI_SEARCH_GENERATIONS = 40
 PHI_SEARCH_SECONDS = 10.0
+
+
+@cache
+def operators() -> OperatorSet:
+    """The operators that closed forms are weighed in, made when they are first needed."""
+    return OperatorSet("full")
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def fit_closed_forms(
         f: values of the neuron, `(rows,)`, finite and not all the same.
         floor: a loss as good as that of any monotone function.
         seed: of the search, if one is run.
-        complexity: of curves, in the operators of `OPERATORS`; `Complexity()` by default.
+        complexity: of curves, in all operators; `Complexity()` by default.
 
     Returns:
         Curves in any order; constants are simple numbers where the loss hardly changes.
@@ -120,7 +125,7 @@ def fit_closed_forms(
         if pair[0].loss(pair[1]) < HOPELESS_LOSS_RATIO * max(least, floor, EXACT)
     ]
     fits.sort(key=lambda pair: pair[0].loss(pair[1]))
-    complexity = (complexity or Complexity()).among(OPERATORS)
+    complexity = (complexity or Complexity()).among(operators())
     line = _fitted(points, G, [{}])
     if line is None:
         raise ValueError("No line goes through these points: each g or f must be finite.")
@@ -301,13 +306,13 @@ def _starts(points: _Points, form: sympy.Expr) -> Iterator[dict[sympy.Symbol, fl
 def _searched(points: _Points, seed: int) -> Iterator[tuple[_Fit, np.ndarray]]:
     """Forms that the genetic search finds in the values; a factor and a constant are free."""
     chosen = np.random.default_rng(seed).permutation(len(points.g))[:PHI_SEARCH_ROWS]
-    alphabet = Alphabet(_SEARCHED, ["g"])
-    with TargetEngine(_SEARCHED, points.g[chosen, None], points.f[chosen]) as engine:
+    alphabet = Alphabet(OperatorSet(_SEARCHED), ["g"])
+    with TargetEngine(alphabet.operators, points.g[chosen, None], points.f[chosen]) as engine:
         archive = search_for(engine, alphabet, seed=seed).run(
             Stopping(PHI_SEARCH_SECONDS, generations=PHI_SEARCH_GENERATIONS)
         )
     for individual in archive.front():
-        expression = with_whole_numbers(to_sympy(individual.tree, _SEARCHED))
+        expression = with_whole_numbers(to_sympy(individual.tree, alphabet.operators))
         floats = sorted(expression.atoms(sympy.Float), key=float)
         named = {number: sympy.Symbol(f"k{k}", real=True) for k, number in enumerate(floats)}
         form = expression.xreplace(named)
@@ -319,5 +324,5 @@ def _searched(points: _Points, seed: int) -> Iterator[tuple[_Fit, np.ndarray]]:
 
 def _curve(points: _Points, expression: sympy.Expr, complexity: Complexity) -> Curve:
     fit = _Fit(points, expression)
-    weighed = weight(expression, Alphabet(OPERATORS, ["g"]), complexity)
+    weighed = weight(expression, Alphabet(operators(), ["g"]), complexity)
     return Curve(expression, weighed, fit.loss(np.zeros(0)))

@@ -12,7 +12,7 @@ import sympy
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, simplify, weight
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
-from keras_symgrad.formulas.closed_forms import OPERATORS, Curve, G, fit_closed_forms
+from keras_symgrad.formulas.closed_forms import Curve, G, fit_closed_forms, operators
 from keras_symgrad.formulas.formula import Formula
 from keras_symgrad.formulas.monotone_fit import MonotoneFit
 from keras_symgrad.search.core import choose_model
@@ -175,9 +175,10 @@ def _composed(phi: Curve, concept: Formula, complexity: Complexity) -> Formula:
     plain = phi.expression.xreplace({G: concept.expression})
     # exp(-(u - 2 log x)/2) becomes x exp(-u/2) once its argument is multiplied out.
     opened = plain.replace(sympy.exp, lambda argument: sympy.exp(sympy.expand(argument)))
-    own = concept.operators or OPERATORS
-    operators = OperatorSet([*OPERATORS, *(o for o in own if o.name not in OPERATORS)])
-    alphabet, measure = Alphabet(operators, concept.names), complexity.among(operators)
+    every = operators()
+    own = concept.operators or every
+    every = OperatorSet([*every, *(o for o in own if o.name not in every)])
+    alphabet, measure = Alphabet(every, concept.names), complexity.among(every)
     simpler = simplify(
         opened, SIMPLIFYING_SECONDS, measure=lambda way: weight(way, alphabet, measure)
     )
@@ -191,7 +192,7 @@ def _composed(phi: Curve, concept: Formula, complexity: Complexity) -> Formula:
         # The gradients of phi(g) have the directions of those of g.
         concept.loss,
         concept.names,
-        operators,
+        every,
     )
 
 

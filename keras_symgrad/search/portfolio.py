@@ -16,7 +16,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import Protocol
 
 from deap import gp
 from threadpoolctl import threadpool_limits
@@ -24,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from keras_symgrad.expressions import Alphabet, Complexity
 from keras_symgrad.expressions.formats import NO_UNITS, to_pretty
 from keras_symgrad.gradients import GradientField, OwnUnits
-from keras_symgrad.search.callbacks import Callback, CallbackList
+from keras_symgrad.search.callbacks import Assessed, Callback, CallbackList
 from keras_symgrad.search.core import (
     METHODS,
     Archive,
@@ -56,18 +55,6 @@ from keras_symgrad.search.spectral import Candidate, Separability
 
 # Interval of checks for limits and Ctrl-C during compilation, in seconds.
 LIMIT_POLL_SECONDS = 0.1
-
-
-class Assessed(Protocol):
-    """What a search asks of an assessment of its archive."""
-
-    @property
-    def matches(self) -> str:
-        """The word for what may be promised of the best formula, such as "concept"."""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether a longer search would change neither the word nor the formula's class."""
 
 
 class PortfolioSearch:

@@ -11,6 +11,7 @@ import sympy
 
 from keras_symgrad import Search
 from keras_symgrad.api.interpret import interpret
+from keras_symgrad.callbacks import Callback
 from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.datasets.recovery import judge
 from keras_symgrad.neurons.neuron import Neuron
@@ -36,7 +37,7 @@ def points(models) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def ellipse(models, points) -> Interpretation:
-    return read(models / "A1.keras", points)
+    return read(models / "A1.keras", points, effort="thorough")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,22 @@ def test_a_concept_says_what_it_was_told_apart_from(ellipse):
     assert ", the nearest rival, " in text
     assert f"fidelity: {ellipse.fidelity}" in text
     assert "times the error" in text
+
+
+def test_a_settled_answer_is_that_of_the_thorough_search(models, points, ellipse):
+    seen = []
+
+    class Watch(Callback):
+        def on_generation_end(self, generation, logs=None):
+            seen.append((generation, logs["matches"], self.search.assessment.best.expression))
+
+    result = read(models / "A1.keras", points, callbacks=[Watch()])
+    assert (result.stopped, result.matches) == ("settled", "concept")
+    # The first stage of the dictionary had it, and nothing came after.
+    assert seen == [(0, "concept", result.best.expression)]
+    assert judge(result.best.expression, SYSTEMS["A1"]).kind == "concept"
+    assert result.best.expression == ellipse.best.expression
+    assert "until the answer was settled" in result.ending
 
 
 def test_constants_come_with_their_intervals(ellipse):

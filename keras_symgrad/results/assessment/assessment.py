@@ -61,6 +61,11 @@ class Assessment:
     margin: Margin
 
     @property
+    def headline(self) -> str:
+        """The rule, or the formula where nothing is decided, for people."""
+        return self.best.to_pretty() if self.rule is None else str(self.rule)
+
+    @property
     def is_settled(self) -> bool:
         """Whether the word is "concept" by a margin that no longer search would take away."""
         return self.matches == Match.CONCEPT and self.margin.is_wide

@@ -4,8 +4,11 @@
 
 `logs` hold `loss` (the lowest so far), `formula` (the choice from the front, as a tree),
 `complexity` (of the choice), `evaluations`, `seconds` and `settled` (generations since the choice
-last improved); at the end also `stopped`. The stages of the dictionary, which come before the first
-generation, are generation 0. `self.search` is the search: its `archive` has the front, and
+last improved); at the end also `stopped`. As soon as the formulas found are assessed on rows kept
+apart they hold `matches`, the provisional verdict, and `headline`, the rule or the formula as text;
+`self.search.assessment` has the rest of it, such as `best` and `rule`, during the search. The
+stages of the dictionary, which come before the first generation, are generation 0. `self.search`
+is the search: its `archive` has the front, and
 `self.search.stop("why")` ends it.
 """
 
@@ -23,16 +26,34 @@ from keras_symgrad.search.core import Archive, Plain, Problem, Progress
 Logs = dict[str, Any]
 
 
+class Assessed(Protocol):
+    """What is asked of an assessment of an archive, on rows that the search does not see."""
+
+    @property
+    def matches(self) -> str:
+        """The word for what may be promised of the best formula, such as "concept"."""
+
+    @property
+    def headline(self) -> str:
+        """The rule, or the formula, for people."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a longer search would change neither the word nor the formula's class."""
+
+
 class Search(Protocol):
     """Interface of a search for callbacks, such as `PortfolioSearch`.
 
     Attributes:
         problem: what is searched for.
         stopped: the limit that ended the search; empty before.
+        assessment: of the formulas found so far; `None` before the first one.
     """
 
     problem: Problem
     stopped: str
+    assessment: Assessed | None
 
     @property
     def archive(self) -> Archive:
@@ -200,6 +221,8 @@ class CallbackList:
         generation = self._logs.pop("generation")
         if len(self._search.archive):
             self._logs["complexity"] = self._search.archive.choice().complexity
+        if (found := self._search.assessment) is not None:
+            self._logs |= {"matches": str(found.matches), "headline": found.headline}
         self._tell("on_generation_end", generation, self._logs)
 
     def on_search_end(self) -> None:

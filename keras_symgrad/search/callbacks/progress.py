@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(Callback):
-    """Callback that shows generation, speed, best loss and best formula on standard error.
+    """Callback that shows the answer so far, generation, speed and loss on standard error.
 
     Args:
         stopping: the search's limits, for the share of the work that is done.
@@ -48,6 +48,8 @@ class ProgressBar(Callback):
             f"generation {generation}, {speed:,.0f} evaluations/s, "
             f"loss {logs['loss']:.1e}: {logs['formula']}"
         )
+        if "matches" in logs:
+            text = f"{logs['matches']} so far: {logs['headline']}; {text}"
         share = self.stopping.share(generation, logs["evaluations"], logs["seconds"])
         if self._bar is not None:
             self._bar.update(self._task, completed=share, text=text)

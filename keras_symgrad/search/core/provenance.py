@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import sympy
 
-from keras_symgrad.engine import LOSSES, Loss
+from keras_symgrad.engine import LOSSES, Loss, as_loss
 from keras_symgrad.expressions import PRESETS, Complexity, Operator, OperatorSet, shipped
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
@@ -222,7 +222,7 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
     (Complexity, _of_complexity),
     (Stopping, asdict),
     (keras.optimizers.Optimizer, lambda optimizer: {IN_MEMORY: type(optimizer).__name__}),
-    (Loss, lambda loss: loss.name if loss in LOSSES.values() else {IN_MEMORY: str(loss)}),
+    (Loss, lambda loss: loss.name if loss in map(as_loss, LOSSES) else {IN_MEMORY: str(loss)}),
     (Symmetry, repr),
     ((Constraints, Dimensions), lambda rules: rules.to_dict()),
     (sympy.Expr, str),

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from keras_symgrad.engine import LOSSES, SQUARED, Loss
+from keras_symgrad.engine import SQUARED, Loss, as_loss
 from keras_symgrad.expressions import Alphabet, to_sympy
 from keras_symgrad.gradients import GradientField, errors
 from keras_symgrad.search.spectral.search import SpectralSearch
@@ -59,7 +59,7 @@ def has_outlying_rows(alphabet: Alphabet, field: GradientField) -> bool:
         return mean > SMALLEST_MEAN
     if mean <= POOR_MEAN:
         return False
-    robust = _errors(alphabet, field.subset(ROBUST_ROWS), LOSSES["huber"])
+    robust = _errors(alphabet, field.subset(ROBUST_ROWS), as_loss("huber"))
     return SMALLEST_GAIN * float(np.median(robust)) < median
 
 
