@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         SymbolicLayer,
     )
     from keras_symgrad.gradients import GradientField
-    from keras_symgrad.neurons import Neuron, Quantities
+    from keras_symgrad.neurons import Neuron, Quantities, load_saved_model
     from keras_symgrad.priors import (
         Constraints,
         Dimensions,
@@ -103,5 +103,6 @@ __all__ = [
     "interpret_jointly",
     "interpret_many",
     "load_interpretation",
+    "load_saved_model",
     "replace",
 ]

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from keras_symgrad.api.interpret import interpret
-from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
+from keras_symgrad.files import check_names, finite_rows, in_model_order, listed_names, read_points
 from keras_symgrad.gradients import Domain, split
 from keras_symgrad.neurons import ClassLogits
 from keras_symgrad.results import ClassInterpretation, Pair, margins
@@ -90,7 +90,7 @@ def interpret_classes(
     if points.shape[1] != scores.inputs:
         raise ValueError(
             f"'{scores.name}' takes {scores.inputs} columns, but the data have {points.shape[1]}: "
-            f"{', '.join(found)}. Choose the model's own with `columns=`, in its order."
+            f"{listed_names(found)}. Choose the model's own with `columns=`, in its order."
         )
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))

@@ -91,10 +91,8 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         for name in ("operators", "max_complexity", "methods", "time_limit", "seed")
     }
     common = {
-        **{
-            name: getattr(options, name)
-            for name in ("layer", "signature", "rows", "metric", "smoothing")
-        },
+        **{name: getattr(options, name) for name in ("layer", "rows", "metric", "smoothing")},
+        **_model(options),
         "names": names,
         "tangent": None if options.tangent == "none" else options.tangent,
         "verbose": not options.quiet,
@@ -135,8 +133,7 @@ def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict, added: 
     names = ("unit", "activation", "kind", "in_terms_of")
     chosen = {n: getattr(options, n) for n in (*names, "population", "workers", "islands")}
     return interpret(
-        options.model,
-        x,
+        x=x,
         **chosen,
         executor="processes" if options.processes else None,
         callbacks=_callbacks(options),
@@ -144,6 +141,18 @@ def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict, added: 
         **common,
         **added,
     )
+
+
+def _model(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments `model` and `signature`; a model with allowed operations is loaded here."""
+    if not options.allow_operations:
+        return {"model": options.model, "signature": options.signature}
+    from keras_symgrad.neurons import load_saved_model
+
+    loaded = load_saved_model(
+        options.model, options.signature, allow_operations=options.allow_operations
+    )
+    return {"model": loaded, "signature": None}
 
 
 def _callbacks(options: argparse.Namespace) -> list[Callback]:
@@ -163,7 +172,7 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
 def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict, added: dict) -> Answer:
     from keras_symgrad.api import interpret_classes
 
-    return interpret_classes(options.model, x, classes=options.class_names, **common, **added)
+    return interpret_classes(x=x, classes=options.class_names, **common, **added)
 
 
 def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict, _: dict) -> Answer:
@@ -171,7 +180,7 @@ def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict, _: dict) 
 
     units = (options.unit,) if isinstance(options.unit, int) else options.unit
     chosen = {n: getattr(options, n) for n in ("activation", "in_terms_of")}
-    return interpret_jointly(options.model, x, units=units, **chosen, **common)
+    return interpret_jointly(x=x, units=units, **chosen, **common)
 
 
 _ASK = {"neuron": _of_neuron, "classes": _of_classes, "jointly": _jointly}

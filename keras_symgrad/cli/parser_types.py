@@ -8,18 +8,42 @@ from collections.abc import Callable
 
 # Those of `search.portfolio`, whose import takes seconds.
 METHOD_NAMES = ("dictionary", "features", "trees")
+MAX_SHOWN_CHARACTERS = 80
+
+
+def parts(text: str) -> list[str]:
+    """Texts with commas between them; one that holds a comma is in quotation marks, as in CSV.
+
+    Args:
+        text: of one line.
+
+    Returns:
+        The texts without spaces around them; none if the text is no line of CSV.
+
+    Example:
+
+    >>> parts('height, "width, in m"'), parts("a\\nb")
+    (['height', 'width, in m'], [])
+    """
+    try:
+        found = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # several lines, or a field of 131,072 characters
+        return []
+    return [part.strip() for part in found]
+
+
+def shown(text: str) -> str:
+    """A text as messages show it: in one line of some 80 characters."""
+    return repr(text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "...")
 
 
 def names(text: str) -> list[str]:
     """Names with commas between them."""
-    # A name that holds a comma can be put in quotation marks, as in a CSV file.
-    try:
-        names = next(csv.reader([text], skipinitialspace=True), [])
-    except csv.Error:  # several lines
-        names = []
-    names = [name.strip() for name in names]
+    names = parts(text)
     if not names or not all(names):
-        raise argparse.ArgumentTypeError(f"expected names with commas between them, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected names with commas between them, not {shown(text)}"
+        )
     return names
 
 
@@ -28,7 +52,7 @@ def methods(text: str) -> tuple[str, ...]:
     methods = tuple(names(text))
     if not set(methods) <= set(METHOD_NAMES):
         raise argparse.ArgumentTypeError(
-            f"expected names among {', '.join(METHOD_NAMES)}, with commas between, not {text!r}"
+            f"expected names among {', '.join(METHOD_NAMES)}, with commas between, not {shown(text)}"
         )
     return methods
 
@@ -39,7 +63,9 @@ def delta(text: str) -> float | None:
         return None
     delta = _number(float, text)
     if not 0 < delta < 0.5:
-        raise argparse.ArgumentTypeError(f"expected 'none' or a number in (0, 0.5), not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected 'none' or a number in (0, 0.5), not {shown(text)}"
+        )
     return delta
 
 
@@ -54,7 +80,9 @@ def unit(text: str) -> int | tuple[int, ...]:
     """The number of a unit, or of several."""
     units = [_number(int, part) for part in text.split(",")]
     if min(units) < 0:
-        raise argparse.ArgumentTypeError(f"expected numbers from 0 on, such as 'K,J', not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected numbers from 0 on, such as 'K,J', not {shown(text)}"
+        )
     return units[0] if len(units) == 1 else tuple(units)
 
 
@@ -62,7 +90,7 @@ def above_zero(text: str) -> float:
     """A finite number above 0."""
     number = _number(float, text)
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {shown(text)}")
     return number
 
 
@@ -72,7 +100,7 @@ def at_least(kind: type, lowest: int) -> Callable[[str], float]:
     def number_from(text: str) -> float:
         number = _number(kind, text)
         if not lowest <= number < float("inf"):
-            raise argparse.ArgumentTypeError(f"expected at least {lowest}, not {text!r}")
+            raise argparse.ArgumentTypeError(f"expected at least {lowest}, not {shown(text)}")
         return number
 
     return number_from
@@ -83,4 +111,4 @@ def _number(kind: type, text: str) -> float:
         return kind(text)
     except ValueError:
         article = {int: "a whole number", float: "a number"}[kind]
-        raise argparse.ArgumentTypeError(f"expected {article}, not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected {article}, not {shown(text)}") from None

@@ -13,7 +13,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 # How much longer than by a processor's time work may take by the clock.
-MAX_WALL_TIME_RATIO = 10
+MAX_WALL_TIME_RATIO = 60
 # How often a thread is asked to stop, and after how many seconds again.
 MAX_INTERRUPTS = 3
 SECONDS_BETWEEN_INTERRUPTS = 0.2

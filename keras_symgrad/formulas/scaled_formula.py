@@ -57,6 +57,9 @@ class ScaledFormula(Formula):
     scaled: sympy.Expr = field(kw_only=True, repr=False)
     units: OwnUnits = field(kw_only=True, repr=False, compare=False)
 
+    # A data class would make one of its own.
+    __repr__ = Formula.__repr__
+
     @classmethod
     def of(cls, formula: Formula, units: OwnUnits) -> Formula:
         """A formula in own units as one in the user's, of the same values.

@@ -29,6 +29,7 @@ from keras_symgrad.expressions import (
     unify,
 )
 from keras_symgrad.expressions.formats import FUNCTIONS, from_text
+from keras_symgrad.files import listed_names
 
 Nodes = Sequence[gp.Primitive | gp.Terminal]
 # Weight of a variable or a part of a form, to any operator's.
@@ -311,8 +312,8 @@ def _part(call: ast.Call, text: str, alphabet: Alphabet) -> Part:
     unknown += [ast.unparse(keyword) for keyword in call.keywords]
     if unknown:
         raise ValueError(
-            f"Part '{name}' may hold variables, but {', '.join(unknown)} is none. The variables "
-            f"are {', '.join(alphabet.names)}. Received: template={text!r}"
+            f"Part '{name}' may hold variables, but {listed_names(unknown)} is none. The variables "
+            f"are {listed_names(alphabet.names)}. Received: template={text!r}"
         )
     if not variables or len(set(variables)) < len(variables):
         raise ValueError(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_symgrad.engine import gradient, unit
+from keras_symgrad.files import listed_names, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ class Plane:
         variables = strongest(concept)[:2] if variables is None else tuple(variables)
         if len(set(variables)) != 2 or not set(variables) <= set(concept.names):
             raise ValueError(
-                f"A plane needs two of the variables: {', '.join(concept.names)}. "
+                f"A plane needs two of the variables: {listed_names(concept.names)}. "
                 f"Received: variables={variables}"
             )
         # In the order of the data, so that the first one is to the right.
@@ -113,8 +114,8 @@ class Plane:
     def frame(self, axes: Axes, margin: float = 0.0) -> None:
         """Names and limits of the axes; a name between dollar signs is no formula."""
         first, second = (self.concept.names[column] for column in self.columns)
-        axes.set_xlabel(first, parse_math=False)
-        axes.set_ylabel(second, parse_math=False)
+        axes.set_xlabel(printable(first), parse_math=False)
+        axes.set_ylabel(printable(second), parse_math=False)
         for limit, side in zip((axes.set_xlim, axes.set_ylim), self.axes):
             more = margin * (side[-1] - side[0])
             if side[-1] > side[0]:
