@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         SymbolicLayer,
     )
     from keras_symgrad.gradients import GradientField, Sampling
-    from keras_symgrad.neurons import Neuron, Quantities
+    from keras_symgrad.neurons import Neuron, Quantities, load_saved_model
     from keras_symgrad.priors import (
         Constraints,
         Dimensions,
@@ -108,5 +108,6 @@ __all__ = [
     "interpret_jointly",
     "interpret_many",
     "load_interpretation",
+    "load_saved_model",
     "replace",
 ]

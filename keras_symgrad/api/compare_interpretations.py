@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.engine import gradient, in_frame, orthonormal_span, unit
-from keras_symgrad.files import in_model_order, read_points
+from keras_symgrad.files import in_model_order, listed_names, read_points
 from keras_symgrad.gradients import tangent_frame
 from keras_symgrad.results.assessment import SAME_CLASS
 
@@ -86,7 +86,7 @@ def compare_interpretations(
     if set(one.names) != set(other.names):
         raise ValueError(
             "Results are compared in the same variables. Received: "
-            f"{', '.join(one.names)} and {', '.join(other.names)}"
+            f"{listed_names(one.names)} and {listed_names(other.names)}"
         )
     names = one.names
     points, frame = _of_the_box(one, other, seed) if x is None else _given(x, one)
@@ -135,7 +135,8 @@ def _given(x: Any, one: Interpretation) -> tuple[np.ndarray, np.ndarray | None]:
     points, found = in_model_order(*read_points(x), one.names)
     if points.shape[1] != len(one.names):
         raise ValueError(
-            f"Expected points of the columns {', '.join(one.names)}. Received: {', '.join(found)}"
+            f"Expected points of the columns {listed_names(one.names)}. "
+            f"Received: {listed_names(found)}"
         )
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):

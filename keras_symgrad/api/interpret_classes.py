@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from keras_symgrad.api.interpret import check_options, interpret
-from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
+from keras_symgrad.files import check_names, finite_rows, in_model_order, listed_names, read_points
 from keras_symgrad.gradients import Domain, Sampling, split
 from keras_symgrad.neurons import ClassLogits
 from keras_symgrad.results import ClassInterpretation, Pair, margins
@@ -89,8 +89,8 @@ def interpret_classes(
     if points.shape[1] != scores.inputs:
         raise ValueError(
             f"'{scores.name}' takes {scores.inputs} columns, but the data have {points.shape[1]}: "
-            f"{', '.join(found)}. Choose the model's own with `ks.Sampling(columns=...)`, in its "
-            "order."
+            f"{listed_names(found)}. Choose the model's own with `ks.Sampling(columns=...)`, in "
+            "its order."
         )
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))

@@ -319,8 +319,10 @@ def _rows(record: Record) -> dict[str, int]:
 
 
 def _timings(record: Record) -> dict[str, float]:
-    record.record("timings").number("search")
-    return record.by_name("timings", (int, float))
+    timings = record.record("timings")
+    timings.number("search", math.inf)
+    # A time that is not finite is written as `null`.
+    return {name: timings.number(name, math.inf) for name in timings.names}
 
 
 def _settings(record: Record, *asked: Callable) -> tuple[dict[str, Any], str]:

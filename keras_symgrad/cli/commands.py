@@ -140,11 +140,23 @@ def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answ
     from keras_symgrad.neurons import Neuron
 
     chosen = {name: getattr(options, name) for name in ("layer", "unit", "activation")}
-    model = options.model
-    if (options.kind, options.signature) != (None, None):
-        read = {"kind": options.kind, "signature": options.signature, "inputs": x.shape[1]}
+    model, signature = _model(options)
+    if (options.kind, signature) != (None, None):
+        read = {"kind": options.kind, "signature": signature, "inputs": x.shape[1]}
         model, chosen = Neuron.of(model, **chosen, **read), {}
     return interpret(model, x, **chosen, callbacks=_callbacks(options), **common)
+
+
+def _model(options: argparse.Namespace) -> tuple[Any, str | None]:
+    """Model and signature; a SavedModel with allowed operations is loaded here."""
+    if not options.allow_operations:
+        return options.model, options.signature
+    from keras_symgrad.neurons import load_saved_model
+
+    loaded = load_saved_model(
+        options.model, options.signature, allow_operations=options.allow_operations
+    )
+    return loaded, None
 
 
 def _callbacks(options: argparse.Namespace) -> list[Callback]:
@@ -164,16 +176,18 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
 def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
     from keras_symgrad.api import interpret_classes
 
-    chosen = {name: getattr(options, name) for name in ("layer", "signature")}
-    return interpret_classes(options.model, x, classes=options.class_names, **chosen, **common)
+    model, signature = _model(options)
+    chosen = {"layer": options.layer, "signature": signature}
+    return interpret_classes(model, x, classes=options.class_names, **chosen, **common)
 
 
 def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
     from keras_symgrad.api import interpret_jointly
 
     units = (options.unit,) if isinstance(options.unit, int) else options.unit
-    chosen = {name: getattr(options, name) for name in ("layer", "activation", "signature")}
-    return interpret_jointly(options.model, x, units=units, **chosen, **common)
+    model, signature = _model(options)
+    chosen = {name: getattr(options, name) for name in ("layer", "activation")}
+    return interpret_jointly(model, x, units=units, signature=signature, **chosen, **common)
 
 
 _ASK = {"neuron": _of_neuron, "classes": _of_classes, "jointly": _jointly}

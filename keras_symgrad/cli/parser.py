@@ -248,6 +248,16 @@ def _add_neuron(command: argparse.ArgumentParser) -> None:
         help="of a SavedModel that has several (default: serving_default)",
     )
     neuron.add_argument(
+        "--allow-operation",
+        metavar="NAME",
+        dest="allow_operations",
+        action="append",
+        default=[],
+        help="a TensorFlow operation that a SavedModel may run although it is refused by default, "
+        "as it may read or write files or use a network; only for models that you trust; may be "
+        "given several times",
+    )
+    neuron.add_argument(
         "--in-terms-of",
         metavar="LAYER",
         help="an earlier layer, whose units the formula is written in instead of the inputs",

@@ -10,18 +10,42 @@ from typing import TypeVar
 # Those of `search.portfolio`, whose import takes seconds.
 METHOD_NAMES = ("dictionary", "features", "trees")
 EFFORTS = ("quick", "normal", "thorough")
+MAX_SHOWN_CHARACTERS = 80
+
+
+def parts(text: str) -> list[str]:
+    """Split a text at commas; a part that holds a comma is in quotation marks, as in CSV.
+
+    Args:
+        text: of one line.
+
+    Returns:
+        The parts without spaces around them; none if the text is not a line of CSV.
+
+    Example:
+
+    >>> parts('height, "width, in m"'), parts("a\\nb")
+    (['height', 'width, in m'], [])
+    """
+    try:
+        found = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # several lines, or a field of 131,072 characters
+        return []
+    return [part.strip() for part in found]
+
+
+def shown(text: str) -> str:
+    """A text for messages: one line of at most 80 characters."""
+    return repr(text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "...")
 
 
 def names(text: str) -> list[str]:
     """Names separated by commas."""
-    # A name that holds a comma can be put in quotation marks, as in a CSV file.
-    try:
-        names = next(csv.reader([text], skipinitialspace=True), [])
-    except csv.Error:  # several lines
-        names = []
-    names = [name.strip() for name in names]
+    names = parts(text)
     if not names or not all(names):
-        raise argparse.ArgumentTypeError(f"expected names with commas between them, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected names with commas between them, not {shown(text)}"
+        )
     return names
 
 
@@ -30,7 +54,8 @@ def methods(text: str) -> tuple[str, ...]:
     methods = tuple(names(text))
     if not set(methods) <= set(METHOD_NAMES):
         raise argparse.ArgumentTypeError(
-            f"expected names among {', '.join(METHOD_NAMES)}, with commas between, not {text!r}"
+            f"expected names among {', '.join(METHOD_NAMES)}, with commas between, "
+            f"not {shown(text)}"
         )
     return methods
 
@@ -41,7 +66,9 @@ def delta(text: str) -> float | None:
         return None
     delta = _number(float, text)
     if not 0 < delta < 0.5:
-        raise argparse.ArgumentTypeError(f"expected 'none' or a number in (0, 0.5), not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected 'none' or a number in (0, 0.5), not {shown(text)}"
+        )
     return delta
 
 
@@ -56,7 +83,9 @@ def unit(text: str) -> int | tuple[int, ...]:
     """The number of a unit, or the numbers of several."""
     units = [_number(int, part) for part in text.split(",")]
     if min(units) < 0:
-        raise argparse.ArgumentTypeError(f"expected numbers from 0 on, such as 'K,J', not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected numbers from 0 on, such as 'K,J', not {shown(text)}"
+        )
     return units[0] if len(units) == 1 else tuple(units)
 
 
@@ -64,7 +93,7 @@ def above_zero(text: str) -> float:
     """A finite number above 0."""
     number = _number(float, text)
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {shown(text)}")
     return number
 
 
@@ -74,7 +103,7 @@ def at_least(kind: type, lowest: int) -> Callable[[str], float]:
     def number_from(text: str) -> float:
         number = _number(kind, text)
         if not lowest <= number < float("inf"):
-            raise argparse.ArgumentTypeError(f"expected at least {lowest}, not {text!r}")
+            raise argparse.ArgumentTypeError(f"expected at least {lowest}, not {shown(text)}")
         return number
 
     return number_from
@@ -88,4 +117,4 @@ def _number(kind: type[Number], text: str) -> Number:
         return kind(text)
     except ValueError:
         article = "a whole number" if kind is int else "a number"
-        raise argparse.ArgumentTypeError(f"expected {article}, not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected {article}, not {shown(text)}") from None

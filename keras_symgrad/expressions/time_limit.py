@@ -13,7 +13,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 # Largest ratio of elapsed time to processor time.
-MAX_WALL_TIME_RATIO = 10
+MAX_WALL_TIME_RATIO = 60
 # Number of attempts to stop a thread, and seconds between them.
 MAX_INTERRUPTS = 3
 SECONDS_BETWEEN_INTERRUPTS = 0.2

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from keras_symgrad.files.terminal import listed_names
 
 
 def check_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
@@ -38,11 +41,11 @@ def check_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
     if len(names) != columns:
         raise ValueError(
             f"Expected one name for each of {columns} columns. "
-            f"Received {len(names)}: {', '.join(names)}"
+            f"Received {len(names)}: {listed_names(names)}"
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise ValueError(f"Every name may occur once. Received twice: {', '.join(twice)}")
+        raise ValueError(f"Every name may occur once. Received twice: {listed_names(twice)}")
     return names
 
 
@@ -70,13 +73,14 @@ def in_model_order(
     """
     if wanted is None or found == wanted:
         return x, found
-    missing = [name for name in wanted if name not in found]
+    places = {name: place for place, name in enumerate(found)}
+    missing = [name for name in wanted if name not in places]
     if not missing:
-        return x[:, [found.index(name) for name in wanted]], wanted
+        return x[:, [places[name] for name in wanted]], wanted
     if len(missing) < len(wanted):
         raise ValueError(
-            f"The model takes the columns {', '.join(wanted)}. The data have no "
-            f"{', '.join(missing)}, but: {', '.join(found)}"
+            f"The model takes the columns {listed_names(wanted)}. The data have no "
+            f"{listed_names(missing)}, but: {listed_names(found)}"
         )
     unnamed = found == check_names(None, len(found)) and len(found) == len(wanted)
     return x, wanted if unnamed else found

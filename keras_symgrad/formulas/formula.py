@@ -15,6 +15,7 @@ import sympy
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
+from keras_symgrad.files import printable
 from keras_symgrad.search.core import POOR_FIT, choose_model
 
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ class Formula:
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def __repr__(self) -> str:
+        # SymPy writes names as they are.
+        return printable(
+            f"{type(self).__name__}(expression={self.expression}, complexity={self.complexity}, "
+            f"loss={self.loss}, names={self.names})"
+        )
 
     def to_text(self) -> str:
         """The expression in Python and SymPy syntax, all digits."""

@@ -92,7 +92,7 @@ def front_markdown(front: ParetoFront) -> str:
     lines = ["| complexity | loss | formula | |", "| ---: | ---: | :--- | :--- |"]
     for row in front:
         mark = "**chosen**" if row is front.best else ""
-        # A bar would end the cell.
+        # A bar would end the cell; those of names are written in words already.
         latex = row.to_latex().replace("|", r"\vert ")
         lines.append(f"| {row.complexity:g} | {row.loss:.2e} | ${latex}$ | {mark} |")
     return "\n".join(lines)

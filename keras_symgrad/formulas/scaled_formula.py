@@ -57,6 +57,9 @@ class ScaledFormula(Formula):
     scaled: sympy.Expr = field(kw_only=True, repr=False)
     units: OwnUnits = field(kw_only=True, repr=False, compare=False)
 
+    # A data class would make one of its own.
+    __repr__ = Formula.__repr__
+
     @classmethod
     def of(cls, formula: Formula, units: OwnUnits) -> Formula:
         """Convert a formula in rescaled variables to one in the user's units, of the same values.

@@ -16,6 +16,7 @@ from deap import gp
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import anonymous, differentiate, tensorflow_function
 from keras_symgrad.expressions.formats import from_text, to_text
+from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import OwnUnits, checked_units
 
 
@@ -106,7 +107,7 @@ class SymbolicLayer(keras.layers.Layer):
         if input_shape[-1] != width:
             raise ValueError(
                 f"Layer '{self.name}' computes a formula of {width} columns "
-                f"({', '.join(self.names)}), but its input has {input_shape[-1]}. Select these "
+                f"({listed_names(self.names)}), but its input has {input_shape[-1]}. Select these "
                 f"columns in this order. Received: input_shape={tuple(input_shape)}"
             )
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: width})
@@ -242,7 +243,7 @@ def _text_and_names(
     if unknown:
         raise ValueError(
             f"The formula holds {', '.join(sorted(unknown))}, but the columns are named "
-            f"{', '.join(names)}. Received: expression={expression}"
+            f"{listed_names(names)}. Received: expression={expression}"
         )
     return to_text(expression, operators, names=names), names
 

@@ -36,6 +36,7 @@ from keras_symgrad.files import (
     check_names,
     check_weights,
     finite_rows,
+    listed_names,
     read_arrays,
     read_points,
 )
@@ -213,7 +214,7 @@ class Field:
         origin = ", ".join(f"{count} {name}" for name, count in self.origin.items() if count)
         return (
             f"{type(self).__name__}({self.rows} rows{f' ({origin})' if origin else ''}, "
-            f"variables: {', '.join(self.names)})"
+            f"variables: {listed_names(self.names)})"
         )
 
     def take(self, index: np.ndarray | slice) -> Self:

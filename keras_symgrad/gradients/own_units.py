@@ -22,6 +22,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions import symbol
+from keras_symgrad.files import listed_names
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients.field import Field
@@ -206,7 +207,7 @@ def checked_units(units: Mapping[str, Iterable[float]], names: Collection[str]) 
         if name not in names or not (np.isfinite(offset) and 0 < scale < np.inf):
             raise ValueError(
                 "`units` are a finite offset and a positive scale by the name of a variable, such "
-                f"as {{'x1': (1000000.0, 1.0)}}. The variables are {', '.join(names)}. "
+                f"as {{'x1': (1000000.0, 1.0)}}. The variables are {listed_names(names)}. "
                 f"Received: {name!r}: {unit!r}"
             )
         checked[name] = (offset, scale)

@@ -10,7 +10,14 @@ from typing import Any, TypedDict
 import numpy as np
 
 from keras_symgrad.engine import in_frame, unit
-from keras_symgrad.files import Columns, check_names, check_weights, finite_rows, read_points
+from keras_symgrad.files import (
+    Columns,
+    check_names,
+    check_weights,
+    finite_rows,
+    listed_names,
+    read_points,
+)
 from keras_symgrad.gradients.boundary_sampling import Rows, Sampler, data_rows, slab_rows
 from keras_symgrad.gradients.change_of_variables import ChangeOfVariables, explained
 from keras_symgrad.gradients.metric import Metric, check_metric, covariance, metric_frame
@@ -102,7 +109,7 @@ def select_rows(
     if neuron.inputs is not None and x.shape[1] != neuron.inputs:
         raise ValueError(
             f"The model of '{neuron.name}' takes {neuron.inputs} columns, but the data have "
-            f"{x.shape[1]}: {', '.join(found)}. Choose the model's own with "
+            f"{x.shape[1]}: {listed_names(found)}. Choose the model's own with "
             "`ks.Sampling(columns=...)`, in its order."
         )
     names = found if names is None else check_names(names, x.shape[1])

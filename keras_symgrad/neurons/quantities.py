@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.files import check_names
+from keras_symgrad.files import check_names, listed_names
 from keras_symgrad.neurons import loading, tracing
 from keras_symgrad.neurons.batches import in_batches
 from keras_symgrad.neurons.inputs import Inputs
@@ -80,7 +80,7 @@ class Quantities:
         return len(self.names)
 
     def __repr__(self) -> str:
-        return f"Quantities({', '.join(self.names)})"
+        return f"Quantities({listed_names(self.names)})"
 
     @classmethod
     def of(
@@ -161,13 +161,13 @@ class Quantities:
             same = values.shape[:1] == x.shape[:1]
             sizes = ["rows", *values.shape[1:]] if same else values.shape
             raise ValueError(
-                f"The function of the quantities {', '.join(self.names)} must return the shape "
+                f"The function of the quantities {listed_names(self.names)} must return the shape "
                 f"(rows, {len(self)}). Received: shape ({', '.join(map(str, sizes))})"
             )
         if not values.dtype.is_floating:
             raise ValueError(
-                f"The quantities {', '.join(self.names)} are of dtype {values.dtype.name}, which "
-                "has no gradient. Return floating-point numbers that change smoothly."
+                f"The quantities {listed_names(self.names)} are of dtype {values.dtype.name}, "
+                "which has no gradient. Return floating-point numbers that change smoothly."
             )
         return values
 
@@ -226,7 +226,7 @@ class Quantities:
         except (ValueError, TypeError, LookupError, tf.errors.OpError) as error:
             reason = next((line for line in str(error).splitlines() if line.strip()), "")
             raise ValueError(
-                f"The quantities {', '.join(self.names)} could not be differentiated on points "
+                f"The quantities {listed_names(self.names)} could not be differentiated on points "
                 f"with {x.shape[1]} columns. {reason}"
             ) from error
         return values.numpy(), jacobian.numpy()

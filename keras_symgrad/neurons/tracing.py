@@ -16,6 +16,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_symgrad.files import listed_names
+
 # Two threads that trace one model at a time would remove each other's wrappers.
 _LISTENING = threading.RLock()
 _ABSENT = object()
@@ -208,7 +210,7 @@ def find(model: keras.Layer, inputs: Any, layer: str | None) -> Target:
         )
         raise ValueError(
             f"Expected one output tensor. '{model.name}' has {len(outputs)}. Choose one with "
-            f"`layer=`: {', '.join(map(str, names))}."
+            f"`layer=`: {listed_names(names)}."
         )
     if layer is None or (layer in outputs and layer not in operations):
         key = next(iter(outputs)) if layer is None else layer

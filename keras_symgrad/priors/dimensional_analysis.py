@@ -17,6 +17,7 @@ from deap import gp
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from keras_symgrad.expressions import CONSTANT_CODE, FIRST_VARIABLE_CODE, Alphabet, Operator
+from keras_symgrad.files import listed_names
 from keras_symgrad.priors.dimensions import LARGEST_DENOMINATOR, Dimensions, dimensionality
 
 # Size of the rule cache; powers need one rule for each exponent.
@@ -56,8 +57,8 @@ class DimensionalAnalysis:
         unknown = [name for name in dimensions.variables if name not in alphabet.names]
         if unknown:
             raise ValueError(
-                f"`dimensions` gives units to what is no variable: {', '.join(unknown)}. "
-                f"The variables are {', '.join(alphabet.names)}."
+                f"`dimensions` gives units to what is no variable: {listed_names(unknown)}. "
+                f"The variables are {listed_names(alphabet.names)}."
             )
         self.alphabet, self.dimensions = alphabet, dimensions
         found = {

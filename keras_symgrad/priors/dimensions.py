@@ -5,6 +5,7 @@ Units are read by `pint`, once for each variable; `dimensional_analysis` uses th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,9 +16,17 @@ if TYPE_CHECKING:
     import pint
 
 CONSTANTS = ("dimensionless", "any")
-LONGEST_UNIT = 100
-# Exponents are fractions of such a denominator at most.
+MAX_UNIT_CHARACTERS = 100
+# Exponents are fractions of such a denominator at most, and no larger than this.
 LARGEST_DENOMINATOR = 12
+MAX_EXPONENT = 100
+# An exponent is a number or a fraction in brackets, and has none itself: towers of powers of a few
+# characters take any time and memory.
+_NUMBER = r"[+-]?\s*\d{1,6}(?:\.\d{0,6})?"
+_POWER = re.compile(r"\*\*|\^")
+_EXPONENT = re.compile(
+    rf"\s*(?:{_NUMBER}|\(\s*{_NUMBER}\s*(?:/\s*{_NUMBER}\s*)?\))(?![\w.])(?!\s*(?:\*\*|\^))"
+)
 
 
 @dataclass(frozen=True)
@@ -90,21 +99,39 @@ def dimensionality(unit: str, whose: str = "a quantity") -> dict[str, Fraction]:
     >>> dimensionality("N")
     {'[length]': Fraction(1, 1), '[mass]': Fraction(1, 1), '[time]': Fraction(-2, 1)}
     """
-    if not isinstance(unit, str) or len(unit) > LONGEST_UNIT:
+    if not isinstance(unit, str) or len(unit) > MAX_UNIT_CHARACTERS or not unit.isprintable():
         raise ValueError(
-            f"The unit of {whose} must be a text such as 'm/s**2', of {LONGEST_UNIT} characters "
-            f"at most. Received: {str(unit)[:LONGEST_UNIT]!r}"
+            f"The unit of {whose} must be a text such as 'm/s**2', of {MAX_UNIT_CHARACTERS} "
+            f"characters at most. Received: {str(unit)[:MAX_UNIT_CHARACTERS]!r}"
         )
     try:
+        _check_exponents(unit)
         found = _registry().parse_units(unit).dimensionality
+        _check_sizes(dict(found))
     except Exception as error:  # pint's parser raises many exceptions
         reason = " ".join(str(error).split()) or "it is no unit"
         raise ValueError(
-            f"The unit of {whose} cannot be read: {reason}. Write it as in 'kg*m/s**2', with units "
-            f"that `pint` knows; '' is a number without one. Received: {unit!r}"
+            f"The unit of {whose} cannot be read: {reason.rstrip('.')}. Write it as in "
+            "'kg*m/s**2', with units that `pint` knows; '' is a number without one. "
+            f"Received: {unit!r}"
         ) from None
     exponents = {base: _fraction(n) for base, n in found.items()}
     return {base: n for base, n in sorted(exponents.items()) if n}
+
+
+def _check_exponents(unit: str) -> None:
+    """Raise for powers of powers, before they are computed."""
+    from pint.util import string_preprocessor
+
+    # With "squared", "cubic" and raised digits as powers too.
+    text = string_preprocessor(unit)
+    if not all(_EXPONENT.match(text, power.end()) for power in _POWER.finditer(text)):
+        raise ValueError("an exponent is a number such as 2, -1.5 or (1/2), without one of its own")
+
+
+def _check_sizes(exponents: Mapping[str, Any]) -> None:
+    if not all(abs(exponent) <= MAX_EXPONENT for exponent in exponents.values()):
+        raise ValueError(f"an exponent is {MAX_EXPONENT} at most")
 
 
 def _fraction(exponent: Any) -> Fraction:

@@ -18,6 +18,8 @@ from itertools import combinations, permutations
 
 import numpy as np
 
+from keras_symgrad.files import listed_names
+
 # More images of a point cost more and hardly improve the mean.
 MOST_ELEMENTS = 64
 
@@ -108,10 +110,11 @@ class Symmetry:
         missing = [name for group in self.variables for name in group if name not in names]
         if missing:
             raise ValueError(
-                f"{self!r} names variables that do not exist: {', '.join(missing)}. "
-                f"The variables are: {', '.join(names)}"
+                f"{self!r} names variables that do not exist: {listed_names(missing)}. "
+                f"The variables are: {listed_names(names)}"
             )
-        return [[names.index(name) for name in group] for group in self.variables]
+        places = {name: place for place, name in enumerate(names)}
+        return [[places[name] for name in group] for group in self.variables]
 
     def _alike(self, least: int) -> None:
         """Raise unless there are at least this many groups, all of one size."""

@@ -30,6 +30,7 @@ from keras_symgrad.expressions import (
     unify,
 )
 from keras_symgrad.expressions.formats import FUNCTIONS, from_text
+from keras_symgrad.files import listed_names
 
 Nodes = Sequence[gp.Primitive | gp.Terminal]
 # Weight of a variable or a part in a form, compared with any operator's.
@@ -312,8 +313,8 @@ def _part(name: str, call: ast.Call, text: str, alphabet: Alphabet) -> Part:
     unknown += [ast.unparse(keyword) for keyword in call.keywords]
     if unknown:
         raise ValueError(
-            f"Part '{name}' may hold variables, but {', '.join(unknown)} is none. The variables "
-            f"are {', '.join(alphabet.names)}. Received: template={text!r}"
+            f"Part '{name}' may hold variables, but {listed_names(unknown)} is none. The variables "
+            f"are {listed_names(alphabet.names)}. Received: template={text!r}"
         )
     variables = tuple(variable for _, variable in read if variable is not None)
     if not variables or len(set(variables)) < len(variables):

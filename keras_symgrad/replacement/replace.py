@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.files import in_model_order, read_points
+from keras_symgrad.files import in_model_order, listed_names, read_points
 from keras_symgrad.formulas import DEFAULT_SEGMENTS, Formula, PhiFormula, Rule
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, Unit, is_softmax
 from keras_symgrad.replacement.graph_surgery import (
@@ -222,7 +222,7 @@ def _check_variables(graph: keras.Model, parts: list[_Part]) -> None:
         if len(part.concept.names) != columns:
             raise ValueError(
                 f"The formula is of {len(part.concept.names)} variables "
-                f"({', '.join(part.concept.names)}), but {where}: {columns}. "
+                f"({listed_names(part.concept.names)}), but {where}: {columns}. "
                 f"Received: {part.concept}"
             )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.files import heading, in_model_order, read_points
+from keras_symgrad.files import heading, in_model_order, listed_names, printable, read_points
 from keras_symgrad.results.base import Result
 from keras_symgrad.results.interpretation import Interpretation
 
@@ -99,7 +99,7 @@ class ClassInterpretation(Result):
                 for (k, j), reason in self.unread.items()
             ),
         ]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def to_dict(self) -> dict:
         """The result as plain data."""
@@ -143,8 +143,8 @@ def _points(x: Any, names: tuple[str, ...]) -> np.ndarray:
     points, found = in_model_order(*read_points(x), names)
     if points.shape[1] != len(names):
         raise ValueError(
-            f"Expected points of {len(names)} columns: {', '.join(names)}. Received "
-            f"{points.shape[1]}: {', '.join(found)}"
+            f"Expected points of {len(names)} columns: {listed_names(names)}. Received "
+            f"{points.shape[1]}: {listed_names(found)}"
         )
     return points
 

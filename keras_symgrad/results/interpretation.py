@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_symgrad.files import heading
+from keras_symgrad.files import heading, printable
 from keras_symgrad.formulas import Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.results.assessment import (
@@ -148,7 +148,7 @@ class Interpretation(Result):
             "",
             str(self.front),
         ]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     @property
     def headline(self) -> str:

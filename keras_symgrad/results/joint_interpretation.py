@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_symgrad.files import heading
+from keras_symgrad.files import heading, printable
 from keras_symgrad.formulas import Formula
 from keras_symgrad.results.base import Result
 from keras_symgrad.results.interpretation import Interpretation
@@ -58,7 +58,7 @@ class JointInterpretation(Result):
         missing = self.independent - len(self.concepts)
         if missing:
             lines.append(f"{missing} more, for which nothing simple fits")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def to_dict(self) -> dict:
         """The result as plain data."""

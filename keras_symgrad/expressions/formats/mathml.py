@@ -12,6 +12,7 @@ from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.precedence import PRECEDENCE
 
 from keras_symgrad.expressions.formats.text import NO_UNITS, Units, is_plain, rounded, written
+from keras_symgrad.files import printable
 
 
 def to_mathml(
@@ -91,7 +92,7 @@ class _Printer(MathMLPresentationPrinter):
         if is_plain(symbol.name):
             name = super()._print_Symbol(symbol, style)
         else:
-            name = self._element("mtext", html.escape(" ".join(symbol.name.split())))
+            name = self._element("mtext", html.escape(printable(" ".join(symbol.name.split()))))
         offset, scale = self._units.get(symbol.name, (0.0, 1.0))
         if offset:
             sign = self._element("mo", "-" if offset > 0 else "+")

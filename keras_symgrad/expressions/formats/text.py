@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Mapping, Sequence
 
 import sympy
@@ -14,6 +15,7 @@ from sympy.printing.str import StrPrinter
 from keras_symgrad.expressions.formats.parser import FUNCTIONS, NUMBERS, from_text
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import to_sympy
+from keras_symgrad.files import printable
 
 __all__ = ["from_text", "to_latex", "to_pretty", "to_text"]
 
@@ -27,8 +29,13 @@ _LATEX_SPECIALS = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    # What LaTeX sets for it; in Markdown it would begin code.
+    "`": "‘",
     **{character: "\\" + character for character in "{}$&#_%"},
 }
+# Markup elsewhere, and other characters than these in some fonts of LaTeX's text.
+_LATEX_MATHEMATICS = re.compile("([<>|])")
+_LATEX_RELATIONS = {"|": r"\vert"}
 
 
 def to_text(
@@ -302,4 +309,13 @@ def is_plain(name: str) -> bool:
 
 
 def _latex_text(name: str) -> str:
-    return rf"\text{{{''.join(_LATEX_SPECIALS.get(c, c) for c in ' '.join(name.split()))}}}"
+    """A name as text; what Markdown and HTML would take for markup stands between texts."""
+    parts = _LATEX_MATHEMATICS.split(printable(" ".join(name.split())))
+    written = [
+        f"{{{_LATEX_RELATIONS.get(part, part)}}}"
+        if _LATEX_MATHEMATICS.fullmatch(part)
+        else rf"\text{{{''.join(_LATEX_SPECIALS.get(c, c) for c in part)}}}"
+        for part in parts
+        if part
+    ]
+    return written[0] if len(written) == 1 else f"{{{''.join(written)}}}"

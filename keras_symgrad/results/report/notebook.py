@@ -6,8 +6,10 @@ PDF or shown by a repository's host.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from keras_symgrad.files import printable
 from keras_symgrad.formulas import front_markdown
 from keras_symgrad.results.assessment import MAX_NAMED
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from keras_symgrad.results.class_interpretation import ClassInterpretation
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.joint_interpretation import JointInterpretation
+
+# Not all that shows Markdown keeps code from being read as markup or its end.
+MARKUP = re.compile(r"[<>&`]")
+# What means something in Markdown, in markup or between dollar signs.
+MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 def interpretation_html(concept: Interpretation) -> str:
@@ -121,9 +128,12 @@ def jointly_markdown(found: JointInterpretation) -> str:
 def _render(template: str, **values: object) -> str:
     from keras_symgrad.results.report.page import templates
 
-    return templates().get_template(template).render(**values)
+    return printable(templates().get_template(template).render(**values))
 
 
 def _code(text: str) -> str:
-    """Text with all Markdown escaped."""
-    return f"`{' '.join(text.replace('`', chr(39)).split())}`"
+    """Text with Markdown and markup escaped."""
+    text = printable(" ".join(text.split()))
+    if not MARKUP.search(text):
+        return f"`{text}`"
+    return f"<code>{MARKDOWN.sub(lambda match: f'&#{ord(match[0])};', text)}</code>"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_symgrad.files import printable
 from keras_symgrad.formulas import NOTEBOOK_STYLE, html_table
 from keras_symgrad.results.assessment import Match
 from keras_symgrad.results.report import panels, plots
@@ -148,7 +149,8 @@ def render(template: str, **values: Any) -> str:
         f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
     )
     page_of_interpretation = templates().get_template(template)
-    return page_of_interpretation.render(style=style, script=script, policy=policy, **values)
+    page = page_of_interpretation.render(style=style, script=script, policy=policy, **values)
+    return printable(page)
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.engine import gradient
+from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import errors
 from keras_symgrad.results.report.slices import Plane, decided
 from keras_symgrad.search.core import SMALLEST_LOSS
@@ -159,7 +160,7 @@ def directions(concept: Interpretation, axes: Axes | None = None) -> Axes:
     if not has_arrows(concept):
         raise ValueError(
             "Arrows are drawn of one neuron of two variables; `angles` compares gradients of any "
-            f"number. Received: variables {', '.join(concept.names)}"
+            f"number. Received: variables {listed_names(concept.names)}"
         )
     axes = _new() if axes is None else axes
     field = field.subset(MOST_ARROWS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_symgrad.engine import gradient, unit
+from keras_symgrad.files import listed_names, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +56,7 @@ class Plane:
         variables = strongest(concept)[:2] if variables is None else tuple(variables)
         if len(set(variables)) != 2 or not set(variables) <= set(concept.names):
             raise ValueError(
-                f"A plane needs two of the variables: {', '.join(concept.names)}. "
+                f"A plane needs two of the variables: {listed_names(concept.names)}. "
                 f"Received: variables={variables}"
             )
         # In the order of the data, so that the first one is the horizontal axis.
@@ -119,8 +120,8 @@ class Plane:
     def frame(self, axes: Axes, margin: float = 0.0) -> None:
         """Names and limits of the axes; a name between dollar signs is not a formula."""
         first, second = (self.concept.names[column] for column in self.columns)
-        axes.set_xlabel(first, parse_math=False)
-        axes.set_ylabel(second, parse_math=False)
+        axes.set_xlabel(printable(first), parse_math=False)
+        axes.set_ylabel(printable(second), parse_math=False)
         limits: tuple[Callable[..., object], ...] = (axes.set_xlim, axes.set_ylim)
         for limit, side in zip(limits, self.axes):
             more = margin * (side[-1] - side[0])

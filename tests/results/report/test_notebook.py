@@ -36,6 +36,13 @@ def test_names_are_text_in_html():
         assert html.count("<math") > len(classifier().front)
 
 
+def test_names_are_text_in_markdown():
+    for found in (classifier(), classifier().front):
+        markdown = shown(found)["text/markdown"]
+        assert "<script" not in markdown
+        assert r"{<}\text{script}{>}" in markdown
+
+
 def test_the_chosen_row_is_marked_once():
     concept = classifier()
     assert shown(concept.front)["text/html"].count(">chosen<") == 1
