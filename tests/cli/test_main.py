@@ -200,7 +200,7 @@ def test_defaults_are_those_of_interpret():
 
 
 def test_methods_are_those_of_the_search():
-    assert arguments.METHODS == METHODS
+    assert arguments.METHOD_NAMES == METHODS
 
 
 def test_help_needs_no_tensorflow_and_names_every_preset():
