@@ -201,7 +201,7 @@ def test_defaults_are_those_of_interpret():
 
 
 def test_methods_are_those_of_the_search():
-    assert arguments.METHODS == METHODS and arguments.EFFORTS == EFFORTS
+    assert arguments.METHOD_NAMES == METHODS and arguments.EFFORTS == EFFORTS
 
 
 def test_help_needs_no_tensorflow_and_names_every_preset():
