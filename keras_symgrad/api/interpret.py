@@ -306,7 +306,7 @@ def interpret(
 
 
 def check_options(**options: Any) -> None:
-    """Raises for `sampling`, `priors` or `search` that are not of their classes."""
+    """Raise for `sampling`, `priors` or `search` that are not of their classes."""
     for name, value in options.items():
         kind = _OPTIONS[name]
         if not isinstance(value, kind):

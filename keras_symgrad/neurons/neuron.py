@@ -278,7 +278,7 @@ class Neuron:
         if kind is None:
             return self
         name = self.name if kind == "value" else self.name.replace("/output", "/logit")
-        # Of what was open `kind` decides as in `of`; what was a logit becomes another function.
+        # An open kind is decided as in `of`; a logit becomes another function.
         source = None
         if self.source is not None and self.is_classifier is None:
             source = {**self.source, "kind": kind}

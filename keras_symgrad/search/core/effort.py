@@ -1,4 +1,4 @@
-"""How far a search goes: "quick", "normal" or "thorough"."""
+"""Effort of a search: "quick", "normal" or "thorough"."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 
 def check_effort(effort: str, methods: Sequence[str]) -> None:
-    """Raises unless an effort can be made with some ways to search.
+    """Raise unless an effort can be made with some ways to search.
 
     Args:
         effort: "quick" for the dictionary alone, "normal" until the answer is settled, "thorough"

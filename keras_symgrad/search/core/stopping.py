@@ -17,7 +17,7 @@ Step = TypeVar("Step", bound="Progress | None")
 
 
 class Ending(StrEnum):
-    """What ended a search. A callback may end it for a reason of its own, which is plain text.
+    """Reason for the end of a search. A callback may give a reason of its own, as plain text.
 
     >>> Ending("settled").text
     'until the answer was settled'
