@@ -1,6 +1,6 @@
 """Kills a search at random moments, resumes it, and compares what it finds in the end.
 
-    python scripts/benchmarks/check_resume.py --kills 20 --seed 1 --json resume.json
+    python scripts/soak/check_resume.py --kills 20 --seed 1 --json resume.json
 
 One search runs to its end undisturbed. Another one, of the same network and seed, is killed by
 SIGKILL again and again, and resumed from the file of its `Checkpoint` each time, until it has been
@@ -42,6 +42,7 @@ concept = ks.interpret(
     callbacks=[Checkpoint(kept, every=0)],
     resume=resume,
     seed=int(seed),
+    effort="thorough",
     executor="processes" if int(workers) else None,
     workers=int(workers) or 2,
     verbose=False,
