@@ -51,6 +51,7 @@ from keras_symgrad.search.core import (
     Stopping,
     call,
     check_methods,
+    keeps_what_was_found,
     limits_of,
     recorded,
     versions,
@@ -64,6 +65,7 @@ MAX_SEARCH_ROWS = 512
 _LOWEST = {"rows": 2, "seed": 0, "workers": 1, "population": 16}
 
 
+@keeps_what_was_found
 @trims
 def interpret(
     model: keras.Model | Neuron | GradientField | str | os.PathLike | Sequence,

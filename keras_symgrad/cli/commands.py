@@ -75,7 +75,9 @@ def in_lines(answer: Answer) -> list[str]:
     return [concept.headline for concept in concepts_of(answer)]
 
 
-def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Answer:
+def ask(
+    options: argparse.Namespace, x: np.ndarray, names: Sequence[str]
+) -> tuple[Answer, list[Callback]]:
     """The answer to the question that the options ask.
 
     Args:
@@ -84,8 +86,9 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         names: of the columns.
 
     Returns:
-        What the function for this question returned.
+        What the function for this question returned, and the callbacks of the search.
     """
+    callbacks = _callbacks(options)
     search = {
         name: getattr(options, name)
         for name in ("operators", "max_complexity", "methods", "time_limit", "seed")
@@ -99,12 +102,14 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         **search,
         **knowledge_of(options),
     }
+    if callbacks:
+        common["callbacks"] = callbacks
     added = {
         "delta": options.delta,
         "draw": not options.data_only,
         "move": not options.data_only,
     }
-    return _ASK[question_of(options)](options, x, common, added)
+    return _ASK[question_of(options)](options, x, common, added), callbacks
 
 
 def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
@@ -136,7 +141,6 @@ def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict, added: 
         x=x,
         **chosen,
         executor="processes" if options.processes else None,
-        callbacks=_callbacks(options),
         resume=options.resume,
         **common,
         **added,

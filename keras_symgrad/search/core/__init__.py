@@ -9,6 +9,7 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.search.core.archive import Archive, Individual
     from keras_symgrad.search.core.constant_fit import ConstantFit
+    from keras_symgrad.search.core.interrupts import deferred_interrupts, keeps_what_was_found
     from keras_symgrad.search.core.model_selection import (
         FINEST_OF_LABELS,
         NATS_PER_UNIT,
@@ -80,8 +81,10 @@ __all__ = [
     "call",
     "check_methods",
     "choose_model",
+    "deferred_interrupts",
     "individual_from_plain",
     "individual_to_plain",
+    "keeps_what_was_found",
     "limits_of",
     "number",
     "number_from_plain",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+
+from keras_symgrad.search.core.interrupts import Interrupts, deferred_interrupts
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,12 @@ class Stopping:
             return reason
         last, since = start, time.perf_counter()
         try:
-            with deferred_interrupt() as was_pressed:
+            with deferred_interrupts() as interrupts, _searching(interrupts):
                 for progress in steps:
                     if progress is not None:
                         last, since = progress, time.perf_counter()
                     reason = on_step(progress) if on_step else None
-                    if was_pressed():
+                    if interrupts.presses:
                         return "interrupted"
                     waited = time.perf_counter() - since
                     if reason := reason or (last and self.reason(last, waited)):
@@ -181,36 +181,10 @@ def limits_of(time_limit: float | None | Literal["auto"], stopping: Stopping | N
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Takes the first Ctrl-C as a wish, and only the second one as an order.
-
-    A search that is interrupted in the middle of a generation cannot be resumed from there. In
-    threads other than the main one nothing changes.
-
-    Yields:
-        A function that tells whether Ctrl-C was pressed.
-
-    Example:
-
-    >>> with deferred_interrupt() as was_pressed:
-    ...     signal.raise_signal(signal.SIGINT)
-    ...     was_pressed()
-    True
-    """
-    pressed = False
-    before = signal.getsignal(signal.SIGINT)
-
-    def press(*_: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    if threading.current_thread() is not threading.main_thread() or before is None:
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, press)
+def _searching(interrupts: Interrupts) -> Iterator[None]:
+    """From now on there is something to be kept."""
+    interrupts.armed = interrupts.searching = True
     try:
-        yield lambda: pressed
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        interrupts.searching = False
