@@ -41,6 +41,7 @@ from keras_symgrad.search.core import (
     Ending,
     PriorKnowledge,
     call,
+    keeps_what_was_found,
     limits_of,
     recorded,
     versions,
@@ -52,6 +53,7 @@ MAX_SEARCH_ROWS = 512
 _OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 
 
+@keeps_what_was_found
 @trims
 def interpret(
     model: keras.Model | Neuron | GradientField | str | os.PathLike | Sequence,
