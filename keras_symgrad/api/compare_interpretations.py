@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.engine import gradient, in_frame, orthonormal_span, unit
-from keras_symgrad.files import in_model_order, read_points
+from keras_symgrad.files import in_model_order, listed_names, read_points
 from keras_symgrad.gradients import tangent_frame
 from keras_symgrad.results.assessment import SAME_CLASS
 
 if TYPE_CHECKING:
-    from keras_symgrad.results import Interpretation
+    from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation
 
 COMPARED_POINTS = 5000
-# Planes are the same if no direction of one leaves the other by more than this.
+# Two planes count as equal if no direction of one leaves the other by more than this.
 SAME_PLANE = 1e-2
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two results agree.
+    """Agreement of two results.
 
     Attributes:
         distance: mean of 1 - |cos| between the gradients of their formulas.
-        same: whether that makes them one concept: it is below 0.002.
-        decisions: share of the points on which their rules decide alike; `None` if one has none.
+        same: whether they are one concept: the distance is below 0.002.
+        decisions: share of the points on which their rules decide alike; `None` if one has no rule.
         points: number of points that both were compared on.
     """
 
@@ -45,9 +45,13 @@ class Agreement:
 
 
 def compare_interpretations(
-    one: Interpretation, other: Interpretation, x: Any = None, *, seed: int = 0
+    one: Interpretation | ClassInterpretation | JointInterpretation,
+    other: Interpretation | ClassInterpretation | JointInterpretation,
+    x: Any = None,
+    *,
+    seed: int = 0,
 ) -> Agreement:
-    """Whether two results found the same concept, whatever their formulas look like.
+    """Return whether two results found the same concept, independent of how it is written.
 
     Two functions carry the same concept when their gradients are parallel:
 
@@ -58,7 +62,7 @@ def compare_interpretations(
 
     Args:
         one: what `interpret` or `load_interpretation` returned.
-        other: another one, in the same variables in any order.
+        other: another result, in the same variables in any order.
         x: points to compare at instead, as in `interpret`. Data on a curved surface need them.
         seed: of the points.
 
@@ -67,7 +71,7 @@ def compare_interpretations(
 
     Raises:
         ValueError: the results cannot be compared: other variables, boxes without common points,
-            different surfaces; or one of them is not that of a single neuron.
+            different surfaces; or one of them is not the result of a single neuron.
 
     Example:
 
@@ -78,14 +82,19 @@ def compare_interpretations(
     >>> [compare_interpretations(found[0], result).same for result in found]
     [True, False]
     """
-    _check(one, other)
+    one, other = _of_one_neuron(one), _of_one_neuron(other)
+    if set(one.names) != set(other.names):
+        raise ValueError(
+            "Results are compared in the same variables. Received: "
+            f"{listed_names(one.names)} and {listed_names(other.names)}"
+        )
     names = one.names
     points, frame = _of_the_box(one, other, seed) if x is None else _given(x, one)
     slopes = [
         unit(in_frame(gradient(result.best.expression, names, points), frame))
         for result in (one, other)
     ]
-    # Where either has no gradient, or none that is finite, there is nothing to compare.
+    # Points where either gradient is missing or not finite are not compared.
     both = slopes[0].any(axis=1) & slopes[1].any(axis=1)
     if not both.any():
         raise ValueError("The formulas have no point in common where both have a gradient.")
@@ -98,25 +107,23 @@ def compare_interpretations(
     return Agreement(distance, distance < SAME_CLASS, decisions, int(both.sum()))
 
 
-def _check(one: Interpretation, other: Interpretation) -> None:
+def _of_one_neuron(
+    result: Interpretation | ClassInterpretation | JointInterpretation,
+) -> Interpretation:
+    """The result, if it can be compared."""
     from keras_symgrad.results import Interpretation
 
-    for result in (one, other):
-        if not isinstance(result, Interpretation):
-            raise ValueError(
-                "Results of one neuron are compared. Of several classes take one of `pairs`, of "
-                f"neurons together one of `concepts`. Received: {type(result).__name__}"
-            )
-        if result.given:
-            raise ValueError(
-                "A concept that was looked for along the level sets of others is one of many: any "
-                "function of it and them does as well, so that it cannot be compared alone."
-            )
-    if set(one.names) != set(other.names):
+    if not isinstance(result, Interpretation):
         raise ValueError(
-            "Results are compared in the same variables. Received: "
-            f"{', '.join(one.names)} and {', '.join(other.names)}"
+            "Results of one neuron are compared. Of several classes take one of `pairs`, of "
+            f"neurons together one of `concepts`. Received: {type(result).__name__}"
         )
+    if result.given:
+        raise ValueError(
+            "A concept that was looked for along the level sets of others is one of many: any "
+            "function of it and them does as well, so that it cannot be compared alone."
+        )
+    return result
 
 
 def _order(one: Interpretation, other: Interpretation) -> list[int]:
@@ -128,7 +135,8 @@ def _given(x: Any, one: Interpretation) -> tuple[np.ndarray, np.ndarray | None]:
     points, found = in_model_order(*read_points(x), one.names)
     if points.shape[1] != len(one.names):
         raise ValueError(
-            f"Expected points of the columns {', '.join(one.names)}. Received: {', '.join(found)}"
+            f"Expected points of the columns {listed_names(one.names)}. "
+            f"Received: {listed_names(found)}"
         )
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
@@ -159,8 +167,12 @@ def _of_the_box(
     planes = [result.surface.plane for result in (one, other)]
     if planes[1] is not None:
         planes[1] = planes[1][:, order]
-    if planes[0] is None and planes[1] is None:
-        return points, None
+    # A plane has a centre.
+    centre = one.surface.centre
+    if centre is None:
+        if other.surface.centre is None:
+            return points, None
+        centre = other.surface.centre[order]
     frames = [np.eye(len(low)) if p is None else orthonormal_span(p)[1] for p in planes]
     first, second = (frame.T @ frame for frame in frames)
     if np.abs(first - second).max() > SAME_PLANE:
@@ -168,5 +180,4 @@ def _of_the_box(
             "The data of the results lie in different planes. Pass points to compare them at: "
             "`compare_interpretations(one, other, x)`."
         )
-    centre = one.surface.centre if planes[0] is not None else other.surface.centre[order]
     return centre + (points - centre) @ first, frames[0]

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from keras_symgrad.api.interpret import interpret
+from keras_symgrad.api.interpret import check_options, interpret
 from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
 from keras_symgrad.search import Search
 from keras_symgrad.search.islands import PROCESSES, Workers
 
-# A job that lost its worker so often has killed it.
+# A job whose worker was lost this many times is assumed to be the cause.
 MOST_LOSSES = 3
-# Arguments that a job cannot have: it is one of many, and far from the terminal.
+# Arguments that a job cannot have: it is one of many and has no terminal.
 _NOT_OF_A_JOB = ("callbacks", "verbose")
 # The same of its `search`.
 _NOT_OF_A_SEARCH = ("executor", "islands", "workers", "resume")
@@ -32,12 +32,12 @@ def interpret_many(
     verbose: bool = True,
     **shared: Any,
 ) -> list[Interpretation | Exception]:
-    """Interprets many neurons, one by each worker at a time.
+    """Interpret many neurons, one at a time on each worker.
 
     Args:
         jobs: arguments of `interpret`, one mapping for each neuron, such as
-            `{"model": "net.keras", "x": "points.csv", "layer": "latent", "unit": 3}`. With
-            processes or machines a path spares sending the model.
+            `{"model": "net.keras", "x": "points.csv", "layer": "latent", "unit": 3}`. Use a path
+            with processes or other machines: the model is then not sent to them.
         executor: "processes" for `workers` processes of this machine, `None` for this process, or
             any `concurrent.futures.Executor`, such as Dask's `client.get_executor()`.
         workers: processes or threads; by default one for each core of the machine.
@@ -45,9 +45,9 @@ def interpret_many(
         **shared: further arguments of `interpret` for all jobs.
 
     Returns:
-        What `interpret` returned for each, in their order, as a file of it would be read again:
-        without network and gradients, which `plot` and `report` need. In the place of a job that
-        failed stands the exception; the others are not lost.
+        The result of `interpret` for each job, in order, as `load_interpretation` would read it
+        from a file: without network and gradients, which `plot` and `report` need. A job that
+        failed has its exception in its place; the other results are kept.
 
     Raises:
         ValueError: a job has arguments that `interpret` does not take, or no model.
@@ -72,10 +72,15 @@ def interpret_many(
         for number, result in _results(calls, pool):
             results[number] = result
             advance()
-    return [
-        result if isinstance(result, Exception) else interpretation_from(json.loads(result))
-        for result in results
-    ]
+    return [result if isinstance(result, Exception) else _read(result) for result in results]
+
+
+def _read(text: str) -> Interpretation:
+    """The result that a worker sent."""
+    found = interpretation_from(json.loads(text))
+    if not isinstance(found, Interpretation):
+        raise TypeError(f"Expected the result of `interpret`. Received: {type(found).__name__}")
+    return found
 
 
 @contextmanager
@@ -91,7 +96,7 @@ def _progress_bar(total: int, shown: bool) -> Iterator[Callable[[], None]]:
 
 
 def _results(calls: Sequence[dict], pool: Workers) -> Iterator[tuple[int, Any]]:
-    """Numbers of jobs and what came of them, in the order in which they end."""
+    """Numbers of jobs and their results, in the order in which they end."""
     losses = [0] * len(calls)
     waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}
     while waiting:
@@ -105,7 +110,7 @@ def _results(calls: Sequence[dict], pool: Workers) -> Iterator[tuple[int, Any]]:
                 yield number, error or future.result()
         if not lost:
             continue
-        # With one process all that were at work or waited for it are gone.
+        # When a worker process is lost, all jobs that were running or queued on it are lost.
         lost += [(number, lost[0][1]) for number in waiting.values()]
         waiting.clear()
         renewed = pool.renew()
@@ -118,9 +123,9 @@ def _results(calls: Sequence[dict], pool: Workers) -> Iterator[tuple[int, Any]]:
 
 
 def _plain_result(call: Mapping[str, Any]) -> str:
-    """What a worker sends back: the text of the file that `save` would write."""
+    """Result of a job as a worker sends it back: the text of the file that `save` writes."""
     search = replace(call.get("search", Search()), workers=1)
-    return json.dumps(interpret(**call | {"search": search}, verbose=False).to_dict())
+    return json.dumps(interpret(**{**call, "search": search}, verbose=False).to_dict())
 
 
 def _check(call: Mapping[str, Any], number: int) -> None:
@@ -131,6 +136,7 @@ def _check(call: Mapping[str, Any], number: int) -> None:
             f"{', '.join(unknown)}. Received: {', '.join(call)}"
         )
     search, default = call.get("search", Search()), Search()
+    check_options(search=search)
     if own := [n for n in _NOT_OF_A_SEARCH if getattr(search, n) != getattr(default, n)]:
         raise ValueError(
             f"Job {number} has options of `search` that belong to `interpret_many`: "

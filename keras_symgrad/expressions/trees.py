@@ -6,7 +6,8 @@ their operator, leaves are a `Variable` or a `Constant`. No code is ever compile
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import sympy
 from deap import gp
@@ -50,7 +51,7 @@ class Variable(gp.Terminal):
 
 
 class Constant(gp.Terminal):
-    """A leaf that holds a number, open to constant refinement.
+    """A leaf that holds a number, which constant refinement may change.
 
     Args:
         value: a finite number.
@@ -64,7 +65,7 @@ class Constant(gp.Terminal):
 
 
 class Alphabet:
-    """What trees over an operator set and named variables are made of.
+    """Building blocks of trees over an operator set and named variables.
 
     Args:
         operators: the operator set.
@@ -89,7 +90,7 @@ class Alphabet:
     def primitive_set(self) -> gp.PrimitiveSet:
         """The alphabet as DEAP's untyped `PrimitiveSet`, for DEAP's own generators and operators.
 
-        Its terminals are the variables: a constant has no fixed value to be drawn with.
+        Its terminals are the variables: random constants are not drawn by DEAP.
 
         Example:
 
@@ -99,7 +100,8 @@ class Alphabet:
         2
         """
         primitives = gp.PrimitiveSet("formula", 0)
-        for node in (*self.primitives.values(), *self.variables):
+        nodes: list[Application | Variable] = [*self.primitives.values(), *self.variables]
+        for node in nodes:
             primitives._add(node)
             primitives.mapping[node.name] = node
         primitives.prims_count, primitives.terms_count = len(self.primitives), len(self.variables)
@@ -107,12 +109,16 @@ class Alphabet:
 
     def tree(self, nodes: Sequence[str | int | float]) -> gp.PrimitiveTree:
         """A tree from prefix notation: operator names, column numbers (int), constants (float)."""
-        kinds = {str: self.primitives.__getitem__, int: self.variables.__getitem__, float: Constant}
+        kinds: dict[type, Callable[[Any], gp.Primitive | gp.Terminal]] = {
+            str: self.primitives.__getitem__,
+            int: self.variables.__getitem__,
+            float: Constant,
+        }
         return gp.PrimitiveTree([kinds[type(node)](node) for node in nodes])
 
 
 def symbol(name: str) -> sympy.Symbol:
-    """The SymPy symbol of a variable: real, so that derivatives of kinks have a printed form."""
+    """The SymPy symbol of a variable: real, so that derivatives of kinks can be printed."""
     return sympy.Symbol(name, real=True)
 
 
@@ -125,7 +131,7 @@ def to_sympy(tree: Sequence[gp.Primitive | gp.Terminal], operators: OperatorSet)
 
     Returns:
         A SymPy expression in real symbols named after the variables; NaN in places where
-        SymPy sees that the tree is not real.
+        SymPy finds that the tree is not real.
     """
     stack: list[sympy.Expr] = []
     for node in reversed(tree):
@@ -137,6 +143,6 @@ def to_sympy(tree: Sequence[gp.Primitive | gp.Terminal], operators: OperatorSet)
             arguments = [stack.pop() for _ in range(node.arity)]
             try:
                 stack.append(operators[node.name](*arguments))
-            except ValueError:  # SymPy refuses to compare what is not real
+            except ValueError:  # SymPy cannot compare values that are not real
                 stack.append(sympy.nan)
     return stack.pop()

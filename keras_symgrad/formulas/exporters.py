@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions.formats import from_text
-from keras_symgrad.files import Record, check_writable, write_text
+from keras_symgrad.files import Record, check_writable, replacing, unwritable, write_text
 from keras_symgrad.formulas.fidelity import Fidelity
 from keras_symgrad.formulas.python_source import to_python
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 JSON_FORMAT = "keras_symgrad.formula"
 JSON_VERSION = 1
-# What TFLite has no operation for, in terms of what it has.
+# Functions without a TFLite operation, in terms of functions with one.
 _WITHOUT: dict[type, Callable[[sympy.Expr], sympy.Expr]] = {
     sympy.tan: lambda u: sympy.sin(u) / sympy.cos(u),
     sympy.sinh: lambda u: (sympy.exp(u) - sympy.exp(-u)) / 2,
@@ -36,10 +37,10 @@ _WITHOUT: dict[type, Callable[[sympy.Expr], sympy.Expr]] = {
 
 
 def to_json(formula: Formula) -> str:
-    """A formula as JSON that `from_json` reads back.
+    """Write a formula as JSON that `from_json` reads.
 
     Args:
-        formula: any.
+        formula: any formula.
 
     Returns:
         The text, with a format and a version in it.
@@ -59,7 +60,7 @@ def to_json(formula: Formula) -> str:
 
 
 def from_json(text: str) -> Formula:
-    """The formula in a text that `to_json` wrote; nothing in it is run.
+    """Read a formula from a text that `to_json` wrote; nothing in it is run.
 
     Args:
         text: JSON.
@@ -68,7 +69,7 @@ def from_json(text: str) -> Formula:
         The formula.
 
     Raises:
-        ValueError: it is no such text, of a newer version, or its formula cannot be read.
+        ValueError: it is not such a text, is of a newer version, or its formula cannot be read.
 
     Example:
 
@@ -114,7 +115,7 @@ def from_json(text: str) -> Formula:
 
 
 def export(formula: Formula, path: str | os.PathLike) -> Path:
-    """Writes a formula to a file; the path's ending says as what.
+    """Write a formula to a file whose ending selects the format.
 
     | ending | content |
     | --- | --- |
@@ -144,19 +145,23 @@ def export(formula: Formula, path: str | os.PathLike) -> Path:
     check_path(path)
     if path.suffix in _TEXTS:
         return write_text(path, _TEXTS[path.suffix](formula), "The formula")
-    with tempfile.TemporaryDirectory() as folder:
-        # A converter that fails leaves nothing half-written behind.
-        made = Path(folder) / f"formula{path.suffix}"
-        _MODELS[path.suffix](formula, made)
-        if path.suffix:
-            shutil.move(made, path)
-        else:
-            shutil.copytree(made, path, dirs_exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            # A converter that fails must leave no incomplete file.
+            made = Path(folder) / f"formula{path.suffix}"
+            _MODELS[path.suffix](formula, made)
+            if path.suffix:
+                with made.open("rb") as source, replacing(path) as target:
+                    shutil.copyfileobj(source, target)
+            else:
+                shutil.copytree(made, path, dirs_exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, "The formula", error) from error
     return path
 
 
 def check_path(path: str | os.PathLike) -> None:
-    """Raises unless `export` can write there, which may be asked before there is a formula.
+    """Raise unless `export` can write there; can be called before the formula exists.
 
     Args:
         path: of the file or folder.
@@ -195,7 +200,7 @@ def to_model(formula: Formula) -> keras.Model:
 
     inputs = keras.Input((len(formula.names),), name="x")
     model = keras.Sequential([inputs, formula.to_layer(name="formula")])
-    # Keras's exporters want a model that was called.
+    # Keras's exporters need a model that was called.
     model(np.ones((1, len(formula.names)), np.float32))
     return model
 
@@ -213,13 +218,13 @@ def _to_tflite(formula: Formula, path: Path) -> None:
 
     writable = formula
     for function, instead in _WITHOUT.items():
-        writable = writable.rewritten(lambda e, f=function, i=instead: e.replace(f, i))
+        writable = writable.rewritten(methodcaller("replace", function, instead))
     builtin = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
     model = to_model(writable)
     try:
         model.export(path, format="litert", verbose=False, target_spec=builtin)
     except Exception as error:
-        # The converter's own class of error is not public.
+        # The converter's exception class is not public.
         if type(error).__name__ != "ConverterError":
             raise
         raise ValueError(

@@ -17,14 +17,14 @@ from keras_symgrad.neurons.inputs import Inputs
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.neurons.unit_index import only_tensor
 
-# Outputs that add up to 1 so closely are probabilities.
+# Outputs whose sum is this close to 1 are probabilities.
 SUM_TOLERANCE = 1e-3
 BATCH = 8192
 
 
 @dataclass(frozen=True, eq=False)
 class ClassLogits:
-    """The numbers z of which the largest decides, one for each class.
+    """The scores z of the classes, of which the largest decides.
 
     The difference of two is the logit of one class against the other:
 
@@ -62,11 +62,11 @@ class ClassLogits:
         layer: str | None = None,
         signature: str | None = None,
     ) -> ClassLogits:
-        """The scores of a model, from before its softmax.
+        """Extract the scores of a model, from before its softmax.
 
         Args:
-            model: a Keras model or the path of one. Outputs that are probabilities, though no
-                layer makes them so, are taken by their logarithms.
+            model: a Keras model or the path of one. For outputs that are probabilities without a
+                softmax layer, the logarithms are taken.
             layer: of the scores, or the name of an output of several.
             signature: of a SavedModel that has several.
 
@@ -93,11 +93,14 @@ class ClassLogits:
                     f"'{name}' ends in a sigmoid: each unit is a classifier of its own, and none "
                     "is chosen among them. Use `interpret(model, x, unit=k)`."
                 )
-            bare = last is not None and activations.is_softmax(last.function)
+            is_bare = last is not None and activations.is_softmax(last.function)
+            ending = last if is_bare else None
 
             def function(x: tf.Tensor) -> tf.Tensor:
                 call = target.again(model, taken(x))
-                return last.before(call) if bare else only_tensor(call.output, f"'{name}'")
+                if ending is None:
+                    return only_tensor(call.output, f"'{name}'")
+                return ending.before(call)
 
         rows, values = taken.tried(function, dtype)
         if values.shape.rank != 2 or values.shape[1] < 2:
@@ -105,14 +108,14 @@ class ClassLogits:
                 f"Expected one score for each of two or more classes. '{name}' has the shape "
                 f"{(None, *values.shape[1:])}. A classifier of one output is read by `interpret`."
             )
-        scores = cls(name, function, values.shape[1], taken.columns, dtype, taken.names)
+        scores = cls(name, function, values.shape[1], taken.known_columns, dtype, taken.names)
         if _are_probabilities(values.numpy()):
             tiny = np.finfo(values.dtype.as_numpy_dtype).tiny
             scores = cls(
                 name,
                 lambda x: tf.math.log(tf.maximum(function(x), tiny)),
                 scores.classes,
-                taken.columns,
+                taken.known_columns,
                 dtype,
                 taken.names,
             )
@@ -123,8 +126,8 @@ class ClassLogits:
         """The logit of class k against class j, a classifier of two.
 
         Args:
-            k: the class that it says yes to.
-            j: the other one.
+            k: the positive class.
+            j: the other class.
 
         Returns:
             A `Neuron`.

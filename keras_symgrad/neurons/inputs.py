@@ -1,7 +1,7 @@
 """Arrange the columns of one table as the inputs of a model: arrays, lists and dicts.
 
-A neuron is a function of `(rows, inputs)`. A model of several inputs, or of images, gets its own
-shapes back from the columns: they lie side by side in the order in which the model names them.
+A neuron is a function of `(rows, inputs)`. For a model of several inputs, or of images, the columns
+are split and reshaped: they stand side by side in the order of the model's inputs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Spec:
     Args:
         name: of the input, or its key in a dict.
         shape: without the rows; `None` where it is open.
-        dtype: that the model takes.
+        dtype: dtype of the input.
     """
 
     name: str
@@ -36,16 +36,17 @@ class Spec:
     @property
     def size(self) -> int | None:
         """Number of columns; `None` if the shape is open."""
-        return None if None in self.shape else math.prod(self.shape)
+        known = [length for length in self.shape if length is not None]
+        return math.prod(known) if len(known) == len(self.shape) else None
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The columns that a model takes.
+    """The inputs of a model, as columns of one table.
 
     Args:
         specs: of its input tensors, in the order of the columns.
-        pack: takes the list of tensors to the structure that the model takes.
+        pack: function from the list of tensors to the structure that the model takes.
         columns: of all tensors together; `None` if one is open.
 
     Example:
@@ -64,18 +65,18 @@ class Inputs:
 
     @classmethod
     def of(cls, model: keras.Layer, given: int | None = None) -> Inputs:
-        """The inputs of a Keras model.
+        """Describe the inputs of a Keras model.
 
         Args:
             model: a Keras model or layer.
-            given: number of columns, for models that do not know.
+            given: number of columns, for models that do not define it.
 
         Returns:
             Its `Inputs`; their number of columns is known.
 
         Raises:
             ValueError: the model is not built, an input has no gradient (texts, whole numbers) or
-                an open shape, or neither the model nor the user knows the number of columns.
+                an open shape, or neither the model nor the user gives the number of columns.
         """
         if not model.built:
             raise ValueError(
@@ -93,13 +94,13 @@ class Inputs:
     def made_of(
         cls, structure: Any, name: str, given: int | None = None, dtype: str = "float32"
     ) -> Inputs:
-        """The inputs of a function with a given structure of them.
+        """Describe the inputs of a function with a given structure.
 
         Args:
-            structure: of what it takes: a thing with `shape` and `dtype` or a bare shape, or lists
-                and dicts of them; `None` if nothing is known.
+            structure: of its argument: an object with `shape` and `dtype` or a bare shape, or lists
+                and dicts of them; `None` if it is unknown.
             name: of the model, for errors.
-            given: number of columns, for models that do not know.
+            given: number of columns, for models that do not define it.
             dtype: where the structure holds bare shapes.
 
         Returns:
@@ -119,7 +120,8 @@ class Inputs:
         )
         _check_differentiable(specs, name)
         sizes = [spec.size for spec in specs]
-        columns = None if None in sizes else sum(sizes)
+        known = [size for size in sizes if size is not None]
+        columns = sum(known) if len(known) == len(sizes) else None
         if given is not None and columns is not None and given != columns:
             detail = "" if len(specs) == 1 else f": {', '.join(_names(specs))}"
             raise ValueError(
@@ -135,6 +137,17 @@ class Inputs:
                 "`i = keras.Input(shape)`."
             )
         return cls(specs, pack, columns)
+
+    @property
+    def known_columns(self) -> int:
+        """Number of columns of all tensors together.
+
+        Raises:
+            ValueError: it is open.
+        """
+        if self.columns is None:
+            raise ValueError("How many input columns the model takes is not known.")
+        return self.columns
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -161,9 +174,9 @@ class Inputs:
         )
 
     def tried(self, function: Callable[[tf.Tensor], Any], dtype: str) -> tuple[tf.Tensor, Any]:
-        """A few rows that a function can be run on, and what it returns.
+        """Find a few rows for which a function runs, with its result.
 
-        They are irregular: enough to see by values what a layer does with its activation.
+        They are irregular, so that values show how a layer uses its activation.
 
         Args:
             function: of rows `(rows, columns)`.
@@ -173,11 +186,12 @@ class Inputs:
             The rows, and the function's value there.
 
         Raises:
-            ValueError: the function fails on any rows.
+            ValueError: the function fails on all rows.
         """
         rng = np.random.default_rng(0)
-        # Numbers in [0, 1) are also valid where a model looks up the entry of a table.
-        for points in (rng.normal(size=(8, self.columns)), rng.random((8, self.columns))):
+        # Numbers in [0, 1) are also valid indices of a table.
+        shape = (8, self.known_columns)
+        for points in (rng.normal(size=shape), rng.random(shape)):
             rows = tf.constant(points, dtype)
             try:
                 return rows, function(rows)
@@ -192,7 +206,7 @@ class Inputs:
 def _structure(model: keras.Layer) -> Any:
     tensors = getattr(model, "inputs", None)
     if tensors:
-        # A model that was never called as a layer raises where it has no `input`.
+        # A model that was never called as a layer raises on access to `input`.
         structure = getattr(model, "input", None)
         if structure is None:
             structure = tensors[0] if len(tensors) == 1 else tensors
@@ -209,7 +223,7 @@ def _structure(model: keras.Layer) -> Any:
             "it into a functional model of several inputs: `keras.Model([a, b], model(a, b))` with "
             "`a = keras.Input(...)`."
         )
-    # A subclassed model knows the shapes that it was built for.
+    # A subclassed model stores the shapes that it was built for.
     return (model.get_build_config() or {}).get("input_shape")
 
 
@@ -254,7 +268,11 @@ def _dtype(leaf: Any, default: str) -> str:
 
 
 def _names(specs: tuple[Spec, ...]) -> tuple[str, ...]:
-    return tuple(name for spec in specs for name in column_names(spec.name, spec.shape))
+    return tuple(
+        name
+        for spec in specs
+        for name in column_names(spec.name, tuple(n for n in spec.shape if n is not None))
+    )
 
 
 def _check_differentiable(specs: tuple[Spec, ...], model: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Where the data of an interpretation lie, and what of the gradients that leaves.
+    """The surface of an interpretation's data, and the remaining part of the gradients.
 
     Attributes:
         axes: directions along it, as many as variables where the data fill their space.
@@ -66,7 +66,7 @@ class Surface:
         return cls(field.axes, frame, centre, joint=joint, explained=field.explained)
 
     def never_left(self, names: tuple[str, ...]) -> list[str]:
-        """The equations of a plane for people: what is the same in all the data.
+        """Equations of the plane for people: linear functions that are constant in the data.
 
         Args:
             names: of the variables.
@@ -74,11 +74,11 @@ class Surface:
         Returns:
             Texts such as `a + b = 1`.
         """
-        return [] if self.plane is None else [self._equation(n, names) for n in self._normals]
+        return [self._equation(n, names) for n in self._normals]
 
     @property
     def _normals(self) -> list[np.ndarray]:
-        return undetermined_directions(self.plane)
+        return [] if self.plane is None else undetermined_directions(self.plane)
 
     def _equation(self, normal: np.ndarray, names: tuple[str, ...]) -> str:
         terms = [sympy.Float(w, 3) * symbol(n) for w, n in zip(normal, names) if w]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -49,6 +50,37 @@ def test_what_the_user_knew_is_in_the_result():
     assert settings["symmetries"] == ["Even('x1')"]
     assert settings["guesses"] == ["x1**2 + x2**2"]
     assert ks.Dimensions(settings["dimensions"]["variables"]).variables.keys() == {"x1", "x2"}
+
+
+def asked_by(code: str, ks: object = ks) -> tuple[tuple, dict]:
+    """Arguments that a call has; nothing is searched."""
+    names = {"ks": ks, "interpret": lambda *given, **options: (given, options)}
+    return eval(code, names | {"model": "model", "x": "x"})
+
+
+def test_the_call_has_the_options_of_the_file_as_values():
+    given, options = asked_by(ks.load_interpretation(FILES / "neuron_with_knowledge.json").call)
+    assert given == ("model", "x")
+    priors, sampling, search = (options.pop(name) for name in ("priors", "sampling", "search"))
+    assert priors.symmetries == (ks.Even("x1"),)
+    assert priors.constraints.to_dict()["forbidden"] == {"mul": ["mul"]}
+    assert priors.dimensions.variables.keys() == {"x1", "x2"}
+    assert tuple(priors.guesses) == ("x1**2 + x2**2",)
+    assert vars(sampling) == vars(ks.Sampling(rows=200))
+    assert search == ks.Search(methods="dictionary", workers=2)
+    assert options == {"operators": "polynomial", "loss": "squared", "time_limit": 20}
+
+
+def test_the_kind_and_the_signature_of_a_file_are_those_of_a_neuron(tmp_path):
+    content = json.loads((FILES / "neuron.json").read_text())
+    content["settings"] |= {"model": "saved", "unit": 0, "kind": "value", "signature": "serve"}
+    (tmp_path / "neuron.json").write_text(json.dumps(content))
+    code = ks.load_interpretation(tmp_path / "neuron.json").call
+    of_neuron = SimpleNamespace(of=lambda *given, **options: (given, options))
+    stand_in = SimpleNamespace(Neuron=of_neuron, Sampling=ks.Sampling, Search=ks.Search)
+    (neuron, x), options = asked_by(code, stand_in)
+    assert neuron == (("saved",), {"unit": 0, "kind": "value", "signature": "serve"})
+    assert x == "x" and not {"unit", "kind", "signature"} & set(options)
 
 
 def test_a_result_of_classes_opens():

@@ -1,4 +1,4 @@
-"""Many neurons in one go: each as `interpret` alone finds it, and none lost for another's sake."""
+"""Many neurons in one call: each as `interpret` alone finds it, with independent failures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_symgrad import Search
+from keras_symgrad import Neuron, Search
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_many import interpret_many
 from keras_symgrad.gradients.field import GradientField
@@ -24,7 +24,7 @@ def jobs():
 
 
 class Sequential(Executor):
-    """Calls at once; the first `losses` calls lose their worker."""
+    """Executor that calls at once; the first `losses` calls lose their worker."""
 
     def __init__(self, losses: int = 0):
         self.losses = losses
@@ -64,7 +64,8 @@ def test_jobs_of_lost_workers_that_cannot_be_renewed_are_said_to_be_lost():
 
 
 def test_processes_read_models_from_files():
-    units = [{"unit": None}, {"unit": None, "seed": 1}]
+    neuron = Neuron.of(str(MODELS / "A1.keras"), kind="logit")
+    units = [{"unit": None}, {"model": neuron, "seed": 1}]
     found = interpret_many(
         units,
         workers=1,
@@ -76,6 +77,7 @@ def test_processes_read_models_from_files():
     assert [str(concept.best) for concept in found] == ["x1**2 + 2*x2**2"] * 2
     assert [concept.seed for concept in found] == [0, 1]
     assert found[0].rule.agreement > 0.99
+    assert found[1].settings["kind"] == "logit"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,7 @@ def test_processes_read_models_from_files():
         ({"modle": 1}, "Job 1 has arguments that `interpret` does not take here: modle"),
         ({"x": "points.csv"}, "Job 1 has no `model`"),
         ({"model": "a.keras", "workers": 3}, "does not take here: workers"),
+        ({"model": "a.keras", "search": {"methods": "trees"}}, "`search` is a `Search`"),
         ({"model": "a.keras", "search": Search(islands=2)}, "belong to `interpret_many`: islands"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Where gradients are read: options that are checked before any work, and the rows they give."""
+"""Options of the readings of gradients, checked before any work, and the rows they give."""
 
 from __future__ import annotations
 
@@ -112,3 +112,16 @@ def test_a_layer_gives_the_variables_of_a_neuron_that_was_made_before():
     own = ks.Neuron("own", lambda x: x[:, 0], inputs=2)
     with pytest.raises(ValueError, match="made of a function.*in_terms_of='parts'"):
         ks.interpret(own, X, sampling=ks.Sampling(in_terms_of="parts"))
+
+
+@pytest.mark.parametrize("name", ["sampling", "priors", "search"])
+def test_options_that_are_no_values_of_their_class_are_refused(name):
+    message = f"`{name}` is a `{name.capitalize()}`, such as ks.*Received: {name}={{}}"
+    with pytest.raises(ValueError, match=message):
+        ks.interpret("none.keras", X, **{name: {}})
+
+
+def test_a_sampling_that_is_none_is_refused_by_classes_and_jointly_as_well():
+    for question in (ks.interpret_classes, ks.interpret_jointly):
+        with pytest.raises(ValueError, match="`sampling` is a `Sampling`.*sampling={}"):
+            question("none.keras", X, sampling={})

@@ -1,9 +1,8 @@
 """Parse formulas from untrusted text into SymPy, without evaluating code.
 
-The text is parsed as Python by `ast`, never run, and every node of the syntax tree must be one
-that a formula needs: numbers, variables, arithmetic, and calls of known functions. Numbers are
-kept within the range of a double, and SymPy's work within a time limit, so that no formula can
-stall the machine.
+The text is parsed as Python by `ast`, never run, and every node of the syntax tree must be one that
+a formula needs: numbers, variables, arithmetic, and calls of known functions. Numbers must lie
+within the range of a double, and SymPy has a time limit, so no formula can stall the machine.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import sympy
 from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import Boolean
 
-from keras_symgrad.expressions.operators import Operator, OperatorSet
+from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.time_limit import within_time_limit
 from keras_symgrad.expressions.trees import symbol
 from keras_symgrad.files import printable
@@ -27,7 +27,7 @@ LARGEST_EXPONENT = 10_000
 LARGEST_BITS = 1_024
 LONGEST_READING = 1.0  # seconds of processor time
 
-# What `to_text` may write: the functions that both SymPy and TensorFlow have.
+# Functions that `to_text` may write: those that both SymPy and TensorFlow have.
 FUNCTIONS: dict[str, tuple[Callable[..., sympy.Basic], int | None]] = {
     **{
         function.__name__: (function, 1)
@@ -46,18 +46,39 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Basic], int | None]] = {
     "ITE": (sympy.ITE, 3),
 }
 NUMBERS = {"pi": sympy.pi, "E": sympy.E}
-# What SymPy's own work may leave in a formula besides; `to_text` takes the last two away.
+# Functions that SymPy may introduce into a formula; `to_text` rewrites the last two.
 _WRITTEN = {*FUNCTIONS, "Piecewise", "re", "im"}
 _COMPARISONS = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
 _CONNECTIVES = {ast.BitAnd: sympy.And, ast.BitOr: sympy.Or}
 
 
-def from_text(
-    text: str, names: Sequence[str] = (), operators: OperatorSet | None = None
-) -> sympy.Expr:
-    """Reads a formula; nothing in the text is ever run.
+class Applicable(Protocol):
+    """An operator as the parser sees it: a SymPy expression in its arguments."""
 
-    Known are numbers, `+ - * / **`, brackets, the named variables, `pi` and `E`, the functions
+    @property
+    def arity(self) -> int:
+        """Number of arguments."""
+
+    @property
+    def arguments(self) -> tuple[sympy.Symbol, ...]:
+        """Symbols of `expression` in the order of the arguments."""
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """The operator's value."""
+
+    def __call__(self, *arguments: sympy.Expr) -> sympy.Expr:
+        """The value for given arguments."""
+
+
+def from_text(
+    text: str,
+    names: Sequence[str] = (),
+    operators: OperatorSet | Mapping[str, Applicable] | None = None,
+) -> sympy.Expr:
+    """Read a formula; nothing in the text is ever run.
+
+    Accepted are numbers, `+ - * / **`, brackets, the named variables, `pi` and `E`, the functions
     that `to_text` writes, and the operators of the set. A variable whose name is not a plain
     identifier is written in quotation marks: `'petal length (cm)'**2`. A variable named like a
     number is the variable.
@@ -65,14 +86,14 @@ def from_text(
     Args:
         text: the formula in Python's and SymPy's syntax, up to 10,000 characters.
         names: names of the variables.
-        operators: a set whose operators may be called by name.
+        operators: a set, or a mapping by name, of operators that may be called.
 
     Returns:
         A SymPy expression in real symbols.
 
     Raises:
-        ValueError: the text is no such formula, holds a number outside the range of a double, or
-            keeps SymPy busy for a second. The message is one line that says what and where.
+        ValueError: the text is not such a formula, holds a number outside the range of a double, or
+            keeps SymPy busy for a second. The message is one line with the reason and the place.
 
     Example:
 
@@ -115,27 +136,32 @@ def _syntax(text: str) -> ast.expr:
 
 
 class _Refusal(Exception):
-    """Why a text is no formula."""
+    """Reason why a text is not a formula."""
 
 
 class _Reader:
-    def __init__(self, text: str, names: Sequence[str], operators: OperatorSet | None):
+    def __init__(
+        self,
+        text: str,
+        names: Sequence[str],
+        operators: OperatorSet | Mapping[str, Applicable] | None,
+    ):
         short = text if len(text) <= 60 else text[:57] + "..."
         self.quoted = '"' + printable(" ".join(short.split())) + '"'
         self.variables: Mapping[str, sympy.Symbol] = {name: symbol(name) for name in names}
-        self.operators = operators or ()
+        self.operators = operators or {}
         self.depth = 0
 
     def formula(self, node: ast.expr) -> sympy.Expr:
         expression = self.read(node)
         if not isinstance(expression, sympy.Expr):
             raise _Refusal(f"{self.quoted} is a condition, not a formula.")
-        # A factor that SymPy has multiplied into a sum lies deeper than a node's own numbers.
+        # A factor that SymPy has multiplied into a sum lies deeper than the node's own numbers.
         if not all(_is_double(atom.evalf(15)) for atom in expression.atoms() if atom.is_number):
             raise self.refusal("A number that is too large or not real", node)
-        # A power of a power has an exponent that no text held.
+        # A power of a power has an exponent that does not occur in the text.
         for power in expression.atoms(sympy.Pow):
-            self.check_power(*power.args, node)
+            self.check_power(power.base, power.exp, node)
         made = {type(part).__name__ for part in expression.atoms(AppliedUndef, sympy.Function)}
         if not made <= _WRITTEN:
             raise self.refusal(f"SymPy makes '{min(made - _WRITTEN)}' of what stands", node)
@@ -145,7 +171,8 @@ class _Reader:
         reader = _READERS.get(type(node))
         if reader is None:
             raise self.refusal(f"{_KINDS.get(type(node), 'This')} is not allowed", node)
-        # What SymPy can build it cannot always print: its own recursion goes ten times as deep.
+        # SymPy can build expressions that it cannot print: its own recursion goes ten times as
+        # deep.
         if self.depth == DEEPEST_NESTING:
             raise RecursionError
         self.depth += 1
@@ -161,19 +188,19 @@ class _Reader:
 
     def condition(self, node: ast.expr) -> Boolean:
         expression = self.read(node)
-        # To SymPy a symbol is both.
+        # For SymPy both are symbols.
         if isinstance(expression, sympy.Expr) or not isinstance(expression, Boolean):
             raise self.refusal("A number in the place of a condition", node)
         return expression
 
-    def refusal(self, reason: str, node: ast.AST) -> _Refusal:
+    def refusal(self, reason: str, node: ast.expr) -> _Refusal:
         return _Refusal(f"{reason} in column {node.col_offset + 1} of {self.quoted}.")
 
     def within_doubles(self, expression: sympy.Basic, node: ast.expr) -> sympy.Basic:
         """The expression, if each of its numbers is real and a double can hold it.
 
-        Each node is checked before it becomes part of another, so no step meets a number of
-        more than 1,024 bits: none can take long.
+        Each node is checked before it becomes part of another, so no step handles a number of more
+        than 1,024 bits, and none can take long.
         """
         for number in (expression, *expression.args):
             if isinstance(number, sympy.Expr) and number.is_number:
@@ -183,7 +210,7 @@ class _Reader:
         return expression
 
     def check_power(self, base: sympy.Expr, exponent: sympy.Expr, node: ast.expr) -> None:
-        """Raises for a power that Python's integers would take long over, where nothing stops them.
+        """Raise for a power that would keep Python's integers busy for long without a time limit.
 
         The power n of a number of b bits has at least n (b - 1) bits.
         """
@@ -199,9 +226,9 @@ class _Reader:
                 raise self.refusal("A number that is too large or not real", node)
 
     def check_operator(
-        self, operator: Operator, arguments: list[sympy.Expr], node: ast.expr
+        self, operator: Applicable, arguments: list[sympy.Expr], node: ast.expr
     ) -> None:
-        """Raises for a power in an operator's expression, inner ones first."""
+        """Raise for a power in an operator's expression, inner ones first."""
         given = dict(zip(operator.arguments, arguments))
         powers = operator.expression.atoms(sympy.Pow)
         for power in sorted(powers, key=lambda power: len(str(power))):
@@ -244,8 +271,8 @@ class _Reader:
         self.check_power(left, right, node)
         return sympy.Pow(left, right)
 
-    # SymPy multiplies 2*(x + y) out, but not 2*(x + y)/z: a chain must be built in one step to
-    # become what it was. Long chains lean to the left, so a loop follows them.
+    # SymPy expands 2*(x + y), but not 2*(x + y)/z: a chain must be built in one step to be restored
+    # exactly. Long chains lean to the left, so they are followed by a loop.
 
     def terms(self, node: ast.expr) -> list[sympy.Expr]:
         terms = []
@@ -295,18 +322,21 @@ class _Reader:
             raise self.refusal(f"Arguments of '{name}' with names or stars", node)
         if name == "Piecewise":
             return sympy.Piecewise(*(self.branch(argument) for argument in node.args))
+        function: Callable[..., sympy.Basic]
+        operator = None
         if name in FUNCTIONS:
             function, arity = FUNCTIONS[name]
         elif name in self.operators:
-            function, arity = self.operators[name], self.operators[name].arity
+            function = operator = self.operators[name]
+            arity = operator.arity
         else:
             raise self.refusal(f"Unknown function '{name}'", node)
         if not node.args or (arity is not None and len(node.args) != arity):
             raise self.refusal(f"'{name}' with {len(node.args)} arguments, not {arity or 1},", node)
         read = self.condition if name == "ITE" else self.number
         arguments = [read(argument) for argument in node.args]
-        if name not in FUNCTIONS:
-            self.check_operator(function, arguments, node)
+        if operator is not None:
+            self.check_operator(operator, arguments, node)
         return function(*arguments)
 
     def branch(self, node: ast.expr) -> tuple[sympy.Basic, ...]:
@@ -314,12 +344,13 @@ class _Reader:
             raise self.refusal("A branch of 'Piecewise' that is not (formula, condition)", node)
         value, condition = self.number(node.elts[0]), self.condition(node.elts[1])
         if condition.has(sympy.Piecewise):
-            # SymPy would solve it for sets of numbers, which takes long; `to_text` has done so.
+            # SymPy would solve the condition for sets of numbers, which takes long; `to_text` has
+            # done so.
             raise self.refusal("A 'Piecewise' inside a condition", node)
         return value, condition
 
 
-_READERS = {
+_READERS: dict[type[ast.expr], Callable[..., sympy.Basic]] = {
     ast.Constant: _Reader.constant,
     ast.Name: _Reader.name,
     ast.BinOp: _Reader.binary,

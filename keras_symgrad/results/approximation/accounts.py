@@ -15,6 +15,7 @@ import numpy as np
 from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.formulas import Fidelity, MonotoneFit
 from keras_symgrad.results.approximation.basis import (
+    BasisFunction,
     Term,
     basis,
     products,
@@ -81,12 +82,14 @@ class _Problem:
         decides: whether decisions are counted.
     """
 
-    def __init__(self, terms: Sequence[Term], rows: FitRows, complexity: Complexity, decides: bool):
+    def __init__(
+        self, terms: Sequence[BasisFunction], rows: FitRows, complexity: Complexity, decides: bool
+    ):
         with np.errstate(all="ignore"):
             columns = np.column_stack([term.values(rows.points) for term in terms])
         spread = columns[: rows.rows].std(axis=0)
         kept = np.flatnonzero(np.isfinite(columns).all(axis=0) & (spread > 0))
-        self.terms = [terms[k] for k in kept]
+        self.terms = [terms[int(k)] for k in kept]
         self.centres, self.widths = columns[: rows.rows, kept].mean(axis=0), spread[kept]
         self.columns = (columns[:, kept] - self.centres) / self.widths
         self.rows, self.decides, self.complexity = rows, decides, complexity
@@ -199,7 +202,7 @@ def accounts(
 
 def _with_products(
     problem: _Problem, normal: Normal, sums: Sequence[tuple[int, ...]], operators: OperatorSet
-) -> list[Term]:
+) -> list[BasisFunction]:
     """The terms that did well, and products of the chosen ones."""
     best = sorted(sums, key=normal.residual)[: 2 * len(THRIFTS)]
     chosen = [problem.terms[k] for k in dict.fromkeys(k for one in best for k in one)]

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions import Alphabet, OperatorSet
-from keras_symgrad.formulas import Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
+from keras_symgrad.formulas import Fidelity, Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.gradients import Reading, errors, few_values
 from keras_symgrad.results.approximation.accounts import Account, accounts, choice
@@ -52,7 +52,7 @@ class Approximation:
     rule: Rule | None
     cosine_error: float
     boundary_error: float | None
-    fidelity: object
+    fidelity: Fidelity
     matches: Match
     rivals: tuple = ()
     alternatives: tuple = ()
@@ -63,6 +63,7 @@ def approximate(
     reading: Reading,
     refiner: FormulaRefiner,
     front: ParetoFront,
+    counted: HeldOutRows,
     *,
     max_complexity: float = MAX_COMPLEXITY,
     seed: int = 0,
@@ -73,14 +74,14 @@ def approximate(
         reading: what was read of it.
         refiner: with the operators, the complexity and the rows of the search.
         front: that a search has found; its formulas are accounts too.
+        counted: rows that fidelity is counted on, and those that accounts are fitted to.
         max_complexity: of accounts, but for a linear model of all inputs.
         seed: of all random choices.
 
     Returns:
-        The approximation; `None` for a field without values.
+        The approximation; `None` where there are too few rows.
     """
-    counted = HeldOutRows.of(reading, refiner.train, refiner.held_out, seed)
-    if counted is None or len(counted.train) < 10 or not len(counted.rows):
+    if len(counted.train) < 10 or not len(counted.rows):
         return None
     refiner = _with_hinges(refiner)
     order = np.random.default_rng([seed, 5]).permutation(len(counted.train))[:MAX_FIT_ROWS]
@@ -113,10 +114,8 @@ def approximate(
         rule=best.rule(reading) if counted.decides else None,
         cosine_error=float(errors(best.formula.expression, refiner.held_out).mean()),
         boundary_error=_boundary_error(best.formula, reading) if counted.decides else None,
-        fidelity=best.formula.fidelity,
-        matches=Match.APPROXIMATION
-        if best.formula.fidelity.explained >= FAITHFUL
-        else Match.NOTHING,
+        fidelity=best.fidelity,
+        matches=Match.APPROXIMATION if best.fidelity.explained >= FAITHFUL else Match.NOTHING,
     )
 
 
@@ -125,6 +124,7 @@ class _Written:
     """An account as a formula, with phi and where it decides."""
 
     formula: Formula
+    fidelity: Fidelity
     phi: MonotoneFit
     threshold: float | None
 
@@ -148,7 +148,7 @@ class _Written:
         if counted.decides and threshold is None:
             threshold = phi.preimage(0.0)
         fidelity = counted.of_formula(formula, phi)
-        return cls(replace(formula, fidelity=fidelity), phi, threshold)
+        return cls(replace(formula, fidelity=fidelity), fidelity, phi, threshold)
 
     def rule(self, reading: Reading) -> Rule | None:
         """The decision rule, with its agreement on the data rows that were kept apart."""
@@ -216,6 +216,6 @@ def _value(
 
 def _boundary_error(formula: Formula, reading: Reading) -> float:
     """1 - |cos| on the rows of the field that lie nearest to the decision boundary."""
-    distance = np.abs(reading.field.values)
+    distance = np.abs(reading.field.known_values)
     nearest = distance <= np.quantile(distance, NEAR_BOUNDARY_SHARE)
     return float(errors(formula.expression, reading.field)[nearest].mean())

@@ -110,7 +110,8 @@ class Factor:
             operators, numbers = operators[1:], numbers[1:]
         if self.transform == "inverse":
             numbers = [1.0]
-        return sum(complexity.of_node(node) for node in (*operators, self.column, *numbers))
+        nodes: list[str | int | float] = [*operators, self.column, *numbers]
+        return sum(complexity.of_node(node) for node in nodes)
 
 
 @dataclass(frozen=True)
@@ -191,10 +192,6 @@ class GivenFunction:
     def cost(self, complexity: Complexity) -> float:
         """Its complexity."""
         return self.weight
-
-    def times(self, other: Term) -> None:
-        """Products with it are not formed."""
-        return
 
 
 Term = BasisFunction | GivenFunction
@@ -326,7 +323,9 @@ def basis(x: np.ndarray) -> list[BasisFunction]:
     return found
 
 
-def products(chosen: Sequence[Term], singles: Sequence[Term]) -> list[BasisFunction]:
+def products(
+    chosen: Sequence[BasisFunction], singles: Sequence[BasisFunction]
+) -> list[BasisFunction]:
     """Products of chosen basis functions with each other and with more.
 
     Args:
@@ -345,7 +344,7 @@ def exact(number: float) -> sympy.Number:
     return sympy.Integer(int(number)) if float(number).is_integer() else sympy.Float(number)
 
 
-def writable(terms: Iterable[Term], operators: OperatorSet) -> list[Term]:
+def writable(terms: Iterable[BasisFunction], operators: OperatorSet) -> list[BasisFunction]:
     """The terms whose transforms a set of operators can write.
 
     Args:
@@ -353,9 +352,7 @@ def writable(terms: Iterable[Term], operators: OperatorSet) -> list[Term]:
         operators: the set.
     """
 
-    def fits(term: Term) -> bool:
-        if isinstance(term, GivenFunction):
-            return True
+    def fits(term: BasisFunction) -> bool:
         needed = {name for f in term.factors for name in TRANSFORMS[f.transform].operators}
         if len(term.factors) > 1:
             needed.add("mul")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keras_symgrad.results.assessment.assess import assess, decisions, value_of
+from keras_symgrad.results.assessment.assessment import Assessment
 from keras_symgrad.results.assessment.evidence import (
     FAITHFUL,
     NEAR_BOUNDARY_SHARE,
@@ -24,10 +25,14 @@ from keras_symgrad.results.assessment.influence import (
 )
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.results.assessment.one_variable import Graph, assess_one_variable
-from keras_symgrad.results.assessment.symmetry_checks import SymmetryCheck
+from keras_symgrad.results.assessment.symmetry_checks import (
+    SymmetryCheck,
+    warn_of_broken_symmetries,
+)
 
 __all__ = [
     "Alternative",
+    "Assessment",
     "FAITHFUL",
     "FormulaRefiner",
     "Graph",
@@ -49,4 +54,5 @@ __all__ = [
     "not_looked_at",
     "supported_groups",
     "value_of",
+    "warn_of_broken_symmetries",
 ]

@@ -63,7 +63,7 @@ class HeldOutRows:
     @classmethod
     def of(
         cls, reading: Reading, train: GradientField, held_out: GradientField, seed: int = 0
-    ) -> HeldOutRows | None:
+    ) -> HeldOutRows:
         """The held-out rows of what was read.
 
         Args:
@@ -74,15 +74,16 @@ class HeldOutRows:
             seed: of the choice of rows and of the tree.
 
         Returns:
-            The rows, or `None` for a field without values.
+            The rows.
+
+        Raises:
+            ValueError: the field has no values.
         """
-        if reading.field.values is None:
-            return None
         neuron = reading.neuron
         if neuron is None:
             origin = reading.field.origin
             decides = bool(origin.get("drawn", 0) + origin.get("moved", 0))
-            known, kept = (DataRows(f.points, f.values) for f in (train, held_out))
+            known, kept = (DataRows(f.points, f.known_values) for f in (train, held_out))
         else:
             decides = reading.is_classifier
             rng = np.random.default_rng(seed)
@@ -143,7 +144,7 @@ class HeldOutRows:
         for row in front:
             g = row(field.points)
             if np.unique(g[np.isfinite(g)]).size > 1:
-                phi = MonotoneFit.through(g, field.values)
+                phi = MonotoneFit.through(g, field.known_values)
                 row = replace(row, fidelity=self.of_formula(row, phi))
             found.append(row)
         return found

@@ -14,10 +14,10 @@ from keras_symgrad.gradients import Domain, GradientField, across, generators
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry
 
-# Rows that a number is taken from, and the fewest that will do.
+# Rows for a measurement, and the fewest that are enough.
 MAX_CHECKED_ROWS = 1000
 MIN_CHECKED_ROWS = 10
-# 1 - cos, 26 degrees on average, beyond which a network is said not to have a symmetry.
+# 1 - cos, 26 degrees on average, above which a network counts as not having a symmetry.
 BROKEN = 0.1
 
 Gradients = Callable[[np.ndarray], np.ndarray]
@@ -25,22 +25,25 @@ Gradients = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class SymmetryCheck:
-    """How well a network and the formula found for it keep a symmetry.
+    """Errors of a symmetry in a network and in the formula found for it.
 
     Attributes:
         symmetry: which, for people.
         network: mean of 1 - cos between the network's gradients and those that the symmetry makes
             of them; `None` where that cannot be told.
-        formula: the same of the formula.
+        formula: the same of the formula; `None` where it has no gradient.
     """
 
     symmetry: str
     network: float | None
-    formula: float
+    formula: float | None
 
     def __str__(self) -> str:
         network = "unknown" if self.network is None else f"{self.network:.1e}"
-        kept = "kept by the formula" if self.formula < 1e-9 else f"formula {self.formula:.1e}"
+        if self.formula is None:
+            kept = "formula unknown"
+        else:
+            kept = "kept by the formula" if self.formula < 1e-9 else f"formula {self.formula:.1e}"
         return f"{self.symmetry} (network {network}, {kept})"
 
     def to_dict(self) -> dict:
@@ -55,14 +58,14 @@ def check_symmetry_errors(
     x: np.ndarray | None,
     expression: sympy.Expr,
 ) -> tuple[SymmetryCheck, ...]:
-    """How well a network and a formula keep symmetries.
+    """Measure how well a network and a formula keep symmetries.
 
     Args:
         symmetries: any.
-        field: where they are checked; of a field without a network only the continuous symmetries
-            of the network can be.
+        field: rows of the check; for a field without a network only continuous symmetries can be
+            checked.
         neuron: the network, as a function of the field's variables.
-        x: data of the network: what it says off them is not asked.
+        x: data of the network, outside which it is not evaluated.
         expression: the formula.
 
     Returns:
@@ -72,7 +75,7 @@ def check_symmetry_errors(
     network = None if neuron is None else lambda points: neuron.values_and_gradients(points)[1]
     checks = []
     for symmetry in symmetries:
-        if network is None:
+        if network is None or x is None:
             velocities = generators(some, [symmetry])
             off = _broken_along(some.directions, velocities) if velocities.shape[1] else None
         else:
@@ -83,7 +86,7 @@ def check_symmetry_errors(
 
 
 def warn_of_broken_symmetries(checks: Sequence[SymmetryCheck], neuron: str) -> None:
-    """Warns of symmetries that the network plainly does not have.
+    """Warn about symmetries that the network clearly does not have.
 
     Args:
         checks: of the network.
@@ -102,18 +105,18 @@ def warn_of_broken_symmetries(checks: Sequence[SymmetryCheck], neuron: str) -> N
 
 def broken(
     symmetry: Symmetry, names: Sequence[str], expression: sympy.Expr, points: np.ndarray
-) -> float:
-    """How far an expression is from having a symmetry.
+) -> float | None:
+    """Measure the deviation of an expression from a symmetry.
 
     Args:
-        symmetry: which.
+        symmetry: the symmetry.
         names: of the variables.
         expression: in them.
-        points: where, `(rows, variables)`.
+        points: points of the check, `(rows, variables)`.
 
     Returns:
-        Mean of 1 - cos between its gradients and those that the symmetry makes of them: 0 if it
-        has the symmetry, 2 if it has the opposite one.
+        Mean of 1 - cos between its gradients and their images under the symmetry: 0 if it has the
+        symmetry, 2 if it has the opposite one.
 
     Example:
 
@@ -133,7 +136,7 @@ def _broken(
     gradients: Gradients,
     holds: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> float | None:
-    """Mean of 1 - cos to what the symmetry makes of gradients; `None` where nothing can be said."""
+    """Mean of 1 - cos between gradients and their images; `None` if it cannot be measured."""
     own = gradients(field.points)
     directions = field.directions_of(own)
     steep = directions.any(axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_symgrad.engine import gradient, unit
+from keras_symgrad.files import listed_names, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from keras_symgrad.formulas import MonotoneFit
+    from keras_symgrad.neurons import Neuron
     from keras_symgrad.results.interpretation import Interpretation
 
 # Points along each side of a plane.
 GRID_POINTS_PER_SIDE = 161
-# Share of the rows nearest to the decision boundary, one of which a plane goes through.
+# Share of the rows nearest to the decision boundary, from which the plane's point is taken.
 PLANE_ROWS_SHARE = 0.1
 
 
@@ -27,9 +30,9 @@ class Plane:
     """The plane of two variables through a point, over the range of the data.
 
     Attributes:
-        concept: what was found.
+        concept: the interpretation.
         columns: of the two variables.
-        point: what all variables are where they do not vary, `(variables,)`.
+        point: values of all variables where they do not vary, `(variables,)`.
         axes: values of the two along the sides.
     """
 
@@ -40,27 +43,30 @@ class Plane:
 
     @classmethod
     def of(cls, concept: Interpretation, variables: Sequence[str] | None = None) -> Plane:
-        """The plane of two variables through a typical row.
+        """Choose the plane of two variables through a typical row.
 
         Args:
-            concept: what `interpret` returned.
-            variables: names of the two; by default those that turn the formula's gradient most.
+            concept: result of `interpret`.
+            variables: names of the two; by default those with the largest share in the formula's
+                gradient.
 
         Raises:
-            ValueError: they are not two variables that the neuron takes.
+            ValueError: they are not two variables of the neuron.
         """
         variables = strongest(concept)[:2] if variables is None else tuple(variables)
         if len(set(variables)) != 2 or not set(variables) <= set(concept.names):
             raise ValueError(
-                f"A plane needs two of the variables: {', '.join(concept.names)}. "
+                f"A plane needs two of the variables: {listed_names(concept.names)}. "
                 f"Received: variables={variables}"
             )
-        # In the order of the data, so that the first one is to the right.
-        columns = tuple(sorted(concept.names.index(name) for name in variables))
-        sides = tuple(
-            np.linspace(*concept.box[:, column], GRID_POINTS_PER_SIDE) for column in columns
+        # In the order of the data, so that the first one is the horizontal axis.
+        first, second = sorted(concept.names.index(name) for name in variables)
+        low, high = concept.box
+        along, up = (
+            np.linspace(low[column], high[column], GRID_POINTS_PER_SIDE)
+            for column in (first, second)
         )
-        return cls(concept, columns, typical(concept), sides)
+        return cls(concept, (first, second), typical(concept), (along, up))
 
     @property
     def points(self) -> np.ndarray:
@@ -72,7 +78,7 @@ class Plane:
 
     @property
     def others(self) -> dict[str, float]:
-        """The variables of the formula that are held, and where."""
+        """The variables of the formula that are fixed, and their values."""
         inside = {symbol.name for symbol in self.concept.best.expression.free_symbols}
         return {
             name: float(self.point[k])
@@ -80,56 +86,58 @@ class Plane:
             if k not in self.columns and name in inside
         }
 
-    def check(self) -> None:
-        """Raises `ValueError` where there is no network or no phi to draw."""
+    def check(self) -> tuple[Neuron, MonotoneFit]:
+        """The network and phi; raises `ValueError` where there is none to draw."""
         if self.concept.network is None or self.concept.phi is None:
             raise ValueError(
                 "A boundary is drawn from the network as a function of the variables and from phi, "
                 "but this interpretation was made from a gradient field alone or in terms of "
                 "quantities. Pass the model and points to `interpret`."
             )
+        return self.concept.network, self.concept.phi
 
     @cached_property
     def values(self) -> tuple[np.ndarray, np.ndarray]:
-        """The neuron's values and phi(formula) on the plane, positive where they say yes.
+        """The neuron's values and phi(formula) on the plane, positive where the decision is yes.
 
-        Of a neuron that decides, the formula's side is its distance to the threshold: phi is flat
-        beyond the rows that it was fitted to.
+        For a classifier, the formula's side is its distance to the threshold: phi is flat beyond
+        the rows that it was fitted to.
 
         Raises:
             ValueError: there is no network, or no phi.
         """
-        self.check()
-        concept = self.concept
+        read, phi = self.check()
+        concept, rule = self.concept, self.concept.rule
         points, shape = self.points, (GRID_POINTS_PER_SIDE, GRID_POINTS_PER_SIDE)
-        network = np.asarray(concept.network(points), dtype=float).reshape(shape)
+        network = np.asarray(read(points), dtype=float).reshape(shape)
         with np.errstate(all="ignore"):
             g = concept.best(points).reshape(shape)
-        if not decided(concept):
-            return network, np.where(np.isfinite(g), concept.phi(g), np.nan)
-        sign = 1 if concept.rule.direction == ">" else -1
-        return network, sign * (np.where(np.isfinite(g), g, np.nan) - concept.rule.threshold)
+        if rule is None:
+            return network, np.where(np.isfinite(g), phi(g), np.nan)
+        sign = 1 if rule.direction == ">" else -1
+        return network, sign * (np.where(np.isfinite(g), g, np.nan) - rule.threshold)
 
     def frame(self, axes: Axes, margin: float = 0.0) -> None:
-        """Names and limits of the axes; a name between dollar signs is no formula."""
+        """Names and limits of the axes; a name between dollar signs is not a formula."""
         first, second = (self.concept.names[column] for column in self.columns)
-        axes.set_xlabel(first, parse_math=False)
-        axes.set_ylabel(second, parse_math=False)
-        for limit, side in zip((axes.set_xlim, axes.set_ylim), self.axes):
+        axes.set_xlabel(printable(first), parse_math=False)
+        axes.set_ylabel(printable(second), parse_math=False)
+        limits: tuple[Callable[..., object], ...] = (axes.set_xlim, axes.set_ylim)
+        for limit, side in zip(limits, self.axes):
             more = margin * (side[-1] - side[0])
             if side[-1] > side[0]:
                 limit(side[0] - more, side[-1] + more)
 
 
 def decided(concept: Interpretation) -> bool:
-    """Whether the neuron decides something, and the formula with it."""
+    """True if the neuron is a classifier with a rule."""
     return concept.rule is not None
 
 
 def strongest(concept: Interpretation) -> tuple[str, ...]:
-    """The variables of the formula, those that turn its gradient most first.
+    """The variables of the formula, ordered by their share in its gradient.
 
-    Each is measured in the width of its data. If there is one only, others follow.
+    Each is measured in units of its width. If there is only one, others follow.
 
     Args:
         concept: what `interpret` returned.
@@ -148,11 +156,11 @@ def strongest(concept: Interpretation) -> tuple[str, ...]:
 
 
 def typical(concept: Interpretation) -> np.ndarray:
-    """A row in the middle of those nearest to the decision boundary, `(variables,)`."""
+    """The median row among those nearest to the decision boundary, `(variables,)`."""
     field = concept.gradients
     points = field.points
     if decided(concept):
-        near = np.abs(field.values)
+        near = np.abs(field.known_values)
         points = points[near <= np.quantile(near, PLANE_ROWS_SHARE)]
     width = concept.box[1] - concept.box[0]
     off = (points - np.median(points, axis=0)) / np.where(width > 0, width, 1)

@@ -1,6 +1,6 @@
 """`Checkpoint`: save a search to a file and resume it.
 
-The file is JSON, and written whole or not at all. Its parts:
+The file is JSON, written completely or not at all. Its parts:
 
     format      "keras-symgrad search"
     version     1
@@ -12,8 +12,8 @@ The file is JSON, and written whole or not at all. Its parts:
                 the first generation
 
 An island has its generation, its archive, the sets of features with their weights and the trees
-(demes, known forms, offspring just bred), and the random numbers of both. A tree is a list in
-prefix order: operators by name, variables by column, constants as numbers with a point.
+(demes, loss cache, pending offspring), and the random numbers of both. A tree is a list in prefix
+order: operators by name, variables by column, constants as numbers with a point.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,23 @@ SEARCH_VERSION = 1
 # Rows that are read again from a network may differ by rounding.
 ROW_TOLERANCE = 1e-3
 FIELD_ARRAYS = ("points", "directions", "weights", "frame")
+TRIED_AGAIN = "It is tried again after each generation; the search goes on."
+LOST = "The end of the search is not kept."
 
 
 class Checkpoint(Callback):
-    """Keeps the search in a file, from which `interpret(..., resume=)` goes on.
+    """Callback that saves the search to a file, from which `interpret(..., resume=)` goes on.
+
+    A write that fails, as on a full disk, warns and is tried again after each generation and at
+    the end; it costs neither the search nor the file that was there.
 
     Args:
         filepath: of the file.
-        every: seconds between two times that it is written; 0 for every generation. It is also
-            written at the end, unless Ctrl-C was pressed twice.
+        every: seconds between two writes; 0 for every generation. The file is also written at the
+            end, unless Ctrl-C was pressed twice.
+
+    Attributes:
+        failure: why the last write failed; `None` after one that did not.
 
     Raises:
         ValueError: nothing can be written there.
@@ -56,42 +65,49 @@ class Checkpoint(Callback):
         if not every >= 0:
             raise ValueError(f"`every` is a number of seconds, at least 0. Received: {every=}")
         self.filepath, self.every = Path(filepath), every
+        self.failure: str | None = None
         self._last = 0.0
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
-        """Starts the clock."""
+        """Start the clock."""
         self._last = time.monotonic()
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
-        """Writes the search if it is time."""
-        if time.monotonic() - self._last >= self.every:
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
+        """Write the search if it is time."""
+        if self.failure or time.monotonic() - self._last >= self.every:
             self._write()
             self._last = time.monotonic()
 
     def on_search_end(self, logs: Logs | None = None) -> None:
-        """Writes the search as it ended."""
-        self._write()
+        """Write the final state of the search."""
+        self._write(is_last=True)
 
-    def _write(self) -> None:
-        state = self.search.state()
-        # Nothing is kept of the dictionary, but the file is there to go on from.
-        if state is not None or not self.filepath.exists():
-            save_search(self.filepath, self.search.problem, state)
+    def _write(self, is_last: bool = False) -> None:
+        before, self.failure = self.failure, None
+        try:
+            state = self.search.state()
+            # The dictionary has no state, but the file must exist to resume from.
+            if state is not None or not self.filepath.exists():
+                save_search(self.filepath, self.search.problem, state)
+        except Exception as error:
+            self.failure = str(error) if isinstance(error, ValueError) else _line(error)
+            if is_last or self.failure != before:
+                warnings.warn(f"{self.failure} {LOST if is_last else TRIED_AGAIN}", stacklevel=2)
 
 
 def save_search(path: str | os.PathLike, problem: Problem, state: Plain | None) -> Path:
-    """Writes a search to a file.
+    """Write a search to a file.
 
     Args:
         path: of the file.
-        problem: what is searched for.
+        problem: problem of the search.
         state: of the search, from `PortfolioSearch.state`.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: nothing can be written there; a file that was there stays as it was.
+        ValueError: nothing can be written there; an existing file stays unchanged.
     """
     rows = {name: getattr(problem.gradients, name) for name in FIELD_ARRAYS}
     content = {
@@ -106,14 +122,14 @@ def save_search(path: str | os.PathLike, problem: Problem, state: Plain | None) 
 
 
 class SavedSearch:
-    """A search that was kept in a file.
+    """A saved search, read from a file.
 
     Args:
         path: of the file.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it holds no search, or one of another version.
+        FileNotFoundError: there is no file.
+        ValueError: it is not a search, or one of another version.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -133,27 +149,27 @@ class SavedSearch:
         self._content = content
 
     def field(self, field: GradientField) -> GradientField:
-        """The rows that the search was on.
+        """Return the rows of the search.
 
         Args:
             field: the rows as they are read now.
 
         Returns:
-            The same rows to the last digit that they had.
+            The same rows with all digits that they had.
 
         Raises:
-            ValueError: these are other rows.
+            ValueError: the rows differ.
         """
-        kept = {}
+        kept: dict[str, Any] = {}
         for name in FIELD_ARRAYS:
             now, then = getattr(field, name), self._array(name)
-            if (now is None) != (then is None) or (
-                now is not None
-                and (
-                    now.shape != then.shape
-                    or not np.allclose(now, then, rtol=ROW_TOLERANCE, atol=ROW_TOLERANCE)
+            if now is None or then is None:
+                same = now is then
+            else:
+                same = now.shape == then.shape and np.allclose(
+                    now, then, rtol=ROW_TOLERANCE, atol=ROW_TOLERANCE
                 )
-            ):
+            if not same:
                 raise self._error(
                     f"it was searching on other rows: their {name} are not those of this model, "
                     "data and seed. Pass what the search was started with"
@@ -162,13 +178,13 @@ class SavedSearch:
         return replace(field, **kept)
 
     def restore(self, search: Search) -> None:
-        """Sets a search to where this one was.
+        """Restore a search to the saved state.
 
         Args:
             search: for the same problem.
 
         Raises:
-            ValueError: the problem is another one, or the file is damaged.
+            ValueError: the problem differs, or the file is damaged.
         """
         then, now = self._content.get("problem"), _described(search.problem)
         if not isinstance(then, dict):
@@ -203,7 +219,7 @@ class SavedSearch:
 
 
 def _described(problem: Problem) -> dict[str, Any]:
-    """What must be the same for a search to go on, as it is read back from JSON."""
+    """Properties that must be equal for a search to go on, as read back from JSON."""
     operators = problem.alphabet.operators
     described = {
         "operators": {operator.name: str(operator.expression) for operator in operators},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
+from typing import TextIO
 
 import tensorflow as tf
 from tensorflow.core.framework import summary_pb2
@@ -23,8 +24,8 @@ LOGGED_COLUMNS = (
     "formula",
 )
 
-# What TensorBoard shows a number and a text with. The functions `tf.summary.scalar` and `text`
-# are TensorBoard's own and fail where it is not installed; the files need none of it.
+# TensorBoard's plugin names for numbers and texts. The functions `tf.summary.scalar` and `text`
+# need TensorBoard and fail where it is not installed; writing the files does not.
 _SCALARS = summary_pb2.SummaryMetadata(
     plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="scalars"),
     data_class=summary_pb2.DATA_CLASS_SCALAR,
@@ -36,12 +37,12 @@ _TEXT = summary_pb2.SummaryMetadata(
 
 
 class CSVLogger(Callback):
-    """Writes a line for every generation.
+    """Callback that writes a line for every generation.
 
     Args:
         filename: of the file.
         separator: between columns.
-        append: whether to go on with a file that is there, as after `resume`.
+        append: whether to append to an existing file, as after `resume`.
 
     Raises:
         ValueError: nothing can be written there.
@@ -50,31 +51,34 @@ class CSVLogger(Callback):
     def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
         check_writable(filename, "The log")
         self.filename, self.separator, self.append = Path(filename), separator, append
-        self._file = None
+        self._file: TextIO | None = None
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
-        """Opens the file."""
+        """Open the file."""
         has_header = self.append and self.filename.exists() and self.filename.stat().st_size > 0
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+        file = self._file = open(
+            self.filename, "a" if self.append else "w", newline="", encoding="utf-8"
+        )
         self._writer = csv.DictWriter(
-            self._file, LOGGED_COLUMNS, delimiter=self.separator, extrasaction="ignore"
+            file, LOGGED_COLUMNS, delimiter=self.separator, extrasaction="ignore"
         )
         if not has_header:
             self._writer.writeheader()
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
-        """Writes a line."""
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
+        """Write a line."""
         self._writer.writerow({"generation": generation} | logs)
-        self._file.flush()
+        if self._file is not None:
+            self._file.flush()
 
     def on_search_end(self, logs: Logs | None = None) -> None:
-        """Closes the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
 
 class TensorBoard(Callback):
-    """Writes event files that TensorBoard shows: losses, the front and its formulas.
+    """Callback that writes event files for TensorBoard: losses, the front and its formulas.
 
     Scalars are `loss`, `complexity`, `evaluations_per_second` and the loss at every complexity
     of the front, `front/complexity_9`. The front as a table of formulas is a text.
@@ -96,16 +100,18 @@ class TensorBoard(Callback):
                 "folder."
             ) from error
         check_writable(self.log_dir / "events", "An event file")
-        self._writer = None
+        self._writer: tf.summary.SummaryWriter | None = None
         self._shown: list[Individual] = []
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
-        """Opens an event file."""
+        """Open an event file."""
         self._writer = tf.summary.create_file_writer(str(self.log_dir))
         self._shown = []
 
-    def on_generation_end(self, generation: int, logs: Logs | None = None) -> None:
-        """Writes losses, and the front where it has changed."""
+    def on_generation_end(self, generation: int, logs: Logs) -> None:
+        """Write losses, and the front where it has changed."""
+        if self._writer is None:
+            return
         front = self.search.archive.front()
         scalars = {
             "loss": logs["loss"],
@@ -129,6 +135,6 @@ class TensorBoard(Callback):
         return "\n".join(lines)
 
     def on_search_end(self, logs: Logs | None = None) -> None:
-        """Closes the event file."""
+        """Close the event file."""
         if self._writer is not None:
             self._writer.close()

@@ -9,6 +9,7 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.search.core.archive import Archive, Individual
     from keras_symgrad.search.core.constant_fit import ConstantFit
+    from keras_symgrad.search.core.interrupts import deferred_interrupts, keeps_what_was_found
     from keras_symgrad.search.core.model_selection import (
         FINEST_OF_LABELS,
         NATS_PER_UNIT,
@@ -44,10 +45,19 @@ if TYPE_CHECKING:
         restore_random,
         tree_from_plain,
         tree_to_plain,
+        whole,
     )
     from keras_symgrad.search.core.settings import GeneticSettings
     from keras_symgrad.search.core.stagnation import StagnationCounter
-    from keras_symgrad.search.core.stopping import Progress, Stopping, limits_of
+    from keras_symgrad.search.core.stopping import (
+        EFFORTS,
+        Effort,
+        Ending,
+        Progress,
+        Stopping,
+        check_effort,
+        limits_of,
+    )
     from keras_symgrad.search.core.variation import Variation
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -56,6 +66,9 @@ __all__ = [
     "Archive",
     "Clock",
     "ConstantFit",
+    "EFFORTS",
+    "Effort",
+    "Ending",
     "FINEST_OF_LABELS",
     "GeneticSettings",
     "IN_MEMORY",
@@ -78,10 +91,13 @@ __all__ = [
     "as_plain",
     "box_of",
     "call",
+    "check_effort",
     "check_methods",
     "choose_model",
+    "deferred_interrupts",
     "individual_from_plain",
     "individual_to_plain",
+    "keeps_what_was_found",
     "limits_of",
     "number",
     "number_from_plain",
@@ -90,6 +106,7 @@ __all__ = [
     "random_to_plain",
     "recorded",
     "restore_numbers",
+    "whole",
     "restore_random",
     "scores",
     "tree_from_plain",

@@ -1,21 +1,95 @@
-"""`Stopping`: the limits of a search, and Ctrl-C that waits for the end of a generation."""
+"""`Stopping`, `Effort` and `Ending`: limits of a search, how far it goes, and why it ended."""
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from enum import StrEnum
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
+
+from keras_symgrad.search.core.interrupts import Interrupts, deferred_interrupts
+
+Step = TypeVar("Step", bound="Progress | None")
+
+
+class Ending(StrEnum):
+    """Reason for the end of a search. A callback may give a reason of its own, as plain text.
+
+    >>> Ending("settled").text
+    'until the answer was settled'
+    """
+
+    TIME_LIMIT = "time_limit"
+    GENERATIONS = "generations"
+    EVALUATIONS = "evaluations"
+    PATIENCE = "patience"
+    TARGET_LOSS = "target_loss"
+    SETTLED = "settled"
+    QUICK = "quick"
+    EXHAUSTED = "exhausted"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def text(self) -> str:
+        """The end of a sentence that begins with the search."""
+        return _TEXTS[self]
+
+    @classmethod
+    def of(cls, reason: str) -> Ending | str:
+        """An ending of this list, or the reason of a callback as it is."""
+        return cls(reason) if reason in list(cls) else reason
+
+
+_TEXTS = {
+    Ending.TIME_LIMIT: "until the time limit, unfinished",
+    Ending.GENERATIONS: "until the limit of generations",
+    Ending.EVALUATIONS: "until the limit of evaluations",
+    Ending.PATIENCE: "until the choice had not improved for long",
+    Ending.TARGET_LOSS: "until a perfect match",
+    Ending.SETTLED: "until the answer was settled",
+    Ending.QUICK: "through the dictionary alone",
+    Ending.EXHAUSTED: "until everything had been tried",
+    Ending.INTERRUPTED: "until Ctrl-C",
+}
+
+
+Effort = Literal["quick", "normal", "thorough"]
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+
+
+def check_effort(effort: str, methods: Sequence[str]) -> None:
+    """Raise unless an effort can be made with some ways to search.
+
+    Args:
+        effort: "quick" for the dictionary alone, "normal" until the answer is settled, "thorough"
+            until a limit is reached.
+        methods: ways to search.
+
+    Raises:
+        ValueError: the effort is unknown, or "quick" without a dictionary.
+
+    Example:
+
+    >>> check_effort("quick", ("dictionary", "trees"))
+    """
+    if effort not in EFFORTS:
+        raise ValueError(
+            f"`effort` is one of {', '.join(map(repr, EFFORTS))}. Received: effort={effort!r}"
+        )
+    if effort == "quick" and "dictionary" not in methods:
+        raise ValueError(
+            '`effort="quick"` searches the dictionary alone, which is not among `methods`. Add '
+            f'"dictionary", or ask for "normal". Received: methods={tuple(methods)!r}'
+        )
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a search stands after a generation.
+    """Progress of a search after a generation.
 
     Attributes:
         generation: number of generations done.
@@ -23,7 +97,7 @@ class Progress:
         seconds: since the start.
         loss: lowest loss.
         formula: the tree with that loss, as text.
-        settled: generations since the choice from the front last got better.
+        settled: generations since the choice from the front last improved.
     """
 
     generation: int
@@ -36,18 +110,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Stopping:
-    """Limits of a search; whichever is reached first ends it.
+    """Limits of a search; the first one reached ends it.
 
     Args:
         time_limit: seconds, or `None`.
         generations: number, or `None`.
         evaluations: candidates, or `None`.
         target_loss: ends the search when a loss is at or below it, or `None`.
-        patience: generations without a better choice from the front (`search.selection`) that
-            end the search, if there were as many without as before; or `None`.
+        patience: generations without a better choice from the front (`search.selection`) that end
+            the search, if they are at least half of all; or `None`.
 
     Raises:
-        ValueError: a limit is not positive, or there is none at all.
+        ValueError: a limit is not positive, or there is no limit.
 
     Example:
 
@@ -77,7 +151,7 @@ class Stopping:
         """Name of the limit that is reached, or `None`.
 
         Args:
-            progress: where the search stands.
+            progress: progress of the search.
             waited: seconds since then.
         """
         seconds = progress.seconds + waited
@@ -94,17 +168,18 @@ class Stopping:
 
     def drive(
         self,
-        steps: Iterable[Progress | None],
-        on_step: Callable[[Progress | None], str | None] | None = None,
+        steps: Iterable[Step],
+        on_step: Callable[[Step], str | None] | None = None,
         start: Progress | None = None,
     ) -> str:
-        """Takes steps of a search until a limit is reached or Ctrl-C is pressed.
+        """Take steps of a search until a limit is reached or Ctrl-C is pressed.
 
         Args:
-            steps: yields the progress after each step, and `None` while it waits for others.
-            on_step: called with what each yields; may return a reason to end.
-            start: where a search that goes on stands already; if a limit is reached there, no step
-                is taken.
+            steps: yields the progress after each step, and `None` while it waits for other
+                processes.
+            on_step: called with each yielded value; may return a reason to end.
+            start: progress of a resumed search; if it has reached a limit already, no step is
+                taken.
 
         Returns:
             Name of the limit, "exhausted" if there were no more steps, "interrupted" after Ctrl-C,
@@ -114,22 +189,22 @@ class Stopping:
             return reason
         last, since = start, time.perf_counter()
         try:
-            with deferred_interrupt() as was_pressed:
+            with deferred_interrupts() as interrupts, _searching(interrupts):
                 for progress in steps:
                     if progress is not None:
                         last, since = progress, time.perf_counter()
                     reason = on_step(progress) if on_step else None
-                    if was_pressed():
-                        return "interrupted"
+                    if interrupts.presses:
+                        return Ending.INTERRUPTED.value
                     waited = time.perf_counter() - since
                     if reason := reason or (last and self.reason(last, waited)):
                         return reason
         except KeyboardInterrupt:
-            return "interrupted"
-        return "exhausted"
+            return Ending.INTERRUPTED.value
+        return Ending.EXHAUSTED.value
 
     def share(self, generation: int, evaluations: int, seconds: float) -> float:
-        """How much of the nearest limit is used up, in [0, 1].
+        """Used share of the nearest limit, in [0, 1].
 
         Args:
             generation: generations done.
@@ -149,10 +224,10 @@ class Stopping:
 
 
 def limits_of(time_limit: float | None | Literal["auto"], stopping: Stopping | None) -> Stopping:
-    """The limits that a user gave in two places.
+    """Combine the limits that a user gave in two places.
 
     Args:
-        time_limit: seconds, or `None`; "auto" leaves it to `stopping`, or is a minute without it.
+        time_limit: seconds, or `None`; "auto" uses that of `stopping`, or a minute without it.
         stopping: all limits.
 
     Returns:
@@ -181,36 +256,10 @@ def limits_of(time_limit: float | None | Literal["auto"], stopping: Stopping | N
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Takes the first Ctrl-C as a wish, and only the second one as an order.
-
-    A search that is interrupted in the middle of a generation cannot be resumed from there. In
-    threads other than the main one nothing changes.
-
-    Yields:
-        A function that tells whether Ctrl-C was pressed.
-
-    Example:
-
-    >>> with deferred_interrupt() as was_pressed:
-    ...     signal.raise_signal(signal.SIGINT)
-    ...     was_pressed()
-    True
-    """
-    pressed = False
-    before = signal.getsignal(signal.SIGINT)
-
-    def press(*_: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    if threading.current_thread() is not threading.main_thread() or before is None:
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, press)
+def _searching(interrupts: Interrupts) -> Iterator[None]:
+    """Mark that there is something to keep from now on."""
+    interrupts.armed = interrupts.searching = True
     try:
-        yield lambda: pressed
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        interrupts.searching = False

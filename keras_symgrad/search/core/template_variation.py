@@ -15,14 +15,14 @@ WHOLE_PART_CROSSOVER_SHARE = 0.3
 
 
 class TemplateVariation(Variation):
-    """Random trees of a template's form, and mutations and crossover that keep it.
+    """Random trees of a template's form, with mutations and crossover that keep it.
 
     Args:
         template: the form.
         seed: of the random numbers.
         max_nodes: no tree gets more nodes than this.
         blocks: subtrees that stand in for variables, in the parts that may hold theirs.
-        satisfies: whether a tree keeps all rules of the search. Trees that do not are tried anew.
+        admits: whether a tree keeps all rules of the search. Trees that do not are tried anew.
         admits_part: whether a part keeps those that it can keep alone.
 
     Example:
@@ -65,14 +65,14 @@ class TemplateVariation(Variation):
             )
             for name, allowed in columns.items()
         }
-        # Parts whose contents may stand in a part.
+        # For each part, the parts whose contents it may hold.
         self._donors = {
             name: [other for other in columns if set(columns[other]) <= set(allowed)]
             for name, allowed in columns.items()
         }
         self._names = list(columns)
 
-    # What is inherited makes trees by these three.
+    # The inherited methods make trees with these three.
 
     def _grow(self, nodes: int) -> Nodes:
         left = max(nodes - len(self.template.outer) + len(self._names), len(self._names))
@@ -85,15 +85,15 @@ class TemplateVariation(Variation):
         return self.template.tree(parts)
 
     def _mutated(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
-        spans = self.template.spans(tree)
-        # Larger parts more often, as in a tree without a form.
+        spans = self._spans(tree)
+        # Larger parts more often, as in a tree without a template.
         sizes = [spans[name].stop - spans[name].start for name in self._names]
         name = self.random.choices(self._names, sizes)[0]
         part = self._parts[name].mutate(gp.PrimitiveTree(tree[spans[name]]))
         return self._with(tree, spans[name], part)
 
     def _crossed(self, tree: gp.PrimitiveTree, other: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
-        spans, others = self.template.spans(tree), self.template.spans(other)
+        spans, others = self._spans(tree), self._spans(other)
         name = self.random.choice(self._names)
         given = gp.PrimitiveTree(other[others[self.random.choice(self._donors[name])]])
         if self.random.random() < WHOLE_PART_CROSSOVER_SHARE:
@@ -101,6 +101,13 @@ class TemplateVariation(Variation):
         else:
             part = self._parts[name].cross(gp.PrimitiveTree(tree[spans[name]]), given)
         return self._with(tree, spans[name], part)
+
+    def _spans(self, tree: gp.PrimitiveTree) -> dict[str, slice]:
+        """Positions of the parts in a tree of the form."""
+        spans = self.template.spans(tree)
+        if spans is None:
+            raise ValueError(f"Expected a tree of the form {self.template.text}. Received: {tree}")
+        return spans
 
     def _with(
         self, tree: gp.PrimitiveTree, span: slice, part: gp.PrimitiveTree | None

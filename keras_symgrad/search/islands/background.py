@@ -7,10 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 
 class BackgroundTask:
-    """Work that is done in a thread of its own as soon as it is started.
+    """Work that runs in a separate thread as soon as it is started.
 
     Args:
-        work: what to do; what it raises is raised by `done`.
+        work: function to run; its exceptions are raised by `done`.
 
     Example:
 
@@ -28,15 +28,20 @@ class BackgroundTask:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Nobody waits for work that is not needed any more.
+        # Work that is not needed any more must not delay the end of the process.
         self._thread.shutdown(wait=False)
 
     def start(self) -> None:
-        """Starts the work, once."""
-        self._job = self._job or self._thread.submit(self._work)
+        """Start the work, once."""
+        self._started()
+
+    def _started(self) -> Future:
+        if self._job is None:
+            self._job = self._thread.submit(self._work)
+        return self._job
 
     def done(self, seconds: float) -> bool:
-        """Whether the work, started now if it was not before, is done after some seconds.
+        """Start the work if necessary, and return whether it is done after some seconds.
 
         Args:
             seconds: to wait at most.
@@ -45,10 +50,10 @@ class BackgroundTask:
             True when it is done.
 
         Raises:
-            Exception: what the work raised.
+            Exception: raised by the work.
         """
-        self.start()
-        if not wait([self._job], seconds).done:
+        job = self._started()
+        if not wait([job], seconds).done:
             return False
-        self._job.result()
+        job.result()
         return True

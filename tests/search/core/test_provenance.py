@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import pickle
 from pathlib import Path
 
 import keras
@@ -171,4 +172,20 @@ def test_the_arguments_of_a_neuron_are_those_that_the_code_repeats(chosen, tmp_p
         again = Neuron.of(ast.literal_eval(code.args[0]), **named)
     assert again.source == neuron.source
     x = np.random.default_rng(0).normal(size=(5, 2))
-    np.testing.assert_array_equal(again(x), neuron(x))
+    for copy in (again, pickle.loads(pickle.dumps(neuron))):
+        np.testing.assert_array_equal(copy(x), neuron(x))
+
+
+def test_a_neuron_that_was_made_of_another_is_recorded_as_itself():
+    inputs = keras.Input((2,))
+    # A `call` that ends in plain TensorFlow code: what the output is cannot be seen.
+    output = keras.layers.Lambda(lambda x: x[:, :1] * 0.1 + 0.5)(inputs)
+    neuron = Neuron.of(keras.Model(inputs, output, name="net"))
+    given = {"x": "a.csv", "layer": None, "unit": None, "activation": False}
+    assert neuron.is_classifier is None
+    read = recorded({**given, "model": neuron.read_as("probability")})
+    assert read["kind"] == "probability"
+    assert 'ks.Neuron.of(model, kind="probability")' in call(read, interpret)
+    # A logit that is read as a probability is no neuron of the model any more.
+    twice = neuron.read_as("probability").read_as("probability")
+    assert "Neuron" in recorded({**given, "model": twice})["model"]["in_memory"]
