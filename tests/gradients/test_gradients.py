@@ -320,7 +320,9 @@ def test_wrong_data_or_options_end_in_one_clear_error(x, options, message):
 
 def test_a_delta_that_leaves_no_rows_says_which_one_would():
     far = Neuron("far/logit", lambda x: 8 + x[:, 0] / 100, inputs=2, is_classifier=True)
-    with pytest.raises(ValueError, match=r"from 1 to 1.*`delta=1e-04`.*Received: delta=0.01"):
+    with pytest.raises(
+        ValueError, match=r"from 1 to 1.*`ks.Sampling\(delta=1e-04\)`.*Received: delta=0.01"
+    ):
         GradientField.from_neuron(far, uniform())
     assert GradientField.from_neuron(far, uniform(), delta=1e-4).rows == 2000
 

@@ -124,7 +124,8 @@ def test_rows_are_accounted_for(ellipse):
     assert used == rows["data"] + rows["drawn"] + rows["moved"]
     assert rows["search"] <= rows["train"]
     assert rows["dropped"] == 0
-    assert ellipse.evaluations > 100
+    # The dictionary alone: the answer was settled after its first stage.
+    assert ellipse.evaluations > 10
     assert ellipse.stopped == "settled"
 
 
