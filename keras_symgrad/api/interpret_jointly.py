@@ -35,7 +35,7 @@ from keras_symgrad.search.core import call, recorded, versions
 
 
 def interpret_jointly(
-    model: keras.Model | str | os.PathLike | Sequence[Neuron],
+    model: keras.Model | str | os.PathLike[str] | Sequence[Neuron],
     x: Any,
     layer: str | None = None,
     units: Sequence[int] | None = None,

@@ -51,7 +51,7 @@ WHAT = "a result that `save` wrote"
 
 
 def load_interpretation(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
 ) -> Interpretation | ClassInterpretation | JointInterpretation:
     """Reads a result that `save` wrote.
 
@@ -323,7 +323,7 @@ def _timings(record: Record) -> dict[str, float]:
     return record.by_name("timings", (int, float))
 
 
-def _settings(record: Record, *asked: Callable) -> tuple[dict[str, Any], str]:
+def _settings(record: Record, *asked: Callable[..., Any]) -> tuple[dict[str, Any], str]:
     """Settings, and the code that repeats the call `asked` with them."""
     settings = record.by_name("settings", object)
     try:
@@ -440,7 +440,9 @@ def _joint(record: Record) -> JointInterpretation:
     )
 
 
-def _provenance(record: Record, *asked: Callable) -> tuple[dict[str, Any], dict[str, str], str]:
+def _provenance(
+    record: Record, *asked: Callable[..., Any]
+) -> tuple[dict[str, Any], dict[str, str], str]:
     """Settings, versions and the call of a result of several neurons; version 0 has none."""
     if "settings" not in record:
         return {}, {}, call({}, *asked)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import tensorflow as tf
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """A program that XLA compiles for each shape it is called with."""
     # TensorFlow counts traces by the code they come from, and warns of five programs that only
     # differ in what they close over. A partial has no code of its own.
     return tf.function(partial(function), jit_compile=True, autograph=False)
 
 
-def loop(start: object, stop: object, body: Callable, *state: object) -> tuple:
+def loop(start: object, stop: object, body: Callable[..., Any], *state: object) -> tuple[Any, ...]:
     """A loop of `body` from one index to before another, one round after the other."""
     return tf.while_loop(
         lambda index, *_: index < stop, body, (start, *state), parallel_iterations=1

@@ -34,7 +34,7 @@ def heading(kind: str) -> dict[str, Any]:
     return {"format": RESULT_FORMAT, "version": RESULT_VERSION, "kind": kind}
 
 
-def write_text(path: str | os.PathLike, text: str, what: str) -> Path:
+def write_text(path: str | os.PathLike[str], text: str, what: str) -> Path:
     """Writes a text file; one that is there already is replaced only by a whole one.
 
     Args:
@@ -64,7 +64,7 @@ def write_text(path: str | os.PathLike, text: str, what: str) -> Path:
     return path
 
 
-def write_json(path: str | os.PathLike, content: dict, what: str) -> Path:
+def write_json(path: str | os.PathLike[str], content: dict[str, Any], what: str) -> Path:
     """Writes plain data as JSON, as `write_text` does.
 
     Numbers that are not finite, for which JSON has no word, become `null`.
@@ -92,7 +92,7 @@ def _finite(content: Any) -> Any:
     return [_finite(part) for part in content] if isinstance(content, (list, tuple)) else content
 
 
-def check_writable(path: str | os.PathLike, what: str) -> None:
+def check_writable(path: str | os.PathLike[str], what: str) -> None:
     """Raises unless a file can be written, before the long work that makes its content.
 
     Args:

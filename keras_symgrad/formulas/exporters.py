@@ -110,7 +110,7 @@ def from_json(text: str) -> Formula:
         ) from error
 
 
-def export(formula: Formula, path: str | os.PathLike) -> Path:
+def export(formula: Formula, path: str | os.PathLike[str]) -> Path:
     """Writes a formula to a file; the path's ending says as what.
 
     | ending | content |
@@ -152,7 +152,7 @@ def export(formula: Formula, path: str | os.PathLike) -> Path:
     return path
 
 
-def check_path(path: str | os.PathLike) -> None:
+def check_path(path: str | os.PathLike[str]) -> None:
     """Raises unless `export` can write there, which may be asked before there is a formula.
 
     Args:

@@ -155,7 +155,7 @@ class MonotoneLayer(keras.layers.Layer):
         """Shape of the output: that of the input."""
         return input_shape
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the layer from."""
         start, slopes = self._initial
         own = {"knots": list(self.knots), "start": start, "slopes": list(slopes)}

@@ -281,7 +281,7 @@ class Field:
         for start in range(0, self.rows, size):
             yield self.take(slice(start, start + size))
 
-    def save(self, path: str | os.PathLike) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the field to an `.npz` file, complete or not at all.
 
         Args:
@@ -360,7 +360,7 @@ class Field:
 OPTIONAL_ARRAYS = ("weights", "values", "frame")
 
 
-def _write_field(field: Field, path: str | os.PathLike) -> Path:
+def _write_field(field: Field, path: str | os.PathLike[str]) -> Path:
     """Writes a field; see `GradientField.save`."""
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
@@ -394,7 +394,7 @@ def _write_field(field: Field, path: str | os.PathLike) -> Path:
     return path
 
 
-def _read_field(path: str | os.PathLike) -> dict[str, Any]:
+def _read_field(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What `GradientField` is made of, from a file that `write` wrote; see `GradientField.load`."""
     path = Path(path)
     if not path.is_file():
@@ -723,7 +723,7 @@ class GradientField(Field):
         )._usable(np.isfinite(gradients).all(axis=1))
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> GradientField:
+    def load(cls, path: str | os.PathLike[str]) -> GradientField:
         """Reads a field that `save` wrote.
 
         Args:

@@ -78,8 +78,8 @@ class SavedFunction:
 
 
 def load(
-    path: str | os.PathLike, signature: str | None = None
-) -> tuple[keras.Model | SavedFunction, dict | None]:
+    path: str | os.PathLike[str], signature: str | None = None
+) -> tuple[keras.Model | SavedFunction, dict[str, Any] | None]:
     """Loads a model, safely and without compiling it.
 
     Args:
@@ -121,8 +121,8 @@ def load(
 
 
 def opened(
-    model: keras.Layer | str | os.PathLike, signature: str | None = None
-) -> tuple[keras.Layer | SavedFunction, dict | keras.losses.Loss | str | None]:
+    model: keras.Layer | str | os.PathLike[str], signature: str | None = None
+) -> tuple[keras.Layer | SavedFunction, dict[str, Any] | keras.losses.Loss | str | None]:
     """A model from wherever it is, checked that TensorFlow can differentiate it.
 
     Args:
@@ -209,7 +209,7 @@ def _no_directory(signature: str, model: Any) -> str:
     return f"Only a SavedModel directory has signatures. Received: signature={signature!r}, {model}"
 
 
-def kind_by_loss(loss: dict | keras.losses.Loss | str | None) -> str | None:
+def kind_by_loss(loss: dict[str, Any] | keras.losses.Loss | str | None) -> str | None:
     """What the loss says that a model's output is.
 
     Args:
@@ -237,7 +237,7 @@ def kind_by_loss(loss: dict | keras.losses.Loss | str | None) -> str | None:
     return "logit" if (loss.get("config") or {}).get("from_logits") else "probability"
 
 
-def _saved_loss(path: Path) -> dict | None:
+def _saved_loss(path: Path) -> dict[str, Any] | None:
     """The loss's configuration from the file's JSON; `None` wherever there is none to read."""
     try:
         if path.suffix == ".keras":

@@ -163,7 +163,7 @@ class Neuron:
     def _compiled_value(self) -> Callable[[tf.Tensor], tf.Tensor]:
         return self._graph(lambda x: self(x))
 
-    def _graph(self, function: Callable) -> Callable:
+    def _graph(self, function: Callable[..., Any]) -> Callable[..., Any]:
         # The number of rows is left open, so that a last smaller batch is not compiled again.
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
         # A concrete function: TensorFlow would warn of too much tracing when neuron follows neuron.
@@ -194,7 +194,7 @@ class Neuron:
     @classmethod
     def of(
         cls,
-        model: keras.Layer | str | os.PathLike,
+        model: keras.Layer | str | os.PathLike[str],
         layer: str | None = None,
         unit: Unit = None,
         activation: bool = False,

@@ -112,7 +112,7 @@ def _fraction(exponent: Any) -> Fraction:
 
 
 @cache
-def _registry() -> pint.UnitRegistry:
+def _registry() -> pint.UnitRegistry[Any]:
     # Half a second, which nobody needs who gives no units.
     import pint
 

@@ -102,7 +102,7 @@ class ClassInterpretation(Result):
         ]
         return "\n".join(lines)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""
         return {
             **heading("classes"),

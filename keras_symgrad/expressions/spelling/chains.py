@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import sympy
 
@@ -70,7 +71,7 @@ class Chains:
             and (power := operator(positive)).is_Pow
             and power.base == positive
         }
-        self._wrapped: dict[type, list[tuple]] = {}
+        self._wrapped: dict[type, list[tuple[Any, ...]]] = {}
         for operator in self._patterns:
             form = affine_form(operator)
             if form is not None and form[1:] != (1, 1, 0, 0):

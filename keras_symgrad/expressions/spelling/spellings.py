@@ -7,6 +7,7 @@ the best one depends on what operators weigh; only ways that cannot be it are le
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import sympy
 
@@ -166,7 +167,7 @@ class Spellings(Products):
             yield (value - s) / p
 
 
-_SPELLED_BY: dict[type, Callable] = {
+_SPELLED_BY: dict[type, Callable[..., Any]] = {
     sympy.Add: Spellings._sum,
     sympy.Mul: Spellings._product,
     sympy.Pow: Spellings._power,

@@ -47,7 +47,7 @@ def assess(
     finisher: FormulaRefiner,
     archive: Archive,
     *,
-    sampler: Callable | None = None,
+    sampler: Callable[..., Any] | None = None,
     draw: bool = True,
     symmetries: Sequence[Symmetry] = (),
     seed: int = 0,
@@ -214,7 +214,7 @@ def decisions(
     neuron: Neuron,
     kept: np.ndarray,
     shown: np.ndarray,
-    sampler: Callable | None,
+    sampler: Callable[..., Any] | None,
     draw: bool,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:

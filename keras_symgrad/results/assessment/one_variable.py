@@ -188,7 +188,7 @@ def assess_one_variable(
     archive: Archive,
     complexity: Complexity,
     *,
-    sampler: Callable | None = None,
+    sampler: Callable[..., Any] | None = None,
     draw: bool = True,
     seed: int = 0,
 ) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Checkpoint(Callback):
         ValueError: nothing can be written there.
     """
 
-    def __init__(self, filepath: str | os.PathLike, every: float = 30.0):
+    def __init__(self, filepath: str | os.PathLike[str], every: float = 30.0):
         check_writable(filepath, "The search")
         if not every >= 0:
             raise ValueError(f"`every` is a number of seconds, at least 0. Received: {every=}")
@@ -79,7 +79,7 @@ class Checkpoint(Callback):
             save_search(self.filepath, self.search.problem, state)
 
 
-def save_search(path: str | os.PathLike, problem: Problem, state: Plain | None) -> Path:
+def save_search(path: str | os.PathLike[str], problem: Problem, state: Plain | None) -> Path:
     """Writes a search to a file.
 
     Args:
@@ -116,7 +116,7 @@ class SavedSearch:
         ValueError: it holds no search, or one of another version.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         if not self.path.is_file():
             raise FileNotFoundError(f"There is no search to resume at: {self.path}")
