@@ -87,7 +87,7 @@ def assess(
             value = value_of(best, reading, seed, finisher.complexity)
     decides_at = threshold(neuron, field, phi)
     rule = None
-    if phi and points is not None and yes is not None and decides_at is not None:
+    if phi is not None and points is not None and yes is not None and decides_at is not None:
         level = threshold_interval(
             best.expression, finisher.train, decides_at, signed=finisher.signed, seed=seed
         )
