@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation: `scripts/docs`."""
+"""Sphinx configuration of the documentation that `scripts/docs` builds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import keras_symgrad
 
-# Sphinx imports what is new to it as type checkers see it, which TensorFlow does not survive.
+# Sphinx imports unknown modules as type checkers do, which TensorFlow does not survive.
 for name in keras_symgrad.__all__:
     getattr(keras_symgrad, name)
 
@@ -30,7 +30,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["requirements.txt"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
-# Docstrings put code between single backticks, as Keras' own do: names that are known are links.
+# Docstrings put code between single backticks, as Keras' own do: known names become links.
 default_role = "py:obj"
 napoleon_use_ivar = True
 autodoc_member_order = "bysource"
@@ -43,14 +43,14 @@ html_show_sourcelink = html_copy_source = False
 html_static_path = ["static"]
 html_css_files = ["formulas.css"]
 
-# What stands between backticks, and what goes on right after it, as in `Neuron`s.
+# Text between backticks, and a letter directly after it, as in `Neuron`s.
 BACKTICKS = re.compile(r"(?<!`)`([^`]+)`(?!`)(\w?)")
 
 
 def setup(app: Sphinx) -> None:
-    """Formulas as MathML, which needs no script and no network; and docstrings in Keras' style."""
+    """Render formulas as MathML, without scripts or network; read docstrings in Keras' style."""
     app.add_html_math_renderer("mathml", (_inline, None), (_displayed, None))
-    # Before napoleon, which takes sections apart.
+    # Before napoleon, which splits the sections.
     app.connect("autodoc-process-docstring", _as_in_keras, priority=400)
 
 
@@ -66,13 +66,13 @@ def _displayed(translator: nodes.NodeVisitor, node: nodes.math_block) -> None:
 
 
 def _as_in_keras(*event: Any) -> None:
-    """Docstrings in the style of Keras, as reStructuredText."""
+    """Convert docstrings in the style of Keras to reStructuredText."""
     lines: list[str] = event[-1]
     lines[:] = _rewritten(lines)
 
 
 def _rewritten(lines: list[str]) -> Iterator[str]:
-    """Indented paragraphs, which hold formulas in plain text, become literal blocks."""
+    """Convert indented paragraphs, which hold formulas in plain text, to literal blocks."""
     depth = 0
     for is_paragraph, group in groupby(lines, key=bool):
         paragraph = list(group)
@@ -90,7 +90,7 @@ def _indent(line: str) -> int:
 
 
 def _in_text(text: str) -> str:
-    """Text in which `|u|` is no substitution, and code or a name stands between backticks."""
+    """Convert text: escape the bars of `|u|`, and mark code and names between backticks."""
 
     def marked(found: re.Match) -> str:
         return _code(found[1]) + (found[2] and "\\" + found[2])

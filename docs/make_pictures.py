@@ -1,4 +1,4 @@
-"""Makes the pictures of the page on the method from the networks in `examples/models`.
+"""Make the pictures of the page on the method from the networks in `examples/models`.
 
 .venv/bin/python docs/make_pictures.py
 """
@@ -33,7 +33,7 @@ DELTA = 1e-2
 
 
 def one_class() -> Figure:
-    """Three functions of one class: other values, the same directions."""
+    """Plot three functions of one class: other values, the same directions."""
     g = X1**2 + 2 * X2**2
     functions = {
         "$g = x_1^2 + 2x_2^2$": g,
@@ -48,7 +48,7 @@ def one_class() -> Figure:
 
 
 def one_boundary() -> Figure:
-    """A difference and a quotient: one boundary, and other directions off it."""
+    """Plot a difference and a quotient: one boundary, and other directions off it."""
     functions = {"$x_1 - x_2$": X1 - X2, "$x_1/x_2$": X1 / X2}
     figure, row = pyplot.subplots(1, 2, figsize=(6.6, 3.5), sharey=True, layout="constrained")
     for axes, (title, expression) in zip(row, functions.items()):
@@ -75,7 +75,7 @@ def values_and_directions(axes: Axes, expression: sympy.Expr, box: tuple[float, 
 
 
 def slab() -> Figure:
-    """How wrong a classifier's gradients are, and where it is undecided."""
+    """Plot the error of a classifier's gradients, and the slab where it is undecided."""
     neuron = Neuron.of(MODELS / "A1.keras")
     line = np.linspace(-1, 1, 161)
     points = mesh(line, line)
@@ -96,7 +96,7 @@ def slab() -> Figure:
 
 
 def front() -> Figure:
-    """A front with its steep drop."""
+    """Plot a front with its steep drop."""
     stopping = Stopping(time_limit=None, generations=20)
     concept = interpret(
         MODELS / "B.keras", MODELS / "B.csv", verbose=False, search=Search(stopping=stopping)
@@ -107,7 +107,7 @@ def front() -> Figure:
 
 
 def tangent() -> Figure:
-    """Errors of an encoder's gradients, as they are and along the surface of its data."""
+    """Plot errors of an encoder's gradients, raw and along the surface of its data."""
     points, names = read_points(MODELS / "002.csv")
     neuron = Neuron.of(MODELS / "002.keras")
     a, b, c, d = map(symbol, names)
@@ -126,7 +126,7 @@ def tangent() -> Figure:
 
 
 def kinks() -> Figure:
-    """The direction of a ReLU network's gradient along a line, raw and averaged."""
+    """Plot the direction of a ReLU network's gradient along a line, raw and averaged."""
     points, _ = read_points(MODELS / "B.csv")
     neuron = Neuron.of(MODELS / "B-relu.keras")
     # Along the decision boundary, x1 = -sqrt(1 - sin(s)) where s = x2 + x3.
@@ -162,7 +162,7 @@ DRAWN: dict[str, Callable[[], Figure]] = {
 
 
 def main() -> None:
-    """Draws all of them."""
+    """Draw all of them."""
     matplotlib.use("Agg")
     PICTURES.mkdir(exist_ok=True)
     for name, draw in DRAWN.items():

@@ -38,7 +38,7 @@ logarithm of each triplet also keeps a few that lie far apart from ruling the ot
 
 
 class Siamese(keras.Model):
-    """Trains an encoder on triplets of shape `(rows, 3, variables)`."""
+    """Model that trains an encoder on triplets of shape `(rows, 3, variables)`."""
 
     def __init__(self, encoder: keras.Model, **kwargs):
         super().__init__(**kwargs)
@@ -69,7 +69,7 @@ def encoder_for(x: np.ndarray, width: int = 64, activation: str = "swish") -> ke
 
 
 def train(encoder: keras.Model, triplets: np.ndarray, epochs: int) -> None:
-    """Trains an encoder with Adam and a cosine decay, compiled with XLA."""
+    """Train an encoder with Adam and a cosine decay, compiled with XLA."""
     batch = 256
     steps = len(triplets) // batch
     rate = keras.optimizers.schedules.CosineDecay(1e-2, epochs * steps)

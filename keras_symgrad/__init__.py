@@ -1,4 +1,4 @@
-"""Reads the formula that a neuron of a trained Keras model has learned.
+"""Read the formula that a neuron of a trained Keras model has learned.
 
 This is the list of public names. Each is imported when it is first used: TensorFlow, SymPy and
 DEAP together take seconds.
@@ -13,6 +13,7 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     # Modules that are used by their own names, as `keras.callbacks` is.
     from keras_symgrad import callbacks as callbacks
+    from keras_symgrad import datasets as datasets
     from keras_symgrad.api import (
         Agreement,
         compare_interpretations,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
         SymbolicLayer,
     )
     from keras_symgrad.gradients import GradientField, Sampling
-    from keras_symgrad.neurons import Neuron, Quantities
+    from keras_symgrad.neurons import Neuron, Quantities, load_saved_model
     from keras_symgrad.priors import (
         Constraints,
         Dimensions,
@@ -107,5 +108,6 @@ __all__ = [
     "interpret_jointly",
     "interpret_many",
     "load_interpretation",
+    "load_saved_model",
     "replace",
 ]

@@ -44,7 +44,7 @@ def lazy_imports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
         if name not in sources:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
         source = sources[name]
-        # A module of the package itself is no attribute before it is imported.
+        # A module of the package is not an attribute of it before it is imported.
         holder = None if source == package else import_module(source)
         if hasattr(holder, name):
             found = getattr(holder, name)

@@ -1,4 +1,4 @@
-"""Makes the README's pictures: what the network shows, and the formula read from it.
+"""Make the README's pictures: the network's gradients, and the formula read from it.
 
 .venv/bin/python scripts/make_pictures.py
 """
@@ -20,7 +20,7 @@ ARROWS = 160
 
 
 def main() -> None:
-    """Interprets the ellipse's network and draws both sides, then all pictures of it."""
+    """Interpret the ellipse's network and draw both sides, then all pictures of it."""
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -51,7 +51,7 @@ def arrows(concept: Interpretation, axes: Axes) -> None:
 
 
 def save(figure, name: str) -> None:
-    """Writes a picture and says so."""
+    """Write a picture and print its path."""
     path = PICTURES / name
     figure.savefig(path, dpi=110)
     print(f"written: {path.relative_to(ROOT)}")

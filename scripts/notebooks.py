@@ -1,7 +1,7 @@
-"""What `make_notebooks` runs: scripts in the style of keras.io as notebooks, executed.
+"""Convert scripts in the style of keras.io to executed notebooks, for `make_notebooks`.
 
-A string that stands alone at the top of a script is a cell of text, what stands between two of
-them a cell of code. The first one is the heading: `Title:`, `Description:` and so on.
+A string that stands alone at the top of a script is a cell of text, the code between two of them is
+a cell of code. The first one is the heading: `Title:`, `Description:` and so on.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from nbformat import NotebookNode, v4
 
 # A cell of an example may train a network.
 SECONDS_A_CELL = 900
-# What TensorFlow says when it starts.
+# TensorFlow's messages at the start.
 START_UP = re.compile(
     r"^(WARNING: All log messages before absl|[IWE]0000 |To enable the following)"
 )
 
 
 def main() -> int:
-    """Makes the notebooks that are named; the exit status is 1 if one failed."""
+    """Make the named notebooks; the exit status is 1 if one failed."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     failed = 0
     for path in map(Path, sys.argv[1:]):
@@ -49,7 +49,7 @@ def from_script(text: str, name: str) -> NotebookNode:
 
     Args:
         text: of the script.
-        name: of its file. A notebook lies and runs beside it, but has no `__file__` to ask.
+        name: of its file. A notebook runs in the folder of the file, but has no `__file__`.
 
     Returns:
         A notebook of text and code by turns.
@@ -84,7 +84,7 @@ def cells(text: str) -> Iterator[tuple[str, str]]:
 
 
 def is_text(statement: ast.stmt) -> bool:
-    """Whether a statement is a string that stands alone."""
+    """Return whether a statement is a string that stands alone."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
@@ -107,7 +107,7 @@ def heading(words: str) -> str:
 
 
 def executed(notebook: NotebookNode, folder: Path) -> None:
-    """Runs a notebook where its example lies, and keeps what it shows.
+    """Run a notebook in its example's folder, and keep its output.
 
     Raises:
         CellExecutionError: a cell failed; the notebook holds what was shown until then.
@@ -131,7 +131,7 @@ def executed(notebook: NotebookNode, folder: Path) -> None:
 
 
 def is_start_up(output: NotebookNode) -> bool:
-    """Whether an output holds nothing but TensorFlow's start-up lines."""
+    """Return whether an output holds only TensorFlow's start-up lines."""
     if output.get("name") != "stderr":
         return False
     lines = [line for line in output.text.splitlines() if not START_UP.match(line)]

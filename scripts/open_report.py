@@ -1,4 +1,4 @@
-"""What `screenshot_report` runs: a report in headless Chromium, as a reader would see it."""
+"""Check a report in headless Chromium and make its pictures, for `screenshot_report`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTHS = {1280: 800, 400: 800}
 
 
 def main() -> int:
-    """Opens the page at each width; the exit status is 1 if something is wrong with it."""
+    """Open the page at each width; the exit status is 1 if something is wrong with it."""
     words = sys.argv[1:]
     folder = Path(words[1]) if len(words) > 1 else ROOT / "build" / "report"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What all tests share: TensorFlow as the backend and Ctrl-C as it is at a terminal."""
+"""Common setup of all tests: TensorFlow as the backend and Ctrl-C as at a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A shell that starts a job in the background makes it and its children deaf to Ctrl-C.
+# A shell that starts a job in the background makes it and its children ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

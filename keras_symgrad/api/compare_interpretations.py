@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.engine import gradient, in_frame, orthonormal_span, unit
-from keras_symgrad.files import in_model_order, read_points
+from keras_symgrad.files import in_model_order, listed_names, read_points
 from keras_symgrad.gradients import tangent_frame
 from keras_symgrad.results.assessment import SAME_CLASS
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation
 
 COMPARED_POINTS = 5000
-# Planes are the same if no direction of one leaves the other by more than this.
+# Two planes count as equal if no direction of one leaves the other by more than this.
 SAME_PLANE = 1e-2
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two results agree.
+    """Agreement of two results.
 
     Attributes:
         distance: mean of 1 - |cos| between the gradients of their formulas.
-        same: whether that makes them one concept: it is below 0.002.
-        decisions: share of the points on which their rules decide alike; `None` if one has none.
+        same: whether they are one concept: the distance is below 0.002.
+        decisions: share of the points on which their rules decide alike; `None` if one has no rule.
         points: number of points that both were compared on.
     """
 
@@ -51,7 +51,7 @@ def compare_interpretations(
     *,
     seed: int = 0,
 ) -> Agreement:
-    """Whether two results found the same concept, whatever their formulas look like.
+    """Return whether two results found the same concept, independent of how it is written.
 
     Two functions carry the same concept when their gradients are parallel:
 
@@ -62,7 +62,7 @@ def compare_interpretations(
 
     Args:
         one: what `interpret` or `load_interpretation` returned.
-        other: another one, in the same variables in any order.
+        other: another result, in the same variables in any order.
         x: points to compare at instead, as in `interpret`. Data on a curved surface need them.
         seed: of the points.
 
@@ -71,7 +71,7 @@ def compare_interpretations(
 
     Raises:
         ValueError: the results cannot be compared: other variables, boxes without common points,
-            different surfaces; or one of them is not that of a single neuron.
+            different surfaces; or one of them is not the result of a single neuron.
 
     Example:
 
@@ -86,7 +86,7 @@ def compare_interpretations(
     if set(one.names) != set(other.names):
         raise ValueError(
             "Results are compared in the same variables. Received: "
-            f"{', '.join(one.names)} and {', '.join(other.names)}"
+            f"{listed_names(one.names)} and {listed_names(other.names)}"
         )
     names = one.names
     points, frame = _of_the_box(one, other, seed) if x is None else _given(x, one)
@@ -94,7 +94,7 @@ def compare_interpretations(
         unit(in_frame(gradient(result.best.expression, names, points), frame))
         for result in (one, other)
     ]
-    # Where either has no gradient, or none that is finite, there is nothing to compare.
+    # Points where either gradient is missing or not finite are not compared.
     both = slopes[0].any(axis=1) & slopes[1].any(axis=1)
     if not both.any():
         raise ValueError("The formulas have no point in common where both have a gradient.")
@@ -135,7 +135,8 @@ def _given(x: Any, one: Interpretation) -> tuple[np.ndarray, np.ndarray | None]:
     points, found = in_model_order(*read_points(x), one.names)
     if points.shape[1] != len(one.names):
         raise ValueError(
-            f"Expected points of the columns {', '.join(one.names)}. Received: {', '.join(found)}"
+            f"Expected points of the columns {listed_names(one.names)}. "
+            f"Received: {listed_names(found)}"
         )
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):

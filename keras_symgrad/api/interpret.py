@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_symgrad.engine import LOSSES, SQUARED, Loss, as_loss, trims
+from keras_symgrad.engine import SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import check_names, in_model_order, read_points
 from keras_symgrad.gradients import (
@@ -25,20 +25,20 @@ from keras_symgrad.gradients import (
 )
 from keras_symgrad.neurons import Neuron, Quantities, Unit
 from keras_symgrad.priors import Priors, Symmetry
-from keras_symgrad.results import Interpretation, Surface, groups_in_users, in_users
+from keras_symgrad.results import Assessor, Interpretation, Surface, groups_in_users
 from keras_symgrad.results.assessment import (
     FormulaRefiner,
     Graph,
-    assess,
-    assess_one_variable,
     ignored,
     influences_of_reading,
     supported_groups,
+    warn_of_broken_symmetries,
 )
 from keras_symgrad.search import PortfolioSearch, Search
 from keras_symgrad.search.callbacks import Callback, ProgressBar, SavedSearch, check_callbacks
 from keras_symgrad.search.core import (
     Clock,
+    Ending,
     PriorKnowledge,
     call,
     limits_of,
@@ -47,7 +47,7 @@ from keras_symgrad.search.core import (
 )
 from keras_symgrad.search.spectral import has_outlying_rows
 
-# Rows that the search looks at. The choice among its formulas is made on all of them.
+# Rows used by the search. The choice among its formulas is made on all rows.
 MAX_SEARCH_ROWS = 512
 _OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 
@@ -72,16 +72,16 @@ def interpret(
     callbacks: Sequence[Callback] = (),
     verbose: bool = True,
 ) -> Interpretation:
-    """Finds a closed-form expression for what a neuron of a trained model encodes.
+    """Find a closed-form expression for what a neuron of a trained model encodes.
 
     The neuron's value is f(x). A formula g carries the same concept when f = phi(g) for some
     invertible phi, which is when their gradients are parallel everywhere:
 
         grad f / |grad f| = +- grad g / |grad g|
 
-    So g is searched for by matching unit gradients, and phi drops out. It is fitted afterwards.
-    Columns of very large or small numbers, or far from zero, are searched in units of their own;
-    everything that is given and returned is in the units of `x`.
+    So the search matches unit gradients, and phi drops out. It is fitted afterwards.
+    Columns of very large or small numbers, or far from zero, are rescaled for the search; all
+    arguments and results are in the units of `x`.
 
     Args:
         model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), a
@@ -100,7 +100,7 @@ def interpret(
         operators: preset, names or `Operator`s that formulas are made of.
         complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
         loss: how much a difference between unit gradients counts: "squared"; "angle", which
-            grows with the angle and hardly looks at rows that are far off; "huber", squared up to
+            grows with the angle and gives little weight to distant rows; "huber", squared up to
             6 degrees and linear beyond; "auto", which is "huber" for a field with outlying rows
             and "squared" for others; or a `Loss`, such as `Huber(0.05)` or one of your own.
         sampling: where gradients are read, as `ks.Sampling(rows=5000, delta=0.05)`.
@@ -187,22 +187,41 @@ def interpret(
         shifts=knowledge.allows_shifts,
         farthest=MAX_OFFSET_IN_WIDTHS if reading.neuron is None else FARTHEST_OF_NETWORK,
     )
-    searched = reading
     if units is not None:
-        searched, knowledge = reading.in_units(units), knowledge.in_units(units)
+        knowledge = knowledge.in_units(units)
         train, held_out = (units.field(rows, reading.dtype) for rows in (train, held_out))
-    if graph is not None and (graph := Graph.of(searched)) is not None:
+    if graph is not None:
+        graph = Graph.of(reading if units is None else reading.in_units(units))
+    if graph is not None:
         train, held_out = graph.lifted(train), graph.lifted(held_out)
     if automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
-        robust = LOSSES["huber"]
-        reading, searched = (
-            replace(one, field=replace(one.field, loss=robust)) for one in (reading, searched)
-        )
+        robust = as_loss("huber")
+        reading = replace(reading, field=replace(reading.field, loss=robust))
         train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
     sample = train.subset(MAX_SEARCH_ROWS, seed)
     if kept is not None:
         sample = kept.field(sample)
     signed = search.signed and graph is None
+    refiner = FormulaRefiner(
+        alphabet,
+        complexity,
+        train,
+        held_out,
+        signed=signed,
+        knowledge=knowledge,
+        units=units if graph is None else None,
+    )
+    assess = Assessor(
+        reading,
+        refiner,
+        graph,
+        complexity,
+        symmetries=symmetries,
+        sampler=sampling.sampler,
+        draw=sampling.draws_points,
+        seed=seed,
+        units=units,
+    )
     portfolio = PortfolioSearch(
         alphabet,
         sample,
@@ -216,6 +235,8 @@ def interpret(
         islands=search.islands,
         knowledge=knowledge,
         units=units,
+        effort=search.effort,
+        assess=assess.provisional,
     )
     if kept is not None:
         kept.restore(portfolio)
@@ -223,40 +244,42 @@ def interpret(
         archive = portfolio.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
 
     with clock.timed("finishing"):
-        finisher = FormulaRefiner(
-            alphabet,
-            complexity,
-            train,
-            held_out,
-            signed=signed,
-            knowledge=knowledge,
-            units=units if graph is None else None,
+        assessment = assess(archive)
+        warn_of_broken_symmetries(
+            assessment.symmetries,
+            "The field of gradients" if reading.neuron is None else reading.neuron.name,
         )
-        fresh: dict[str, Any] = {
-            "sampler": sampling.sampler,
-            "draw": sampling.draws_points,
-            "seed": seed,
-        }
-        if graph is None:
-            said = assess(searched, finisher, archive, symmetries=symmetries, **fresh)
-            groups = supported_groups(portfolio.structure.groups(alphabet), held_out)
-        else:
-            said = assess_one_variable(graph, searched, finisher, archive, complexity, **fresh)
-            groups = ()
+        groups = (
+            ()
+            if graph is not None
+            else supported_groups(portfolio.structure.groups(alphabet), held_out)
+        )
         if units is not None:
-            said = in_users(said, units, reading, finisher)
             groups = groups_in_users(groups, units)
-
-    with clock.timed("finishing"):
         influence = influences_of_reading(
             reading,
             looked_at=portfolio.structure.looked_at if graph is None else None,
             seed=seed,
         )
-    used = said["best"].expression.free_symbols
+    used = assessment.best.expression.free_symbols
     return Interpretation(
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
         names=names,
+        front=assessment.front,
+        best=assessment.best,
+        phi=assessment.phi,
+        value=assessment.value,
+        rule=assessment.rule,
+        cosine_error=assessment.cosine_error,
+        boundary_error=assessment.boundary_error,
+        fidelity=assessment.fidelity,
+        matches=assessment.matches,
+        rivals=assessment.rivals,
+        alternatives=assessment.alternatives,
+        noise_floor=assessment.noise_floor,
+        constants=assessment.constants,
+        symmetries=assessment.symmetries,
+        box=assessment.box,
         influence=influence,
         ignored=tuple(name for name in ignored(influence) if symbol(name) not in used),
         groups=groups,
@@ -270,7 +293,7 @@ def interpret(
             **reading.field.origin,
         },
         evaluations=portfolio.evaluations,
-        stopped=portfolio.stopped,
+        stopped=Ending.of(portfolio.stopped),
         seed=seed,
         versions=versions(),
         timings=clock.seconds,
@@ -279,7 +302,6 @@ def interpret(
         gradients=reading.field,
         network=reading.network,
         surface=Surface.of(reading.field),
-        **said,
     )
 
 
@@ -297,7 +319,7 @@ def check_options(**options: Any) -> None:
 def _check_model(
     model: Any, x: Any, chosen: tuple[Any, ...], names: Sequence[str] | None, sampling: Sampling
 ) -> None:
-    """Raises where arguments do not fit the kind of model."""
+    """Raise where arguments do not fit the kind of model."""
     if isinstance(model, GradientField) != (x is None):
         raise ValueError(
             "`interpret` takes a model or a `Neuron` with points `x`, or a `GradientField` alone: "

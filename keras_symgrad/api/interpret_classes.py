@@ -1,9 +1,9 @@
 """Interpret a classifier of several classes, pair by pair: `interpret_classes`.
 
 Between classes k and j a softmax decides by the difference of their scores, z_k - z_j, which is the
-logit of a classifier of two. It means something where these two are the two likeliest: elsewhere
-both are wrong, and no label ever taught the network which of two wrong answers is better. So each
-pair is read near its own boundary, at points where it is the two likeliest.
+logit of a classifier of two classes. It is meaningful where these two are the likeliest: elsewhere
+both are wrong, and no label constrains which of two wrong answers is better. So each pair is read
+near its own boundary, at points where its classes are the two likeliest.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import keras
 import numpy as np
 
 from keras_symgrad.api.interpret import check_options, interpret
-from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
+from keras_symgrad.files import check_names, finite_rows, in_model_order, listed_names, read_points
 from keras_symgrad.gradients import Domain, Sampling, split
 from keras_symgrad.neurons import ClassLogits
 from keras_symgrad.results import ClassInterpretation, Pair, margins
 from keras_symgrad.results.assessment import decisions
 from keras_symgrad.search.core import call, recorded, versions
 
-# Fewer points where two classes are the likeliest are no boundary to read.
+# With fewer points where two classes are the likeliest, the boundary of the pair is not read.
 MIN_BOUNDARY_ROWS_PER_PAIR = 20
 # Draws for each point wanted where two classes are the likeliest.
 DRAWS_PER_POINT = 200
@@ -44,7 +44,7 @@ def interpret_classes(
     seed: int = 0,
     **options: Any,
 ) -> ClassInterpretation:
-    """Finds a formula for each pair of a classifier's classes, and the classifier they make.
+    """Find a formula for each pair of a classifier's classes, and the classifier they make.
 
     For one class against all others, use
     `interpret(Neuron.of(model, unit=k, kind="probability"), x)`.
@@ -89,8 +89,8 @@ def interpret_classes(
     if points.shape[1] != scores.inputs:
         raise ValueError(
             f"'{scores.name}' takes {scores.inputs} columns, but the data have {points.shape[1]}: "
-            f"{', '.join(found)}. Choose the model's own with `ks.Sampling(columns=...)`, in its "
-            "order."
+            f"{listed_names(found)}. Choose the model's own with `ks.Sampling(columns=...)`, in "
+            "its order."
         )
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))
@@ -112,14 +112,14 @@ def interpret_classes(
                 **options,
             )
         except ValueError as error:
-            # What is wrong with one pair alone must not lose the others.
+            # An error in one pair must not discard the others.
             unread[pair], failure = str(error), error
     if not read:
         reasons = " ".join(f"Of {pair}: {reason}." for pair, reason in list(unread.items())[:3])
         raise ValueError(f"No pair of classes of '{scores.name}' could be read. {reasons}") from (
             failure
         )
-    # Points that nothing was fitted on: those kept, and others of the domain beside them.
+    # Points that were not used in any fit: held-out rows, and others of the domain.
     fresh, _ = decisions(scores.pair(1, 0), kept, shown, sampling.sampler, sampling.draw, seed)
     decided = np.argmax(scores(fresh), axis=1)
     same = np.argmax(margins(fresh, scores.classes, read), axis=1) == decided
@@ -150,7 +150,7 @@ def _two_likeliest(scores: np.ndarray) -> np.ndarray:
 def _sampler(
     scores: ClassLogits, pair: Pair, x: np.ndarray, given: Callable[..., Any] | None
 ) -> Callable[[int, np.random.Generator], np.ndarray]:
-    """Draws points of the data's domain where a pair is the two likeliest."""
+    """Draw points of the data's domain where a pair is the two likeliest."""
     domain = Domain(x)
 
     def draw(rows: int, rng: np.random.Generator) -> np.ndarray:

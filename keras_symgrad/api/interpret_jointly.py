@@ -3,8 +3,8 @@
 k neurons of a bottleneck may carry two concepts in mixed coordinates, so that none of them alone
 encodes anything simple. Together they determine the span of their gradients, and a scalar concept
 g = G(f_1, ..., f_k) can be read from them exactly where its gradient lies in that span. After one
-concept is found, the next one is looked for along its level sets, where it is constant: what is
-found there is independent of it.
+concept is found, the next one is searched for along its level sets, where it is constant: the next
+concept is independent of it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def interpret_jointly(
     seed: int = 0,
     **options: Any,
 ) -> JointInterpretation:
-    """Finds the concepts that several neurons encode together, one after the other.
+    """Find the concepts that several neurons encode together, one after the other.
 
     A concept g can be read from neurons f_1 to f_k where its gradient lies in the span of theirs:
 
@@ -62,7 +62,7 @@ def interpret_jointly(
         activation: whether to read them after the layer's activation.
         signature: of a SavedModel that has several; `serving_default` by default.
         names: of the variables.
-        concepts: how many to look for; by default as many as are independent by the singular
+        concepts: how many to search for; by default as many as are independent by the singular
             values of the neurons' unit gradients, those of at least a fifth of the largest.
         sampling: where gradients are read, as for `interpret`: `columns`, `rows`, `metric`,
             `tangent`, `in_terms_of` and `smoothing`. Data rows are read as they are.
@@ -97,7 +97,7 @@ def interpret_jointly(
     else:
         opened, _ = loading.opened(model, signature)
         if isinstance(opened, keras.Layer):
-            # A file is read once and not for each unit.
+            # A model file is loaded once for all units.
             model = opened
         inputs = points.shape[1]
         if units is None:
@@ -146,7 +146,7 @@ def interpret_jointly(
 
 
 def _check_sampling(sampling: Sampling) -> None:
-    """Raises for options that only a classifier's slab has."""
+    """Raise for options that only a classifier's slab has."""
     default = Sampling()
     given = [
         name
@@ -172,7 +172,7 @@ def _averaged(
 
 
 def _units(model: keras.Layer | loading.SavedFunction, layer: str | None, inputs: int) -> int:
-    """How many units the layer has, or the output."""
+    """Number of units of the layer, or of the output."""
     if isinstance(model, loading.SavedFunction):
         taken, output = model.inputs(inputs), model.output(layer)
         _, value = taken.tried(lambda rows: model.function(taken(rows))[output], model.dtype)
@@ -192,7 +192,7 @@ def _check_alone(
     signature: str | None,
     in_terms_of: str | Quantities | None,
 ) -> None:
-    """Raises where neurons come with what chooses neurons of a model."""
+    """Raise if `Neuron`s are given together with arguments that select neurons of a model."""
     if (layer, units, activation, signature) != (None, None, False, None):
         raise ValueError(
             "`layer`, `units`, `activation` and `signature` choose neurons of a model. `Neuron`s "

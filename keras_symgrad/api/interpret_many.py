@@ -16,9 +16,9 @@ from keras_symgrad.results import Interpretation
 from keras_symgrad.search import Search
 from keras_symgrad.search.islands import PROCESSES, Workers
 
-# A job that lost its worker so often has killed it.
+# A job whose worker was lost this many times is assumed to be the cause.
 MOST_LOSSES = 3
-# Arguments that a job cannot have: it is one of many, and far from the terminal.
+# Arguments that a job cannot have: it is one of many and has no terminal.
 _NOT_OF_A_JOB = ("callbacks", "verbose")
 # The same of its `search`.
 _NOT_OF_A_SEARCH = ("executor", "islands", "workers", "resume")
@@ -32,12 +32,12 @@ def interpret_many(
     verbose: bool = True,
     **shared: Any,
 ) -> list[Interpretation | Exception]:
-    """Interprets many neurons, one by each worker at a time.
+    """Interpret many neurons, one at a time on each worker.
 
     Args:
         jobs: arguments of `interpret`, one mapping for each neuron, such as
-            `{"model": "net.keras", "x": "points.csv", "layer": "latent", "unit": 3}`. With
-            processes or machines a path spares sending the model.
+            `{"model": "net.keras", "x": "points.csv", "layer": "latent", "unit": 3}`. Use a path
+            with processes or other machines: the model is then not sent to them.
         executor: "processes" for `workers` processes of this machine, `None` for this process, or
             any `concurrent.futures.Executor`, such as Dask's `client.get_executor()`.
         workers: processes or threads; by default one for each core of the machine.
@@ -45,9 +45,9 @@ def interpret_many(
         **shared: further arguments of `interpret` for all jobs.
 
     Returns:
-        What `interpret` returned for each, in their order, as a file of it would be read again:
-        without network and gradients, which `plot` and `report` need. In the place of a job that
-        failed stands the exception; the others are not lost.
+        The result of `interpret` for each job, in order, as `load_interpretation` would read it
+        from a file: without network and gradients, which `plot` and `report` need. A job that
+        failed has its exception in its place; the other results are kept.
 
     Raises:
         ValueError: a job has arguments that `interpret` does not take, or no model.
@@ -96,7 +96,7 @@ def _progress_bar(total: int, shown: bool) -> Iterator[Callable[[], None]]:
 
 
 def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[int, Any]]:
-    """Numbers of jobs and what came of them, in the order in which they end."""
+    """Numbers of jobs and their results, in the order in which they end."""
     losses = [0] * len(calls)
     waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}
     while waiting:
@@ -110,7 +110,7 @@ def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[i
                 yield number, error or future.result()
         if not lost:
             continue
-        # With one process all that were at work or waited for it are gone.
+        # When a worker process is lost, all jobs that were running or queued on it are lost.
         lost += [(number, lost[0][1]) for number in waiting.values()]
         waiting.clear()
         renewed = pool.renew()
@@ -123,7 +123,7 @@ def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[i
 
 
 def _plain_result(call: Mapping[str, Any]) -> str:
-    """What a worker sends back: the text of the file that `save` would write."""
+    """Result of a job as a worker sends it back: the text of the file that `save` writes."""
     search = replace(call.get("search", Search()), workers=1)
     return json.dumps(interpret(**{**call, "search": search}, verbose=False).to_dict())
 

@@ -42,10 +42,10 @@ from keras_symgrad.results.assessment import (
     Match,
     SymmetryCheck,
 )
-from keras_symgrad.search.core import call
+from keras_symgrad.search.core import Ending, call
 from keras_symgrad.search.spectral import Group
 
-# Stands for a number of no more than passing interest that was not finite.
+# Stands for a number that was not finite and is shown only.
 UNKNOWN = math.nan
 WHAT = "a result that `save` wrote"
 
@@ -53,11 +53,11 @@ WHAT = "a result that `save` wrote"
 def load_interpretation(
     path: str | os.PathLike[str],
 ) -> Interpretation | ClassInterpretation | JointInterpretation:
-    """Reads a result that `save` wrote.
+    """Read a result that `save` wrote.
 
-    All of it is there but what the file does not hold, the network and the gradients: `plot` and
-    `report` need these. A field that was saved with `concept.gradients.save(path)` comes back with
-    `dataclasses.replace(concept, gradients=GradientField.load(path))`.
+    Everything is restored except the network and the gradients, which the file does not hold and
+    `plot` and `report` need. A field that was saved with `concept.gradients.save(path)` can be put
+    back with `dataclasses.replace(concept, gradients=GradientField.load(path))`.
 
     Args:
         path: of the file.
@@ -67,7 +67,7 @@ def load_interpretation(
 
     Raises:
         FileNotFoundError: there is no file at the path.
-        ValueError: the file is no result, or one of a later version.
+        ValueError: the file is not a result, or was written by a later version.
 
     Example:
 
@@ -90,7 +90,7 @@ def load_interpretation(
 def interpretation_from(
     content: Any,
 ) -> Interpretation | ClassInterpretation | JointInterpretation:
-    """A result from the plain data that its `to_dict` returned.
+    """Make a result from the plain data that its `to_dict` returned.
 
     Args:
         content: plain data.
@@ -99,14 +99,14 @@ def interpretation_from(
         The result, as `load_interpretation` returns it.
 
     Raises:
-        ValueError: it is no result.
+        ValueError: it is not a result.
     """
     record = Record(content)
     return _READERS[_kind(record)](record)
 
 
 def _kind(record: Record) -> str:
-    """The kind of result, after a look at format and version."""
+    """Return the kind of result, after checking format and version."""
     if "format" not in record and "version" not in record:
         kinds = {"best": "neuron", "pairs": "classes", "concepts": "joint"}
         found = [kind for name, kind in kinds.items() if name in record]
@@ -155,7 +155,7 @@ def _interpretation(record: Record) -> Interpretation:
         groups=tuple(_group(group, names) for group in record.records("groups")),
         rows=_rows(record),
         evaluations=record.whole("evaluations"),
-        stopped=record.text("stopped"),
+        stopped=Ending.of(record.text("stopped")),
         seed=record.whole("seed"),
         versions=record.by_name("versions", str),
         timings=_timings(record),
@@ -176,7 +176,7 @@ def _interpretation(record: Record) -> Interpretation:
 
 def _formula(record: Record, names: tuple[str, ...]) -> Formula:
     expression = from_text(record.text("expression"), names)
-    # A formula of other operators than the search's has no finite weight.
+    # A formula with operators other than the search's has infinite complexity.
     complexity = record.number("complexity", math.inf)
     return _scaled(Formula(expression, complexity, record.number("loss"), names), record)
 
@@ -273,8 +273,8 @@ def _constant(record: Record) -> Constant:
     shown = from_text(record.text("shown")) if "shown" in record else None
     value = record.number("value")
     if "low" not in record.names:
-        # Before version 2 intervals were symmetric; that of a number of which nothing is known
-        # is endless.
+        # Before version 2 intervals were symmetric, and infinite for a number that was not
+        # determined.
         error = record.number("error", math.inf)
         return Constant(value, value - error, value + error, shown)
     low, high = record.number("low", -math.inf), record.number("high", math.inf)
@@ -319,8 +319,10 @@ def _rows(record: Record) -> dict[str, int]:
 
 
 def _timings(record: Record) -> dict[str, float]:
-    record.record("timings").number("search")
-    return record.by_name("timings", (int, float))
+    timings = record.record("timings")
+    timings.number("search", math.inf)
+    # A time that is not finite is written as `null`.
+    return {name: timings.number(name, math.inf) for name in timings.names}
 
 
 def _settings(record: Record, *asked: Callable[..., Any]) -> tuple[dict[str, Any], str]:
@@ -336,7 +338,7 @@ def _settings(record: Record, *asked: Callable[..., Any]) -> tuple[dict[str, Any
     return settings, code
 
 
-# What arguments are made of: values that stand there as they are, and classes of `ks`.
+# Allowed in arguments: literal values, and classes of `ks`.
 _OF_ARGUMENTS = (
     *(ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.UnaryOp, ast.USub, ast.Name),
     *(ast.Load, ast.keyword, ast.Call, ast.Attribute, ast.BinOp, ast.Add, ast.Sub),
@@ -344,7 +346,7 @@ _OF_ARGUMENTS = (
 
 
 def _is_one_call(code: str) -> bool:
-    """Whether code calls a function with values and objects of `ks`, and does nothing else."""
+    """Return whether code only calls a function with literals and objects of `ks`."""
     try:
         root = ast.parse(code, mode="eval").body
     except (SyntaxError, MemoryError):
@@ -422,7 +424,7 @@ def _classes(record: Record) -> ClassInterpretation:
         {pair(one): _interpretation(one) for one in record.records("pairs")},
         {pair(one): one.text("reason") for one in record.records("unread")},
         record.number("agreement", UNKNOWN),
-        # Of a class without points it is not known.
+        # It is undefined for a class without points.
         tuple(record.numbers("recall", UNKNOWN)),
         record.whole("points"),
         *_provenance(record, interpret_classes, interpret),
@@ -451,7 +453,7 @@ def _provenance(
 
 
 class _NotInTheFile:
-    """In the place of what a file does not hold: whoever asks it for something is told."""
+    """Placeholder for an object that the file does not hold; using it raises an error."""
 
     def __init__(self, name: str):
         self._name = name

@@ -1,7 +1,7 @@
 """Run a command of the command line: one neuron, pairs of classes, or neurons jointly.
 
-This room turns options into arguments of `interpret`, `interpret_classes` and `interpret_jointly`,
-and imports TensorFlow only when the question is asked.
+This module turns options into arguments of `interpret`, `interpret_classes` and
+`interpret_jointly`, and imports TensorFlow only when one of them is called.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Answer = Interpretation | ClassInterpretation | JointInterpretation
 
-# Options that a question has no use for: they would be ignored.
+# Options that a command does not use: they would be ignored silently.
 _ONE_SEARCH = (
     *("log", "tensorboard", "checkpoint", "resume"),
     *("population", "workers", "processes", "islands"),
@@ -33,12 +33,12 @@ NOT_TAKEN = {
 
 
 def question_of(options: argparse.Namespace) -> str:
-    """Which question it is: "classes", "jointly" or "neuron"."""
+    """Return which function the options select: "classes", "jointly" or "neuron"."""
     return next((name for name in NOT_TAKEN if getattr(options, name)), "neuron")
 
 
 def conflict(options: argparse.Namespace, default: Callable[[str], Any]) -> str | None:
-    """What is wrong with options that do not go together.
+    """Return the error in a combination of options that exclude each other.
 
     Args:
         options: as they were parsed.
@@ -62,21 +62,21 @@ def conflict(options: argparse.Namespace, default: Callable[[str], Any]) -> str 
 
 
 def concepts_of(answer: Answer) -> list[Interpretation]:
-    """All that were found."""
+    """All concepts that were found."""
     if hasattr(answer, "pairs"):
         return list(answer.pairs.values())
     return list(answer.concepts) if hasattr(answer, "concepts") else [answer]
 
 
 def in_lines(answer: Answer) -> list[str]:
-    """One line for each formula of several."""
+    """One line for each of several formulas."""
     if hasattr(answer, "rules"):
         return answer.rules()
     return [concept.headline for concept in concepts_of(answer)]
 
 
 def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Answer:
-    """The answer to the question that the options ask.
+    """Call the function that the options select.
 
     Args:
         options: as they were parsed.
@@ -84,7 +84,7 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         names: of the columns.
 
     Returns:
-        What the function for this question returned.
+        The result of that function.
     """
     import keras_symgrad as ks
 
@@ -96,7 +96,7 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
     if question != "jointly":
         taken = not options.data_only
         sampling |= {"delta": options.delta, "draw": taken, "move": taken}
-    search = {name: getattr(options, name) for name in ("max_complexity", "methods")}
+    search = {name: getattr(options, name) for name in ("max_complexity", "methods", "effort")}
     if question == "neuron":
         search |= {n: getattr(options, n) for n in ("population", "workers", "islands", "resume")}
         search["executor"] = "processes" if options.processes else None
@@ -116,10 +116,10 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
 
 
 def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
-    """The answer with the data's file in its settings, and in the call that repeats it.
+    """The result with the data's file in its settings, and in the call that repeats it.
 
     Args:
-        answer: of `ask`, which was given the points themselves.
+        answer: of `ask`, which received the points themselves.
         options: as they were parsed.
     """
     from keras_symgrad.api import interpret, interpret_classes, interpret_jointly
@@ -140,11 +140,23 @@ def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict[str, Any
     from keras_symgrad.neurons import Neuron
 
     chosen = {name: getattr(options, name) for name in ("layer", "unit", "activation")}
-    model = options.model
-    if (options.kind, options.signature) != (None, None):
-        read = {"kind": options.kind, "signature": options.signature, "inputs": x.shape[1]}
+    model, signature = _model(options)
+    if (options.kind, signature) != (None, None):
+        read = {"kind": options.kind, "signature": signature, "inputs": x.shape[1]}
         model, chosen = Neuron.of(model, **chosen, **read), {}
     return interpret(model, x, **chosen, callbacks=_callbacks(options), **common)
+
+
+def _model(options: argparse.Namespace) -> tuple[Any, str | None]:
+    """Model and signature; a SavedModel with allowed operations is loaded here."""
+    if not options.allow_operations:
+        return options.model, options.signature
+    from keras_symgrad.neurons import load_saved_model
+
+    loaded = load_saved_model(
+        options.model, options.signature, allow_operations=options.allow_operations
+    )
+    return loaded, None
 
 
 def _callbacks(options: argparse.Namespace) -> list[Callback]:
@@ -164,16 +176,18 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
 def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict[str, Any]) -> Answer:
     from keras_symgrad.api import interpret_classes
 
-    chosen = {name: getattr(options, name) for name in ("layer", "signature")}
-    return interpret_classes(options.model, x, classes=options.class_names, **chosen, **common)
+    model, signature = _model(options)
+    chosen = {"layer": options.layer, "signature": signature}
+    return interpret_classes(model, x, classes=options.class_names, **chosen, **common)
 
 
 def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict[str, Any]) -> Answer:
     from keras_symgrad.api import interpret_jointly
 
     units = (options.unit,) if isinstance(options.unit, int) else options.unit
-    chosen = {name: getattr(options, name) for name in ("layer", "activation", "signature")}
-    return interpret_jointly(options.model, x, units=units, **chosen, **common)
+    model, signature = _model(options)
+    chosen = {name: getattr(options, name) for name in ("layer", "activation")}
+    return interpret_jointly(model, x, units=units, signature=signature, **chosen, **common)
 
 
 _ASK = {"neuron": _of_neuron, "classes": _of_classes, "jointly": _jointly}

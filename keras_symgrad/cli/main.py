@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 DIFFERENT = 3
-# How errors of the library name arguments: `unit=3`, `ks.Sampling(columns=...)` and alike.
+# Arguments in errors of the library: `unit=3`, `ks.Sampling(columns=...)` and the like.
 _NAMED_ARGUMENT = re.compile(r"`(?:ks\.[\w.]+\((?:\w+, )?)?(\w+)=([^`]*?)\)?`")
-# Those that are options of the command line.
+# Arguments that are options of the command line.
 SHARED_NAMES = frozenset(
     (
         *("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed"),
@@ -49,7 +49,7 @@ SHARED_NAMES = frozenset(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line.
+    """Run the command line.
 
     Args:
         arguments: words after the program's name; those of the process by default.
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: with status 2 for wrong usage, with status 0 after `--help` and `--version`.
     """
     for name in ("stdout", "stderr"):
-        # A stream that was closed (`2>&-`) is None in Python, and its number free for any file.
+        # A closed stream (`2>&-`) is None in Python, and its file number is free for any file.
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))
     options = parser(_interpret, _show_result, _compare).parse_args(arguments)
@@ -102,7 +102,7 @@ def _interpret(options: argparse.Namespace) -> int:
         check_path(path)
     answer = ask(options, x, names)
     answer = with_source(answer, options)
-    # Written before it is printed: a pipe that closes early must not cost the result.
+    # The file is written before printing: a pipe that closes early must not cost the result.
     written = []
     if options.out is not None:
         written.append(answer.save(options.out / RESULT_FILE))
@@ -224,16 +224,16 @@ def _summary(concept: Interpretation, written: Sequence[Path]) -> Iterator[tuple
 def _console() -> Console:
     from rich.console import Console
 
-    # A character that the terminal does not have must not cost the result.
+    # A character that the terminal cannot show must not cost the result.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False)
-    # In a file or a pipe, lines are as long as the formulas.
+    # In a file or a pipe, lines are not wrapped.
     return console if console.is_terminal else Console(highlight=False, width=10_000)
 
 
 def _check_writable(folder: Path) -> None:
-    """Raises unless the result can be written; makes the folder if it is not there."""
+    """Raise unless the result can be written; make its folder if it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -249,11 +249,11 @@ def _check_writable(folder: Path) -> None:
 
 @contextmanager
 def _tensorflow_start_up() -> Iterator[None]:
-    """Keeps TensorFlow's start-up lines off the terminal, unless the block fails.
+    """Suppress TensorFlow's start-up lines on the terminal, unless the block fails.
 
     A user who sets TF_CPP_MIN_LOG_LEVEL sees what it says.
     """
-    # A `.keras` file is not bound to the backend that wrote it; gradients are TensorFlow's.
+    # A `.keras` file is not bound to the backend that wrote it; gradients need TensorFlow.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         yield
@@ -265,7 +265,7 @@ def _tensorflow_start_up() -> Iterator[None]:
 
 @contextmanager
 def _standard_error_held_back() -> Iterator[None]:
-    """Takes standard error away from C++ code too, which a variable alone does not silence."""
+    """Redirect standard error of C++ code too, which a Python variable alone does not silence."""
     sys.stderr.flush()
     shown = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -294,14 +294,14 @@ def _warnings_in_one_line() -> Iterator[None]:
             print(f"{PROGRAM_NAME}: warning: {line}", file=sys.stderr)
 
     with warnings.catch_warnings():
-        # Whatever the process was told to make of warnings: here they are lines for a person.
+        # Whatever warning filters the process has: here warnings are lines for a person.
         warnings.simplefilter("default")
         warnings.showwarning = show
         yield
 
 
 def _one_line(message: BaseException | Warning | str) -> str:
-    """What the library says, in the words of the command line."""
+    """A message of the library with the names of command-line options."""
     text = printable(" ".join(str(message).split()))
     if isinstance(message, OSError) and message.strerror:
         text = f"{message.filename}: {message.strerror}" if message.filename else message.strerror

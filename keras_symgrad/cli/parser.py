@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_symgrad import __version__
 from keras_symgrad.cli.parser_types import (
+    EFFORTS,
     METHOD_NAMES,
     above_zero,
     at_least,
@@ -66,7 +67,7 @@ exit status:
 def parser(
     interpret: Command, show: Command | None = None, compare: Command | None = None
 ) -> argparse.ArgumentParser:
-    """The parser of the command line.
+    """Build the parser of the command line.
 
     Args:
         interpret: what the command `interpret` runs; `run` of the parsed options.
@@ -248,6 +249,16 @@ def _add_neuron(command: argparse.ArgumentParser) -> None:
         help="of a SavedModel that has several (default: serving_default)",
     )
     neuron.add_argument(
+        "--allow-operation",
+        metavar="NAME",
+        dest="allow_operations",
+        action="append",
+        default=[],
+        help="a TensorFlow operation that a SavedModel may run although it is refused by default, "
+        "as it may read or write files or use a network; only for models that you trust; may be "
+        "given several times",
+    )
+    neuron.add_argument(
         "--in-terms-of",
         metavar="LAYER",
         help="an earlier layer, whose units the formula is written in instead of the inputs",
@@ -284,6 +295,13 @@ def _add_search(command: argparse.ArgumentParser) -> None:
         default=METHOD_NAMES,
         help="ways to search, with commas between: dictionary (sums of short features), features "
         "(evolved ones) and trees (evolved formulas); all by default",
+    )
+    search.add_argument(
+        "--effort",
+        choices=EFFORTS,
+        default="normal",
+        help="how far to go: quick searches the dictionary alone, normal ends as soon as the "
+        "answer is settled, thorough goes on until a limit is reached (default: %(default)s)",
     )
     search.add_argument(
         "--time-limit",

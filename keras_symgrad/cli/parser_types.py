@@ -9,53 +9,83 @@ from typing import TypeVar
 
 # Those of `search.portfolio`, whose import takes seconds.
 METHOD_NAMES = ("dictionary", "features", "trees")
+EFFORTS = ("quick", "normal", "thorough")
+MAX_SHOWN_CHARACTERS = 80
+
+
+def parts(text: str) -> list[str]:
+    """Split a text at commas; a part that holds a comma is in quotation marks, as in CSV.
+
+    Args:
+        text: of one line.
+
+    Returns:
+        The parts without spaces around them; none if the text is not a line of CSV.
+
+    Example:
+
+    >>> parts('height, "width, in m"'), parts("a\\nb")
+    (['height', 'width, in m'], [])
+    """
+    try:
+        found = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # several lines, or a field of 131,072 characters
+        return []
+    return [part.strip() for part in found]
+
+
+def shown(text: str) -> str:
+    """A text for messages: one line of at most 80 characters."""
+    return repr(text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "...")
 
 
 def names(text: str) -> list[str]:
-    """Names with commas between them."""
-    # A name that holds a comma can be put in quotation marks, as in a CSV file.
-    try:
-        names = next(csv.reader([text], skipinitialspace=True), [])
-    except csv.Error:  # several lines
-        names = []
-    names = [name.strip() for name in names]
+    """Names separated by commas."""
+    names = parts(text)
     if not names or not all(names):
-        raise argparse.ArgumentTypeError(f"expected names with commas between them, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected names with commas between them, not {shown(text)}"
+        )
     return names
 
 
 def methods(text: str) -> tuple[str, ...]:
-    """Ways to search, with commas between them."""
+    """Search methods, separated by commas."""
     methods = tuple(names(text))
     if not set(methods) <= set(METHOD_NAMES):
         raise argparse.ArgumentTypeError(
-            f"expected names among {', '.join(METHOD_NAMES)}, with commas between, not {text!r}"
+            f"expected names among {', '.join(METHOD_NAMES)}, with commas between, "
+            f"not {shown(text)}"
         )
     return methods
 
 
 def delta(text: str) -> float | None:
-    """A probability below a half, or none."""
+    """A probability below a half, or "none"."""
     if text.lower() == "none":
         return None
     delta = _number(float, text)
     if not 0 < delta < 0.5:
-        raise argparse.ArgumentTypeError(f"expected 'none' or a number in (0, 0.5), not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected 'none' or a number in (0, 0.5), not {shown(text)}"
+        )
     return delta
 
 
 def smoothing(text: str) -> str | float | None:
-    """A width, "auto" or none."""
+    """A width, "auto" or "none"."""
     if text.lower() in ("auto", "none"):
         return None if text.lower() == "none" else "auto"
     return above_zero(text)
 
 
 def unit(text: str) -> int | tuple[int, ...]:
-    """The number of a unit, or of several."""
+    """The number of a unit, or the numbers of several."""
     units = [_number(int, part) for part in text.split(",")]
     if min(units) < 0:
-        raise argparse.ArgumentTypeError(f"expected numbers from 0 on, such as 'K,J', not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected numbers from 0 on, such as 'K,J', not {shown(text)}"
+        )
     return units[0] if len(units) == 1 else tuple(units)
 
 
@@ -63,17 +93,17 @@ def above_zero(text: str) -> float:
     """A finite number above 0."""
     number = _number(float, text)
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0, not {shown(text)}")
     return number
 
 
 def at_least(kind: type, lowest: int) -> Callable[[str], float]:
-    """Reads numbers of a kind, from a lowest one on."""
+    """Converter to a number of a type with a lowest value."""
 
     def number_from(text: str) -> float:
         number = _number(kind, text)
         if not lowest <= number < float("inf"):
-            raise argparse.ArgumentTypeError(f"expected at least {lowest}, not {text!r}")
+            raise argparse.ArgumentTypeError(f"expected at least {lowest}, not {shown(text)}")
         return number
 
     return number_from
@@ -87,4 +117,4 @@ def _number(kind: type[Number], text: str) -> Number:
         return kind(text)
     except ValueError:
         article = "a whole number" if kind is int else "a number"
-        raise argparse.ArgumentTypeError(f"expected {article}, not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected {article}, not {shown(text)}") from None

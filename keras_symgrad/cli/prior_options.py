@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from typing import Any
+
+from keras_symgrad.cli.parser_types import parts, shown
 
 # Those of `losses` and `symmetries`, whose imports take seconds.
 LOSS_NAMES = ("squared", "angle", "huber")
@@ -12,10 +13,10 @@ SYMMETRIES = ("exchange", "even", "odd", "rotation", "translation", "scaling")
 
 
 def add_knowledge(command: argparse.ArgumentParser) -> None:
-    """Adds the options.
+    """Add the options.
 
     Args:
-        command: that takes them.
+        command: parser to add them to.
     """
     known = command.add_argument_group("what is known of the formula")
     known.add_argument(
@@ -90,7 +91,7 @@ def add_knowledge(command: argparse.ArgumentParser) -> None:
 
 
 def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `interpret` that the options stand for.
+    """Arguments of `interpret` that the options stand for.
 
     Args:
         options: as they were parsed.
@@ -99,7 +100,7 @@ def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
         Arguments by name.
 
     Raises:
-        ValueError: a unit is none, or an option is given without the one that it belongs to.
+        ValueError: a unit is invalid, or an option is given without the one that it belongs to.
 
     Example:
 
@@ -140,13 +141,14 @@ def knowledge_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _units(text: str) -> dict[str, str]:
-    # A name that holds a comma can be put in quotation marks, as in a CSV file.
-    pairs = [part.rpartition("=") for part in next(csv.reader([text], skipinitialspace=True), [])]
+    pairs = [part.rpartition("=") for part in parts(text)]
     units = {name.strip(): unit.strip() for name, _, unit in pairs}
     if not units or not all(units):
-        raise argparse.ArgumentTypeError(f"expected units such as 'height=m,time=s', not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected units such as 'height=m,time=s', not {shown(text)}"
+        )
     if len(units) < len(pairs):
-        raise argparse.ArgumentTypeError(f"expected each variable once, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected each variable once, not {shown(text)}")
     return units
 
 
@@ -156,7 +158,7 @@ def _nesting(text: str) -> tuple[str, tuple[str, ...]]:
     if not operator.strip() or not all(names):
         raise argparse.ArgumentTypeError(
             f"expected an operator and those that are forbidden in it, such as 'sin:sin,cos', not "
-            f"{text!r}"
+            f"{shown(text)}"
         )
     return operator.strip(), names
 
@@ -169,24 +171,25 @@ def _limit(text: str) -> tuple[str, float]:
         number = 0.0
     if not operator.strip() or not 1 <= number < float("inf"):
         raise argparse.ArgumentTypeError(
-            f"expected an operator and a number of at least 1, such as 'exp:5', not {text!r}"
+            f"expected an operator and a number of at least 1, such as 'exp:5', not {shown(text)}"
         )
     return operator.strip(), int(number) if number.is_integer() else number
 
 
 def _symmetry(text: str) -> tuple[str, list[tuple[str, ...]]]:
     kind, _, variables = text.partition(":")
-    groups = next(csv.reader([variables], skipinitialspace=True), [])
-    names = [tuple(name.strip() for name in group.split("+")) for group in groups]
+    names = [tuple(name.strip() for name in group.split("+")) for group in parts(variables)]
     if kind.strip() not in SYMMETRIES or not names or not all(map(all, names)):
         raise argparse.ArgumentTypeError(
             f"expected one of {', '.join(SYMMETRIES)} and its variables, such as "
-            f"'exchange:x1,x2', not {text!r}"
+            f"'exchange:x1,x2', not {shown(text)}"
         )
     return kind.strip(), names
 
 
 def _depth(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number of at least 1, not {shown(text)}"
+        )
     return int(text)

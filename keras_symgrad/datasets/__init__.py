@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
+    # Modules that are used by their own names, as `keras.datasets.mnist` is.
+    from keras_symgrad.datasets import classifiers as classifiers
+    from keras_symgrad.datasets import feynman as feynman
+    from keras_symgrad.datasets import latent as latent
     from keras_symgrad.datasets.classifiers import JOINT_SYSTEMS, SYSTEMS, JointSystem, System
     from keras_symgrad.datasets.feynman import FORMULAS, concept_error, field_of, truth_complexity
     from keras_symgrad.datasets.ground_truth import real_symbols

@@ -2,8 +2,8 @@
 
 Each system is one SymPy expression, a threshold and a box. Its labels are those of the
 publication: a point is positive where the concept, blurred by one per cent of noise, is above the
-threshold. A joint system is two of them that have to agree. This room knows SymPy and NumPy and
-nothing of networks, so that what it says of a concept is independent of what a network learned.
+threshold. A joint system is two of them that have to agree. This module uses SymPy and NumPy and no
+networks, so its concepts are independent of what a network learned.
 
 Source: Wetzel, arXiv 2401.04978, section 4.
 """
@@ -106,7 +106,7 @@ class System(KnownConcept):
 
 @dataclass(frozen=True)
 class JointSystem:
-    """Two concepts that have to agree: no label tells them apart.
+    """Two concepts that have to agree: labels cannot tell them apart.
 
     A point is positive where both are above their thresholds and negative where both are below.
     Points where they disagree are dropped. Either concept explains all labels, so a formula
@@ -156,11 +156,11 @@ class JointSystem:
         return self.concepts[0].sample(rows, seed)
 
     def labels(self, x: np.ndarray, seed: int = 0, noise: float = 0.01) -> np.ndarray:
-        """What the two concepts agree on.
+        """Labels on which the two concepts agree.
 
         Args:
             x: points of shape `(rows, variables)`.
-            seed: of the noise, which is another one for each concept.
+            seed: of the noise, which is drawn separately for each concept.
             noise: standard deviation of the factor on each concept; 0 gives exact labels.
 
         Returns:
@@ -230,3 +230,28 @@ def _published() -> tuple[dict[str, System], dict[str, JointSystem]]:
 
 
 SYSTEMS, JOINT_SYSTEMS = _published()
+
+
+def load(name: str) -> System | JointSystem:
+    """A published classifier system by its name.
+
+    Args:
+        name: "A1" or "A" to "E" for a single concept, "F" or "G" for two that have to agree.
+
+    Returns:
+        The system: `.data(rows)` are points and labels, `.expression` is the concept.
+
+    Raises:
+        ValueError: there is no system of this name.
+
+    Example:
+
+    >>> ellipse = load("A1")
+    >>> x, labels = ellipse.data(1000, seed=0)
+    >>> x.shape, labels.shape
+    ((1000, 2), (1000,))
+    """
+    systems = SYSTEMS | JOINT_SYSTEMS
+    if name not in systems:
+        raise ValueError(f"The systems are {', '.join(systems)}. Received: name={name!r}")
+    return systems[name]

@@ -1,9 +1,9 @@
 """Twenty formulas of physics, as fields of exact gradients.
 
 They come from the Feynman lectures by way of the benchmark of Udrescu and Tegmark; formulas of one
-variable are left out, because in one dimension every gradient is parallel to every other. Nothing
-is said of labels here: a formula has values, and no threshold. Like `systems`, this room knows
-SymPy and NumPy and nothing of networks.
+variable are left out, because in one dimension all gradients are parallel. There are no labels
+here: a formula has values, and no threshold. Like `systems`, this module uses SymPy and NumPy and
+no networks.
 
 Source: Udrescu and Tegmark, AI Feynman, arXiv 1905.11481.
 """
@@ -105,14 +105,14 @@ def concept_error(
 
 
 def truth_complexity(system: System, operators: OperatorSet, complexity: Complexity) -> float:
-    """What the truth costs: as it is published or in canonical form, whichever is more.
+    """Complexity of the truth: as published or in canonical form, whichever is larger.
 
-    A formula that the operators cannot write as it is published costs what its canonical form
-    does.
+    For a formula that the operators cannot write as published, the complexity of its canonical form
+    counts.
 
     Args:
         system: the truth.
-        operators: that formulas are made of.
+        operators: operators for the formula.
         complexity: the measure.
 
     Returns:
@@ -146,7 +146,7 @@ def _formulas() -> Mapping[int, System]:
         box: interval = (1, 5),
         **boxes: interval,
     ) -> System:
-        # One interval for all variables, others for those that are named.
+        # One interval for all variables, and others for the named variables.
         names = tuple(names.split())
         expression = write(*real_symbols(names))
         intervals = [boxes.get(name, box) for name in names]
@@ -198,3 +198,25 @@ def _formulas() -> Mapping[int, System]:
 
 
 FORMULAS: Mapping[int, System] = _formulas()
+
+
+def load(name: int | str) -> System:
+    """A formula of physics by its number.
+
+    Args:
+        name: 1 to 20.
+
+    Returns:
+        The formula with its box; `field_of` makes a field of its exact gradients.
+
+    Raises:
+        ValueError: there is no formula of this number.
+
+    Example:
+
+    >>> load(12).names
+    ('I1', 'I2', 'd')
+    """
+    if not str(name).isdecimal() or int(name) not in FORMULAS:
+        raise ValueError(f"The formulas have the numbers 1 to {len(FORMULAS)}. Received: {name!r}")
+    return FORMULAS[int(name)]

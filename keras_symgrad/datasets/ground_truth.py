@@ -1,6 +1,6 @@
 """Known concepts: formulas with exact values and gradients.
 
-This room knows SymPy and NumPy and nothing of networks.
+This module uses SymPy and NumPy and no networks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from keras_symgrad.expressions.codegen import numpy_function
 
 
 class KnownConcept:
-    """What all systems share: a concept g as a SymPy expression in named variables.
+    """A concept g as a SymPy expression in named variables: the base of all test systems.
 
     Attributes:
         expression: g, in real symbols.
@@ -80,8 +80,8 @@ def real_symbols(names: Sequence[str]) -> tuple[sympy.Symbol, ...]:
 def rowwise(expressions: Sequence[sympy.Expr], names: Sequence[str]) -> list[Any]:
     """SymPy expressions as NumPy functions of points, one float64 value a row.
 
-    Symbols are matched by name, so an expression whose symbols were not declared real is read as
-    one whose symbols were.
+    Symbols are matched by name, so it makes no difference whether an expression's symbols were
+    declared real.
 
     Args:
         expressions: SymPy expressions in the named variables.

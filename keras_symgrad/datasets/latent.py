@@ -2,8 +2,8 @@
 
 A system draws pairs of points that share an invariant, because one is the other transformed:
 a matrix conjugated, a field or an event seen from another frame, a particle at another time. The
-third point of a triplet is drawn afresh. No invariant is ever used to make data; the expression
-stands here for the judge, and the tests check it against the transformations.
+third point of a triplet is drawn afresh. No invariant is used to make data; the expression is the
+reference for the judge, and the tests check it against the transformations.
 
 Source: Patel and Wetzel, arXiv 2409.05305.
 """
@@ -36,7 +36,7 @@ class LatentSystem(KnownConcept):
 
     Args:
         id: short name of the system, as published.
-        title: what is invariant under what.
+        title: the invariant and the transformation, for people.
         expression: the invariant g as a SymPy expression in real symbols.
         names: the variables' names, in the order of the columns.
         pairs: `(rows, rng) -> (anchors, positives)`.
@@ -83,7 +83,7 @@ class LatentSystem(KnownConcept):
         return anchors, positives, negatives
 
     def points(self, rows: int, seed: int = 0) -> np.ndarray:
-        """Anchors alone: where a network is read and a formula is judged.
+        """Anchors alone: the points where a network is read and a formula is judged.
 
         Args:
             rows: number of points.
@@ -132,8 +132,9 @@ def _published() -> dict[str, LatentSystem]:
         ("011", "angular momentum", x1 * v2 - x2 * v1, planar, orbits, 1.1e-2),
         ("012", "interval", t**2 - x**2 - y**2 - z**2, event, events, 1.0e-3),
     ]
-    # Where several quantities are shared, negatives decide which is learned. Those of a field are
-    # weaker, so E . B tells them from anchors and E^2 - B^2, zero on average for both, does not.
+    # Where several quantities are shared, negatives decide which is learned. Negatives of a field
+    # are weaker, so E . B separates them from anchors; E^2 - B^2, zero on average for both, does
+    # not.
     negatives = {"006": cube(0.0, 1.0, 6)}
     unit = np.eye(9)
     tangents = {
@@ -150,3 +151,26 @@ def _published() -> dict[str, LatentSystem]:
 
 
 LATENT_SYSTEMS = _published()
+
+
+def load(name: str) -> LatentSystem:
+    """A published latent system by its name.
+
+    Args:
+        name: "001" to "012".
+
+    Returns:
+        The system: `.triplets(rows)` are points to train a Siamese network on, `.expression` is
+        the invariant.
+
+    Raises:
+        ValueError: there is no system of this name.
+
+    Example:
+
+    >>> load("007").expression
+    v**2/2 + x**2/2
+    """
+    if name not in LATENT_SYSTEMS:
+        raise ValueError(f"The systems are {', '.join(LATENT_SYSTEMS)}. Received: name={name!r}")
+    return LATENT_SYSTEMS[name]

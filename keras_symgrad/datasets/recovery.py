@@ -3,8 +3,8 @@
 Two functions carry the same concept when their gradients are parallel. The judge therefore
 compares directions of gradients, in float64 and with derivatives from SymPy, on fresh points: over
 the whole box, and on the true decision boundary alone, where a formula may match without being the
-concept. Data on a surface tell nothing across it, and are judged along it. Of two concepts that no
-label tells apart there is no truth to compare with; there the network itself is asked.
+concept. Formulas for data on a surface are judged along the surface. For two concepts that labels
+cannot tell apart there is no single truth; there the formula is compared with the network itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COMPLEXITY_RATIO = 1.5
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge found.
+    """Result of the comparison of a formula with the true concept.
 
     Args:
         kind: `"concept"`, `"boundary"` or `"missed"`.
@@ -44,8 +44,8 @@ class Verdict:
 def boundary_points(system: System, rows: int, seed: int = 0) -> np.ndarray:
     """Fresh points of a system's true decision boundary g = c.
 
-    Uniform points of the box walk along the gradient of g until g = c; those that leave the box
-    are given up.
+    Uniform points of the box move along the gradient of g until g = c; points that leave the box
+    are discarded.
 
         x <- x + (c - g) grad g / |grad g|^2
 
@@ -58,7 +58,7 @@ def boundary_points(system: System, rows: int, seed: int = 0) -> np.ndarray:
         Points of shape `(rows, variables)`.
 
     Raises:
-        RuntimeError: the boundary is hardly ever met in the box.
+        RuntimeError: hardly any point of the box reaches the boundary.
 
     Example:
 
@@ -77,7 +77,7 @@ def boundary_points(system: System, rows: int, seed: int = 0) -> np.ndarray:
             square = np.sum(gradient**2, axis=1)
             with np.errstate(all="ignore"):
                 step = ((system.threshold - system.values(x)) / square)[:, None] * gradient
-                # A flat place would throw the point far out; a tenth of the box at a time is safe.
+                # Where g is flat the step would be very long; a tenth of the box at a time is safe.
                 x = x + step * np.minimum(1.0, 0.1 * (high - low) / np.abs(step)).min(
                     axis=1, initial=1.0, keepdims=True
                 )
@@ -101,7 +101,7 @@ def judge(
     rows: int = 10_000,
     seed: int = 1_000_003,
 ) -> Verdict:
-    """Judges a formula against the concept of a system.
+    """Judge a formula against the concept of a system.
 
     *Concept*: mean(1 - |cos|) below 2e-3 on fresh uniform points, with a complexity of at most 1.5
     times the truth's. *Boundary*: the same on fresh points of the true decision boundary only.
@@ -155,7 +155,7 @@ def judge_latent(
     rows: int = 10_000,
     seed: int = 1_000_003,
 ) -> Verdict:
-    """Judges a formula against the invariant of a latent system.
+    """Judge a formula against the invariant of a latent system.
 
     *Concept*: mean(1 - |cos|) below 2e-3 on fresh anchors, along the surface that they lie on, with
     a complexity of at most 1.5 times the truth's. Otherwise *missed*.
@@ -218,7 +218,7 @@ def tangent_error(
 def times_better(
     expression: sympy.Expr, system: JointSystem, x: np.ndarray, directions: np.ndarray
 ) -> float:
-    """How much better a formula explains gradients than either of two concepts does alone.
+    """Ratio by which a formula explains gradients better than either of two concepts does alone.
 
         min(L(g1), L(g2)) / L(formula)
 

@@ -11,9 +11,9 @@ from scipy.integrate import solve_ivp
 from keras_symgrad.datasets.transformations import Pairs
 
 MAX_TIME = 3.0
-# Nearer to the centre speeds grow beyond all bounds.
+# Nearer to the centre than this, speeds are unbounded.
 MIN_RADIUS = 0.1
-# Of potentials -k/r.
+# Range of the depth k of the potentials -k/r.
 DEPTHS = (0.5, 2.0)
 
 
@@ -46,9 +46,9 @@ def oscillator(force: Callable[[np.ndarray], np.ndarray]) -> Pairs:
 def moved(
     start: np.ndarray, times: np.ndarray, force: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Where particles on a line are after a time of their own each.
+    """Positions and velocities of particles on a line, each after its own time.
 
-    All are integrated at once, in the share of their time that has passed, so that none has to be
+    All are integrated at once, in the fraction of each particle's time, so that nothing has to be
     interpolated.
 
     Args:
@@ -71,10 +71,10 @@ def moved(
 def orbits(rows: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """Planar states (x1, x2, v1, v2) in potentials -k/r, both started at one point of U[0,1]^4.
 
-    Each is seen at a random time before 3, in a potential of a random depth k of its own. In one
-    and the same potential a pair would share its energy and its axis too, and a Siamese network
-    learns some function of all that is shared; with k unknown it is the angular momentum alone. A
-    pair that is caught nearer to the centre than 0.1 is drawn again.
+    Each is observed at a random time before 3, in a potential of a random depth k of its own. With
+    a common potential a pair would also share its energy and its axis, and a Siamese network learns
+    some function of everything that is shared; with k unknown only the angular momentum is shared.
+    A pair that comes nearer to the centre than 0.1 is drawn again.
 
     Args:
         rows: number of pairs.
@@ -86,7 +86,7 @@ def orbits(rows: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     found: list[np.ndarray] = []
     while sum(map(len, found)) < rows:
         start = rng.uniform(size=(rows, 4))
-        # Time and speed in units of the depth make it 1.
+        # In units of the depth, times and speeds are those of depth 1.
         speeds = np.sqrt(rng.uniform(*DEPTHS, size=(2, rows)))
         times = rng.uniform(0.0, MAX_TIME, size=(2, rows))
         pair = np.stack([_scaled(start, t, s[:, None]) for t, s in zip(times, speeds)], axis=1)
@@ -104,7 +104,7 @@ def _scaled(start: np.ndarray, times: np.ndarray, speeds: np.ndarray) -> np.ndar
 def kepler(start: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Planar motion in the potential -1/r, exact for all orbits.
 
-    Orbits of little angular momentum pass the centre so closely that no integrator keeps their
+    Orbits of small angular momentum pass so close to the centre that no integrator conserves their
     energy. In the universal anomaly s, where dt = r ds, the motion is an oscillation of frequency
     w = sqrt(2/r0 - v0^2), imaginary for a hyperbola, and time a closed formula of s that is
     inverted here by bisection.

@@ -1,6 +1,6 @@
 """Transformations with an invariant: changes of basis and of the observer.
 
-Each function draws points and what they are transformed into; what stays the same is not said here.
+Each function draws points and their images; the invariants are stated elsewhere.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 A scalar function has one direction at a point, `(rows, axes)`. Several functions together have the
 span of theirs, `(rows, k, axes)`: k orthonormal directions, some of them zero where the gradients
-depend on each other. What a function g of several others is compared with at a point is the
-direction of their span that is nearest to its own: it is parallel to that one exactly where its
-gradient lies in the span.
+depend on each other. A function g of several others is compared at a point with the direction of
+their span that is nearest to its own: the two are parallel exactly where the gradient of g lies in
+the span.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-# Singular values below this share of the largest are none: float32 has seven digits.
+# Singular values below this share of the largest count as zero: float32 has seven digits.
 RELATIVE_RANK_TOLERANCE = 1e-5
 
 
@@ -36,7 +36,7 @@ def unit(gradients: np.ndarray) -> np.ndarray:
            [0. , 0. ],
            [1. , 0. ]])
     """
-    # One copy, which is changed in place: a field of a million rows is large.
+    # One copy, changed in place: a field of a million rows is large.
     scaled = np.array(gradients, dtype=np.float64)
     # Dividing by the largest component first keeps the squares of tiny gradients from vanishing.
     largest = np.maximum(scaled.max(axis=1, keepdims=True), -scaled.min(axis=1, keepdims=True))
@@ -73,17 +73,17 @@ def in_frame(gradients: np.ndarray, frame: np.ndarray | None) -> np.ndarray:
 
 
 def is_diagonal(matrix: np.ndarray) -> bool:
-    """Whether a matrix is square and zero off its diagonal."""
+    """Return whether a matrix is square and zero off its diagonal."""
     return matrix.shape[0] == matrix.shape[1] and not (matrix - np.diag(np.diag(matrix))).any()
 
 
 def as_span(directions: np.ndarray) -> np.ndarray:
-    """Directions `(rows, axes)` as spans of one, `(rows, 1, axes)`; spans as they are."""
+    """Directions `(rows, axes)` as spans of one, `(rows, 1, axes)`; spans unchanged."""
     return directions[:, None] if directions.ndim == 2 else directions
 
 
 def orthonormal_span(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal directions of a span, those that most vectors have in common first.
+    """Orthonormal directions of a span, ordered by decreasing singular value.
 
     Args:
         vectors: `(..., k, axes)`.
@@ -104,7 +104,7 @@ def orthonormal_span(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def split(gradients: np.ndarray, span: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The parts of gradients in a span, by its directions, and across it.
+    """Components of gradients inside a span, by its directions, and the remainder across it.
 
         along_j = <g, e_j>,   across = g - sum_j along_j e_j
 
@@ -113,7 +113,7 @@ def split(gradients: np.ndarray, span: np.ndarray) -> tuple[np.ndarray, np.ndarr
         span: orthonormal directions e_j, `(rows, k, axes)`.
 
     Returns:
-        Coefficients `(features, rows, k)` and what is left, `(features, rows, axes)`.
+        Coefficients `(features, rows, k)` and the remainders, `(features, rows, axes)`.
 
     Example:
 
@@ -133,11 +133,11 @@ def split(gradients: np.ndarray, span: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def reduce_axes(
     gradients: Sequence[np.ndarray], directions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients and directions in as few coordinates as tell them apart.
+    """Gradients and directions in the fewest coordinates that preserve their products.
 
-    Of a hundred variables a formula has a few. Along the axes of the others no gradient moves, so
-    that these axes can be turned into each other: what the directions have there fits into as many
-    axes as there are directions. Lengths and products stay what they are.
+    A formula contains few of a hundred variables. No gradient of it has a component along the axes
+    of the others, so these axes can be rotated into each other: the directions' components there
+    fit into as many axes as there are directions. Lengths and products do not change.
 
     Args:
         gradients: of some features, each `(rows, axes)`.
@@ -167,15 +167,15 @@ def reduce_axes(
 
 
 def nearest(directions: np.ndarray, candidate: np.ndarray) -> np.ndarray:
-    """The directions that a candidate's are compared with.
+    """The directions to compare with a candidate's.
 
     Args:
         directions: of one function, `(rows, axes)`, or spans, `(rows, k, axes)`.
         candidate: unit gradients, `(rows, axes)`.
 
     Returns:
-        The directions as they are, or of each span the unit vector nearest to the candidate,
-        `(rows, axes)`.
+        The directions unchanged, or, for spans, the unit vector of each span nearest to the
+        candidate, `(rows, axes)`.
 
     Example:
 

@@ -17,7 +17,7 @@ from keras_symgrad.engine.losses import SQUARED, Loss
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
 from keras_symgrad.expressions import OperatorSet, Variable
 
-# Rows that are walked at once: a chunk's buffers then stay in the cache.
+# Rows processed at once: the buffers of a chunk then stay in the cache.
 TILE_ROWS = 1024
 TAPE_ARRAYS = (
     "operator argument adjoint constant lane loads used root leaf leaf_variable leaf_state steps"
@@ -41,19 +41,19 @@ class NormalEquations:
 
 
 class Engine:
-    """Evaluates populations of trees against the unit gradients of a neuron.
+    """Evaluator of tree populations against the unit gradients of a neuron.
 
     The loss of a tree with unit gradients U is the mean over rows and columns of (u - U)^2, or
-    what another loss makes of them, for the better sign of U unless `signed`. A tree that is not
-    finite on every row, or has no gradient on any, has infinite loss.
+    another `loss` of them, for the better sign of U unless `signed`. A tree that is not finite on
+    every row, or has no gradient on any row, has infinite loss.
 
     Args:
         operators: the operator set of the trees.
         points: `(rows, variables)`.
         directions: unit gradients u, `(rows, axes)`, zero where the gradient is zero; or spans of
-            several, `(rows, k, axes)`, whose direction nearest to U is compared with it.
+            several, `(rows, k, axes)`; U is compared with the nearest direction of the span.
         weights: `(rows,)`, non-negative; equal by default.
-        frame: takes gradients to the coordinates of the directions before they are normalized,
+        frame: maps gradients to the coordinates of the directions before they are normalized,
             `(axes, variables)` or `(rows, axes, variables)`; those of the variables by default.
         signed: whether the opposite direction counts as different.
         loss: how much a difference of directions counts.
@@ -112,14 +112,14 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Ends the threads, without waiting for what XLA is still compiling."""
+        """End the threads without waiting for running XLA compilations."""
         if self._threads:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     def compile(self) -> None:
-        """Compiles the programs for losses and for constants, both at once.
+        """Compile the programs for losses and for constants at the same time.
 
-        They are compiled by their first call in any case, one after the other.
+        Otherwise their first calls compile them, one after the other.
         """
         leaf = gp.PrimitiveTree([Variable(0, "")])
         with ThreadPoolExecutor(2) as threads:
@@ -172,7 +172,7 @@ class Engine:
         sign = np.ones(trees) if self.signed else np.where(sums[:, 0] > sums[:, 1], -1.0, 1.0)
         rest = sums[:, 4:]
         if not self.loss.is_squared:
-            # The sums of both signs, each with the weights that rows have for it.
+            # The sums for both signs, each with the row weights for that sign.
             apart, opposite = np.split(rest, 2, axis=1)
             rest = np.where(sign[:, None] > 0, apart, opposite)
         projected = rest[:, : self.lanes] * sign[:, None]
@@ -211,13 +211,13 @@ class Engine:
             apart = 2 * apart + self._target_norm - 1 - sums[:, 2]
         losses = self.loss.distance(apart) / self.axes
         flat = sums[:, 2] > 1 - 1e-6
-        # Rounding can push a perfect match a few units in the last place below zero.
+        # Rounding can move a perfect match a few units in the last place below zero.
         return np.where((sums[:, 3] == 0) & ~flat, np.maximum(losses, 0), np.inf)
 
     def _sums(self, tapes: Tapes, layout: Layout, lanes: int, trees: int) -> np.ndarray:
         program = interpreter.compiled_sums(self.operators, layout, lanes, self._shape, self.loss)
         total = len(tapes.operator)
-        # Calls of equal size, so that every thread has its share.
+        # Calls of equal size give every thread an equal share.
         calls = -(-total // layout.chunks)
         calls = min(total, -(-calls // self.workers) * self.workers)
         bounds = np.linspace(0, total, calls + 1).astype(int)
@@ -259,7 +259,7 @@ class Engine:
     ) -> dict[str, Any]:
         tiles = -(-self.rows // TILE_ROWS)
         height = -(-self.rows // tiles)
-        # The last row fills up the last tile, with weight zero.
+        # The last row is repeated with weight zero to fill the last tile.
         index = np.minimum(np.arange(tiles * height), self.rows - 1)
         counts = np.arange(tiles * height) < self.rows
 
@@ -273,7 +273,8 @@ class Engine:
         }
         aligned = directions.ndim == 2 and self.frame.ndim == 2 and is_diagonal(self.frame)
         if aligned and self.loss.is_squared:
-            # One coordinate for each variable, which costs the interpreter one product.
+            # A diagonal frame has one coordinate for each variable and costs the interpreter one
+            # product.
             scales = np.tile(np.diag(self.frame), (tiles, 1))
             content["directions"] = tile(directions[index].T)
             content["scales"] = tf.constant(scales, dtype=self.dtype.name)

@@ -29,14 +29,14 @@ from keras_symgrad.expressions import Operator, OperatorSet
 def compiled_sums(
     operators: OperatorSet, layout: Layout, lanes: int, shape: tuple[Any, ...], loss: Loss = SQUARED
 ) -> Callable[..., Any]:
-    """The program that reduces every tree to sums over rows.
+    """Compile the program that reduces every tree to sums over rows.
 
     Args:
         operators: the operator set of the tapes.
         layout: their layout.
         lanes: tangent lanes for constants; 0 for losses only.
-        shape: of the field's arrays, and their dtype. A function of its own for every shape is
-            never traced twice, which TensorFlow would warn of.
+        shape: of the field's arrays, and their dtype. A separate function for every shape avoids
+            retracing, which TensorFlow would warn about.
         loss: how much a difference of directions counts.
 
     Returns:
@@ -44,12 +44,12 @@ def compiled_sums(
         tensor `(chunks, trees, 4 + lanes + lanes**2)`. With unit gradients u of the field and
         U of the tree, weights w, and U_j = dU/dc_j, its columns are the sums over rows of
         `w (1 - u.U)`, `w (1 + u.U)`, `w [U = 0]`, rows that are not finite, `w u.U_j` and
-        `w U_j.U_k`. The first two are small numbers where the match is good, which keeps
-        their sum exact to 1e-8 in float32, ten times better than that of u.U.
+        `w U_j.U_k`. The first two are small numbers where the match is good, which keeps their sum
+        exact to 1e-8 in float32, ten times better than the sum of u.U.
 
-        Of any other loss rho, the first two are `w rho(|u - U|^2)` and `w rho(|u + U|^2)`, and
-        there are `4 + 2 (lanes + lanes**2)` columns: the last sums weighted by rho'(|u - U|^2),
-        and the same by rho'(|u + U|^2), for which sign is the better one is only known at the end.
+        For any other loss rho, the first two are `w rho(|u - U|^2)` and `w rho(|u + U|^2)`, and
+        there are `4 + 2 (lanes + lanes**2)` columns: the last sums weighted by rho'(|u - U|^2), and
+        the same by rho'(|u + U|^2), because the better sign is known only at the end.
     """
     columns = 4 + (lanes + lanes**2) * (1 if loss.is_squared else 2)
     collect = collect_losses if lanes == 0 else collect_normal_equations
@@ -85,7 +85,7 @@ def compiled_sums(
 def compiled_fields(
     operators: OperatorSet, layout: Layout, lanes: int, shape: tuple[Any, ...]
 ) -> Callable[..., Any]:
-    """The program that returns every tree's values and gradients instead of sums.
+    """Compile the program that returns every tree's values and gradients instead of sums.
 
     Args:
         operators: the operator set of the tapes.
@@ -123,7 +123,7 @@ def compiled_fields(
 
 
 def new_buffers(layout: Layout, lanes: int, field: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
-    """Values and adjoints of one chunk; made once and carried through all loops.
+    """Value and adjoint buffers of one chunk; made once and carried through all loops.
 
     Lanes and rows share the last axis: a separate axis of length one, where there are no
     lanes, makes XLA choose layouts that it then copies whole buffers for.
@@ -248,8 +248,8 @@ def _pass_on(
 
 
 def _rows(code: object, like: tf.Tensor) -> tf.Tensor:
-    """What `lambdify` returned, which may be a Python number, as a tensor of that shape."""
+    """Result of `lambdify`, which may be a Python number, as a tensor of the given shape."""
     if not tf.is_tensor(code):
         code = tf.constant(code, like.dtype)
-    # A constant branch of a Piecewise is float32 whatever its arguments are.
+    # A constant branch of a Piecewise is float32 whatever the dtype of its arguments.
     return tf.broadcast_to(tf.cast(code, like.dtype), like.shape)

@@ -2,12 +2,14 @@
 
 The loss is a sum of squares, so Levenberg-Marquardt is the default: every round solves
 (J^T J + lambda diag(J^T J)) step = J^T r for each tree and keeps the step where it lowered the
-loss. Any Keras optimizer works on the same gradients instead.
+loss. Any Keras optimizer works on the same gradients instead (`ks.Search(optimizer=...)`), which
+need more steps: they have no curvature.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +19,9 @@ from keras_symgrad.engine.engine import Engine
 from keras_symgrad.engine.tapes import Tapes
 from keras_symgrad.expressions import CONSTANT_CODE, Constant
 
+# Steps of a first-order optimizer in the place of one round of Levenberg-Marquardt.
+STEPS_PER_ROUND = 10
+
 
 def refine(
     engine: Engine,
@@ -24,19 +29,20 @@ def refine(
     *,
     rounds: int = 8,
     skip: int = 0,
-    optimizer: keras.optimizers.Optimizer | None = None,
+    optimizer: keras.optimizers.Optimizer | Mapping[str, Any] | None = None,
 ) -> tuple[list[gp.PrimitiveTree], np.ndarray]:
-    """The trees with better constants.
+    """Refine the constants of trees.
 
     Args:
-        engine: evaluates them; as many constants of a tree as it has lanes are moved.
+        engine: evaluates the trees; its number of lanes limits the constants refined at once.
         trees: trees, with or without constants. They are not changed.
         rounds: evaluations of the Jacobian.
         skip: in trees with more constants than lanes, the number of the first one to move.
-        optimizer: a Keras optimizer to use instead of Levenberg-Marquardt.
+        optimizer: a Keras optimizer to use instead of Levenberg-Marquardt, or its configuration;
+            it makes 10 steps in the place of each round.
 
     Returns:
-        New trees and their losses, never higher than before.
+        New trees and their losses, which are never higher than before.
 
     Example:
 
@@ -55,13 +61,16 @@ def refine(
         return [], np.zeros(0)
     tapes = engine.constant_tapes(trees, skip)
     slots = _LaneSlots(tapes, len(trees), engine.lanes)
-    search = _levenberg_marquardt if optimizer is None else _keras_steps
-    constants, losses = search(engine, tapes, slots, rounds, optimizer)
+    if optimizer is None:
+        constants, losses = _levenberg_marquardt(engine, tapes, slots, rounds)
+    else:
+        steps = STEPS_PER_ROUND * rounds
+        constants, losses = _keras_steps(engine, tapes, slots, steps, optimizer)
     return _with_constants(trees, slots.scatter(tapes.constants(), constants)), losses
 
 
 class _LaneSlots:
-    """Which constant of the tapes sits in which lane of which tree."""
+    """Positions of the constants of the tapes in the lanes of the trees."""
 
     def __init__(self, tapes: Tapes, trees: int, lanes: int):
         lane = tapes.lane[tuple(tapes.constant_at.T)]
@@ -76,14 +85,14 @@ class _LaneSlots:
         return lanes
 
     def scatter(self, constants: np.ndarray, lanes: np.ndarray) -> np.ndarray:
-        """All constants, those in lanes replaced."""
+        """All constants, with those in lanes replaced."""
         constants = constants.astype(float)
         constants[self.moved] = lanes[self.at]
         return constants
 
 
 def _levenberg_marquardt(
-    engine: Engine, tapes: Tapes, slots: _LaneSlots, rounds: int, _: object
+    engine: Engine, tapes: Tapes, slots: _LaneSlots, rounds: int
 ) -> tuple[np.ndarray, np.ndarray]:
     trees, lanes = slots.shape
     best = slots.gather(tapes.constants())
@@ -111,7 +120,7 @@ def _levenberg_marquardt(
 
 def _damped_step(curvature: np.ndarray, projected: np.ndarray, damping: np.ndarray) -> np.ndarray:
     diagonal = np.einsum("tll->tl", curvature)
-    # A lane that moves nothing gets a diagonal of its own, and with it a step of zero.
+    # A lane without effect gets a diagonal entry of its own, and with it a step of zero.
     scale = np.where(diagonal > 1e-12, diagonal, 1.0)
     system = curvature + np.einsum("tl,lm->tlm", damping[:, None] * scale, np.eye(len(scale[0])))
     system += np.einsum("tl,lm->tlm", 1e-9 * scale + (diagonal <= 1e-12), np.eye(len(scale[0])))
@@ -122,22 +131,25 @@ def _keras_steps(
     engine: Engine,
     tapes: Tapes,
     slots: _LaneSlots,
-    rounds: int,
-    optimizer: keras.optimizers.Optimizer,
+    steps: int,
+    optimizer: keras.optimizers.Optimizer | Mapping[str, Any],
 ) -> tuple[np.ndarray, np.ndarray]:
     trees, _ = slots.shape
     trial = keras.Variable(slots.gather(tapes.constants()), dtype="float32")
-    optimizer = optimizer.__class__.from_config(optimizer.get_config())
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        optimizer = keras.optimizers.serialize(optimizer)
+    # A new one: the given one must not carry its moments from one population to the next.
+    optimizer = keras.optimizers.deserialize(dict(optimizer))
     optimizer.build([trial])
     best, losses = trial.numpy().astype(float), np.full(trees, np.inf)
-    for _ in range(rounds):
+    for _ in range(steps):
         current = trial.numpy().astype(float)
         tapes.set_constants(slots.scatter(tapes.constants(), current))
         equations = engine.normal_equations(tapes, trees)
         better = equations.losses < losses
         best[better], losses[better] = current[better], equations.losses[better]
-        # L = mean over columns of |u - U|^2, hence dL/dc = -2 J^T r / columns.
-        gradient = -2 / engine.variables * np.nan_to_num(equations.projected, posinf=0, neginf=0)
+        # L = |u - U|^2 / axes, hence dL/dc = -2 J^T r / axes.
+        gradient = -2 / engine.axes * np.nan_to_num(equations.projected, posinf=0, neginf=0)
         optimizer.apply_gradients([(keras.ops.convert_to_tensor(gradient, "float32"), trial)])
     return best, losses
 

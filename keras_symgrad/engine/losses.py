@@ -5,7 +5,7 @@ With u the unit gradient of a neuron in a row and U that of a formula, their squ
     d2 = |u - U|^2 = 2 (1 - cos),    0 where they are parallel, 4 where they are opposite
 
 A loss is a function rho of it, one SymPy expression. Its derivative is the weight of the row in a
-weighted least-squares problem of the same slope, so that whoever can fit squares can fit any loss
+weighted least-squares problem of the same slope, so a least-squares solver can fit any loss
 (iteratively reweighted least squares). Engine, spectral fit and refit take both from here.
 
 All losses are written on one scale: that of the squared distance which, if every row had it, would
@@ -13,15 +13,15 @@ give the same mean of rho (a quasi-arithmetic mean).
 
     L = rho^-1(mean rho(d2)) / axes
 
-It orders formulas as the mean of rho does, is the usual mean of squares for rho = d2, and lets
-limits, floors and fronts mean the same for all of them.
+It orders formulas as the mean of rho does, is the usual mean of squares for rho = d2, and gives
+limits, floors and fronts the same meaning for all losses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 # Squared distance of opposite unit vectors.
 LARGEST = 4.0
-# Weights are taken between these squared distances: the slope of an angle has no bound at either
-# end. Below a thousandth of a radian every loss is fitted as squares are.
+# Weights are evaluated between these squared distances: the slope of an angle is unbounded at
+# either end. Below a thousandth of a radian every loss is fitted like the squared one.
 WEIGHTED_FROM = 1e-6
 WEIGHTED_TO = 3.99
-# rho is inverted by its values at so many distances and, between two, by halving so many times.
+# rho is inverted by a table of this many distances, and this many bisections between two entries.
 INVERTED_FROM = 1e-30
 TABLE_ROWS = 2000
 HALVINGS = 30
@@ -51,14 +51,14 @@ class Loss:
     """A loss as a function of the squared distance between two unit gradients.
 
     Args:
-        name: for people.
+        name: name of the loss, for people.
         expression: SymPy expression in one symbol, which stands for the squared distance, from 0
             to 4. It is 0 at 0, finite, and never falls.
 
     Raises:
-        ValueError: the expression is no such function.
+        ValueError: the expression does not satisfy this.
 
-    Example: a loss that hardly looks at rows that are more than 6 degrees off.
+    Example: a loss that gives little weight to rows that are more than 6 degrees off.
 
     >>> d2 = sympy.Symbol("d2")
     >>> bounded = Loss("Geman-McClure", d2 / (d2 + 0.01))
@@ -75,7 +75,7 @@ class Loss:
 
     def __post_init__(self) -> None:
         if len(symbols := getattr(self.expression, "free_symbols", ())) == 1:
-            # One symbol for all, so that equal losses are equal.
+            # One symbol for all losses, so that equal losses are equal objects.
             expression = self.expression.xreplace(dict.fromkeys(symbols, _D2))
             object.__setattr__(self, "expression", expression)
             distances = np.concatenate([[0.0], np.geomspace(WEIGHTED_FROM, LARGEST, 200)])
@@ -94,7 +94,7 @@ class Loss:
 
     @property
     def is_squared(self) -> bool:
-        """Whether it is the squared distance itself."""
+        """Return whether this is the squared distance itself."""
         return self.expression == _D2
 
     def of(self, distances: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ class Loss:
             rows: weights of the rows; equal by default.
 
         Returns:
-            A number from 0 to 4; not a number where a distance is none.
+            A number from 0 to 4; NaN if a distance is NaN.
 
         Example:
 
@@ -153,7 +153,7 @@ class Loss:
         """rho and the weights of squared distances as TensorFlow operations.
 
         Args:
-            distances: squared; a little more than 4 or less than 0 by rounding counts as that.
+            distances: squared; values outside [0, 4] by rounding are clipped.
 
         Returns:
             Two tensors of the same shape.
@@ -172,14 +172,14 @@ class Huber(Loss):
         rho(d2) = d2                     where d <= width
                 = 2 width d - width^2    beyond
 
-    Rows beyond pull with the same force, however far they are off.
+    Rows beyond the width all pull with the same force.
 
     Args:
-        width: distance up to which it is squared, in (0, 2); of near directions it is the angle in
-            radians.
+        width: distance up to which the loss is squared, in (0, 2); for near directions it is the
+            angle in radians.
 
     Raises:
-        ValueError: `width` is no such number.
+        ValueError: `width` is not such a number.
 
     Example:
 
@@ -201,7 +201,7 @@ class Huber(Loss):
 
 
 def as_loss(loss: str | Loss) -> Loss:
-    """A loss by its name, or as it is.
+    """Convert the name of a loss to a `Loss`.
 
     Args:
         loss: "squared", "angle", "huber", or a `Loss` such as `Huber(0.05)`.
@@ -210,20 +210,21 @@ def as_loss(loss: str | Loss) -> Loss:
         The `Loss`.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is neither.
     """
-    found = loss if isinstance(loss, Loss) else LOSSES.get(loss if isinstance(loss, str) else "")
-    if found is None:
+    if isinstance(loss, Loss):
+        return loss
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise ValueError(
             f"`loss` is one of 'auto', {', '.join(map(repr, LOSSES))}, or a `Loss` such as "
             f"`keras_symgrad.Huber(0.05)`. Received: loss={loss!r}"
         )
-    return found
+    return _shipped(loss)
 
 
 @lru_cache(maxsize=64)
 def _numpy_code(expression: sympy.Expr) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """rho and its slope."""
+    """rho and its derivative."""
 
     def compiled(one: sympy.Expr) -> Callable[[np.ndarray], np.ndarray]:
         code = numpy_function([one], [_D2])
@@ -246,6 +247,15 @@ def _tensorflow_code(expression: sympy.Expr) -> tuple[Callable[..., Any], Callab
 
 
 SQUARED = Loss("squared", _D2)
-# 2 asin(d/2) is acos(1 - d^2/2), and keeps its digits where the angle is small.
-ANGLE = Loss("angle", 2 * sympy.asin(sympy.sqrt(_D2) / 2))
-LOSSES = {"squared": SQUARED, "angle": ANGLE, "huber": Huber()}
+LOSSES = ("squared", "angle", "huber")
+
+
+@cache
+def _shipped(name: str) -> Loss:
+    """The loss of a name; those that need code of SymPy are made when they are first asked for."""
+    if name == "squared":
+        return SQUARED
+    if name == "huber":
+        return Huber()
+    # 2 asin(d/2) is acos(1 - d^2/2), and keeps its digits where the angle is small.
+    return Loss("angle", 2 * sympy.asin(sympy.sqrt(_D2) / 2))

@@ -3,11 +3,11 @@
 The estimate counts everything that grows: the rows of data, the rows that are read, their
 variables, the population, and the constants that are refined at once. What does not fit is
 computed in blocks of rows. `scripts/benchmarks/benchmark_scale.py` compares the estimate with the
-system's measure.
+measured memory.
 
-The GNU C library keeps what a thread freed for the next thread that comes to the same one of its
-heaps, and a search has threads of its own. What is kept goes up and down by some hundred megabytes
-from search to search and looks like a leak, so it is returned to the operating system.
+The GNU C library keeps memory that a thread freed for the next thread that uses the same heap, and
+a search starts threads. The kept memory varies by some hundred megabytes from search to search and
+looks like a leak, so it is returned to the operating system.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-# Python with TensorFlow, Keras and SymPy, and a small model: what a process has before it begins.
+# Resident memory before an interpretation: Python, TensorFlow, Keras, SymPy and a small model.
 PROCESS_BYTES = 800 * 10**6
-# The engine's programs and what XLA takes to compile them.
+# The engine's programs and the memory that XLA takes to compile them.
 COMPILED_PROGRAMS_BYTES = 600 * 10**6
 # Bytes of the temporary arrays that a computation on a block of rows may take.
 MAX_BLOCK_BYTES = 256 * 10**6
-# Arrays of the shape of the rows that such a computation holds at once.
+# Arrays of the shape of the rows that such a computation holds at the same time.
 ARRAYS_PER_BLOCK = 8
 MIN_BLOCK_ROWS = 1024
-# Rows of data that their shape is read from, see `tangent.enough`.
+# Rows of data that determine their shape, see `tangent.enough`.
 ENOUGH = 50_000
-# Copies of the data: the user's own, the checked one, and the one in random order.
+# Copies of the data: the user's own, the checked one, and the shuffled one.
 COPIES_OF_DATA = 3
-# Arrays of the rows that are read: points and directions, as they were read and as training and
-# held-out rows, and one on the way.
+# Arrays of the rows that are read: points and directions, as read and as training and held-out
+# rows, and one temporary.
 COPIES_OF_ROWS = 5
-# A tree of some 15 nodes with its constants, among the population or among the offspring.
+# A tree of some 15 nodes with its constants, in the population or among the offspring.
 BYTES_PER_INDIVIDUAL = 2500
-# A known form: its fingerprint, complexity and loss in a dictionary.
+# An entry of the loss cache: fingerprint, complexity and loss in a dictionary.
 BYTES_PER_CACHED_LOSS = 250
-# Padded instructions of a tree while it is evaluated.
+# Padded instructions of a tree during evaluation.
 BYTES_PER_TAPE = 1500
 # Slots of the interpreter: values and the adjoints of two arguments, of the largest layout.
 INTERPRETER_SLOTS = 3 * 1280
-# Rows that the search looks at, and bytes of a float in the engine.
+# Rows used by the search, and bytes of a float in the engine.
 ESTIMATED_SEARCH_ROWS = 512
 BYTES_PER_FLOAT = 4
 
@@ -56,20 +56,20 @@ def estimate(
     lanes: int = 4,
     workers: int = 2,
 ) -> int:
-    """Bytes that a process takes which interprets one neuron, at most and roughly.
+    """Estimate an upper bound of the memory of a process that interprets one neuron, in bytes.
 
         P + 8 v (3 N + 5 R) + min(B, 8 * 8 v max(R, min(N, 50,000)))
           + (2500 + 1500) p + 250 k + 4 * 512 * 3840 (1 + c) w
 
     with P for the process and its compiled programs, N rows given and R read of v variables, B the
-    largest block, p individuals, k known forms, c constants refined at once and w threads.
+    largest block, p individuals, k cached losses, c constants refined at once and w threads.
 
     Args:
-        rows: that are read.
+        rows: rows read.
         variables: columns.
         given: rows of data; as many as are read by default.
         population: individuals.
-        known: forms that are remembered.
+        known: entries of the loss cache.
         lanes: constants of a tree that are refined at once.
         workers: threads.
 
@@ -94,7 +94,7 @@ def estimate(
 
 
 def block_rows(columns: int, limit: int = MAX_BLOCK_BYTES) -> int:
-    """Rows that are computed with at a time.
+    """Number of rows in a block of a computation.
 
     Args:
         columns: numbers in a row of the field's directions.
@@ -116,14 +116,14 @@ Returned = TypeVar("Returned")
 
 
 def trims(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
-    """A function after which the C library's free memory is given back.
+    """Wrap a function so that the C library's free memory is returned after each call.
 
     Args:
-        function: what needs much memory for a while.
+        function: a function that needs much memory for a while.
 
     Returns:
-        The same function. Where the C library cannot be asked (it is not GNU's), it does no more
-        than it did.
+        The same function. Where the C library has no such call (it is not GNU's), nothing more
+        happens.
 
     Example:
 
@@ -147,5 +147,5 @@ def trims(function: Callable[Arguments, Returned]) -> Callable[Arguments, Return
 def _trim() -> None:
     try:
         ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):  # musl and macOS have no such name; Windows.
+    except (AttributeError, OSError, TypeError):  # not available on musl, macOS, Windows
         return

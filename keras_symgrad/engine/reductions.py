@@ -84,8 +84,8 @@ def collect_normal_equations(
     """The same columns and, with G the unnormalized gradient, those of the constants.
 
     U_j = (G_j - U (U.G_j)) / |G|, so the rows need only the products G.G_j, u.G_j and G_j.G_k.
-    Of a span, u is the direction nearest to G; it turns with G, but to first order the loss does
-    not notice.
+    For a span, u is its direction nearest to G; it turns with G, which changes the loss only in
+    second order.
     """
     values, adjoints = map(as_slots, buffers)
     dtype, count = values.dtype, rows["points"].shape[-1]
@@ -96,8 +96,8 @@ def collect_normal_equations(
 
         def each_leaf(step: tf.Tensor, column: tf.Tensor, sums: tf.Tensor) -> tuple[Any, ...]:
             state = tape["leaf_state"][group, step, place]
-            # An index that comes from an array must go through `gather`: XLA takes the begin of
-            # a slice for a compile-time constant and would compile anew for every population.
+            # An index from an array must go through `gather`: XLA takes the start of a slice for a
+            # compile-time constant and would compile anew for every population.
             leaf = tf.gather(adjoints, tape["leaf"][group, step, place])
             column += tf.reshape(leaf, [1 + lanes, count])
 
@@ -131,7 +131,7 @@ def collect_normal_equations(
             products = tf.zeros([2 + lanes, 2 + lanes, count], dtype)
             *_, products = loop(0, stop, each_leaf, column, products)
         square = products[1, 1]
-        # Not asked of the constants' lanes: the exponent of a negative base has NaN there.
+        # Not evaluated on the lanes of constants: the exponent of a negative base has NaN there.
         finite = tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
         finite &= tf.math.is_finite(square)
         inverse = _inverse_length(square)
@@ -159,7 +159,7 @@ def collect_normal_equations(
 
 
 def _nearest(directions: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
-    """The directions `(axes, rows)`, or those in spans `(k, axes, rows)` nearest to gradients.
+    """The directions `(axes, rows)`, or those of spans `(k, axes, rows)` nearest to gradients.
 
     Gradients have the shape `(trees, axes, rows)`, and so have the directions of spans.
     """
@@ -171,7 +171,7 @@ def _nearest(directions: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
 
 
 def _inverse_length(square: tf.Tensor) -> tf.Tensor:
-    """1/|G| from |G|^2, and zero for a gradient of no length.
+    """1/|G| from |G|^2, and zero for a gradient of zero length.
 
     Below the smallest normal number, squares of components lose their digits, and the direction
     made from them could have any length: a gradient so short that this would show (3e-16 in
@@ -184,7 +184,7 @@ def _inverse_length(square: tf.Tensor) -> tf.Tensor:
 def _squared_distances(
     direction: tf.Tensor, candidate: tf.Tensor, axis: int = 1
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """|u - U|^2 and |u + U|^2, by their components: 2 (1 - cos) has no digits for small angles."""
+    """|u - U|^2 and |u + U|^2 by components: 2 (1 - cos) has no digits for small angles."""
     return (
         tf.reduce_sum((direction - candidate) ** 2, axis=axis),
         tf.reduce_sum((direction + candidate) ** 2, axis=axis),

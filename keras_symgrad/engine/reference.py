@@ -1,12 +1,13 @@
 """Exact evaluation of one expression at a time by `sympy.diff` and `lambdify`.
 
-It costs tens of milliseconds an expression. It is what final formulas are measured with, and
-the independent truth that the interpreter is tested against; the search never calls it.
+It costs tens of milliseconds an expression. Final formulas are measured with it, and the
+interpreter is tested against it; the search never calls it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import sympy
@@ -38,10 +39,17 @@ def evaluate(
     array([[1.        , 9.        ],
            [3.14159265, 3.14159265]])
     """
-    # NumPy and not TensorFlow, which keeps where each operation outside of a graph was called from,
-    # for good: a megabyte of every search, for each formula is code of its own.
+    # NumPy and not TensorFlow: TensorFlow permanently stores the call stack of each eager
+    # operation, a megabyte of every search, because each formula is new code.
+    return _code(tuple(expressions), tuple(names))(points).T
+
+
+@lru_cache(maxsize=1024)
+def _code(
+    expressions: tuple[sympy.Expr, ...], names: tuple[str, ...]
+) -> Callable[[np.ndarray], np.ndarray]:
     real = [with_float_constants(expression) for expression in expressions]
-    return numpy_function(real, [symbol(name) for name in names])(points).T
+    return numpy_function(real, [symbol(name) for name in names])
 
 
 def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -> np.ndarray:
@@ -61,8 +69,12 @@ def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -
     >>> gradient(x * y, ["x", "y"], np.array([[2.0, 3.0]]))
     array([[3., 2.]])
     """
-    partials = [differentiate(expression, symbol(name)) for name in names]
-    return evaluate(partials, names, points).T
+    return evaluate(_partials(expression, tuple(names)), names, points).T
+
+
+@lru_cache(maxsize=1024)
+def _partials(expression: sympy.Expr, names: tuple[str, ...]) -> tuple[sympy.Expr, ...]:
+    return tuple(differentiate(expression, symbol(name)) for name in names)
 
 
 def loss(
@@ -78,8 +90,8 @@ def loss(
 ) -> float:
     """Mean squared difference of unit gradients, L = mean over rows and columns of (u - U)^2.
 
-    Other losses count differences otherwise, and are written on the same scale; see `losses`.
-    Rows are read in blocks that fit into memory.
+    Other losses weigh differences differently, and are on the same scale; see `losses`. Rows are
+    evaluated in blocks that fit into memory.
 
     Args:
         expression: a SymPy expression in the named variables.
@@ -93,8 +105,8 @@ def loss(
         measure: how much a difference of directions counts.
 
     Returns:
-        The loss, infinite for an expression that is not finite on every row or has no
-        gradient on any.
+        The loss, infinite for an expression that is not finite on every row or has no gradient on
+        any row.
 
     Reference: Wetzel, arXiv 2401.04978, section 3.
     """

@@ -1,9 +1,9 @@
 """Tapes: a population of trees as arrays for one compiled program.
 
 A tree becomes instructions (operator, argument slots), one for every inner node and constant.
-Instructions of all trees of a chunk that apply the same operator at the same height are
-packed into blocks of a few, so that one step of the interpreter does the work of several
-nodes: at 250 rows that is worth a factor of 2.5 in speed, at 1,000 rows a factor of 2.
+Instructions of all trees of a chunk that apply the same operator at the same height are packed into
+blocks, so that one step of the interpreter evaluates several nodes: at 250 rows this gives a factor
+of 2.5 in speed, at 1,000 rows a factor of 2.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from keras_symgrad.expressions import CONSTANT_CODE, FIRST_VARIABLE_CODE
 
 @dataclass(frozen=True)
 class Layout:
-    """The fixed sizes that the interpreter is compiled for.
+    """Array sizes for which the interpreter is compiled.
 
     Args:
         arities: number of arguments of each operator, in the order of their codes.
         variables: number of columns.
         width: instructions in a block.
-        trees: most trees in a chunk; a multiple of `width`.
-        blocks: most blocks in a chunk.
-        chunks: most chunks in a call.
-        leaves: most variable leaves of one tree.
+        trees: largest number of trees in a chunk; a multiple of `width`.
+        blocks: largest number of blocks in a chunk.
+        chunks: largest number of chunks in a call.
+        leaves: largest number of variable leaves of one tree.
     """
 
     arities: tuple[int, ...]
@@ -68,11 +68,11 @@ class Tapes:
     Attributes:
         operator: `(chunks, blocks)`, the operator of each block.
         argument: `(chunks, blocks, arity, width)`, value slots that each instruction reads.
-        adjoint: `(chunks, blocks, width)`, adjoint slot where the parent left its derivative.
+        adjoint: `(chunks, blocks, width)`, slot of the adjoint that the parent computed.
         constant: `(chunks, blocks, width)`, values of the constant-loading instructions.
         lane: the same shape, the tangent lane of that constant, counted from 1; 0 for none.
-        loads: `(chunks,)`, how many blocks load constants; they come first.
-        used: `(chunks,)`, how many blocks there are.
+        loads: `(chunks,)`, number of blocks that load constants; they come first.
+        used: `(chunks,)`, number of blocks used.
         root: `(chunks, trees)`, value slot of each tree's root.
         leaf: `(chunks, groups, leaves, width)`, adjoint slots of the variable leaves.
         leaf_variable: the same shape, their columns, ascending for every tree.
@@ -101,7 +101,7 @@ class Tapes:
     constant_tree: np.ndarray
 
     def set_constants(self, values: np.ndarray) -> None:
-        """Replaces all constants, given in the order of `constant_at`."""
+        """Replace all constants, given in the order of `constant_at`."""
         self.constant[tuple(self.constant_at.T)] = values
 
     def constants(self) -> np.ndarray:
@@ -112,7 +112,7 @@ class Tapes:
 def assemble(
     trees: Sequence[gp.PrimitiveTree], layout: Layout, dtype: str | np.dtype = "float32"
 ) -> Tapes:
-    """The tapes of a population.
+    """Tapes of a population.
 
     Args:
         trees: trees over the layout's operators and variables.
@@ -151,7 +151,7 @@ def assemble(
 
 
 class _Nodes:
-    """All nodes of a population in one line, with their children, parents and heights."""
+    """All nodes of a population in one array, with their children, parents and heights."""
 
     def __init__(self, trees: Sequence[gp.PrimitiveTree], layout: Layout):
         size = np.fromiter(map(len, trees), np.int64, len(trees))
@@ -166,7 +166,7 @@ class _Nodes:
         self.is_constant = self.code == CONSTANT_CODE
         self.is_variable = self.code < CONSTANT_CODE
         self.column = FIRST_VARIABLE_CODE - self.code
-        # Trees of one size stand together: their leaf loops then end together.
+        # Trees of similar size stand together, so that their leaf loops end together.
         order = np.argsort(-size, kind="stable")
         self.rank = np.empty(len(trees), np.int64)
         self.rank[order] = np.arange(len(trees))
@@ -183,7 +183,7 @@ class _Nodes:
         stack = np.zeros((size.size, int(size.max(initial=1)) + 1), np.int64)
         depth = np.zeros(size.size, np.int64)
         rows = np.arange(size.size)
-        # One step reads one node of every tree that still has one, from the last to the first.
+        # Each step reads one node of every tree that still has one, from the last to the first.
         for step in range(int(size.max(initial=0))):
             active = int(np.searchsorted(-size, -step))
             node = end[:active] - 1 - step
@@ -204,7 +204,7 @@ class _Nodes:
 
 @dataclass
 class _Packing:
-    """Where every instruction went: sorted instructions with their chunk, block and place."""
+    """Position of every instruction: sorted instructions with their chunk, block and place."""
 
     node: np.ndarray
     chunk: np.ndarray
@@ -216,7 +216,7 @@ class _Packing:
 def _pack(nodes: _Nodes, chunk_of_tree: np.ndarray, layout: Layout) -> _Packing:
     node = np.flatnonzero(~nodes.is_variable)
     chunk = chunk_of_tree[nodes.tree[node]]
-    # Constants have height 0, so that they come first in their chunk.
+    # Constants have height 0, so they come first in their chunk.
     code = nodes.code[node] + 1
     key = (chunk * (nodes.height.max(initial=0) + 1) + nodes.height[node]) * (
         code.max(initial=0) + 1
@@ -264,7 +264,7 @@ def _write(
     code = nodes.code[node]
     operator[at[:2]] = np.where(code == CONSTANT_CODE, layout.constant_operator, code)
     for side in range(arity):
-        # Operators with fewer arguments read some other slot there, which costs nothing.
+        # Operators with fewer arguments read some other slot there, at no cost.
         argument[at[0], at[1], side, at[2]] = slot[nodes.child[side, node]]
     adjoint_slot[at] = adjoint[node]
     loads = np.bincount(at[0][(at[2] == 0) & (code == CONSTANT_CODE)], minlength=chunks)

@@ -11,13 +11,13 @@ import tensorflow as tf
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """A program that XLA compiles for each shape it is called with."""
-    # TensorFlow counts traces by the code they come from, and warns of five programs that only
-    # differ in what they close over. A partial has no code of its own.
+    # TensorFlow counts traces by code object, and warns of five programs that differ only in their
+    # closures. A partial has no code object.
     return tf.function(partial(function), jit_compile=True, autograph=False)
 
 
 def loop(start: object, stop: object, body: Callable[..., Any], *state: object) -> tuple[Any, ...]:
-    """A loop of `body` from one index to before another, one round after the other."""
+    """Loop of `body` over consecutive indices, strictly sequential."""
     return tf.while_loop(
         lambda index, *_: index < stop, body, (start, *state), parallel_iterations=1
     )

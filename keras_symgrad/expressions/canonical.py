@@ -9,7 +9,7 @@ import sympy
 
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 
-# Strictly monotone wherever they are defined, so that they keep the direction of the gradient.
+# Strictly monotone wherever they are defined, so they keep the direction of the gradient.
 MONOTONE_FUNCTIONS = (
     sympy.exp,
     sympy.log,
@@ -26,9 +26,9 @@ MONOTONE_FUNCTIONS = (
 
 
 def canonicalize(expression: sympy.Expr, operators: OperatorSet | None = None) -> sympy.Expr:
-    """What is left of a formula when all that keeps its concept is taken away.
+    """Reduce a formula to its concept: remove everything that keeps the gradient's direction.
 
-    Around the whole formula these are dropped, again and again: added constants, factors,
+    Around the whole formula these are removed repeatedly: added constants, factors,
     reciprocals, odd powers and roots, strictly monotone functions, and other fractional linear
     functions such as g/(1 + g). Then the coefficients are divided by the smallest of them.
     The gradient keeps its direction everywhere, up to one sign.
@@ -37,7 +37,7 @@ def canonicalize(expression: sympy.Expr, operators: OperatorSet | None = None) -
 
     Args:
         expression: a SymPy expression in real symbols.
-        operators: a set whose strictly monotone operators are recognised and dropped too.
+        operators: a set whose strictly monotone operators are removed too.
 
     Returns:
         An expression that carries the same concept; a constant for a constant.
@@ -65,7 +65,7 @@ def canonicalize(expression: sympy.Expr, operators: OperatorSet | None = None) -
 
 
 def _peeled(expression: sympy.Expr) -> sympy.Expr:
-    """The expression without its outermost layer, or as it is."""
+    """The expression without its outermost layer, or unchanged."""
     if not expression.free_symbols:
         return expression
     if expression.is_Add:
@@ -85,12 +85,12 @@ def _peeled(expression: sympy.Expr) -> sympy.Expr:
 
 @cache
 def _is_a_layer_of_its_own(operator: Operator) -> bool:
-    """Whether a monotone operator is not made of layers that are peeled off without it."""
+    """Return whether a monotone operator is not a composition of layers removed without it."""
     return operator.monotone and canonicalize(operator.expression) != operator.arguments[0]
 
 
 def _within_operator(expression: sympy.Expr, operators: list[Operator]) -> sympy.Expr:
-    """The u of op(u), up to what `_peeled` has taken away from it already."""
+    """The u of op(u), up to layers already removed by `_peeled`."""
     whole = _normalized(expression)
     for operator in operators:
         form = _peeled(_peeled(operator.expression))
@@ -133,9 +133,9 @@ def _as_power(factor: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
 
 
 def _signs_agree(powers: list[tuple[sympy.Expr, sympy.Expr]], divisor: sympy.Rational) -> bool:
-    """Whether prod b**p is an odd, monotone function of prod b**(p / divisor).
+    """Return whether prod b**p is an odd, monotone function of prod b**(p / divisor).
 
-    It has the right size in any case; where a base may be negative, p and p / divisor must be
+    The absolute values agree in any case; where a base may be negative, p and p / divisor must be
     both even or both odd. A base under a root is never negative.
     """
     return all(
@@ -145,7 +145,7 @@ def _signs_agree(powers: list[tuple[sympy.Expr, sympy.Expr]], divisor: sympy.Rat
 
 
 def _prefers_reciprocal(powers: list[tuple[sympy.Expr, sympy.Expr]]) -> bool:
-    """Whether the denominator is longer than the numerator, or as long and earlier in order."""
+    """Return whether the denominator is longer than the numerator, or equally long and earlier."""
     negative = [exponent.is_negative for _, exponent in powers]
     if 2 * sum(negative) != len(negative):
         return 2 * sum(negative) > len(negative)
@@ -207,7 +207,7 @@ def _divisor(coefficients: Iterable[sympy.Number]) -> sympy.Number:
     if all(coefficient.is_Rational for coefficient in coefficients):
         return reduce(sympy.gcd, coefficients)
     sizes = [abs(coefficient) for coefficient in coefficients]
-    # A term that hardly counts is no yardstick, and of near ties the first one is taken.
+    # A negligible term is not used for scaling, and of near ties the first one is taken.
     smallest = min(size for size in sizes if size * 100 >= max(sizes))
     return next(size for size in sizes if smallest <= size <= smallest * 1.01)
 

@@ -11,7 +11,7 @@ from deap import gp
 from keras_symgrad.expressions.operators import OperatorSet, shipped
 from keras_symgrad.expressions.trees import Constant, Variable, to_sympy
 
-# Whole numbers up to this size are as short as numbers get.
+# Whole numbers up to this size have the least weight of a number.
 LARGEST_SHORTEST = 2
 # Whole numbers up to this size have one digit.
 LARGEST_DIGIT = 9
@@ -21,18 +21,17 @@ class Complexity:
     """The weight of a tree: a sum over its nodes, or the user's own measure.
 
     Args:
-        constant: weight of a constant: the most that a number weighs.
+        constant: weight of a constant: the largest weight of a number.
         variable: weight of a variable.
-        operators: weights by operator name. An operator that is not named here weighs its own
-            `complexity`.
+        operators: weights by operator name. An operator without an entry here has its own
+            `complexity` as weight.
         function: a function of the SymPy expression that returns a number; it replaces the sum.
-        integer: weight of 0, 1 and 2, of either sign: the least that a number weighs. By default
-            1, or `constant` if that is less. Other whole numbers of one digit weigh the mean of
-            `integer` and `constant`, those of more digits as much as any constant: it has as many
-            digits as the data give it.
+        integer: weight of 0, 1 and 2, of either sign: the least weight of a number. By default 1,
+            or `constant` if that is less. Other whole numbers of one digit weigh the mean of
+            `integer` and `constant`, those of more digits as much as any constant.
 
     Raises:
-        ValueError: a weight is negative or not finite, or `function` returns no such number.
+        ValueError: a weight is negative or not finite, or `function` returns such a number.
 
     Example:
 
@@ -72,8 +71,8 @@ class Complexity:
     def over(self, operators: OperatorSet) -> Complexity:
         """The same measure for trees over `operators`.
 
-        Without it a tree may hold shipped operators only: a tree knows its operators by name,
-        and a user's own are not found by name alone.
+        Without it a tree may hold shipped operators only: a tree stores its operators by name, and
+        a user's own operators cannot be found by name alone.
 
         Args:
             operators: the set that the trees are made of.
@@ -82,7 +81,7 @@ class Complexity:
             A new measure.
 
         Raises:
-            ValueError: a weight was given for an operator that the set does not have.
+            ValueError: a weight was given for an operator that is not in the set.
         """
         unknown = [name for name in self.operators if name not in operators]
         if unknown:
@@ -101,7 +100,7 @@ class Complexity:
         return bound
 
     def among(self, operators: OperatorSet) -> Complexity:
-        """The same measure for trees over other operators, without the weights that they lack.
+        """The same measure for trees over other operators, without weights of missing operators.
 
         Args:
             operators: the set that the trees are made of.
@@ -124,7 +123,7 @@ class Complexity:
         """
         if self.function is not None:
             return self._of_expression(tree, self.function)
-        # A dozen calls for every candidate of a search: a plain loop, 0.05 us a node.
+        # Called a dozen times for every candidate of a search: a plain loop, 0.05 us a node.
         weights = self._weights
         total = 0
         for node in tree:
@@ -144,7 +143,7 @@ class Complexity:
             node: name of an operator, number of a column (int) or constant (float).
 
         Returns:
-            A number of at least 0. `function` has no part in it.
+            A number of at least 0. `function` is not used here.
         """
         if isinstance(node, str):
             return self._weights[node]
@@ -168,12 +167,12 @@ class Complexity:
 
 
 def is_small_integer(value: float) -> bool:
-    """Whether a constant is a whole number of one digit."""
+    """Return whether a constant is a whole number of one digit."""
     return value.is_integer() and -LARGEST_DIGIT <= value <= LARGEST_DIGIT
 
 
 class _OperatorWeights(dict[str, Any]):
-    """Weights by name that fall back on the shipped operator's own."""
+    """Operator weights by name; missing ones are the shipped operator's own."""
 
     def __missing__(self, name: str) -> float:
         weight = _whole(shipped(name).complexity)

@@ -12,12 +12,12 @@ from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.spelling import Spelling, Spellings
 from keras_symgrad.expressions.trees import Alphabet
 
-# A tree in the making: prefix notation as `Alphabet.tree` reads it.
+# A tree under construction: prefix notation as `Alphabet.tree` reads it.
 Nodes = tuple[str | int | float, ...]
 
-# Floats that are fractions of at most this denominator are taken for the fractions.
+# Floats that are fractions of at most this denominator are treated as these fractions.
 _LARGEST_DENOMINATOR = 64
-# A spelling must be lighter by more than this to be better: weights need not be whole.
+# A spelling must be lighter by more than this to be better: weights may be fractional.
 _NOTICED = 1e-9
 
 
@@ -31,17 +31,18 @@ def from_sympy(
     """The lightest tree of a SymPy expression over an operator set.
 
     Sums and products of many parts become chains of two; powers, reciprocals and negations are
-    written with what the set has (`square`, `mul`, `inv`, `pow`, ...); an operator of any other
-    form, a user's own included, is used where its expression is found. Of all these ways the one
-    of least complexity is taken. Numbers, pi and E become constants.
+    written with the operators of the set (`square`, `mul`, `inv`, `pow`, ...); an operator of any
+    other form, a user's own included, is used where its expression occurs. Of all these spellings
+    the one of least complexity is taken. Numbers, pi and E become constants.
 
     Args:
         expression: an expression in symbols named like the alphabet's variables.
         alphabet: the operators and variables to write it with.
-        complexity: what nodes weigh; `Complexity()` by default. Of one that is a `function` of the
-            expression the other weights decide, for all trees of the expression are equal to it.
+        complexity: weights of nodes; `Complexity()` by default. If it is a `function` of the
+            expression, the other weights decide, because all trees of the expression are equal to
+            the function.
         everywhere: whether the tree must be defined wherever the expression is. Otherwise x**2 may
-            become exp(2*log(x)) where the set has nothing better.
+            become exp(2*log(x)) where the set has no better operator.
 
     Returns:
         A tree whose `to_sympy` equals the expression wherever both are defined.
@@ -81,23 +82,23 @@ def from_sympy(
 
 
 class _Unwritable(Exception):
-    """The set has no way to write this part."""
+    """The operators cannot write this part."""
 
 
 class _Writer:
-    """Finds the lightest spelling of an expression and of all that it is made of.
+    """Finder of the lightest spelling of an expression and of all its subexpressions.
 
-    Every part has spellings in terms of other parts, in circles too: a - b is -(b - a). The least
-    weights are those of shortest paths, found as Bellman and Ford do: begin with infinity, and
-    take what is lighter until nothing changes. As no node weighs less than nothing, the lightest
-    spellings hold no circle.
+    Every part has spellings in terms of other parts, possibly circular: a - b is -(b - a). The
+    least weights are shortest paths, found with the Bellman-Ford algorithm: start from infinity and
+    take lighter spellings until nothing changes. As no node has a negative weight, the lightest
+    spellings contain no cycle.
     """
 
     def __init__(self, alphabet: Alphabet, complexity: Complexity):
         self.columns = {name: index for index, name in enumerate(alphabet.names)}
         self.complexity = complexity.over(alphabet.operators)
         self.spellings = Spellings(alphabet.operators, lambda o: self.complexity.of_node(o.name))
-        # By part: its spellings, the least weight, and the spelling that has it.
+        # For each part: its spellings, the least weight, and the spelling that has it.
         self.ways: dict[sympy.Expr, list[Spelling]] = {}
         self.weights: dict[sympy.Expr, float] = {}
         self.best: dict[sympy.Expr, Spelling | Nodes] = {}
@@ -120,7 +121,7 @@ class _Writer:
     def explore(
         self, parts: Iterable[sympy.Expr], ways: Callable[[sympy.Expr], Iterable[Spelling]]
     ) -> None:
-        """Spellings of some parts, and those of all that they lead to."""
+        """Spellings of some parts, and of all parts that these contain."""
         left = [(part, ways) for part in parts]
         while left:
             part, spelled = left.pop()
@@ -139,13 +140,13 @@ class _Writer:
             left += [(node, self.spellings.of) for node in inner]
 
     def is_leaf(self, part: sympy.Expr) -> bool:
-        """Whether a part is never written by operators: a variable or a number."""
+        """Return whether a part is never written by operators: a variable or a number."""
         if part.is_Symbol:
             return part not in self.spellings.bound
         return part.is_number and not (part.is_Rational and part.q > 1)
 
     def begin(self, part: sympy.Expr) -> None:
-        """The weight of a variable or a number, which needs no operator."""
+        """Weight of a variable or a number, which need no operator."""
         if part.is_Symbol and part not in self.spellings.bound:
             if part.name not in self.columns:
                 raise ValueError(
@@ -156,14 +157,14 @@ class _Writer:
         elif part.is_number:
             try:
                 self.best[part] = (_finite(part),)
-            except ValueError:  # sqrt(-1 - x) is no product with sqrt(-1)
+            except ValueError:  # sqrt(-1 - x) is not a product with sqrt(-1)
                 return
         else:
             return
         self.weights[part] = self.complexity.of_node(*self.best[part])
 
     def relax(self) -> None:
-        # What was met last is simplest, and its weight is needed first.
+        # Parts met last are the simplest, and their weights are needed first.
         order = list(self.ways)[::-1]
         changed = True
         while changed:
@@ -186,7 +187,7 @@ class _Writer:
         )
 
     def missing(self, part: sympy.Expr, seen: set[Any]) -> str:
-        """The innermost part that nothing writes, in words."""
+        """The innermost part that the operators cannot write, in words."""
         seen.add(part)
         if part.is_number:
             _finite(part)
@@ -202,7 +203,7 @@ class _Writer:
 
 
 def _exact(expression: sympy.Expr) -> sympy.Expr:
-    """The expression with floats that are whole numbers or short binary fractions as such."""
+    """The expression with floats that equal whole numbers or short binary fractions made exact."""
     numbers = {}
     for number in expression.atoms(sympy.Float):
         value = float(number)

@@ -4,8 +4,8 @@ A tree is evaluated in the field of integers modulo the prime 2**61 - 1 at four 
 There, sums, products and quotients are exact and every rule of algebra holds, so trees that are
 equal by algebra have equal values, and others differ with all but certainty (the Schwartz-Zippel
 lemma). Functions that a field does not have, such as exp, scramble the value of their argument.
-The cross ratio of the four values is then the same for f, a f + b, c/f and every other
-fractional linear function of f: what does not change a concept drops out by itself.
+The cross ratio of the four values is then the same for f, a f + b, c/f and every other fractional
+linear function of f, so changes that keep the concept cancel.
 
 Plain Python on purpose: a tree of 15 nodes takes 20 to 30 us, its SymPy expression 2,000.
 """
@@ -27,24 +27,24 @@ from keras_symgrad.expressions.trees import Constant, Variable
 
 
 class Fingerprint:
-    """Maps trees over an operator set to integers, equal inside the equivalence class.
+    """Map from trees over an operator set to integers, equal inside the equivalence class.
 
     Trees have equal fingerprints when one becomes the other by the rules of algebra (order and
     grouping of sums and products, powers, quotients, parity of sin, cos and the like), by
-    combining constants, by rounding constants to three digits, or by what does not change a
-    concept: an added constant, a constant factor of either sign, a reciprocal, and strictly
-    monotone functions around the whole. The converse does not hold: trees that are equal for a
-    deeper reason may differ.
+    combining constants, by rounding constants to three digits, or by changes that keep the concept:
+    an added constant, a constant factor of either sign, a reciprocal, and strictly monotone
+    functions around the whole. The converse does not hold: trees that are equal for a deeper reason
+    may differ.
 
-    The domain is not looked at: log(f) and f have one fingerprint, although log(f) is not a
-    number where f is negative. A *finite* loss is therefore shared by all trees of one
-    fingerprint, a failed evaluation is not.
+    The domain is ignored: log(f) and f have one fingerprint, although log(f) is undefined where f
+    is negative. A *finite* loss is therefore shared by all trees of one fingerprint, a failed
+    evaluation is not.
 
     Args:
         operators: the set that the trees are made of.
-        signed: whether f and -f shall differ. Then only added constants drop out.
-        affine: whether f and exp(f) shall differ, as their values do. Then only added constants
-            and constant factors drop out.
+        signed: whether f and -f shall differ. Then only added constants are ignored.
+        affine: whether f and exp(f) shall differ, as their values do. Then only added constants and
+            constant factors are ignored.
 
     Example:
 
@@ -94,7 +94,7 @@ class Fingerprint:
         """Value of every node, and the positions of its arguments."""
         forms, variables = self._forms, self._variables
         size = len(tree)
-        # A constant is a float until it meets something that is not one: constants fold.
+        # A constant is a float until it is combined with a variable: constants fold.
         values: list[float | Values] = [0.0] * size
         children: list[tuple[int, ...]] = [()] * size
         stack: list[int] = []
@@ -125,7 +125,7 @@ class Fingerprint:
         values: list[float | Values],
         children: list[tuple[int, ...]],
     ) -> Values:
-        """Value of what is left when everything that keeps the concept is peeled off."""
+        """Value of the part that remains when all layers that keep the concept are removed."""
         position, left = 0, whole
         while children[position] and not _is_constant(left):
             form = self._forms[tree[position].name]
@@ -142,9 +142,9 @@ class Fingerprint:
 class _Form:
     """One operator over the field.
 
-    `code` maps values to values, `fold` floats to a float; `outer[k]` says whether the operator
-    keeps the concept of its k-th argument while the others are constant. `core` is the operator
-    without monotone functions of its own around it: a**2 + b**2 for hypot.
+    `code` maps values to values, `fold` floats to a float; `outer[k]` is true if the operator keeps
+    the concept of its k-th argument while the others are constant. `core` is the operator without
+    monotone functions around it: a**2 + b**2 for hypot.
     """
 
     code: Callable[..., Values]
@@ -189,7 +189,7 @@ class _Form:
 
 
 def _is_fractional_linear(expression: sympy.Expr, symbol: sympy.Symbol) -> bool:
-    """Whether the expression is (p s + q)/(r s + t) in one symbol s."""
+    """Return whether the expression is (p s + q)/(r s + t) in one symbol s."""
     halves = sympy.fraction(sympy.together(expression))
     return all(half.is_polynomial(symbol) and sympy.degree(half, symbol) <= 1 for half in halves)
 
@@ -228,7 +228,7 @@ def _cross_ratio(values: Values) -> int:
         return 0
     f0, f1, f2, f3 = values
     below = (f0 - f3) * (f1 - f2) % PRIME
-    # A pole is a value of its own; the prime is not the residue of anything else.
+    # A pole is a value of its own; no other residue equals the prime.
     return (f0 - f2) * (f1 - f3) * pow(below, -1, PRIME) % PRIME if below else PRIME
 
 

@@ -1,7 +1,7 @@
 """Arithmetic at four points of a finite field, and operators translated to it.
 
 The field is the integers modulo the prime 2**61 - 1. Sums, products and quotients are exact
-there. A function that it does not have, such as exp, scrambles the value of its argument.
+there. A function that the field does not have, such as exp, scrambles the value of its argument.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def field_code(
 
 def residue(value: float | Fraction) -> int:
     """A number as an element of the field; hash(0.5) is the inverse of 2."""
-    # hash(-1) is -2 for reasons of its own, so the sign is put on afterwards.
+    # hash(-1) is -2 in Python, so the sign is applied afterwards.
     size = hash(abs(value)) % PRIME
     return size if value >= 0 else -size % PRIME
 
@@ -81,7 +81,7 @@ def _inv(a: Values) -> Values:
     both = left * right % PRIME
     if both == 0:
         return tuple([pow(v, -1, PRIME) if v else 0 for v in a])
-    # One inversion costs 1.7 us, the products that spare the other three 0.1 each.
+    # One inversion costs 1.7 us, the products that save the other three cost 0.1 each.
     inverse = pow(both, -1, PRIME)
     left, right = inverse * right % PRIME, inverse * left % PRIME
     return left * a1 % PRIME, left * a0 % PRIME, right * a3 % PRIME, right * a2 % PRIME
@@ -106,7 +106,7 @@ def _integer(value: int) -> Values:
 
 
 def _opaque(code: int, *arguments: Values) -> Values:
-    """Any function that the field does not have: a fixed scrambling of its arguments."""
+    """A function that the field does not have: a fixed scrambling of its arguments."""
     if len(arguments) > 1:
         return tuple([hash((code, *point)) % PRIME for point in zip(*arguments)])
     a0, a1, a2, a3 = arguments[0]

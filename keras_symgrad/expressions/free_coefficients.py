@@ -8,9 +8,9 @@ import sympy
 def with_free_coefficients(expression: sympy.Expr) -> sympy.Expr:
     """The same formula with a float for every coefficient, so that a layer can train them.
 
-    Whole numbers and fractions are exact, and a `SymbolicLayer` leaves them as they are. Here the
-    coefficient of each term of a sum becomes a float, be it 1, and so does that of a product.
-    Exponents stay exact.
+    Whole numbers and fractions are exact, and a `SymbolicLayer` does not train them. Here the
+    coefficient of each term of a sum becomes a float, even if it is 1, and so does that of a
+    product. Exponents stay exact.
 
     Args:
         expression: a SymPy expression.
@@ -30,7 +30,7 @@ def with_free_coefficients(expression: sympy.Expr) -> sympy.Expr:
         return sympy.Add(*map(_term, expression.args))
     if isinstance(expression, sympy.Mul):
         coefficient, rest = expression.as_coeff_Mul()
-        # Of a bare product -1 is a sign: its size is a factor of the whole formula.
+        # In a bare product -1 is a sign: its size would be a factor of the whole formula.
         return expression.func(
             *map(with_free_coefficients, sympy.Mul.make_args(rest)),
             coefficient if abs(coefficient) == 1 else sympy.Float(coefficient, 17),

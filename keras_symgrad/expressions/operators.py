@@ -1,11 +1,11 @@
 """Operators: the alphabet that formulas are written in.
 
-An `Operator` is one SymPy expression in its arguments. Everything else is derived from it:
-partial derivatives by `sympy.diff`, TensorFlow code by `sympy.lambdify`, and the facts that
-the search uses to recognise equal formulas (is it symmetric, is it strictly monotone). An
-operator made by a user is treated exactly like the ones that are shipped.
+An `Operator` is one SymPy expression in its arguments. Everything else is derived from it: partial
+derivatives by `sympy.diff`, TensorFlow code by `sympy.lambdify`, and the properties by which the
+search recognises equal formulas (symmetry, strict monotonicity). A user's operator is treated
+exactly like the shipped ones.
 
-This room knows SymPy, and TensorFlow only when an operator's code is asked for.
+This module needs SymPy, and TensorFlow only when an operator's code is requested.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from keras_symgrad.expressions.codegen import differentiate, tensorflow_function
 
 ARGUMENT_NAMES = "abcdefgh"
 SYMBOLS = tuple(sympy.Symbol(name, real=True) for name in ARGUMENT_NAMES)
-# Stands for the operator's own value inside its partial derivatives: exp' is then one read
-# of a value that is already there, not a second exponential.
+# Stands for the operator's own value inside its partial derivatives: exp' is then a read of a value
+# that was already computed, not a second exponential.
 VALUE = sympy.Symbol("value", real=True)
 
 
@@ -35,7 +35,7 @@ class Operator:
         name: a Python identifier; the formula's text form uses it.
         expression: a SymPy expression in up to eight symbols, whose arguments are taken in
             alphabetical order (`a`, `b`, ...), or a Python function of SymPy arguments.
-        complexity: what one use of the operator costs; a finite number of at least 0.
+        complexity: weight of one use of the operator; a finite number of at least 0.
 
     Raises:
         ValueError: the name is no identifier, the expression has no argument, SymPy cannot
@@ -59,6 +59,19 @@ class Operator:
         *,
         complexity: float = 1,
     ):
+        self._define(name, expression, complexity)
+        self._check_code()
+
+    @classmethod
+    def _of_package(cls, name: str, function: Callable[..., Any], complexity: float) -> Operator:
+        """One whose code tests have checked, so that nothing is compiled before it is used."""
+        operator = cls.__new__(cls)
+        operator._define(name, function, complexity)
+        return operator
+
+    def _define(
+        self, name: str, expression: sympy.Expr | Callable[..., sympy.Expr], complexity: float
+    ) -> None:
         if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
             raise ValueError(
                 "An operator's `name` must be a Python identifier, such as 'gauss'. "
@@ -73,7 +86,6 @@ class Operator:
         self.complexity = complexity
         self.arguments, self.expression = _in_standard_arguments(name, expression)
         self.partials = self._differentiate()
-        self._check_code()
 
     @property
     def arity(self) -> int:
@@ -98,7 +110,7 @@ class Operator:
         return hash(self._identity)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Generated code does not pickle; it is made again when it is asked for.
+        # Generated code does not pickle; it is made again on demand.
         kept = ("name", "complexity", "arguments", "expression", "partials")
         return {name: self.__dict__[name] for name in kept}
 
@@ -133,7 +145,7 @@ class Operator:
 
     @cached_property
     def symmetric(self) -> bool:
-        """Whether swapping the two arguments changes nothing, as in a sum."""
+        """Return whether swapping the two arguments changes nothing, as in a sum."""
         if self.arity != 2:
             return False
         a, b = self.arguments
@@ -141,10 +153,10 @@ class Operator:
 
     @cached_property
     def monotone(self) -> bool:
-        """Whether a one-argument operator is strictly monotone wherever it is defined.
+        """Return whether a one-argument operator is strictly monotone wherever it is defined.
 
         Such an operator at the root of a formula does not change which concept it carries.
-        It is decided on the signs of the derivative at 2,000 points of [-10, 10] and [-1, 1].
+        It is decided by the signs of the derivative at 2,000 points of [-10, 10] and [-1, 1].
         """
         if self.arity != 1:
             return False
@@ -154,7 +166,7 @@ class Operator:
         code = sympy.lambdify(self.arguments, [self.expression, slope], ["scipy", "numpy"])
         with np.errstate(all="ignore"):
             values, slopes = (np.broadcast_to(column, points.shape) for column in code(points))
-        # Complex arithmetic tells where the function is defined: log(-1) has an imaginary part.
+        # Complex arithmetic shows where the function is defined: log(-1) has an imaginary part.
         real = (np.abs(np.imag(values)) < 1e-9) & np.isfinite(values) & np.isfinite(slopes)
         signs = np.sign(np.real(slopes[real]))
         return bool(signs.size > points.size // 4 and abs(signs.mean()) == 1)
@@ -180,7 +192,8 @@ class Operator:
         import tensorflow as tf
 
         try:
-            if self.second_partials is not None:
+            # In a graph, so that TensorFlow's runtime is not started, and can still be configured.
+            with tf.Graph().as_default():
                 arguments = [tf.constant([0.5, 2.0]) for _ in range(self.arity + 1)]
                 self.value_code(*arguments[:-1])
                 self.curvature_code(*arguments)
@@ -342,9 +355,9 @@ _made: dict[str, Operator] = {}
 def shipped(name: str) -> Operator:
     """The shipped operator of that name.
 
-    `log` and `sqrt` of a negative number are not a number, which throws the candidate away;
-    `log_abs` is defined on both sides of zero and has the same derivative 1/a. `pow` needs a
-    positive base unless the exponent is a whole number: `square` to `pow5` have no such limit.
+    `log` and `sqrt` of a negative number are NaN, which rejects the candidate; `log_abs` is defined
+    on both sides of zero and has the same derivative 1/a. `pow` needs a positive base unless the
+    exponent is a whole number: `square` to `pow5` have no such limit.
 
     Args:
         name: one of the keys printed by the error message.
@@ -353,7 +366,7 @@ def shipped(name: str) -> Operator:
         The operator; always the same object for the same name.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is no operator of that name.
 
     Example:
 
@@ -368,5 +381,5 @@ def shipped(name: str) -> Operator:
         )
     if name not in _made:
         function, complexity = _SHIPPED[name]
-        _made[name] = Operator(name, function, complexity=complexity)
+        _made[name] = Operator._of_package(name, function, complexity)
     return _made[name]

@@ -1,6 +1,6 @@
 """Match the form of an operator in an expression.
 
-Unification: what must stand in the free places of a form to make it an expression.
+Unification finds the arguments with which a form equals an expression.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _A = SYMBOLS[0]
 
 
 def match(operator: Operator, expression: sympy.Expr) -> list[sympy.Expr] | None:
-    """Finds arguments that make an operator equal to an expression.
+    """Find arguments that make an operator equal to an expression.
 
     Args:
         operator: the operator.
         expression: a SymPy expression.
 
     Returns:
-        Expressions, each simpler than the whole, with `operator(*arguments) == expression`; None
-        if none were found.
+        Expressions, each simpler than the whole, with `operator(*arguments) == expression`; None if
+        there are none.
 
     Example:
 
@@ -47,7 +47,7 @@ def match(operator: Operator, expression: sympy.Expr) -> list[sympy.Expr] | None
         arguments = [found[wild] for wild in wilds if wild in found]
         if len(arguments) != len(wilds) or operator(*arguments) != expression:
             return None
-    # A match may be true and useless: log(1 + x) is softplus(log(x)) where x is positive.
+    # A match may be correct and useless: log(1 + x) is softplus(log(x)) where x is positive.
     size, functions = _size(expression), _functions(expression)
     for argument in arguments:
         if _size(argument) >= size or not _functions(argument) <= functions:
@@ -57,7 +57,7 @@ def match(operator: Operator, expression: sympy.Expr) -> list[sympy.Expr] | None
 
 @cache
 def affine_form(operator: Operator) -> tuple[Any, ...] | None:
-    """Takes an operator of the form p F(q a + r) + s apart.
+    """Decompose an operator of the form p F(q a + r) + s.
 
     Args:
         operator: the operator.
@@ -118,7 +118,7 @@ def _solution(form: sympy.Expr, expression: sympy.Expr) -> sympy.Expr | None:
             constant, form = form.as_independent(_A, as_Add=False)
             expression = expression / constant
         elif form.is_Pow and form.exp.is_Rational:
-            # Either root will do under an even power, so |u| is as good as u.
+            # Under an even power either root is correct, so |u| is equivalent to u.
             root = expression ** (1 / form.exp)
             form, expression = form.base, without_signs(sympy.powdenest(root))
         elif form.func == expression.func and len(form.args) == 1:
@@ -135,7 +135,7 @@ def _solution(form: sympy.Expr, expression: sympy.Expr) -> sympy.Expr | None:
 
 
 def _functions(expression: sympy.Expr) -> set[Any]:
-    """Functions and roots that an expression is made of."""
+    """Functions and roots in an expression."""
     powers = [power for power in expression.atoms(sympy.Pow) if power.free_symbols]
     roots = {"root" for power in powers if not power.exp.is_Integer}
     return {function.func for function in expression.atoms(sympy.Function)} | roots
@@ -145,24 +145,25 @@ def _size(expression: sympy.Expr) -> int:
     return sum(1 for _ in sympy.preorder_traversal(expression))
 
 
-# Free places, each with the symbols that may stand in it.
+# Free places, each with the symbols that it may hold.
 Free = Mapping[sympy.Symbol, frozenset[sympy.Symbol]]
 Found = dict[sympy.Symbol, sympy.Expr]
 
 
 def unify(form: sympy.Expr, expression: sympy.Expr, free: Free) -> Found | None:
-    """Fills the free places of a form so that it becomes an expression.
+    """Fill the free places of a form so that it becomes an expression.
 
-    It does so up to a factor and an added constant of the whole, which no direction of a gradient
-    shows. Where several places could take a term, the one of fewest symbols gets it.
+    The match holds up to a factor and an added constant of the whole, which do not change the
+    direction of the gradient. If several places could take a term, the one with the fewest symbols
+    gets it.
 
     Args:
         form: an expression with free places, each of them once.
-        expression: what it shall be.
+        expression: the expression to match.
         free: the symbols that stand for free places, each with those that it may hold.
 
     Returns:
-        Expressions by free place; `None` if none were found.
+        Expressions by free place; `None` if there is no match.
 
     Example:
 
@@ -179,7 +180,7 @@ def unify(form: sympy.Expr, expression: sympy.Expr, free: Free) -> Found | None:
 
 
 def _ways(form: sympy.Expr, expression: sympy.Expr, free: Free) -> Iterator[sympy.Expr]:
-    """The expression in other words, with each factor that may make it the form."""
+    """Equivalent expressions, each with a factor that may make it the form."""
     patterns = [term.as_coeff_Mul() for term in sympy.Add.make_args(form) if term not in free]
     rewritings = (sympy.expand, sympy.powsimp, sympy.factor_terms)
     for way in dict.fromkeys((expression, *(rewrite(expression) for rewrite in rewritings))):
@@ -187,7 +188,7 @@ def _ways(form: sympy.Expr, expression: sympy.Expr, free: Free) -> Iterator[symp
         for wanted, pattern in patterns:
             for one, given in terms.items():
                 if pattern.func == one.func or pattern.is_Mul:
-                    # Exactly the number that is wanted: 0.3/0.3 is a float, and 1 is none.
+                    # Exact equality is required: 0.3/0.3 is a float and not the integer 1.
                     yield sympy.Add(
                         *(
                             (wanted if term is one else number * wanted / given) * term
@@ -203,7 +204,7 @@ def _solutions(form: sympy.Expr, expression: sympy.Expr, free: Free) -> Iterator
         if expression.free_symbols <= free[form]:
             yield {form: expression}
     elif not form.free_symbols & free.keys():
-        # A number that is not whole is a constant, and another may be in its place.
+        # A number that is not whole is a constant, which may be replaced by another.
         if form == expression or (form.is_Float and expression.is_number):
             yield {}
     elif form.is_Pow and form.exp == -1:
@@ -226,7 +227,7 @@ def _of_arguments(
 
 
 def _of_parts(form: sympy.Expr, expression: sympy.Expr, free: Free) -> Iterator[Found]:
-    """Of a sum or a product, whose parts may stand in any order."""
+    """Match a sum or a product, whose parts may stand in any order."""
     kind = form.func
     if form.is_Mul:
         expression = sympy.expand_power_base(expression)

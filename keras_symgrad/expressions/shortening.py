@@ -12,20 +12,20 @@ from keras_symgrad.expressions.complexity import Complexity, is_small_integer
 from keras_symgrad.expressions.conversion import from_sympy
 from keras_symgrad.expressions.trees import Alphabet
 
-# Longer expressions are not rewritten: SymPy would take seconds.
+# Longer expressions are not rewritten, because SymPy would take seconds.
 MOST_OPERATIONS = 60
 
 
 def shortest(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity) -> sympy.Expr:
-    """The least complex of a few ways to write the concept of an expression.
+    """Rewrite an expression as the least complex of several spellings of its concept.
 
-    It is expanded, its powers are collected, common terms and factors are put before brackets, and
-    what does not change the concept is dropped.
+    It is expanded, its powers are collected, common terms and factors are factored out, and parts
+    that do not change the concept are dropped.
 
     Args:
         expression: in the alphabet's variables.
         alphabet: operators to write it with.
-        complexity: what to make small.
+        complexity: measure to minimize.
 
     Returns:
         An expression of the same concept.
@@ -41,14 +41,14 @@ def shortest(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity)
     ways = [expression]
     if expression.count_ops() <= MOST_OPERATIONS:
         ways = [way for base in _bases(expression) for way in _ways(base)]
-    ways = [canonicalize(way, alphabet.operators) for way in ways]
+    ways = dict.fromkeys(canonicalize(way, alphabet.operators) for way in dict.fromkeys(ways))
     return min(
         ways, key=lambda way: (weight(way, alphabet, complexity), sympy.default_sort_key(way))
     )
 
 
 def _bases(expression: sympy.Expr) -> Iterator[sympy.Expr]:
-    """The expression, and for a sum of logarithms the product that it is the logarithm of."""
+    """The expression, and for a sum of logarithms the product whose logarithm it is."""
     yield expression
     if expression.is_Add and expression.has(sympy.log):
         joined = sympy.logcombine(expression, force=True)
@@ -101,7 +101,7 @@ def weight(expression: sympy.Expr, alphabet: Alphabet, complexity: Complexity) -
 
 
 def with_whole_numbers(expression: sympy.Expr) -> sympy.Expr:
-    """The expression with floats that are small whole numbers as such, which no fit moves.
+    """The expression with floats that are small whole numbers made exact, so no fit changes them.
 
     Args:
         expression: a SymPy expression.

@@ -21,20 +21,20 @@ def simplify(
     *,
     measure: Callable[[sympy.Expr], float] | None = None,
 ) -> sympy.Expr:
-    """A simpler way to write a formula, found within a time limit.
+    """Simplify a formula within a time limit.
 
-    SymPy's `simplify` may take minutes on a short formula. Here a thread of its own tries cheap
-    rewritings first and `sympy.simplify` last, and is stopped when the time is over. What it
-    finds is compared with the formula on random points: it must be defined wherever the formula
-    is, and have the same values up to 1e-9.
+    SymPy's `simplify` may take minutes on a short formula. Here a separate thread tries cheap
+    rewritings first and `sympy.simplify` last, and is stopped when the time is over. Its result is
+    compared with the formula on random points: it must be defined wherever the formula is, and have
+    the same values up to 1e-9.
 
     Args:
         expression: a SymPy expression in real symbols.
-        seconds: time limit, at least 0. It is passed by a few milliseconds at most.
-        measure: what to make small; the number of nodes by default.
+        seconds: time limit, at least 0. It is exceeded by a few milliseconds at most.
+        measure: measure to minimize; the number of nodes by default.
 
     Returns:
-        The simplest of the rewritings that were done in time, or the expression itself.
+        The simplest of the rewritings that finished in time, or the expression itself.
 
     Raises:
         ValueError: `seconds` is negative or not a number.
@@ -70,7 +70,7 @@ def _nodes(expression: sympy.Expr) -> int:
 
 
 def _rewritings(expression: sympy.Expr) -> Iterator[sympy.Expr]:
-    """Other ways to write the expression, cheap ones first."""
+    """Equivalent expressions, cheap ones first."""
     for rewrite in (
         sympy.factor_terms,
         sympy.powsimp,
@@ -80,12 +80,12 @@ def _rewritings(expression: sympy.Expr) -> Iterator[sympy.Expr]:
         sympy.trigsimp,
         sympy.simplify,
     ):
-        with suppress(Exception):  # SymPy fails on odd formulas in many ways
+        with suppress(Exception):  # SymPy fails on unusual formulas in many ways
             yield rewrite(expression)
 
 
 def _same_values(expression: sympy.Expr, rewriting: sympy.Expr) -> bool:
-    """Whether the rewriting is defined wherever the expression is, with the same values."""
+    """Return whether the rewriting is defined wherever the expression is, with the same values."""
     symbols = sorted(expression.free_symbols, key=lambda symbol: symbol.name)
     if not rewriting.free_symbols <= set(symbols):
         return False
@@ -94,7 +94,7 @@ def _same_values(expression: sympy.Expr, rewriting: sympy.Expr) -> bool:
     points = np.concatenate([rng.uniform(*box, (_ROWS, len(symbols))) for box in boxes])
     try:
         before, after = numpy_function([expression, rewriting], symbols)(points).T
-    except Exception:  # what has no code cannot be compared
+    except Exception:  # an expression without code cannot be compared
         return False
     defined = np.isfinite(before)
     scale = np.maximum(np.abs(before[defined]), 1e-3)

@@ -12,26 +12,26 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-# How much longer than by a processor's time work may take by the clock.
-MAX_WALL_TIME_RATIO = 10
-# How often a thread is asked to stop, and after how many seconds again.
+# Largest ratio of elapsed time to processor time.
+MAX_WALL_TIME_RATIO = 60
+# Number of attempts to stop a thread, and seconds between them.
 MAX_INTERRUPTS = 3
 SECONDS_BETWEEN_INTERRUPTS = 0.2
 
 
 class _Stopped(BaseException):
-    """Raised inside a thread from outside."""
+    """Exception raised inside a thread from outside."""
 
 
 def within_time_limit(seconds: float, work: Callable[[], Result]) -> Result:
-    """The result of `work`, which is stopped when the time is over, or on Ctrl-C.
+    """Run `work` and return its result; stop it at the time limit or on Ctrl-C.
 
-    The work is done in a thread of its own. A signal could stop it in the main thread only, and
-    a process would import SymPy anew for half a second. SymPy is Python all through, so an
-    exception raised in its thread from outside ends it at its next step.
+    The work runs in a separate thread. A signal could stop it in the main thread only, and a
+    process would need half a second to import SymPy. SymPy is pure Python, so an exception raised
+    in its thread from outside ends it at its next step.
 
-    The seconds are those that a processor worked on it, where the system tells them (Linux does),
-    so that a busy machine does not change what is done in time.
+    The seconds are processor time of the thread where the system reports it (Linux does), so the
+    load of the machine does not change the result.
 
     Args:
         seconds: time limit, above 0.
@@ -41,7 +41,7 @@ def within_time_limit(seconds: float, work: Callable[[], Result]) -> Result:
         What `work` returns.
 
     Raises:
-        TimeoutError: the time was not enough.
+        TimeoutError: the time limit was reached.
         Exception: whatever `work` raises.
 
     Example:
@@ -65,7 +65,7 @@ def within_time_limit(seconds: float, work: Callable[[], Result]) -> Result:
                 errors.append(error)
             with gate:
                 state["finished"] = True
-            while state["stopped"]:  # the exception is on its way: it shall arrive here
+            while state["stopped"]:  # the pending exception must arrive here
                 pass
         except _Stopped:
             pass
@@ -90,7 +90,7 @@ _stopping = threading.Lock()
 
 
 def _stop(thread: threading.Thread) -> None:
-    """Asks a thread to end, more than once where it must be."""
+    """Raise an exception in a thread until it ends."""
     with _stopping, _unheard():
         for _ in range(MAX_INTERRUPTS):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -103,9 +103,9 @@ def _stop(thread: threading.Thread) -> None:
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Keeps Python from telling the user of a stop that arrived where it could only be ignored.
+    """Suppress Python's message about an exception that could only be ignored.
 
-    That is where an object is being destroyed or garbage collected.
+    This happens where an object is being destroyed or garbage collected.
     """
     hook = sys.unraisablehook
 
@@ -121,7 +121,7 @@ def _unheard() -> Iterator[None]:
 
 
 def _wait(thread: threading.Thread, clock: list[int], seconds: float) -> None:
-    """Returns when the thread has ended or has worked for that long."""
+    """Return when the thread has ended or has used that much processor time."""
     left, end = seconds, time.monotonic() + MAX_WALL_TIME_RATIO * seconds
     while left > 0 and time.monotonic() < end:
         thread.join(left)
@@ -129,5 +129,5 @@ def _wait(thread: threading.Thread, clock: list[int], seconds: float) -> None:
             return
         try:
             left = seconds - time.clock_gettime(clock[0])
-        except OSError:  # it has just ended
+        except OSError:  # the thread has just ended
             return

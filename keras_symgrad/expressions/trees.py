@@ -51,7 +51,7 @@ class Variable(gp.Terminal):
 
 
 class Constant(gp.Terminal):
-    """A leaf that holds a number, open to constant refinement.
+    """A leaf that holds a number, which constant refinement may change.
 
     Args:
         value: a finite number.
@@ -65,7 +65,7 @@ class Constant(gp.Terminal):
 
 
 class Alphabet:
-    """What trees over an operator set and named variables are made of.
+    """Building blocks of trees over an operator set and named variables.
 
     Args:
         operators: the operator set.
@@ -90,7 +90,7 @@ class Alphabet:
     def primitive_set(self) -> gp.PrimitiveSet:
         """The alphabet as DEAP's untyped `PrimitiveSet`, for DEAP's own generators and operators.
 
-        Its terminals are the variables: a constant has no fixed value to be drawn with.
+        Its terminals are the variables: random constants are not drawn by DEAP.
 
         Example:
 
@@ -118,7 +118,7 @@ class Alphabet:
 
 
 def symbol(name: str) -> sympy.Symbol:
-    """The SymPy symbol of a variable: real, so that derivatives of kinks have a printed form."""
+    """The SymPy symbol of a variable: real, so that derivatives of kinks can be printed."""
     return sympy.Symbol(name, real=True)
 
 
@@ -131,7 +131,7 @@ def to_sympy(tree: Sequence[gp.Primitive | gp.Terminal], operators: OperatorSet)
 
     Returns:
         A SymPy expression in real symbols named after the variables; NaN in places where
-        SymPy sees that the tree is not real.
+        SymPy finds that the tree is not real.
     """
     stack: list[sympy.Expr] = []
     for node in reversed(tree):
@@ -143,6 +143,6 @@ def to_sympy(tree: Sequence[gp.Primitive | gp.Terminal], operators: OperatorSet)
             arguments = [stack.pop() for _ in range(node.arity)]
             try:
                 stack.append(operators[node.name](*arguments))
-            except ValueError:  # SymPy refuses to compare what is not real
+            except ValueError:  # SymPy cannot compare values that are not real
                 stack.append(sympy.nan)
     return stack.pop()

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.files.columns import as_numbers, check_names, column_names, in_model_order
     from keras_symgrad.files.json_reader import Record, check_is_file, read_json
-    from keras_symgrad.files.model_checks import check_hdf5, check_keras_archive, check_saved_model
+    from keras_symgrad.files.model_checks import check_hdf5, check_keras_archive, layers_of_code
     from keras_symgrad.files.npz import read_arrays
+    from keras_symgrad.files.saved_model_checks import check_saved_model
     from keras_symgrad.files.tables import Columns, check_weights, finite_rows, read_points
-    from keras_symgrad.files.terminal import printable
+    from keras_symgrad.files.terminal import listed_names, printable
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
@@ -41,6 +42,8 @@ __all__ = [
     "finite_rows",
     "heading",
     "in_model_order",
+    "layers_of_code",
+    "listed_names",
     "printable",
     "read_arrays",
     "read_json",

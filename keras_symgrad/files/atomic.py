@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-# Of result files. A version that older programs cannot read has a new number; version 0 is what was
-# written before there were versions.
+# Version of result files. It is increased when older programs cannot read a file; version 0 are
+# files from before there were versions.
 RESULT_FORMAT = "keras-symgrad result"
 RESULT_VERSION = 2
 
@@ -35,12 +35,12 @@ def heading(kind: str) -> dict[str, Any]:
 
 
 def write_text(path: str | os.PathLike[str], text: str, what: str) -> Path:
-    """Writes a text file; one that is there already is replaced only by a whole one.
+    """Write a text file; an existing file is replaced only by a complete one.
 
     Args:
         path: of the file.
         text: its content.
-        what: it is, for the error message.
+        what: description of the file, for the error message.
 
     Returns:
         The path.
@@ -65,14 +65,14 @@ def write_text(path: str | os.PathLike[str], text: str, what: str) -> Path:
 
 
 def write_json(path: str | os.PathLike[str], content: dict[str, Any], what: str) -> Path:
-    """Writes plain data as JSON, as `write_text` does.
+    """Write plain data as JSON, as `write_text` does.
 
-    Numbers that are not finite, for which JSON has no word, become `null`.
+    Numbers that are not finite, which JSON cannot represent, become `null`.
 
     Args:
         path: of the file.
         content: plain data.
-        what: it is, for the error message.
+        what: description of the file, for the error message.
 
     Returns:
         The path.
@@ -93,14 +93,14 @@ def _finite(content: Any) -> Any:
 
 
 def check_writable(path: str | os.PathLike[str], what: str) -> None:
-    """Raises unless a file can be written, before the long work that makes its content.
+    """Raise unless a file can be written, before the long work that makes its content.
 
     Args:
         path: of the file.
-        what: it will be, for the error message.
+        what: description of the file, for the error message.
 
     Raises:
-        ValueError: its folder is not there or must not be written to, or a folder has its name.
+        ValueError: its folder is missing or not writable, or a folder has its name.
     """
     path = Path(path)
     try:

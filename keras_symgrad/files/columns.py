@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from keras_symgrad.files.terminal import listed_names
 
 
 def check_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
     """The names of the variables, checked; `x1`, `x2` and so on if there are none.
 
     Args:
-        names: one name a column. Any text will do: `"petal length (cm)"` stays as it is.
+        names: one name a column. Any text is allowed: `"petal length (cm)"` stays unchanged.
         columns: number of columns.
 
     Returns:
         The names as a tuple.
 
     Raises:
-        ValueError: there are too many or too few, two are equal, or one is no text.
+        ValueError: there are too many or too few, two are equal, or one is not a text.
 
     Example:
 
@@ -38,11 +41,11 @@ def check_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
     if len(names) != columns:
         raise ValueError(
             f"Expected one name for each of {columns} columns. "
-            f"Received {len(names)}: {', '.join(names)}"
+            f"Received {len(names)}: {listed_names(names)}"
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise ValueError(f"Every name may occur once. Received twice: {', '.join(twice)}")
+        raise ValueError(f"Every name may occur once. Received twice: {listed_names(twice)}")
     return names
 
 
@@ -57,11 +60,11 @@ def in_model_order(
         wanted: names of the columns that the model takes, or `None` if they have none.
 
     Returns:
-        The wanted columns by their names, if all of them are there; else all columns as they are,
+        The wanted columns by their names, if all of them are present; else all columns unchanged,
         under the model's names if they have none of their own.
 
     Raises:
-        ValueError: some of the wanted names are there and others are not.
+        ValueError: some of the wanted names are present and others are missing.
 
     Example:
 
@@ -70,13 +73,14 @@ def in_model_order(
     """
     if wanted is None or found == wanted:
         return x, found
-    missing = [name for name in wanted if name not in found]
+    places = {name: place for place, name in enumerate(found)}
+    missing = [name for name in wanted if name not in places]
     if not missing:
-        return x[:, [found.index(name) for name in wanted]], wanted
+        return x[:, [places[name] for name in wanted]], wanted
     if len(missing) < len(wanted):
         raise ValueError(
-            f"The model takes the columns {', '.join(wanted)}. The data have no "
-            f"{', '.join(missing)}, but: {', '.join(found)}"
+            f"The model takes the columns {listed_names(wanted)}. The data have no "
+            f"{listed_names(missing)}, but: {listed_names(found)}"
         )
     unnamed = found == check_names(None, len(found)) and len(found) == len(wanted)
     return x, wanted if unnamed else found
@@ -87,8 +91,8 @@ def column_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
 
     Args:
         name: of the input.
-        shape: of one row. The numbers of a vector are counted from 1, as in `x1`; a place in an
-            image is its index, without axes of length 1.
+        shape: of one row. The entries of a vector are counted from 1, as in `x1`; a pixel of an
+            image is named by its index, without axes of length 1.
 
     Returns:
         As many names as a row has numbers.
@@ -107,7 +111,7 @@ def column_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def is_list_of_inputs(source: Any) -> bool:
-    """Whether points are a list of a model's inputs, of several axes each, and not of rows.
+    """Return whether points are a list of a model's inputs of several axes each, and not rows.
 
     Args:
         source: what the user gave.
@@ -118,7 +122,7 @@ def is_list_of_inputs(source: Any) -> bool:
 
 
 def side_by_side(inputs: Mapping[Any, Any]) -> tuple[np.ndarray, list[str]]:
-    """The inputs of a model as one table.
+    """Join the inputs of a model to one table.
 
     Args:
         inputs: arrays by name, each of shape `(rows, ...)`.
@@ -127,7 +131,7 @@ def side_by_side(inputs: Mapping[Any, Any]) -> tuple[np.ndarray, list[str]]:
         float64 points of shape `(rows, columns)`, and the names of the columns.
 
     Raises:
-        ValueError: an input holds no numbers, or they have different numbers of rows.
+        ValueError: an input holds no numbers, or the inputs have different numbers of rows.
     """
     parts: list[np.ndarray] = []
     names: list[str] = []
@@ -145,11 +149,11 @@ def side_by_side(inputs: Mapping[Any, Any]) -> tuple[np.ndarray, list[str]]:
 
 
 def as_numbers(array: Any, origin: str) -> np.ndarray:
-    """Anything like an array as float64.
+    """Convert an array-like object to float64.
 
     Args:
         array: of real numbers.
-        origin: where it comes from, for the error.
+        origin: source of the array, for the error.
 
     Returns:
         The array.

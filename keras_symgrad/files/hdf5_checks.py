@@ -1,7 +1,7 @@
-"""Safety checks for untrusted HDF5 files, in a process of their own.
+"""Safety checks for untrusted HDF5 files, in a separate process.
 
-A damaged file can send the HDF5 library into a loop that no signal and no exception of Python gets
-out of, crash it, or name other files on the machine whose content it is to read.
+A damaged file can send the HDF5 library into a loop that no signal and no Python exception
+interrupts, crash it, or make it read other files of the machine.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from pathlib import Path
 from keras_symgrad.files.zip_checks import HARMLESS_BYTES, MAX_ZIP_RATIO
 
 CHECKER_PROGRAM = Path(__file__).with_name("hdf5_process.py")
-# Seconds of processor time for any file, where a small one takes milliseconds, and how many bytes
-# more take one second more.
+# Seconds of processor time for any file, where a small one takes milliseconds, and the number of
+# bytes for each further second.
 MIN_PROCESSOR_SECONDS = 1.0
 BYTES_PER_PROCESSOR_SECOND = 50 * 10**6
-# How much longer than by a processor's time it may take by the clock, its start included.
+# Largest ratio of elapsed time to processor time, start-up included.
 MAX_WALL_TIME_RATIO = 30
 
 
 def check_hdf5_content(path: Path) -> None:
-    """Raises unless all that an HDF5 file holds, or those in a `.keras` archive, can be read.
+    """Raise unless an HDF5 file, or each one in a `.keras` archive, can be read completely.
 
     Args:
         path: of the file.
 
     Raises:
-        ValueError: it is damaged, takes longer than a second and one more for each 50 MB, holds
-            far more than its size, or refers to other files.
+        ValueError: it is damaged, takes longer than a second and one more for each 50 MB, holds far
+            more than its size, or refers to other files.
     """
     size = path.stat().st_size
     seconds = MIN_PROCESSOR_SECONDS + size / BYTES_PER_PROCESSOR_SECOND
     most = max(HARMLESS_BYTES, MAX_ZIP_RATIO * size)
-    # -P: the package's folder is none to import from.
+    # -P: nothing is imported from the package's folder.
     command = [sys.executable, "-P", str(CHECKER_PROGRAM), str(path), str(seconds), str(most)]
     late = ValueError(f"Reading it takes longer than {seconds:.0f} s.")
     try:

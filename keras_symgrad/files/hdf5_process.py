@@ -3,7 +3,7 @@
     python -P hdf5_process.py PATH SECONDS BYTES
 
 It imports nothing of the package, reads every attribute and array of the file, or of those in a
-`.keras` archive, and ends with a line on standard error if they cannot be read.
+`.keras` archive, and writes a line on standard error if that fails.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import h5py
 
 
 class _Refused(Exception):
-    """The file is sound, and will not be read all the same."""
+    """The file is valid, but refused."""
 
 
 @contextmanager
 def _files(path: str) -> Iterator[Iterator[h5py.File]]:
-    """The HDF5 files that are to be read: one, or those in an archive, one after the other."""
+    """The HDF5 files to read: one, or those in an archive, one after the other."""
     if not path.endswith(".keras"):
         with h5py.File(path) as file:
             yield iter((file,))
@@ -58,9 +58,9 @@ def _read_all(file: h5py.File, most: int) -> None:
 
 
 def main(path: str, seconds: str, most: str) -> None:
-    """Reads a file; exits with a message if it cannot be read."""
+    """Read a file; exit with a message if it cannot be read."""
     if hasattr(signal, "setitimer"):
-        # Its signal ends the process whatever code it is in. What was imported does not count.
+        # The signal ends the process in any code. Imports before it do not count.
         signal.setitimer(signal.ITIMER_PROF, float(seconds))
     try:
         with _files(path) as files:
@@ -68,7 +68,7 @@ def main(path: str, seconds: str, most: str) -> None:
                 _read_all(file, int(most))
     except _Refused as refused:
         sys.exit(str(refused))
-    except Exception as error:  # of zip files, decompressors and h5py
+    except Exception as error:  # from zip files, decompressors and h5py
         sys.exit(f"It is damaged ({' '.join(str(error).split())[:200]}).")
 
 

@@ -11,20 +11,20 @@ from typing import Any, TypeVar
 
 Read = TypeVar("Read")
 
-# Results are read into memory whole.
+# Result files are read into memory as a whole.
 LARGEST_FILE = 64 * 2**20
 
 
 class Record:
-    """Names and values as JSON has them, which tells where a value is missing or of another kind.
+    """A JSON object whose values are read by name and kind, with errors for missing ones.
 
     Args:
         content: of the record.
-        place: of the record in its file, for errors: `front[3]`.
+        place: position of the record in its file, for errors: `front[3]`.
 
     Raises:
-        ValueError: `content` is no mapping; and of each method, that the value is not there or is
-            of another kind.
+        ValueError: `content` is not a mapping; and in each method, the value is missing or of
+            another kind.
 
     Example:
 
@@ -46,11 +46,11 @@ class Record:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names of values."""
+        """The names of all values."""
         return tuple(self._content)
 
     def refused(self, name: str, expected: str) -> ValueError:
-        """The error that says what was expected in place of a value."""
+        """An error that states what was expected in place of a value."""
         received = _short(self._content[name]) if name in self._content else "nothing"
         return ValueError(f"Expected {expected} at `{self._at(name)}`. Received: {received}")
 
@@ -62,14 +62,14 @@ class Record:
         return value
 
     def one_of(self, name: str, options: tuple[str, ...]) -> str:
-        """One of some texts."""
+        """One of several texts."""
         value = self._content.get(name)
         if not isinstance(value, str) or value not in options:
             raise self.refused(name, f"one of {', '.join(map(repr, options))}")
         return value
 
     def number(self, name: str, missing: float | None = None) -> float:
-        """A finite float, or `missing` for `null`, which stands for one that is not finite."""
+        """A finite float, or `missing` for `null`, which stands for a number that is not finite."""
         return self._number(name, self._content.get(name), missing)
 
     def whole(self, name: str, lowest: int = 0) -> int:
@@ -114,17 +114,17 @@ class Record:
             yield Record(content, f"{self._at(name)}[{index}]")
 
     def maybe(self, name: str, read: Callable[[Record], Read]) -> Read | None:
-        """What is read off a record that may be missing or `null`."""
+        """Read a record with a function, or return `None` if it is missing or `null`."""
         return read(self.record(name)) if name in self else None
 
     def plain(self, name: str) -> Any:
-        """The value as it is, `None` if there is none."""
+        """The value unchanged, `None` if it is missing."""
         return self._content.get(name)
 
     def by_name(self, name: str, kind: type | tuple[type, ...]) -> dict[str, Any]:
         """Values of one kind by names of the file's own."""
         values = self.record(name)._content
-        # To Python true and false are numbers.
+        # In Python true and false are numbers.
         is_kind = kind is object or not any(isinstance(v, bool) for v in values.values())
         if not is_kind or not all(isinstance(value, kind) for value in values.values()):
             raise self.refused(name, "names with values of one kind")
@@ -138,7 +138,7 @@ class Record:
 
     def _number(self, name: str, value: Any, missing: float | None = None) -> float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            # Python's own JSON has words for what is not finite, and knows integers of any size.
+            # Python's own JSON accepts numbers that are not finite, and integers of any size.
             if abs(value) <= sys.float_info.max:
                 return float(value)
         elif value is not None or name not in self._content:
@@ -152,14 +152,14 @@ class Record:
 
 
 def check_is_file(path: str | os.PathLike[str], what: str) -> None:
-    """Raises unless there is a file.
+    """Raise unless there is a file.
 
     Args:
         path: of the file.
-        what: it should be, for the error message.
+        what: description of the expected file, for the error message.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is no file.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"Expected {what}. There is no file at: {path}")
@@ -170,14 +170,14 @@ def read_json(path: str | os.PathLike[str], what: str) -> Any:
 
     Args:
         path: of the file.
-        what: it should be, for the error message.
+        what: description of the expected file, for the error message.
 
     Returns:
         Plain data.
 
     Raises:
         FileNotFoundError: there is no file at the path.
-        ValueError: the file is larger than 64 MB or no JSON.
+        ValueError: the file is larger than 64 MB or not JSON.
     """
     path = Path(path)
     check_is_file(path, what)
@@ -197,6 +197,6 @@ def read_json(path: str | os.PathLike[str], what: str) -> Any:
 def _short(value: Any) -> str:
     try:
         text = repr(value)
-    except (RecursionError, ValueError):  # an integer of too many digits
+    except (RecursionError, ValueError):  # an integer with too many digits
         text = type(value).__name__
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,43 +1,32 @@
 """Safety checks for untrusted model files, before Keras or TensorFlow open them.
 
-Keras in safe mode runs no Python code of a file. It builds whatever the file describes, though, and
-a SavedModel is a program of TensorFlow's operations, some of which read and write files.
+Keras in safe mode runs no Python code of a file, but builds any model that the file describes.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from keras_symgrad.files.hdf5_checks import check_hdf5_content
+from keras_symgrad.files.layer_sizes import check_sizes
+from keras_symgrad.files.terminal import printable
 from keras_symgrad.files.zip_checks import check_archive
 
-# What the size of a layer's weights is told by, in its configuration.
-SIZES = frozenset(
-    (
-        *("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim"),
-        *("kernel_size", "depth_multiplier", "batch_shape", "batch_input_shape", "n", "size"),
-        *("target_shape", "groups", "rank", "max_tokens", "padding"),
-    )
-)
-# Below it a size is harmless, whatever the file holds.
-SMALL = 2**20
-# Operations that read or write files, run Python or talk to other machines.
-REACHING = re.compile(
-    r"(Eager)?PyFunc(Stateless)?|ReadFile|WriteFile|MatchingFiles|\w*Reader(V\d)?|Save\w*|Restore\w*"
-    r"|MergeV2Checkpoints|FileSystem\w*"
-    r"|\w*(TextLine|TFRecord|FixedLengthRecord|Csv|CSV|Sql|LMDB|Snapshot|Save|Load|MatchingFiles)Dataset\w*"
-    r"|InitializeTableFromTextFile\w*|LoadAndRemapMatrix|GenerateVocabRemapping|\w*Summary\w*"
-    r"|Debug\w*|Rpc\w*|_?(Host)?(Send|Recv)|\w*Bigtable\w*|\w*BigQuery\w*|DataService\w*"
-)
+# Of the texts in an archive: as JSON they take ten times the memory, and Keras copies them.
+MAX_TEXT_BYTES = 2**25
+HARMLESS_TEXT_BYTES = 2**20
+# Configurations of real models are compressed by a factor of 10 to 50.
+MAX_TEXT_RATIO = 100
+# Layers that run code which stands in the file, or elsewhere.
+LAYERS_OF_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
 
 
 def check_keras_archive(path: Path) -> None:
-    """Raises unless a `.keras` file is an archive that Keras may unpack and build.
+    """Raise unless a `.keras` file is an archive that Keras may unpack and build.
 
     Args:
         path: of the file.
@@ -48,28 +37,28 @@ def check_keras_archive(path: Path) -> None:
     """
     check_archive(path)
     with zipfile.ZipFile(path) as archive:
-        sizes = {member.filename: member.file_size for member in archive.infolist()}
-        weights = sum(size for name, size in sizes.items() if "weights" in name)
-        if sizes.get("config.json", 0) > 2**26:
-            raise ValueError("Its configuration takes more than 64 MB.")
+        members = archive.infolist()
+        weights = sum(member.file_size for member in members if "weights" in member.filename)
+        _check_texts(members)
         try:
             config = json.loads(archive.read("config.json"))
         except (KeyError, ValueError, RecursionError, zipfile.BadZipFile, NotImplementedError):
             raise ValueError("Its configuration `config.json` is missing or damaged.") from None
-        except Exception as error:  # of the decompressor
+        except Exception as error:  # from the decompressor
             raise ValueError(f"Its configuration is damaged ({error}).") from None
     check_sizes(config.get("config") if isinstance(config, dict) else config, weights)
     check_hdf5_content(path)
 
 
 def check_hdf5(path: Path) -> None:
-    """Raises unless an HDF5 file holds the configuration of a model that Keras may build.
+    """Raise unless an HDF5 file holds the configuration of a model that Keras may build.
 
     Args:
         path: of the file.
 
     Raises:
-        ValueError: it has none, its layers are larger than the file, or it cannot be read safely.
+        ValueError: it has no configuration, its layers are larger than the file, or it cannot be
+            read safely.
     """
     import h5py
 
@@ -78,112 +67,47 @@ def check_hdf5(path: Path) -> None:
         with h5py.File(path, "r") as file:
             text = file.attrs["model_config"]
         config = json.loads(text)
-    except Exception as error:  # h5py has no class of its own
+    except Exception as error:  # h5py has no exception class of its own
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"It holds no configuration of a model ({reason}).") from None
     check_sizes(config, path.stat().st_size)
 
 
-def check_sizes(config: Any, weights: int) -> None:
-    """Raises if a layer would need more memory than its file's weights can fill.
+def layers_of_code(config: Any) -> list[str]:
+    """Layers of a model that Python code in the file, or a program in another one, is part of.
 
     Args:
         config: of a model, plain data.
-        weights: bytes that the file has for weights.
 
-    Raises:
-        ValueError: a size is larger than the weights, and than a million.
+    Returns:
+        Names and classes, such as `"'double' (Lambda)"`.
+
+    Example:
+
+    >>> layers_of_code([{"class_name": "Lambda", "config": {"name": "double"}}])
+    ["'double' (Lambda)"]
     """
-    for name, value in _sizes(config):
-        if value > max(SMALL, weights):
-            raise ValueError(
-                f"A layer of it is larger than its weights: {name}={str(value)[:30]}, with "
-                f"{weights:,} bytes of weights."
-            )
-
-
-def _sizes(config: Any) -> Iterator[tuple[str, float]]:
-    """All sizes in a configuration, by a walk that no nesting is too deep for."""
-    left = [config]
+    found: list[str] = []
+    left = [(config, "")]
     while left:
-        part = left.pop()
+        part, owner = left.pop()
         if isinstance(part, dict):
-            for name, value in part.items():
-                if name in SIZES:
-                    yield from ((name, size) for size in _numbers(value))
-            left.extend(part.values())
+            kind, inner = part.get("class_name"), part.get("config")
+            if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+                owner = f"'{printable(inner['name'])[:80]}' ({printable(str(kind))[:80]})"
+            if kind in LAYERS_OF_CODE or kind == "__lambda__":
+                found.append(owner or str(kind))
+            left.extend((value, owner) for value in part.values())
         elif isinstance(part, list):
-            left.extend(part)
+            left.extend((value, owner) for value in part)
+    return sorted(set(found))
 
 
-def _numbers(value: Any) -> Iterable[float]:
-    values = value if isinstance(value, list) else [value]
-    return (v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool))
-
-
-def check_saved_model(path: Path) -> None:
-    """Raises if functions of a SavedModel read or write files, run Python or use a network.
-
-    Functions that only TensorFlow's own saving of checkpoints calls are left out: nothing here
-    does.
-
-    Args:
-        path: of the folder.
-
-    Raises:
-        ValueError: they do, with the names of the operations; or the file is damaged.
-    """
-    from google.protobuf import text_format
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved = saved_model_pb2.SavedModel()
-    try:
-        if (path / "saved_model.pb").exists():
-            saved.ParseFromString((path / "saved_model.pb").read_bytes())
-        else:
-            text_format.Parse((path / "saved_model.pbtxt").read_text("utf-8"), saved)
-    except Exception as error:  # of two libraries, and of decoding
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"Its `saved_model.pb` is damaged ({reason}).") from None
-    found = sorted({op for graph in saved.meta_graphs for op in _reaching(graph)})
-    if found:
-        raise ValueError(
-            f"It would read or write files, run Python or use a network, by {', '.join(found)}. If "
-            "you trust it, load it yourself with `tf.saved_model.load` and give a function of it "
-            "to `Neuron`."
-        )
-
-
-def _reaching(graph: Any) -> Iterator[str]:
-    """Operations that reach out of a graph, among those that loading or calling it can run."""
-    functions = {f.signature.name: f.node_def for f in graph.graph_def.library.function}
-    left = list(graph.object_graph_def.concrete_functions)
-    if not left:
-        # From before TensorFlow 2: the graph itself, whose savers are part of it.
-        nodes = [
-            n for n in graph.graph_def.node if not n.op.startswith(("Save", "Restore", "Merge"))
-        ]
-        yield from (node.op for node in nodes if _reaches(node))
-        left = [name for node in nodes for name in _called(node)]
-    seen: set[str] = set()
-    while left:
-        name = left.pop()
-        if name not in seen:
-            seen.add(name)
-            for node in functions.get(name, ()):
-                if _reaches(node):
-                    yield node.op
-                left.extend(_called(node))
-
-
-def _reaches(node: Any) -> bool:
-    if node.op == "PrintV2":
-        return node.attr["output_stream"].s.startswith(b"file:")
-    return REACHING.fullmatch(node.op) is not None
-
-
-def _called(node: Any) -> Iterator[str]:
-    # A function may be called by its name as an operation too.
-    yield node.op
-    for value in node.attr.values():
-        yield from (function.name for function in (value.func, *value.list.func) if function.name)
+def _check_texts(members: Iterable[zipfile.ZipInfo]) -> None:
+    for member in members:
+        most = max(HARMLESS_TEXT_BYTES, MAX_TEXT_RATIO * member.compress_size)
+        if member.filename.endswith(".json") and member.file_size > min(most, MAX_TEXT_BYTES):
+            raise ValueError(
+                f"Its text {member.filename!r:.80} takes {member.file_size >> 20:,} MB, far more "
+                "than the configuration of a model."
+            )

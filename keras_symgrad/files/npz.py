@@ -13,21 +13,21 @@ from keras_symgrad.files.zip_checks import check_archive
 
 
 def read_arrays(path: Path, wanted: Sequence[str]) -> dict[str, np.ndarray | None]:
-    """The arrays of a file.
+    """Read arrays from a file.
 
     Args:
         path: of an `.npz` file, or of an `.npy` file, whose array is the first one that is wanted.
         wanted: keys of the arrays that are read.
 
     Returns:
-        Arrays by key, all keys of the file; `None` for an array that is not wanted.
+        Arrays by key, for all keys of the file; `None` for an array that is not wanted.
 
     Raises:
-        ValueError: the file is damaged, holds pickled objects, which would run code, or far more
+        ValueError: the file is damaged, holds pickled objects (which would run code), or far more
             than its size.
     """
     try:
-        # NumPy warns of old files and of dtypes that it mends.
+        # NumPy warns about old files and about dtypes that it repairs.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if path.suffix.lower() == ".npy":
@@ -42,14 +42,14 @@ def read_arrays(path: Path, wanted: Sequence[str]) -> dict[str, np.ndarray | Non
             if array is not None:
                 _check_texts(array)
         return found
-    # A damaged file lets NumPy, its parser of headers and the archive's reader fail in many ways.
+    # On damaged files NumPy, its header parser and the archive reader raise many exceptions.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"The arrays in {path} could not be read. {reason}") from error
 
 
 def _check_texts(array: np.ndarray) -> None:
-    """Raises for texts of what is no character, which NumPy makes strings of that crash Python."""
+    """Raise for texts with invalid characters: NumPy makes strings of them that crash Python."""
     if array.dtype.kind == "V":
         raise ValueError(f"It holds records, not an array of numbers or texts: {array.dtype!s:.80}")
     if array.dtype.kind == "U" and array.nbytes:

@@ -1,6 +1,6 @@
 """Read points and their names from arrays, dicts of them, DataFrames and files.
 
-Every other room receives what this one returns: a float64 array of shape `(rows, columns)` and one
+All other modules receive the result of this one: a float64 array of shape `(rows, columns)` and one
 name for each column.
 """
 
@@ -26,12 +26,12 @@ from keras_symgrad.files.columns import (
 from keras_symgrad.files.npz import read_arrays
 
 Columns = Sequence[str] | Sequence[int]
-# How spreadsheets and pandas write a number that is not there.
+# Spellings of a missing number in spreadsheets and pandas.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 
 
 def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Reads points and the names of their columns.
+    """Read points and the names of their columns.
 
     Args:
         source: an array of shape `(rows, columns)` or of images, a DataFrame, a dict or list of
@@ -46,8 +46,8 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
         columns gives `pos_1` and `pos_2`.
 
     Raises:
-        FileNotFoundError: nothing is at the path.
-        ValueError: there are no rows, a row is too short or too long, a cell is no number, or a
+        FileNotFoundError: there is no file at the path.
+        ValueError: there are no rows, a row is too short or too long, a cell is not a number, or a
             column does not exist.
 
     Example:
@@ -88,7 +88,7 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
 
 
 def check_weights(weights: np.ndarray | None, rows: int) -> np.ndarray | None:
-    """Weights of rows, checked.
+    """Check the weights of rows.
 
     Args:
         weights: one number a row, or `None`.
@@ -113,7 +113,7 @@ def check_weights(weights: np.ndarray | None, rows: int) -> np.ndarray | None:
 
 
 def finite_rows(x: np.ndarray) -> np.ndarray:
-    """Which rows hold finite numbers only; warns of those that do not.
+    """Select the rows that hold finite numbers only; warn about the others.
 
     Args:
         x: points of shape `(rows, columns)`.
@@ -122,7 +122,7 @@ def finite_rows(x: np.ndarray) -> np.ndarray:
         Booleans of shape `(rows,)`, at least one of them True.
 
     Raises:
-        ValueError: no row does.
+        ValueError: no row is finite.
     """
     finite = np.all(np.isfinite(x), axis=1)
     dropped = int(np.sum(~finite))
@@ -158,13 +158,13 @@ def _read_file(path: Path) -> tuple[np.ndarray, list[str] | None, str]:
 
 def _read_csv(path: Path) -> tuple[np.ndarray, list[str] | None]:
     try:
-        # The mark that spreadsheets put in front is no part of the first name.
+        # The byte-order mark that spreadsheets write is not part of the first name.
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"Expected a text file in UTF-8 with one point a line: {path}") from None
     lines = text.splitlines()
     first = next((line for line in lines if line.strip()), "")
-    # A name in quotation marks may hold any of them.
+    # A name in quotation marks may contain any separator.
     delimiter = max(",;\t", key=re.sub('"[^"]*"', "", first).count)
     numbered = [
         (number, [cell.strip() for cell in row])
@@ -224,7 +224,7 @@ def _number(cell: str) -> float | None:
     if cell.lower() in MISSING:
         return np.nan
     try:
-        # `float` reads "1_000" as a thousand, which in a data file is a text.
+        # `float` reads "1_000" as a thousand; in a data file it is a text.
         return None if "_" in cell else float(cell)
     except ValueError:
         return None

@@ -6,22 +6,23 @@ import os
 import zipfile
 from pathlib import Path, PurePosixPath
 
-# Content up to here is read however small its archive is. More may be a hundred times its archive:
-# an archive of zeros is a thousand times smaller than they, and could fill any memory.
+# Content up to this size is read whatever the archive's size. Larger content may be a hundred times
+# its archive: an archive of zeros is a thousand times smaller than its content and could fill any
+# memory.
 HARMLESS_BYTES = 2**30
 MAX_ZIP_RATIO = 100
 MOST_MEMBERS = 10_000
 
 
 def check_archive(path: str | os.PathLike[str]) -> None:
-    """Raises unless an archive is safe to unpack: by its directory alone, nothing is unpacked.
+    """Raise unless an archive is safe to unpack, by its directory alone; nothing is unpacked.
 
     Args:
         path: of the file.
 
     Raises:
-        ValueError: it is no archive, is damaged or encrypted, holds more than 10,000 files or one
-            outside its own folder, or content far larger than itself.
+        ValueError: it is not an archive, is damaged or encrypted, holds more than 10,000 files or
+            one outside its own folder, or content far larger than itself.
     """
     try:
         with zipfile.ZipFile(path) as archive:

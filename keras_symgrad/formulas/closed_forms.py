@@ -1,15 +1,15 @@
 """Closed forms of a curve f = phi(g): a dictionary of forms, then a search.
 
-Most networks wrap their concept in something plain: a factor, an exponential, a root. So forms of
-one variable with a few constants are fitted first; each takes milliseconds. Only if they leave what
-any monotone function would explain, trees are bred on the values.
+Most networks wrap their concept in a simple function: a factor, an exponential, a root. So forms of
+one variable with a few constants are fitted first; each takes milliseconds. Only if they fit worse
+than a monotone function does, trees are evolved on the values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import sympy
@@ -29,10 +29,10 @@ from keras_symgrad.search.genetic import TargetEngine, search_for
 
 G = sympy.Symbol("g", real=True)
 _A, _B, _C, _D, _P = PARAMETERS = sympy.symbols("a b c d p", real=True)
-# In this order constants are made simple: what may vanish first.
+# Constants are made simple in this order: those that may vanish first.
 _ORDER = (_C, _D, _P, _B, _A)
-# Around each of these stands a factor a and an added constant d. A pole or a branch point lies
-# outside of the data on either side; b scales what has a size of its own.
+# Each of these is multiplied by a factor a, and a constant d is added. Poles and branch points lie
+# outside the data on either side; b is the scale of the argument.
 _EDGED = tuple(
     form
     for u in (G + _C, -(G + _C))
@@ -44,27 +44,32 @@ _SCALED = tuple(
 _PLAIN = (sympy.exp(_B * G), sympy.exp(_B * (G + _C) ** 2))
 FORMS = (G, *_EDGED, *_SCALED, *_PLAIN)
 
-OPERATORS = OperatorSet("full")
-_SEARCHED = OperatorSet("add, sub, mul, div, square, cube, sqrt, exp, log, tanh, sin")
-# A fit whose unexplained variance is this small is exact, whatever the data say.
+_SEARCHED = "add, sub, mul, div, square, cube, sqrt, exp, log, tanh, sin"
+# A fit with less unexplained variance than this is exact.
 EXACT = 1e-9
 # A simpler number may raise the loss by this share.
 UNNOTICED = 0.02
-# A form that leaves so many times more than a monotone fit is worth a search.
+# A search is started if the best form's loss is this many times that of a monotone fit.
 POOR = 3.0
-# The residual of a step that leaves the numbers, in units of the values' scatter.
+# Residual of a step that leaves the range of doubles, in units of the values' standard deviation.
 WORST = 1e6
-# Of the fits, those that are read, and of the starts of a fit those that are followed. A loss so
-# many times the least is not made good by brevity.
+# Number of fits whose constants are simplified, and of starts of a fit that are continued. A loss
+# this many times the least one is not compensated by brevity.
 MAX_FITS_SIMPLIFIED = 6
 MAX_STARTS_PER_FIT = 5
 HOPELESS_LOSS_RATIO = 300.0
-# Evaluations from each of these, and of the best of them: some forms creep along a valley.
+# Evaluations from each start, and from the best of them: some forms converge slowly.
 MAX_EVALUATIONS_PER_START = 25
 MAX_EVALUATIONS_OF_BEST = 200
 PHI_SEARCH_ROWS = 512
 PHI_SEARCH_GENERATIONS = 40
 PHI_SEARCH_SECONDS = 10.0
+
+
+@cache
+def operators() -> OperatorSet:
+    """The operators that closed forms are weighed in, made when they are first needed."""
+    return OperatorSet("full")
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Curve:
     Attributes:
         expression: in the symbol `g`.
         complexity: of the expression.
-        loss: share of the variance of f that it leaves, 1 - R^2.
+        loss: share of the variance of f that it leaves unexplained, 1 - R^2.
     """
 
     expression: sympy.Expr
@@ -89,17 +94,17 @@ def fit_closed_forms(
     seed: int = 0,
     complexity: Complexity | None = None,
 ) -> list[Curve]:
-    """Strictly monotone closed forms of f against g.
+    """Fit strictly monotone closed forms of f against g.
 
     Args:
         g: values of the concept, `(rows,)`, finite and not all the same.
         f: values of the neuron, `(rows,)`, finite and not all the same.
-        floor: the loss that is as good as that of any monotone function.
-        seed: of the search, if one is needed.
-        complexity: of curves, in the operators of `OPERATORS`; `Complexity()` by default.
+        floor: a loss as good as that of any monotone function.
+        seed: of the search, if one is run.
+        complexity: of curves, in all operators; `Complexity()` by default.
 
     Returns:
-        Curves in any order; constants are simple numbers where the loss does not notice.
+        Curves in any order; constants are simple numbers where the loss hardly changes.
 
     Example:
 
@@ -113,14 +118,14 @@ def fit_closed_forms(
     least = min((fit.loss(constants) for fit, constants in fits), default=1.0)
     if least > POOR * floor + 1e3 * EXACT:
         fits += _searched(points, seed)
-    # Making constants simple takes longer than fitting them, and a poor fit is not chosen.
+    # Simplifying constants takes longer than fitting them, and a poor fit is not chosen.
     fits = [
         pair
         for pair in fits
         if pair[0].loss(pair[1]) < HOPELESS_LOSS_RATIO * max(least, floor, EXACT)
     ]
     fits.sort(key=lambda pair: pair[0].loss(pair[1]))
-    complexity = (complexity or Complexity()).among(OPERATORS)
+    complexity = (complexity or Complexity()).among(operators())
     line = _fitted(points, G, [{}])
     if line is None:
         raise ValueError("No line goes through these points: each g or f must be finite.")
@@ -130,7 +135,7 @@ def fit_closed_forms(
 
 @dataclass(frozen=True)
 class _Points:
-    """A curve's points."""
+    """Points to fit a curve to."""
 
     g: np.ndarray
     f: np.ndarray
@@ -148,7 +153,7 @@ class _Fit:
     """The constants of a form as least-squares parameters.
 
     Args:
-        points: to go through.
+        points: points to fit.
         expression: in `g` and parameters.
     """
 
@@ -185,18 +190,18 @@ class _Fit:
         moved: np.ndarray | None = None,
         evaluations: int = MAX_EVALUATIONS_OF_BEST,
     ) -> np.ndarray:
-        """Constants at the nearest minimum of the loss, those that are not `moved` as they are."""
+        """Constants at the nearest minimum of the loss; constants that are not `moved` stay."""
         from scipy.optimize import least_squares
 
         moved = np.ones(len(constants), bool) if moved is None else moved
-        # Fewer points than constants fix none of them.
+        # Fewer points than constants determine none of them.
         if not 0 < moved.sum() <= len(self.points.g) or not np.isfinite(self.loss(constants)):
             return constants
         result = constants.astype(float).copy()
 
         def residual(values: np.ndarray) -> np.ndarray:
             result[moved] = values
-            # A step over a pole, or far up an exponential, is a bad step, not an error.
+            # A step across a pole, or far up an exponential, is a bad step, not an error.
             return np.clip(np.nan_to_num(self.residual(result), nan=WORST), -WORST, WORST)
 
         def jacobian(values: np.ndarray) -> np.ndarray:
@@ -210,7 +215,7 @@ class _Fit:
         return result if self.loss(result) <= self.loss(constants) else constants
 
     def _reach(self, constants: np.ndarray, limit: float) -> np.ndarray:
-        """How far each constant may move below a loss, the others with it, `(constants,)`."""
+        """Largest change of each constant below a loss, the others refitted, `(constants,)`."""
         if not len(constants):
             return constants
         slopes = np.nan_to_num(
@@ -220,7 +225,7 @@ class _Fit:
         return np.sqrt((limit - self.loss(constants)) * np.maximum(across, 0))
 
     def is_monotone(self, constants: np.ndarray) -> bool:
-        """Whether it is finite and rises, or falls, over the whole range of the points."""
+        """Return whether it is finite and monotone over the whole range of the points."""
         grid = np.linspace(self.points.low, self.points.high, 257)
         steps = np.diff(self.values(constants, grid))
         return bool(np.isfinite(steps).all() and (np.all(steps > 0) or np.all(steps < 0)))
@@ -228,7 +233,7 @@ class _Fit:
     def simplified(self, constants: np.ndarray) -> sympy.Expr:
         """The expression with these constants, each a simple number where the loss allows it.
 
-        How far a constant may move is that of a parabola in the place of its profile.
+        The allowed change of a constant is estimated by a parabola in place of its profile.
         """
         values, free = constants.copy(), np.ones(len(constants), bool)
         exact: dict[sympy.Symbol, sympy.Expr] = {}
@@ -253,7 +258,7 @@ class _Fit:
 def _fitted(
     points: _Points, form: sympy.Expr, starts: Iterable[dict[sympy.Symbol, float]]
 ) -> tuple[_Fit, np.ndarray] | None:
-    """a h(g) + d through the points, h the form; `None` if it is monotone from no start."""
+    """Fit a h(g) + d for a form h; `None` if no start gives a monotone function."""
     fit, inner = _Fit(points, _A * form + _D), _Fit(points, form)
     tried = []
     for start in starts:
@@ -301,13 +306,13 @@ def _starts(points: _Points, form: sympy.Expr) -> Iterator[dict[sympy.Symbol, fl
 def _searched(points: _Points, seed: int) -> Iterator[tuple[_Fit, np.ndarray]]:
     """Forms that the genetic search finds in the values; a factor and a constant are free."""
     chosen = np.random.default_rng(seed).permutation(len(points.g))[:PHI_SEARCH_ROWS]
-    alphabet = Alphabet(_SEARCHED, ["g"])
-    with TargetEngine(_SEARCHED, points.g[chosen, None], points.f[chosen]) as engine:
+    alphabet = Alphabet(OperatorSet(_SEARCHED), ["g"])
+    with TargetEngine(alphabet.operators, points.g[chosen, None], points.f[chosen]) as engine:
         archive = search_for(engine, alphabet, seed=seed).run(
             Stopping(PHI_SEARCH_SECONDS, generations=PHI_SEARCH_GENERATIONS)
         )
     for individual in archive.front():
-        expression = with_whole_numbers(to_sympy(individual.tree, _SEARCHED))
+        expression = with_whole_numbers(to_sympy(individual.tree, alphabet.operators))
         floats = sorted(expression.atoms(sympy.Float), key=float)
         named = {number: sympy.Symbol(f"k{k}", real=True) for k, number in enumerate(floats)}
         form = expression.xreplace(named)
@@ -319,5 +324,5 @@ def _searched(points: _Points, seed: int) -> Iterator[tuple[_Fit, np.ndarray]]:
 
 def _curve(points: _Points, expression: sympy.Expr, complexity: Complexity) -> Curve:
     fit = _Fit(points, expression)
-    weighed = weight(expression, Alphabet(OPERATORS, ["g"]), complexity)
+    weighed = weight(expression, Alphabet(operators(), ["g"]), complexity)
     return Curve(expression, weighed, fit.loss(np.zeros(0)))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 JSON_FORMAT = "keras_symgrad.formula"
 JSON_VERSION = 1
-# What TFLite has no operation for, in terms of what it has.
+# Functions without a TFLite operation, in terms of functions with one.
 _WITHOUT: dict[type, Callable[[sympy.Expr], sympy.Expr]] = {
     sympy.tan: lambda u: sympy.sin(u) / sympy.cos(u),
     sympy.sinh: lambda u: (sympy.exp(u) - sympy.exp(-u)) / 2,
@@ -36,10 +36,10 @@ _WITHOUT: dict[type, Callable[[sympy.Expr], sympy.Expr]] = {
 
 
 def to_json(formula: Formula) -> str:
-    """A formula as JSON that `from_json` reads back.
+    """Write a formula as JSON that `from_json` reads.
 
     Args:
-        formula: any.
+        formula: any formula.
 
     Returns:
         The text, with a format and a version in it.
@@ -58,7 +58,7 @@ def to_json(formula: Formula) -> str:
 
 
 def from_json(text: str) -> Formula:
-    """The formula in a text that `to_json` wrote; nothing in it is run.
+    """Read a formula from a text that `to_json` wrote; nothing in it is run.
 
     Args:
         text: JSON.
@@ -67,7 +67,7 @@ def from_json(text: str) -> Formula:
         The formula.
 
     Raises:
-        ValueError: it is no such text, of a newer version, or its formula cannot be read.
+        ValueError: it is not such a text, is of a newer version, or its formula cannot be read.
 
     Example:
 
@@ -111,7 +111,7 @@ def from_json(text: str) -> Formula:
 
 
 def export(formula: Formula, path: str | os.PathLike[str]) -> Path:
-    """Writes a formula to a file; the path's ending says as what.
+    """Write a formula to a file whose ending selects the format.
 
     | ending | content |
     | --- | --- |
@@ -142,7 +142,7 @@ def export(formula: Formula, path: str | os.PathLike[str]) -> Path:
     if path.suffix in _TEXTS:
         return write_text(path, _TEXTS[path.suffix](formula), "The formula")
     with tempfile.TemporaryDirectory() as folder:
-        # A converter that fails leaves nothing half-written behind.
+        # A converter that fails must leave no incomplete file.
         made = Path(folder) / f"formula{path.suffix}"
         _MODELS[path.suffix](formula, made)
         if path.suffix:
@@ -153,7 +153,7 @@ def export(formula: Formula, path: str | os.PathLike[str]) -> Path:
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
-    """Raises unless `export` can write there, which may be asked before there is a formula.
+    """Raise unless `export` can write there; can be called before the formula exists.
 
     Args:
         path: of the file or folder.
@@ -192,7 +192,7 @@ def to_model(formula: Formula) -> keras.Model:
 
     inputs = keras.Input((len(formula.names),), name="x")
     model = keras.Sequential([inputs, formula.to_layer(name="formula")])
-    # Keras's exporters want a model that was called.
+    # Keras's exporters need a model that was called.
     model(np.ones((1, len(formula.names)), np.float32))
     return model
 
@@ -216,7 +216,7 @@ def _to_tflite(formula: Formula, path: Path) -> None:
     try:
         model.export(path, format="litert", verbose=False, target_spec=builtin)
     except Exception as error:
-        # The converter's own class of error is not public.
+        # The converter's exception class is not public.
         if type(error).__name__ != "ConverterError":
             raise
         raise ValueError(

@@ -15,6 +15,7 @@ import sympy
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
+from keras_symgrad.files import printable
 from keras_symgrad.search.core import POOR_FIT, choose_model
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Formula:
-    """An expression in named variables, with what it costs and how well it fits.
+    """An expression in named variables, with its complexity and loss.
 
     Attributes:
         expression: SymPy expression in real symbols.
         complexity: of the expression.
         loss: mean squared difference of unit gradients on held-out rows.
-        names: the variables, one a column.
-        operators: the set that the expression is written in.
+        names: the variables, one for each column.
+        operators: the operator set of the expression.
 
     Example:
 
@@ -61,6 +62,13 @@ class Formula:
     def __str__(self) -> str:
         return self.to_text()
 
+    def __repr__(self) -> str:
+        # SymPy writes names as they are.
+        return printable(
+            f"{type(self).__name__}(expression={self.expression}, complexity={self.complexity}, "
+            f"loss={self.loss}, names={self.names})"
+        )
+
     def to_text(self) -> str:
         """The expression in Python and SymPy syntax, all digits."""
         return to_text(self.expression, names=self.names)
@@ -80,10 +88,10 @@ class Formula:
         return to_mathml(self.expression, digits, relation, other)
 
     def to_layer(self, *, trainable: bool = True, **kwargs: Any) -> SymbolicLayer:
-        """The expression as a Keras layer from `(batch, variables)` to `(batch, 1)`.
+        """Make a Keras layer of the expression, from `(batch, variables)` to `(batch, 1)`.
 
         Args:
-            trainable: whether its constants are.
+            trainable: whether its constants are trainable.
             **kwargs: of `keras.layers.Layer`, such as `name`.
         """
         from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
@@ -93,7 +101,7 @@ class Formula:
         )
 
     def with_free_coefficients(self) -> Formula:
-        """The same formula with a float for every coefficient, so that its layer trains them all.
+        """The same formula with a float for every coefficient, so that a layer trains them all.
 
         >>> x1, x2 = sympy.symbols("x1 x2", real=True)
         >>> print(Formula(x1**2 - 2 * x2, 9, 1e-4, ("x1", "x2")).with_free_coefficients())
@@ -105,14 +113,14 @@ class Formula:
 
     @property
     def as_computed(self) -> sympy.Expr:
-        """The expression in the units that it is computed in, here those of the user."""
+        """The expression in the units of its computation, here the user's units."""
         return self.expression
 
     def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> Formula:
-        """The formula with its expression written in another way.
+        """The formula with its expression rewritten.
 
         Args:
-            rewrite: takes a SymPy expression to another.
+            rewrite: function from a SymPy expression to another.
         """
         return replace(self, expression=rewrite(self.expression))
 
@@ -136,16 +144,16 @@ class Formula:
 
     @staticmethod
     def from_json(text: str) -> Formula:
-        """The formula in a text of `to_json`, which is read and never run."""
+        """Read the formula from a text of `to_json`; nothing in it is run."""
         from keras_symgrad.formulas.exporters import from_json
 
         return from_json(text)
 
     def export(self, path: str | os.PathLike[str]) -> Path:
-        """Writes `.py`, `.json`, `.tex`, `.keras`, `.onnx`, `.tflite` or a SavedModel folder.
+        """Write `.py`, `.json`, `.tex`, `.keras`, `.onnx`, `.tflite` or a SavedModel folder.
 
         Args:
-            path: whose ending says which; see `exporters.export`.
+            path: its ending selects the format; see `exporters.export`.
 
         Returns:
             The path.
@@ -160,7 +168,7 @@ class Formula:
         return entries | self.own_to_dict()
 
     def own_to_dict(self) -> dict[str, Any]:
-        """The units that it is computed in, and its expression in them, where they are others."""
+        """The units of its computation, and its expression in them, if they are not the user's."""
         return {}
 
     def _repr_latex_(self) -> str:
@@ -168,15 +176,15 @@ class Formula:
 
 
 class ParetoFront(Sequence[Formula]):
-    """Formulas by ascending complexity, each better than all before it.
+    """Formulas by ascending complexity, each with a lower loss than all before it.
 
     Args:
         formulas: any formulas; those that a simpler one equals or beats are left out.
         floor: losses below it are noise.
-        trusted: which of them may be the best; all by default.
+        trusted: formulas that may be chosen as the best; all by default.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are no formulas.
     """
 
     def __init__(
@@ -188,7 +196,7 @@ class ParetoFront(Sequence[Formula]):
         self.floor = floor
         self._rows: list[Formula] = []
         for formula in sorted(formulas, key=lambda row: (row.complexity, row.loss)):
-            # A hundredth less is the same fit in other words.
+            # A loss lower by less than this share is the same fit, written differently.
             if not self._rows or formula.loss < 0.99 * self._rows[-1].loss:
                 self._rows.append(formula)
         if not self._rows:
@@ -220,7 +228,7 @@ class ParetoFront(Sequence[Formula]):
         return rows[choose_model(complexities, losses, self.floor, poor)]
 
     def agrees_with_network(self, formula: Formula) -> bool:
-        """Whether one of the rows may be the best."""
+        """Return whether one of the rows may be chosen as the best."""
         return formula in self._trusted
 
     def __str__(self) -> str:

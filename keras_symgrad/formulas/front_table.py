@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from keras_symgrad.formulas.formula import ParetoFront
 
-# Of everything that notebooks show.
+# Style of all notebook output.
 NOTEBOOK_STYLE = """\
 <style>
 .keras-symgrad table { border-collapse: collapse; margin: 0.5em 0; }
@@ -38,7 +38,7 @@ def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Mark
         sortable: whether the script of a report may sort it.
 
     Returns:
-        Markup; what comes from the user's data is escaped.
+        Markup; text from the user's data is escaped.
     """
     from markupsafe import Markup
 
@@ -54,7 +54,7 @@ def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Mark
     for row in front:
         chosen = row is front.best
         best = ' class="best"' if chosen else ""
-        # MathML comes from SymPy's printer, in which names are escaped already.
+        # MathML comes from SymPy's printer, which escapes names.
         formula = row.to_mathml() + (' <strong class="mark">chosen</strong>' if chosen else "")
         lines.append(
             Markup(
@@ -92,7 +92,7 @@ def front_markdown(front: ParetoFront) -> str:
     lines = ["| complexity | loss | formula | |", "| ---: | ---: | :--- | :--- |"]
     for row in front:
         mark = "**chosen**" if row is front.best else ""
-        # A bar would end the cell.
+        # A bar would end the cell; those of names are written in words already.
         latex = row.to_latex().replace("|", r"\vert ")
         lines.append(f"| {row.complexity:g} | {row.loss:.2e} | ${latex}$ | {mark} |")
     return "\n".join(lines)

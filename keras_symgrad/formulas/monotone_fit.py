@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class MonotoneFit:
-    """A monotone function of one variable through points, by isotonic regression.
+    """A monotone function of one variable, fitted by isotonic regression.
 
     Between its knots it is a monotone cubic; beyond them it is constant.
 
@@ -50,7 +50,7 @@ class MonotoneFit:
 
         finite = np.isfinite(g) & np.isfinite(f)
         f = f[finite]
-        # Rows with the same g are one point, at their mean: phi has one value there.
+        # Rows with the same g are one point, at their mean: phi is a function of g.
         g, place, counts = np.unique(g[finite], return_inverse=True, return_counts=True)
         if len(g) < 2:
             raise ValueError(
@@ -60,13 +60,13 @@ class MonotoneFit:
         rising = bool(spearmanr(g[place], f).statistic >= 0) if np.ptp(f) > 0 else True
         means = np.bincount(place, f) / counts
         smooth = isotonic_regression(means, weights=counts, increasing=rising).x
-        # Means over equal shares of the rows: knots where the data are, and none twice.
+        # Means over equal shares of the rows: knots where the data are, without duplicates.
         shares = np.minimum((np.cumsum(counts) - 1) * knots // len(f), knots - 1)
         _, first = np.unique(shares, return_index=True)
         size = np.add.reduceat(counts, first)
         positions = np.add.reduceat(counts * g, first) / size
         heights = np.add.reduceat(counts * smooth, first) / size
-        # Rounding must not bend a flat stretch backwards.
+        # Rounding must not make a flat part decrease.
         heights = (np.maximum if rising else np.minimum).accumulate(heights)
         variance = float(np.var(f))
         residual = float(np.mean((f - smooth[place]) ** 2))
@@ -83,7 +83,7 @@ class MonotoneFit:
 
     @property
     def rising(self) -> bool:
-        """Whether the neuron grows with the concept."""
+        """True if the neuron grows with the concept."""
         return bool(self.values[-1] >= self.values[0])
 
     def __call__(self, g: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ import tensorflow as tf
 from keras_symgrad.formulas.monotone_fit import MonotoneFit
 
 DEFAULT_SEGMENTS = 16
-# What is left of a slope that the points leave flat, as a share of the mean one: phi stays
-# invertible, and training can raise it again.
+# Least slope where the points are flat, as a share of the mean slope: phi stays invertible, and
+# training can raise the slope again.
 MIN_RELATIVE_SLOPE = 1e-6
 
 
@@ -23,24 +23,24 @@ class MonotoneLayer(keras.layers.Layer):
 
         phi(g) = start +- sum_i slopes_i * clip(g - knots_i, 0, knots_(i+1) - knots_i)
 
-    The slopes are never negative, in training neither, so that phi keeps its direction. Beyond the
-    outer knots the outer slopes go on. The knots stay where they are.
+    The slopes are never negative, during training either, so phi keeps its direction. Beyond the
+    outer knots the outer slopes continue. The knots are fixed.
 
     Args:
         knots: at least two ascending numbers.
         start: phi at the first knot.
-        slopes: of the pieces, one fewer than knots, none negative; 1 by default.
+        slopes: of the pieces, one fewer than knots, nonnegative; 1 by default.
         rising: whether phi grows with its argument.
-        **kwargs: what every Keras layer takes, such as `name` and `dtype`.
+        **kwargs: arguments of every Keras layer, such as `name` and `dtype`.
 
     Input shape:
-        `(batch, 1)`, or any other: each number is treated alike.
+        `(batch, 1)`, or any other: each number is transformed separately.
 
     Output shape:
-        That of the input.
+        Same as the input.
 
     Raises:
-        ValueError: the knots do not ascend, or the slopes are negative or of another number.
+        ValueError: the knots do not ascend, or the slopes are negative or of the wrong number.
 
     Example:
 
@@ -81,7 +81,7 @@ class MonotoneLayer(keras.layers.Layer):
         weights: np.ndarray | None = None,
         **kwargs: Any,
     ) -> MonotoneLayer:
-        """The best layer through points, by least squares.
+        """Fit a layer to points, by least squares.
 
         Args:
             g: argument, `(rows,)`. Rows that are not finite are left out.
@@ -91,7 +91,7 @@ class MonotoneLayer(keras.layers.Layer):
             **kwargs: of the layer, such as `name`.
 
         Returns:
-            The layer, its direction that of the points.
+            The layer, rising or falling as the points do.
 
         Raises:
             ValueError: g has fewer than two different finite values, or there are no segments.
@@ -115,7 +115,7 @@ class MonotoneLayer(keras.layers.Layer):
         knots = _knots(fit, g, segments)
         sign = 1.0 if fit.rising else -1.0
         columns = np.column_stack([np.ones(len(g)), sign * _pieces(g, knots)])
-        # Columns of one size: the solver's tolerances are meant for them.
+        # Columns of similar size: the solver's tolerances are absolute.
         scale = np.linalg.norm(root[:, None] * columns, axis=0)
         scale[scale == 0] = 1.0
         low = np.array([-np.inf, *np.zeros(len(knots) - 1)])
@@ -124,7 +124,7 @@ class MonotoneLayer(keras.layers.Layer):
         return cls(knots, solution[0], slopes, fit.rising, **kwargs)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the weights `start` and `slopes`."""
+        """Create the weights `start` and `slopes`."""
         start, slopes = self._initial
         self.start = self.add_weight(
             name="start", shape=(), initializer=lambda _, dtype: tf.constant(start, dtype)
@@ -139,7 +139,7 @@ class MonotoneLayer(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """phi of every number."""
         knots = np.asarray(self.knots)
-        # The outer pieces are open, so that phi goes on beyond them.
+        # The outer pieces are unbounded, so that phi continues beyond them.
         low = np.array([-np.inf, *np.zeros(len(knots) - 2)])
         high = np.array([*np.diff(knots)[:-1], np.inf])
         steps = inputs[..., None] - tf.constant(knots[:-1], inputs.dtype)
@@ -152,18 +152,18 @@ class MonotoneLayer(keras.layers.Layer):
         return start + risen if self.rising else start - risen
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Shape of the output: that of the input."""
+        """Shape of the output, equal to that of the input."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the layer from."""
+        """Configuration for `from_config`."""
         start, slopes = self._initial
         own = {"knots": list(self.knots), "start": start, "slopes": list(slopes)}
         return {**super().get_config(), **own, "rising": self.rising}
 
 
 def _pieces(g: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """How far each number has gone along each piece, `(rows, pieces)`."""
+    """Length of each piece below each number, `(rows, pieces)`."""
     low = np.array([-np.inf, *np.zeros(len(knots) - 2)])
     high = np.array([*np.diff(knots)[:-1], np.inf])
     return np.clip(g[:, None] - knots[:-1], low, high)
@@ -177,7 +177,7 @@ def _knots(fit: MonotoneFit, g: np.ndarray, segments: int) -> np.ndarray:
     rows = np.searchsorted(np.sort(g), grid) / len(g)
     way = (grid - low) / (high - low) + rows + heights / max(heights[-1], 1e-300)
     knots = np.interp(np.linspace(way[0], way[-1], segments + 1), way, grid)
-    # In float32 two knots must still be two.
+    # In float32 two knots must still be different.
     apart = np.concatenate([[True], np.diff(knots) > 1e-6 * (high - low)])
     knots = knots[apart]
     return knots if len(knots) > 1 else np.array([low, high])

@@ -13,12 +13,12 @@ import sympy
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, simplify, weight
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
-from keras_symgrad.formulas.closed_forms import OPERATORS, Curve, G, fit_closed_forms
+from keras_symgrad.formulas.closed_forms import Curve, G, fit_closed_forms, operators
 from keras_symgrad.formulas.formula import Formula
 from keras_symgrad.formulas.monotone_fit import MonotoneFit
 from keras_symgrad.search.core import choose_model
 
-# More rows fix the constants no better, and take longer.
+# More rows do not determine the constants better, and take longer.
 FITTED_ROWS = 1000
 SIMPLIFYING_SECONDS = 2.0
 
@@ -69,11 +69,10 @@ class PhiFormula:
         complexity: Complexity | None = None,
         seed: int = 0,
     ) -> PhiFormula:
-        """The strictly monotone closed form of the values against the concept.
+        """Fit a strictly monotone closed form of the values against the concept.
 
-        Forms with a few constants are fitted (`closed_forms.FORMS`), and trees are searched for if
-        none
-        fits nearly as well as any monotone function does. Among all, the one after the last steep
+        Forms with a few constants are fitted (`closed_forms.FORMS`). If none fits nearly as well as
+        a monotone function, trees are searched for. Among all results the one after the last steep
         drop of the loss is taken, as for concepts.
 
         Args:
@@ -89,8 +88,8 @@ class PhiFormula:
             A `PhiFormula`.
 
         Raises:
-            ValueError: fewer than ten rows have a finite value of concept and neuron, or either is
-                the same in all of them.
+            ValueError: fewer than ten rows have a finite value of concept and neuron, or one of the
+                two is constant.
         """
         g, f = _finite(concept(x), values)
         if len(g) < 10 or np.ptp(g) == 0 or np.ptp(f) == 0:
@@ -144,7 +143,7 @@ class PhiFormula:
         return to_latex(self.expression, digits)
 
     def to_dict(self) -> dict[str, Any]:
-        """phi, the neuron's value and how well they hold, as plain data."""
+        """phi, the neuron's value and their R2, as plain data."""
         return {
             "expression": self.to_text(),
             "complexity": self.complexity,
@@ -160,7 +159,7 @@ class PhiFormula:
 
 
 def _floor(g: np.ndarray, f: np.ndarray) -> float:
-    """What a monotone fit through half of the points leaves of the others."""
+    """Loss on half of the points of a monotone fit to the other half."""
     fit = MonotoneFit.through(g[::2], f[::2])
     return float(np.mean((fit(g[1::2]) - f[1::2]) ** 2) / np.var(f))
 
@@ -173,13 +172,14 @@ def _choice(found: list[Curve]) -> Curve:
 
 
 def _composed(phi: Curve, concept: Formula, complexity: Complexity) -> Formula:
-    """phi(g(x)) in the shortest of a few ways to write it."""
+    """phi(g(x)) in the shortest of a few spellings."""
     plain = phi.expression.xreplace({G: concept.expression})
     # exp(-(u - 2 log x)/2) becomes x exp(-u/2) once its argument is multiplied out.
     opened = plain.replace(sympy.exp, lambda argument: sympy.exp(sympy.expand(argument)))
-    own = concept.operators or OPERATORS
-    operators = OperatorSet([*OPERATORS, *(o for o in own if o.name not in OPERATORS)])
-    alphabet, measure = Alphabet(operators, concept.names), complexity.among(operators)
+    every = operators()
+    own = concept.operators or every
+    every = OperatorSet([*every, *(o for o in own if o.name not in every)])
+    alphabet, measure = Alphabet(every, concept.names), complexity.among(every)
     simpler = simplify(
         opened, SIMPLIFYING_SECONDS, measure=lambda way: weight(way, alphabet, measure)
     )
@@ -193,7 +193,7 @@ def _composed(phi: Curve, concept: Formula, complexity: Complexity) -> Formula:
         # The gradients of phi(g) have the directions of those of g.
         concept.loss,
         concept.names,
-        operators,
+        every,
     )
 
 

@@ -16,7 +16,7 @@ from keras_symgrad.formulas.formula import Formula
 
 FEWEST_DIGITS = 3
 MOST_DIGITS = 17
-# What rounding the numbers of the text may cost of the agreement, and a simple threshold.
+# Loss of agreement accepted for rounding the numbers of the text, and for a simple threshold.
 ROUNDING_COST = 1e-3
 SIMPLICITY_COST = 3e-3
 
@@ -25,18 +25,18 @@ SIMPLICITY_COST = 3e-3
 class Rule:
     """`formula > threshold` or `formula < threshold`, and how often the network agrees.
 
-    Text, LaTeX, MathML, `decides` and the agreement are those of the rule as it is shown: its
-    numbers rounded, a simple threshold in the place of the fitted one where the interval of the
-    threshold speaks for it. A rule with the threshold 0 has terms on both sides.
+    Text, LaTeX, MathML, `decides` and the agreement refer to the rule as it is shown: with rounded
+    numbers, and a simple threshold in place of the fitted one where the interval of the threshold
+    supports it. A rule with the threshold 0 has terms on both sides.
 
     Attributes:
         formula: the concept g.
         level: g where the network's logit is zero, with its 95 % interval and the simple number
-            that it is shown as.
-        direction: ">" or "<", the side on which the network says yes.
+            shown for it.
+        direction: ">" or "<", the side on which the network decides yes.
         agreement: share of the points on which rule and network decide alike.
-        points: number of points that it was measured on.
-        digits: that numbers are written with: three, or as many as the agreement needs.
+        points: number of points on which the agreement was measured.
+        digits: digits of the printed numbers: three, or as many as the agreement needs.
     """
 
     formula: Formula
@@ -50,18 +50,18 @@ class Rule:
     def of(
         cls, formula: Formula, level: Constant, rising: bool, x: np.ndarray, yes: np.ndarray
     ) -> Rule:
-        """The rule with its agreement on points.
+        """Make the rule and measure its agreement on points.
 
         Args:
             formula: the concept.
-            level: where it decides.
-            rising: whether the network says yes above the threshold.
+            level: threshold.
+            rising: whether the network decides yes above the threshold.
             x: points, `(rows, variables)`.
             yes: the network's decisions, `(rows,)`.
 
         Returns:
-            The rule, with a simple threshold if one lies inside the interval for good reason, and
-            written with enough digits that it decides as well as with all of them.
+            The rule, with a simple threshold if its interval supports one, and written with enough
+            digits to decide as well as with all of them.
         """
         fitted = cls(formula, level, ">" if rising else "<", 0.0, len(x), MOST_DIGITS)
         wanted = fitted._share(x, yes)
@@ -76,24 +76,24 @@ class Rule:
 
     @property
     def threshold(self) -> float:
-        """The number that the rule decides with."""
+        """The threshold used for decisions."""
         shown = self.level.shown
         return float(f"{self.level.value:.{self.digits}g}" if shown is None else shown)
 
     def decides(self, x: np.ndarray) -> np.ndarray:
-        """Whether the rule says yes, `(rows,)`; no where the formula is not finite."""
+        """Decisions of the rule, `(rows,)`; False where the formula is not finite."""
         with np.errstate(invalid="ignore"):
             values = self._rounded(x)
             return values > self.threshold if self.direction == ">" else values < self.threshold
 
     @cached_property
     def _rounded(self) -> Formula:
-        """The formula that a reader of the text computes."""
+        """The formula as printed, with rounded numbers."""
         return self.formula.rewritten(lambda expression: rounded(expression, self.digits))
 
     @cached_property
     def _sides(self) -> tuple[Formula, str, Formula | None]:
-        """What is compared, how, and with what other formula: `None` for a number."""
+        """Left side, relation and right-hand formula of the rule; `None` for a number."""
         whole, expression = self._rounded, self._rounded.as_computed
         if self.level.shown != 0 or not expression.is_Add:
             return whole, self.direction, None
@@ -147,7 +147,7 @@ class Rule:
         """The same rule of a multiple of the formula.
 
         Args:
-            formula: whose values are `factor` times those of the rule's.
+            formula: formula with `factor` times the values of the rule's formula.
             factor: positive.
         """
         return replace(self, formula=formula, level=self.level.of_multiple(factor))

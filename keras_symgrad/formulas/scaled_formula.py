@@ -20,13 +20,13 @@ from keras_symgrad.gradients import OwnUnits, checked_units
 if TYPE_CHECKING:
     from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
-# Digits to which two numbers are compared that are equal but for rounding.
+# Digits to which two numbers are compared that are equal up to rounding.
 SAME_VALUES = 1e-9
 # The same in float32.
 SAME_SINGLES = 1e-4
 # Significant digits of a double.
 EVERY_DIGIT = 17
-# Share of the rows of which float32 must have the values; in others terms may cancel.
+# Share of the rows whose values float32 must represent; in other rows terms may cancel.
 MOST_ROWS = 0.95
 # Rows that a formula's scales are tried on.
 TRIED_ROWS = 64
@@ -34,12 +34,12 @@ TRIED_ROWS = 64
 
 @dataclass(frozen=True)
 class ScaledFormula(Formula):
-    """A formula in the user's units, with how it is written and computed in its own.
+    """A formula in the user's units that is written and computed in rescaled variables.
 
     Attributes:
-        scaled: the same expression in z = (x - offset)/scale. It is what is printed, with z written
-            out, and what layers compute: SymPy would make one number of all scales, and that may
-            be too large or too small for float32.
+        scaled: the same expression in z = (x - offset)/scale. It is printed, with z written out,
+            and computed by layers: SymPy would merge all scales to one number, which may be too
+            large or too small for float32.
         units: offset and scale by the name of a variable.
 
     Example:
@@ -57,16 +57,19 @@ class ScaledFormula(Formula):
     scaled: sympy.Expr = field(kw_only=True, repr=False)
     units: OwnUnits = field(kw_only=True, repr=False, compare=False)
 
+    # A data class would make one of its own.
+    __repr__ = Formula.__repr__
+
     @classmethod
     def of(cls, formula: Formula, units: OwnUnits) -> Formula:
-        """A formula in own units as one in the user's, of the same values.
+        """Convert a formula in rescaled variables to one in the user's units, of the same values.
 
         Args:
-            formula: in own units.
+            formula: in rescaled variables.
             units: of the variables.
 
         Returns:
-            The formula as it is, if no variable in it has units of its own.
+            The formula unchanged, if none of its variables is rescaled.
         """
         units = units.among(formula.expression)
         if not units.units:
@@ -83,7 +86,7 @@ class ScaledFormula(Formula):
 
     @property
     def own(self) -> sympy.Expr:
-        """The expression in units of the variables' own."""
+        """The expression in rescaled variables."""
         return self.scaled
 
     @cached_property
@@ -96,14 +99,14 @@ class ScaledFormula(Formula):
 
     @property
     def as_computed(self) -> sympy.Expr:
-        """The expression in own units."""
+        """The expression in rescaled variables."""
         return self.own
 
     def __str__(self) -> str:
         return self.to_pretty(EVERY_DIGIT)
 
     def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> ScaledFormula:
-        """The formula with its expression in own units written in another way."""
+        """The formula with its expression in rescaled variables rewritten."""
         own = rewrite(self.scaled)
         return replace(self, expression=self.units.in_users(own), scaled=own)
 
@@ -125,11 +128,11 @@ class ScaledFormula(Formula):
         return to_mathml(own, digits, relation, other, units=units)
 
     def _written(self, digits: int) -> tuple[sympy.Expr, Units]:
-        """The expression in own units and these, x - 2005 for x - 2000 - 5.04."""
+        """Expression in rescaled variables and their units, with x - 2005 for x - 2000 - 5.04."""
         return folded(rounded(self.scaled, digits), self.units.units)
 
     def to_layer(self, *, trainable: bool = True, **kwargs: Any) -> SymbolicLayer:
-        """The formula as a Keras layer that computes in own units; see `Formula.to_layer`."""
+        """Make a Keras layer that computes in rescaled variables; see `Formula.to_layer`."""
         from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
         return SymbolicLayer(
@@ -150,18 +153,18 @@ class ScaledFormula(Formula):
 
 
 def in_users_units(formula: Formula, units: OwnUnits, x: np.ndarray) -> tuple[Formula, float]:
-    """A formula in own units as it is shown, without scales that are only a factor around it.
+    """Prepare a formula in rescaled variables for display, without scales that are only a factor.
 
-    (q1/1e-19)*(q2/1e-19)/r**2 is 1e38 times q1*q2/r**2, which carries the same concept. Scales stay
-    where float32, in which layers compute, could not do without them.
+    (q1/1e-19)*(q2/1e-19)/r**2 is 1e38 times q1*q2/r**2, which carries the same concept. Scales are
+    kept where float32, in which layers compute, needs them.
 
     Args:
-        formula: in own units.
+        formula: in rescaled variables.
         units: of the variables.
         x: points in the user's units, `(rows, variables)`.
 
     Returns:
-        The formula in the user's units, and how many times the values of `formula` its own are.
+        The formula in the user's units, and the ratio of its values to those of `formula`.
 
     Example:
 
@@ -195,7 +198,7 @@ class _Code:
         return self._double(z)[:, 0]
 
     def fits_singles(self, z: np.ndarray) -> bool:
-        """Whether float32 has the values, and products on the way to them."""
+        """Return whether float32 can represent the values, and the products on the way to them."""
         exact, single = self(z), self._single(z)[:, 0]
         defined = np.isfinite(exact) & (exact != 0)
         near = np.abs(single - exact) <= SAME_SINGLES * np.abs(exact)
@@ -203,7 +206,7 @@ class _Code:
 
 
 def _only_factors(code: _Code, units: OwnUnits, x: np.ndarray) -> list[str]:
-    """Variables without an offset whose scales are a factor of the whole, alone or together."""
+    """Variables without an offset whose scales are a common factor, alone or together."""
     scaled = [name for name, (offset, _) in units.units.items() if not offset]
     by_scale: dict[float, list[str]] = {}
     for name in scaled:
@@ -218,7 +221,7 @@ def _only_factors(code: _Code, units: OwnUnits, x: np.ndarray) -> list[str]:
 
 
 def _factor(code: _Code, units: OwnUnits, fewer: OwnUnits, x: np.ndarray) -> float | None:
-    """How many times its values an expression has with fewer units; `None` if it varies."""
+    """Ratio of an expression's values with fewer units to the original; `None` if it varies."""
     values, others = code(units.points(x)), code(fewer.points(x))
     with np.errstate(all="ignore"):
         ratios = others / values
@@ -227,7 +230,7 @@ def _factor(code: _Code, units: OwnUnits, fewer: OwnUnits, x: np.ndarray) -> flo
         return None
     if not (np.abs(ratios - ratios[0]) <= SAME_VALUES * ratios[0]).all():
         return None
-    # Scales are powers of ten, and so is what is left of them but for rounding.
+    # Scales are powers of ten, and so is their ratio up to rounding.
     factor = float(np.median(ratios))
     power = float(f"1e{round(float(np.log10(factor)))}")
     return power if abs(factor - power) <= SAME_VALUES * power else factor
@@ -236,15 +239,15 @@ def _factor(code: _Code, units: OwnUnits, fewer: OwnUnits, x: np.ndarray) -> flo
 def read_scaled(
     formula: Formula, own: sympy.Expr, units: Mapping[str, Sequence[float]]
 ) -> ScaledFormula:
-    """A formula from a file, with the units that the file has for it.
+    """Restore a formula from a file that has units for it.
 
     Args:
-        formula: as files without units have it.
-        own: its expression in own units.
+        formula: as stored without units.
+        own: its expression in rescaled variables.
         units: offset and scale by the name of a variable.
 
     Raises:
-        ValueError: the units are none.
+        ValueError: the units are invalid.
     """
     checked = checked_units(units, formula.names)
     return ScaledFormula(

@@ -16,31 +16,32 @@ from deap import gp
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import anonymous, differentiate, tensorflow_function
 from keras_symgrad.expressions.formats import from_text, to_text
+from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import OwnUnits, checked_units
 
 
 @keras.saving.register_keras_serializable(package="keras_symgrad")
 class SymbolicLayer(keras.layers.Layer):
-    """Computes a formula of its input's columns.
+    """Layer that computes a formula of its input's columns.
 
-    Every float in the formula becomes one entry of the weight vector `constants` and starts at
-    its written value; whole numbers and fractions, such as exponents, stay what they are. What
-    the formula does not define, such as the logarithm of a negative number, is NaN.
+    Every float in the formula becomes one entry of the weight vector `constants` and starts at its
+    written value; whole numbers and fractions, such as exponents, are fixed. Values where the
+    formula is undefined, such as the logarithm of a negative number, are NaN.
 
-    A saved model holds the formula's text, which is read and never run. To load one,
-    `keras.saving.load_model` must know this class: import it first.
+    A saved model holds the formula's text, which is parsed and never run. `keras.saving.load_model`
+    needs this class: import it first.
 
     Args:
         expression: a SymPy expression, its text, a tree together with `operators`, or anything
             with the attributes `expression` and `names`, such as a result of the search.
         names: names of the input's columns in order. By default those of the result; or the
             symbols of the SymPy expression, x2 before x10.
-        operators: the set whose operators a tree or a text may use.
+        operators: operator set of a tree or a text.
         trainable: whether training changes the constants.
-        units: offset and scale by the name of a column, for columns that the formula is in
-            `(column - offset) / scale` of. Training does not change them. By default those of the
+        units: offset and scale by the name of a column, for a formula in
+            `(column - offset) / scale`. Training does not change them. By default those of the
             result.
-        **kwargs: what every Keras layer takes, such as `name` and `dtype`.
+        **kwargs: arguments of every Keras layer, such as `name` and `dtype`.
 
     Input shape:
         `(batch, columns)`, or more axes in between.
@@ -49,7 +50,7 @@ class SymbolicLayer(keras.layers.Layer):
         `(batch, 1)`: the last axis becomes 1.
 
     Raises:
-        ValueError: the expression is none, holds a symbol that is not among the names, or has no
+        ValueError: the expression is invalid, holds a symbol that is not among the names, or has no
             TensorFlow code; the names are missing or not unique; the input has another width.
 
     Example:
@@ -80,7 +81,7 @@ class SymbolicLayer(keras.layers.Layer):
                 f"Keras is imported. Received: backend='{keras.backend.backend()}'"
             )
         super().__init__(trainable=trainable, **kwargs)
-        # A formula that is computed in units of its variables' own: see `ScaledFormula`.
+        # A formula in rescaled variables: see `ScaledFormula`.
         if units is None and isinstance(getattr(expression, "units", None), OwnUnits):
             scaled: Any = expression
             names = scaled.names if names is None else names
@@ -88,8 +89,8 @@ class SymbolicLayer(keras.layers.Layer):
         text, names = _text_and_names(expression, names, operators)
         self.names = names
         self._units = checked_units(units or {}, names)
-        # A formula is always read from its text, so that a layer and its reloaded copy number
-        # their constants alike.
+        # A formula is always read from its text, so that a layer and its reloaded copy number their
+        # constants alike.
         self._text = text
         self._template, self._initial = _with_constants_apart(from_text(text, names))
         self._code = self._compiled([self._template])
@@ -97,7 +98,7 @@ class SymbolicLayer(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the weight `constants`.
+        """Create the weight `constants`.
 
         Args:
             input_shape: shape of the input; its last axis must be as wide as there are names.
@@ -106,7 +107,7 @@ class SymbolicLayer(keras.layers.Layer):
         if input_shape[-1] != width:
             raise ValueError(
                 f"Layer '{self.name}' computes a formula of {width} columns "
-                f"({', '.join(self.names)}), but its input has {input_shape[-1]}. Select these "
+                f"({listed_names(self.names)}), but its input has {input_shape[-1]}. Select these "
                 f"columns in this order. Received: input_shape={tuple(input_shape)}"
             )
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: width})
@@ -148,7 +149,7 @@ class SymbolicLayer(keras.layers.Layer):
 
     @property
     def expression(self) -> sympy.Expr:
-        """The formula with the constants as they are now."""
+        """The formula with the present values of the constants."""
         values = self._initial
         if values and self.built:
             # The shortest decimals that are the same float: 0.1, not 0.10000000149.
@@ -163,7 +164,7 @@ class SymbolicLayer(keras.layers.Layer):
         return (*input_shape[:-1], 1)
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` makes the layer from: the formula as text, read but never run."""
+        """Configuration for `from_config`: the formula as text, parsed but never run."""
         config = {**super().get_config(), "expression": self._text, "names": list(self.names)}
         if self._units.units:
             config["units"] = {name: list(unit) for name, unit in self._units.units.items()}
@@ -178,7 +179,7 @@ class SymbolicLayer(keras.layers.Layer):
         return self._compiled([differentiate(self._template, symbol(name)) for name in self.names])
 
     def _compiled(self, expressions: list[sympy.Expr]) -> Callable[..., Any]:
-        # Names may come from a file: what becomes code holds numbered symbols only.
+        # Names may come from a file: generated code holds numbered symbols only.
         symbols = [*map(symbol, self.names), *self._symbols]
         arguments, expressions = anonymous(expressions, symbols)
         try:
@@ -199,13 +200,13 @@ class SymbolicLayer(keras.layers.Layer):
                 tf.constant(numbers, inputs.dtype)
                 for numbers in (self._units.offsets, self._units.scales)
             )
-            # Offsets first: numbers near each other lose no digits by it.
+            # Offsets are subtracted first, so that close numbers lose no digits.
             inputs = (inputs - offsets) / scales
         columns = tf.split(inputs, len(self.names), axis=-1)
         constants = []
         if self._initial:
             constants = tf.unstack(tf.cast(tf.convert_to_tensor(self.constants), inputs.dtype))
-        # A result that no column enters is a number: it gets the shape and type of a column.
+        # A result without columns is a number: it gets the shape and dtype of a column.
         like = tf.zeros_like(columns[0])
         values = [like + value for value in code(*columns, *constants)]
         return tf.concat(values, axis=-1)
@@ -234,7 +235,7 @@ def _text_and_names(
     if len(set(names)) != len(names):
         raise ValueError(f"The `names` of the columns must differ. Received: names={names}")
     if isinstance(expression, str):
-        # The text of a saved layer is kept as it is.
+        # The text of a saved layer is not changed.
         if operators is None:
             return expression, names
         return to_text(from_text(expression, names, operators), names=names), names
@@ -242,7 +243,7 @@ def _text_and_names(
     if unknown:
         raise ValueError(
             f"The formula holds {', '.join(sorted(unknown))}, but the columns are named "
-            f"{', '.join(names)}. Received: expression={expression}"
+            f"{listed_names(names)}. Received: expression={expression}"
         )
     return to_text(expression, operators, names=names), names
 
@@ -260,7 +261,7 @@ def _with_constants_apart(expression: sympy.Expr) -> tuple[sympy.Expr, tuple[flo
             values.append(float(part))
             return _constant(len(values) - 1)
         if isinstance(part, sympy.Pow) and part.exp.is_Float and float(part.exp).is_integer():
-            # x**2.0 is a square: a trained exponent of 2.01 would have no value for x < 0.
+            # x**2.0 is a square: a trained exponent of 2.01 would be undefined for x < 0.
             return rebuilt(part.base) ** int(part.exp)
         return part.func(*map(rebuilt, part.args)) if part.args else part
 

@@ -1,20 +1,19 @@
 """Sample the slab around a classifier's decision boundary.
 
-Labels constrain a classifier near its decision boundary only. Of a network's training points, and
-of fresh ones, a few per cent lie there: `slab_rows` takes those, draws more from the data's domain,
-and moves others onto the slab along the gradient until there are enough.
+Labels constrain a classifier near its decision boundary only. A few per cent of a network's
+training points, and of fresh ones, lie there: `slab_rows` takes those, draws more from the data's
+domain, and moves others onto the slab along the gradient until there are enough.
 
 Moved points come before a second round of draws. Draws are densest where the slab is thick, which
 is where the network is least certain; points that were moved cover the boundary evenly. Measured on
 six networks, the mean of 1 - |cos| to the true gradients is 4 to 56 % lower for moved points.
 
-A logit that is small far from the boundary is not a slab but a plateau: a network that was taught
-by labels of which some are wrong is as uncertain as these everywhere, and its gradients there mean
-nothing. Rows are kept that lie within the slab by their first-order distance |f| / |S grad f| too,
-measured against that of a slab as steep as the network is on the boundary itself. On networks of
-labels of which 1 to 3 % are wrong, the mean of 1 - |cos| to the true gradients is 0.17 to 0.39
-without this choice and 3e-3 to 9e-3 with it; of six networks without a plateau it takes 0 to 3 %
-of the rows.
+A logit that is small far from the boundary is not a slab but a plateau: a network trained on some
+wrong labels is uncertain everywhere, and its gradients there are meaningless. So rows must also lie
+within the slab by their first-order distance |f| / |S grad f|, compared with a slab as steep as the
+network is on the boundary itself. On networks trained with 1 to 3 % wrong labels, the mean of 1 -
+|cos| to the true gradients is 0.17 to 0.39 without this selection and 3e-3 to 9e-3 with it; on six
+networks without a plateau it removes 0 to 3 % of the rows.
 
 Source of the selection by delta: Wetzel, arXiv 2401.04978, section 3.
 """
@@ -37,14 +36,15 @@ Sampler = Callable[[int, np.random.Generator], np.ndarray]
 DRAWS_PER_ROW = 50
 NEWTON_STEPS = 8
 MOVING_ROUNDS = 6
-# Of the box's width, the farthest a single Newton step may go: beyond, the network is not linear.
+# Longest Newton step, as a share of the box's width: further away the network is not linear.
 LONGEST_STEP = 0.2
-# Farther than so many half thicknesses of the slab, a row is on a plateau.
+# A row farther than this many half thicknesses of the slab is on a plateau.
 MAX_SLAB_HALF_THICKNESSES = 1.5
-# The thickness is read where the logit is so small a share of its bound, or on the nearest rows.
+# The thickness is measured where the logit is below this share of its bound, or on the nearest
+# rows.
 NEAR_ZERO = 0.125
 FEWEST_NEAR_ZERO = 20
-# Data rows looked at for each that is wanted, for some may lie on plateaus.
+# Data rows examined for each wanted row, because some may lie on plateaus.
 DATA_ROWS_TRIED_PER_ROW = 4
 
 
@@ -60,7 +60,7 @@ class Rows:
         drawn: number of rows drawn from the domain, which come next.
         moved: number of rows moved onto the slab, which come last.
         dropped: data rows left out because the value or gradient is not finite.
-        plateau: data rows left out because the boundary is far from them, though the neuron is
+        plateau: data rows left out because they are far from the boundary, although the neuron is
             undecided there.
     """
 
@@ -87,7 +87,7 @@ def slab_rows(
     metric: Metric = "covariance",
     batch_size: int = 4096,
 ) -> Rows:
-    """Rows with delta <= p <= 1 - delta near the boundary: from the data, drawn, and moved there.
+    """Rows with delta <= p <= 1 - delta near the boundary: from the data, drawn, or moved there.
 
     Points move by Newton steps on the logit f towards a level t drawn uniformly from the slab:
 
@@ -99,23 +99,23 @@ def slab_rows(
         neuron: a classifier's logit.
         x: data of shape `(rows, variables)`, finite.
         delta: in (0, 0.5).
-        rows: number wanted; `None` takes the data's own and no others.
+        rows: number wanted; `None` takes the data's own rows only.
         rng: source of random numbers.
         sampler: `(n, rng) -> (n, variables)`, draws points of the domain; uniform on the data's
             domain by default.
         draw: whether points may be drawn.
         move: whether points may be moved.
-        metric: that distances from the boundary are measured in.
+        metric: metric of distances from the boundary.
         batch_size: rows that are differentiated at a time.
 
     Returns:
         `Rows`, at most `rows` of them.
 
     Raises:
-        ValueError: no row was found; the message says which delta would have left some.
+        ValueError: no row was found; the message names a delta that would have left some.
     """
     bound = float(np.log1p(-delta) - np.log(delta))
-    # Of a million rows a few thousand are differentiated: those that are taken.
+    # Only rows that may be taken are differentiated: a few thousand of a million.
     values = neuron.values(x, batch_size)
     finite = np.isfinite(values)
     index = np.flatnonzero(finite & (np.abs(values) <= bound))
@@ -128,7 +128,7 @@ def slab_rows(
         data, index = data.cut(usable), index[usable]
 
     domain, draw_points = Domain(x), None
-    # The gradient leads off a plane that the data lie in.
+    # The gradient leads off a plane that contains the data.
     move = move and domain.plane is None
     if rows is not None and sampler is not None:
         draw_points = _checked(sampler, x.shape[1])
@@ -169,7 +169,7 @@ def data_rows(
     rng: np.random.Generator,
     batch_size: int = 4096,
 ) -> Rows:
-    """A random choice of data rows, wherever they lie.
+    """A random choice of data rows, without selection by their values.
 
     Args:
         neuron: any neuron.
@@ -225,7 +225,7 @@ class _Slab:
     reach: float = np.inf
 
     def without_plateaus(self, data: _Part, draw_points: Sampler | None, draw: bool) -> _Slab:
-        """The slab as far as it would reach if it were as steep as on the boundary.
+        """The slab as thick as it would be with the steepness that the network has on the boundary.
 
         Args:
             data: rows on the slab.
@@ -248,7 +248,7 @@ class _Slab:
         return replace(self, reach=MAX_SLAB_HALF_THICKNESSES * float(np.median(thickness)))
 
     def is_near(self, part: _Part) -> np.ndarray:
-        """Which rows the slab reaches."""
+        """Select the rows that lie within the slab."""
         if not np.isfinite(self.reach):
             return np.ones(part.rows, bool)
         distance = first_order_distance(part.values, part.gradients, self.x, self.metric)
@@ -259,7 +259,7 @@ class _Slab:
         return 4 * self.batch_size
 
     def draw(self, wanted: int, rounds: int, draw_points: Sampler | None) -> tuple[_Part, Any]:
-        """At most `wanted` points drawn on the slab, and those of the last round that are not."""
+        """Draw at most `wanted` points on the slab; and return the last rejected ones."""
         found, away = self._rows(np.zeros((0, len(self.domain.low)))), None
         for _ in range(rounds):
             if draw_points is None:
@@ -267,7 +267,7 @@ class _Slab:
             else:
                 x = draw_points(self.draws_per_round, self.rng)
             part = self._rows(x)
-            # What the user's own sampler draws belongs to the domain by definition.
+            # Points of the user's own sampler belong to the domain by definition.
             good = self._good(part, draw_points is not None)
             away, found = x[~good], found.joined(part.cut(good))
             if found.rows >= wanted:
@@ -275,10 +275,10 @@ class _Slab:
         return found.cut(wanted), away
 
     def move(self, wanted: int, data: np.ndarray, index: np.ndarray, away: np.ndarray) -> _Part:
-        """At most `wanted` points moved onto the slab, from data at some positions or others."""
+        """Move at most `wanted` points onto the slab, from data at given positions or others."""
         found, starts = self._rows(data[:0]), len(index) + len(away)
         for _ in range(MOVING_ROUNDS if starts else 0):
-            # Many ways end outside of the domain, so twice as many set out.
+            # Many paths end outside the domain, so twice as many are started.
             chosen = self.rng.choice(starts, 2 * wanted, replace=2 * wanted > starts)
             given = chosen < len(index)
             x = np.empty((len(chosen), data.shape[1]))
@@ -327,7 +327,7 @@ def _checked(sampler: Sampler, columns: int) -> Sampler:
 
 
 def _nothing_on_the_slab(neuron: Neuron, delta: float, values: np.ndarray) -> str:
-    """Which probabilities were seen on the data, and which delta would have left some rows."""
+    """Error with the probabilities seen on the data, and a delta that would have left some rows."""
     seen, advice = "no finite probability", ""
     if values.size:
         low, high = expit([values.min(), values.max()])

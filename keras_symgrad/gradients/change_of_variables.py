@@ -6,9 +6,9 @@ the singular value decomposition J = U S V^T that is
 
     V^T grad f   parallel to   S U^T grad T
 
-which compares as many numbers as J has rank: more quantities than inputs lie on a surface of their
-own, along which alone their gradients mean anything. The part of grad f outside the columns of V
-is what no function of the quantities can explain.
+which compares as many numbers as J has rank: if there are more quantities than inputs, they lie on
+a surface, and only gradients along it are defined. The part of grad f outside the columns of V
+cannot be explained by any function of the quantities.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from keras_symgrad.engine import RELATIVE_RANK_TOLERANCE
 
-# Quantities this independent have gradients of their own, known without amplifying much noise.
+# Quantities this independent have separate gradients that do not amplify much noise.
 WELL_CONDITIONED = 30.0
 
 
@@ -38,7 +38,7 @@ class ChangeOfVariables:
 
     @classmethod
     def through(cls, jacobians: np.ndarray) -> ChangeOfVariables:
-        """The frames that belong to the Jacobians of the quantities.
+        """Frames for the Jacobians of the quantities.
 
         Args:
             jacobians: `(rows, quantities, inputs)`, finite.
@@ -47,7 +47,7 @@ class ChangeOfVariables:
             The `ChangeOfVariables`.
 
         Raises:
-            ValueError: the quantities do not change with the input anywhere.
+            ValueError: the quantities are constant.
 
         Example:
 
@@ -76,7 +76,7 @@ class ChangeOfVariables:
 
 
 def explained(jacobians: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """The share of gradients that functions of the quantities can have.
+    """Share of gradients that functions of the quantities can explain.
 
         |V^T g|^2 / |g|^2
 

@@ -1,4 +1,4 @@
-"""The domain that points are drawn from: the part of the data's box near data."""
+"""The domain from which points are drawn: the part of the data's box near data."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import numpy as np
 from keras_symgrad.gradients.levels import one_hot_blocks
 from keras_symgrad.gradients.tangent_space import enough, tangent_frame
 
-# Nearest neighbours among more rows than these would take longer and say the same.
+# More neighbours than these would take longer without changing the result.
 REFERENCE_ROWS = 5000
-# Trees of neighbours look at all points where there are more variables than this: with 100 of them
-# 10,000 points took 20 s, and take 1 s by products of matrices.
+# A KD-tree examines all points if there are more variables than this: for 100 variables and 10,000
+# points it took 20 s, a matrix product takes 1 s.
 MOST_IN_TREE = 12
-# Variables that differ more in width are measured each in its own.
+# Variables whose widths differ by more than this factor are scaled by their widths.
 MUCH_WIDER = 1e3
 # Points whose distances are computed at a time.
 POINTS_PER_DISTANCE_BLOCK = 200
 
 
 class Domain:
-    """Where points may be drawn: the data's box, near the data.
+    """Domain of drawn points: the data's box, near the data.
 
-    A box is not enough. Data on a curve, or with a hole, leave most of their box empty, and what a
-    network does there nobody taught it. A point belongs to the domain if it is no farther from the
-    data than the data are from each other: its nearest neighbour, in units of the box, is within
-    the distance that 99 % of the data have to theirs. Uniform data accept all but a few of the
-    box's points.
+    A box is not enough. Data on a curve, or with a hole, leave most of their box empty, and there
+    the network was not trained. A point belongs to the domain if it is no farther from the data
+    than the data are from each other: its distance to the nearest data point, in units of the box,
+    is within the distance that 99 % of the data have to theirs. Uniform data accept nearly all of
+    the box's points.
 
-    Columns of few distinct values (categories, counts, constants) keep to these values, and one-hot
-    columns to one level at a time. Data that lie in a linear subspace (a fixed trace) are drawn in
-    it.
+    Columns of few distinct values (categories, counts, constants) take only these values, and
+    one-hot columns one level at a time. For data in a linear subspace (a fixed trace) points are
+    drawn in it.
 
     Attributes:
         plane: orthonormal vectors of that subspace, `(axes, variables)`; `None` if the data fill
@@ -53,7 +53,7 @@ class Domain:
         self.low, self.high = x.min(axis=0), x.max(axis=0)
         self.width = np.where(self.high > self.low, self.high - self.low, 1.0)
         few = max(1, min(20, len(x) // 10))
-        # The first rows decide whether a column is discrete: all rows would be slow on a million.
+        # The first rows decide whether a column is discrete: all rows of a million would be slow.
         self.discrete = np.array([len(np.unique(c)) <= few for c in x[:REFERENCE_ROWS].T])
         fills_box = self.discrete.any() or len(x) <= x.shape[1]
         self.plane = None if fills_box else tangent_frame(x, enough(x) / self.width, "auto")
@@ -61,14 +61,14 @@ class Domain:
 
     @property
     def units(self) -> np.ndarray:
-        """What lengths in the box are measured in, `(variables,)`.
+        """Units of lengths in the box, `(variables,)`.
 
-        The variables as they are, or each in its width where one is thousands of times as wide as
-        another: along the shortest way the narrow ones alone would move.
+        Ones, or the widths of the variables where one is thousands of times as wide as another:
+        otherwise only the narrow ones would change along the shortest path.
         """
         varying = self.width[self.high > self.low]
         alike = not len(varying) or varying.max() < MUCH_WIDER * varying.min()
-        # Ones in float32 leave gradients in float32 as they are.
+        # Ones in float32 keep float32 gradients unchanged.
         return np.ones(len(self.width), np.float32) if alike else self.width
 
     def draw(self, rows: int, rng: np.random.Generator) -> np.ndarray:
@@ -94,7 +94,7 @@ class Domain:
         return drawn
 
     def holds(self, points: np.ndarray) -> np.ndarray:
-        """Which points belong to the domain.
+        """Select the points that belong to the domain.
 
         Args:
             points: `(rows, variables)`.

@@ -1,8 +1,8 @@
 """Mean gradients of several networks that were trained on the same task.
 
-Networks that differ in their seeds only make different errors. Their mean direction is nearer to
-the concept than any one of them, and their disagreement says how near. What all of them get wrong
-in the same way it cannot say.
+Networks that differ only in their seeds make different errors. Their mean direction is nearer to
+the concept than each of them, and their disagreement estimates how near. Errors that all of them
+share do not appear in it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from keras_symgrad.neurons import Neuron
 
 
 def mean_neuron(neurons: Sequence[Neuron], x: np.ndarray) -> Neuron:
-    """The mean of several neurons, each turned to rise where the first one does.
+    """The mean of several neurons, each with the sign with which it rises where the first one does.
 
     Args:
         neurons: of the same inputs and kind.
@@ -27,7 +27,7 @@ def mean_neuron(neurons: Sequence[Neuron], x: np.ndarray) -> Neuron:
         A `Neuron`.
 
     Raises:
-        ValueError: there are none, or they do not belong together.
+        ValueError: there are no neurons, or they do not belong together.
 
     Example:
 
@@ -68,8 +68,8 @@ def mean_directions(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray, flo
 
         v = sum_i |u_i - m|^2 / (k (k - 1)),    noise = mean(w v) / (n mean(w))
 
-    and rows weigh w = 1 / (1 + v / mean(v)): rows that nobody agrees on count for little, rows of
-    perfect agreement not for more than twice the others.
+    and rows have the weights w = 1 / (1 + v / mean(v)): rows without agreement have little weight,
+    rows of perfect agreement at most twice that of the others.
 
     Args:
         directions: unit gradients, `(networks, rows, variables)`, two networks at least.
@@ -97,6 +97,6 @@ def mean_directions(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray, flo
 
 
 def _signs(directions: np.ndarray) -> np.ndarray:
-    """+1 or -1 for each network: whether it rises where the first one does."""
+    """+1 or -1 for each network: the sign with which it rises where the first one does."""
     along = np.einsum("krn,rn->k", directions, directions[0])
     return np.where(along < 0, -1.0, 1.0)

@@ -1,9 +1,9 @@
 """`GradientField`: unit gradients of a neuron at points where they are meaningful.
 
 A neuron f that carries exactly the information of a concept g is f = phi(g), so its gradients are
-parallel to g's wherever it was trained. A field of unit gradients is all that a search for g needs
-to see of the network. `Field` is the field as data, whole, in parts and in blocks of rows; it is
-saved as plain numbers in an `.npz` file.
+parallel to g's wherever it was trained. A search for g needs only a field of unit gradients of the
+network. `Field` holds the data, whole, in parts and in blocks of rows; it is saved as plain numbers
+in an `.npz` file.
 
 Source: Wetzel, arXiv 2401.04978, section 3.
 """
@@ -36,6 +36,7 @@ from keras_symgrad.files import (
     check_names,
     check_weights,
     finite_rows,
+    listed_names,
     read_arrays,
     read_points,
 )
@@ -46,8 +47,9 @@ from keras_symgrad.gradients.row_selection import RowOptions, SelectedRows, sele
 from keras_symgrad.gradients.tangent_space import Tangent
 from keras_symgrad.neurons import Neuron, Quantities
 
-# Several gradients have a direction of their own where it is this part of their main one. Measured
-# on bottlenecks that carry two concepts: 0.6 and 0.7 for the second direction, 0.1 for the third.
+# Several gradients have an independent direction where its part is at least this share of the main
+# one. Measured on bottlenecks that carry two concepts: 0.6 and 0.7 for the second direction, 0.1
+# for the third.
 INDEPENDENT = 0.2
 
 
@@ -95,7 +97,7 @@ class Field:
 
     @property
     def span(self) -> int:
-        """Number of directions that a gradient may be made of: 1 for one function."""
+        """Number of directions that span a gradient: 1 for one function."""
         return as_span(self.directions).shape[1]
 
     @property
@@ -105,33 +107,33 @@ class Field:
 
     @property
     def axes(self) -> int:
-        """Number of coordinates that directions are compared in."""
+        """Number of coordinates in which directions are compared."""
         return self.directions.shape[-1]
 
     @property
     def fills_space(self) -> bool:
-        """Whether directions of one function are compared along all variables."""
+        """True if directions of one function are compared along all variables."""
         frame = self.frame
         whole = frame is None or (frame.ndim == 2 and self.axes == self.variables)
         return whole and self.directions.ndim == 2
 
     @property
     def keeps_variables_apart(self) -> bool:
-        """Whether each coordinate belongs to one variable, and the directions tell its part."""
+        """True if each coordinate belongs to one variable, and directions show its part."""
         frame = self.frame
         aligned = frame is None or (frame.ndim == 2 and is_diagonal(frame))
         return aligned and self.directions.ndim == 2
 
     @property
     def is_read(self) -> bool:
-        """Whether the directions were read of a network, and not given as they are."""
+        """True if the directions were read from a network, and not given by the user."""
         return "drawn" in self.origin
 
     def __len__(self) -> int:
         return self.rows
 
     def directions_of(self, gradients: np.ndarray) -> np.ndarray:
-        """Gradients at the points as directions that compare with the field's own."""
+        """Convert gradients at the points to directions that compare with the field's own."""
         return unit(in_frame(gradients, self.frame))
 
     @property
@@ -171,7 +173,7 @@ class Field:
         return self.gradients_per_width() * ranges
 
     def strength(self, rows: np.ndarray) -> np.ndarray:
-        """How much each variable turns the directions, over the range of its values.
+        """Contribution of each variable to the gradients, over the range of its values.
 
             s_j = sum_rows w (sigma_j df/dx_j)**2,   sigma_j the standard deviation of x_j
 
@@ -196,7 +198,7 @@ class Field:
         """The field in the metric of its variables' own widths, which keeps variables apart.
 
         Returns:
-            A field with a diagonal frame, or `None` where the directions do not tell each
+            A field with a diagonal frame, or `None` where the directions do not determine each
             variable's part: along a surface, and for the span of several functions.
         """
         if self.keeps_variables_apart:
@@ -212,7 +214,7 @@ class Field:
         origin = ", ".join(f"{count} {name}" for name, count in self.origin.items() if count)
         return (
             f"{type(self).__name__}({self.rows} rows{f' ({origin})' if origin else ''}, "
-            f"variables: {', '.join(self.names)})"
+            f"variables: {listed_names(self.names)})"
         )
 
     def take(self, index: np.ndarray | slice) -> Self:
@@ -222,7 +224,7 @@ class Field:
             index: integer positions, or a slice, whose rows are not copied.
 
         Returns:
-            A field; `dropped` and `origin` still tell of the whole.
+            A field; its `dropped` and `origin` are those of the whole field.
         """
         index = index if isinstance(index, slice) else np.asarray(index)
         frame = self.frame
@@ -236,7 +238,7 @@ class Field:
         )
 
     def split(self, fraction: float = 0.8, seed: int = 0) -> tuple[Self, Self]:
-        """Two fields without common rows, one to search on and one held out.
+        """Split the rows at random in two fields, one for the search and one held out.
 
         Args:
             fraction: of the rows that go to the first one, in (0, 1).
@@ -272,7 +274,7 @@ class Field:
         return self.take(np.random.default_rng(seed).permutation(self.rows)[:rows])
 
     def blocks(self) -> Iterator[Self]:
-        """The field in blocks of rows small enough to compute with; nothing is copied.
+        """Split the field into blocks of rows small enough for computations, without copies.
 
         Yields:
             Fields; this one alone if it is small.
@@ -282,7 +284,7 @@ class Field:
             yield self.take(slice(start, start + size))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the field to an `.npz` file, complete or not at all.
+        """Write the field to an `.npz` file, complete or not at all.
 
         Args:
             path: of the file; `.npz` is added if it has another ending.
@@ -298,8 +300,8 @@ class Field:
     def on_level_sets(self, gradients: np.ndarray) -> Self:
         """The field along the level sets of a function whose gradient lies in the span.
 
-        There the function is constant, so that of all that the span holds only what is
-        independent of it is left.
+        The function is constant there, so only the part of the span that is independent of it
+        remains.
 
         Args:
             gradients: of the function, `(rows, variables)`.
@@ -361,7 +363,7 @@ OPTIONAL_ARRAYS = ("weights", "values", "frame")
 
 
 def _write_field(field: Field, path: str | os.PathLike[str]) -> Path:
-    """Writes a field; see `GradientField.save`."""
+    """Write a field; see `GradientField.save`."""
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
     about = {
@@ -379,7 +381,7 @@ def _write_field(field: Field, path: str | os.PathLike[str]) -> Path:
         "about": np.array(json.dumps(about)),
     }
     content |= {n: array for n in OPTIONAL_ARRAYS if (array := getattr(field, n)) is not None}
-    # A file that is there already is replaced only by a whole one.
+    # An existing file is replaced only by a complete one.
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
@@ -395,7 +397,7 @@ def _write_field(field: Field, path: str | os.PathLike[str]) -> Path:
 
 
 def _read_field(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `GradientField` is made of, from a file that `write` wrote; see `GradientField.load`."""
+    """Arguments of `GradientField` from a file that `write` wrote; see `GradientField.load`."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Expected a saved gradient field. There is no file at: {path}")
@@ -410,7 +412,7 @@ def _read_field(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _field_parts(content: dict[str, np.ndarray]) -> dict[str, Any]:
-    """What a field is made of, checked for its shapes."""
+    """Arguments of a field, with checked shapes."""
     points, directions = (_field_numbers(content, name) for name in ("x", "directions"))
     rows = len(points)
     if points.ndim != 2 or directions.ndim not in (2, 3) or len(directions) != rows:
@@ -419,7 +421,7 @@ def _field_parts(content: dict[str, np.ndarray]) -> dict[str, Any]:
     for name in ("weights", "values"):
         if name in optional and optional[name].shape != (rows,):
             raise ValueError(f"its {name} have the shape {optional[name].shape}")
-    # Of a file without a frame the coordinates are the variables.
+    # For a file without a frame the coordinates are the variables.
     frame = optional.get("frame", np.eye(points.shape[1]))
     shape = (directions.shape[-1], points.shape[1])
     if frame.shape not in (shape, (rows, *shape)):
@@ -446,12 +448,12 @@ def _field_numbers(content: dict[str, np.ndarray], name: str) -> np.ndarray:
     return array
 
 
-# A direction of less than `INDEPENDENT` may be what the rest of the network has learned to ignore,
-# but whoever leaves it out turns the others towards it: on a bottleneck of two concepts the error
-# of the first one is 5e-5 with the third direction in the span, and 2e-3 without. Below this part
-# of the main one it is rounding and noise.
+# A direction below `INDEPENDENT` may be one that the rest of the network ignores, but leaving it
+# out rotates the others towards it: on a bottleneck of two concepts the error of the first one is
+# 5e-5 with the third direction in the span, and 2e-3 without. Below this share of the main one it
+# is rounding and noise.
 MIN_RELATIVE_DIRECTION = 0.05
-# Points that decide whether two networks rise alike.
+# Points used to decide whether two networks rise alike.
 SIGN_ROWS = 1000
 
 
@@ -464,25 +466,25 @@ class GradientField(Field):
     Args:
         points: float64, `(rows, variables)`.
         directions: float64 gradients of length 1, `(rows, axes)`; zero where the gradient is zero.
-            Of several neurons together the orthonormal span of theirs, `(rows, k, axes)`.
+            For several neurons together the orthonormal span of theirs, `(rows, k, axes)`.
         names: one name for each variable.
         weights: of the rows, `(rows,)`, or `None` for equal ones.
         values: the function's values (a classifier's logits) at the points, `(rows,)`, or `None`.
         dropped: number of given rows left out because a number in them was not finite.
-        origin: number of rows by where they come from: `data` (given), `drawn` (from the data's
-            domain or the user's sampler) and `moved` (onto the slab along the gradient).
+        origin: number of rows by origin: `data` (given), `drawn` (from the data's domain or the
+            user's sampler) and `moved` (onto the slab along the gradient).
         frame: the coordinates that directions are compared in, `(axes, variables)` or, where
             they change from row to row, `(rows, axes, variables)`. Coordinates of a gradient are
             the products with the rows of the frame. `None` for the variables themselves.
-        noise: the loss that the true concept is expected to have, known from the disagreement of
-            several networks; `None` for one network.
-        explained: mean share of the gradients that functions of the variables can have; less than
-            1 where the variables are quantities that do not tell all of the input.
+        noise: the expected loss of the true concept, estimated from the disagreement of several
+            networks; `None` for one network.
+        explained: mean share of the gradients that functions of the variables can have; less than 1
+            where the variables are quantities that do not determine the input.
         spectrum: of several neurons together, the medians of the singular values of their unit
             gradients, divided by the largest.
         loss: how much a difference between its directions and those of a formula counts.
-        plateau: data rows of a classifier left out because its decision boundary is far from
-            them, though it is undecided there.
+        plateau: data rows of a classifier left out because they are far from its decision boundary,
+            although it is undecided there.
 
     Example:
 
@@ -512,12 +514,12 @@ class GradientField(Field):
         seed: int = 0,
         batch_size: int = 4096,
     ) -> GradientField:
-        """Reads the gradients of a neuron where they are worth reading.
+        """Read the gradients of a neuron where they are meaningful.
 
-        Of a classifier, rows with `delta <= p <= 1 - delta` are kept, where p is its probability:
-        elsewhere the labels say nothing of the direction. If the data hold fewer than `rows` of
-        them, more points are drawn from the data's domain, and others moved onto the slab along
-        the gradient. Of any other neuron a random choice of `rows` data rows is taken.
+        For a classifier, rows with `delta <= p <= 1 - delta` are kept, where p is its probability:
+        elsewhere the labels do not determine the direction. If the data hold fewer than `rows` of
+        them, more points are drawn from the data's domain, and others moved onto the slab along the
+        gradient. For any other neuron a random choice of `rows` data rows is taken.
 
         Args:
             neuron: what to differentiate.
@@ -528,8 +530,8 @@ class GradientField(Field):
             rows: number of rows wanted; `None` for all that the data have and no others.
             sampler: `(n, rng) -> (n, variables)`, draws unlabelled points; by default uniform on
                 the part of the data's box that is near data.
-            draw: whether unlabelled points may be drawn. Say no if the data fill their domain in a
-                way that a box does not describe.
+            draw: whether unlabelled points may be drawn. Use False if a box does not describe the
+                domain of the data.
             move: whether points may be moved.
             metric: in which directions compare: "covariance" of the data, "columns" (each by
                 itself), or a covariance matrix; see `metric.metric_frame`.
@@ -579,14 +581,14 @@ class GradientField(Field):
     def from_neurons(
         cls, neurons: Sequence[Neuron], x: Any, **options: Unpack[RowOptions]
     ) -> GradientField:
-        """The mean field of the same neuron in several networks, and how far it is to be trusted.
+        """The mean field of the same neuron in several networks, with an estimate of its error.
 
-        Rows are those where the mean of the neurons is worth reading. The directions there are
-        averaged, signs aligned, and weigh by their agreement; `noise` is what their disagreement
-        predicts for the error of the mean. See `ensemble.mean_directions`.
+        Rows are selected by the mean of the neurons. The directions there are averaged, with
+        aligned signs, and weighted by their agreement; `noise` is the error of the mean that their
+        disagreement predicts. See `ensemble.mean_directions`.
 
         Args:
-            neurons: two at least, of networks that were trained apart on the same inputs.
+            neurons: at least two, of networks that were trained separately on the same inputs.
             x: points, as in `from_neuron`.
             **options: of `from_neuron`.
 
@@ -637,7 +639,7 @@ class GradientField(Field):
 
         Returns:
             A `GradientField` whose directions are spans, `(rows, k, axes)`, and whose `spectrum`
-            tells how many of them are independent; it has no values.
+            shows how many of them are independent; it has no values.
 
         Raises:
             ValueError: as in `from_neuron`; or there is no neuron.
@@ -656,7 +658,7 @@ class GradientField(Field):
         sizes, directions = orthonormal_span(np.stack(each, axis=1))
         steep = sizes[:, 0] > 0
         spectrum = np.median(sizes[steep] / sizes[steep, :1], axis=0) if steep.any() else sizes[0]
-        # A span of all axes would have any gradient in it.
+        # A span of all axes would contain any gradient.
         present = np.clip(
             np.sum(spectrum > MIN_RELATIVE_DIRECTION), 1, max(1, directions.shape[2] - 1)
         )
@@ -677,7 +679,7 @@ class GradientField(Field):
         metric: Metric = "covariance",
         frame: np.ndarray | None = None,
     ) -> GradientField:
-        """A field of gradients that come from anywhere.
+        """A field of gradients from any source.
 
         Args:
             points: `(rows, variables)`.
@@ -685,7 +687,7 @@ class GradientField(Field):
             names: of the variables; `x1`, `x2` and so on by default.
             values: the function's values, `(rows,)`.
             weights: of the rows, `(rows,)`.
-            origin: number of rows by where they come from.
+            origin: number of rows by origin.
             dropped: rows that were left out before.
             metric: in which directions compare, as in `from_neuron`.
             frame: the coordinates to compare directions in; those of the metric by default.
@@ -724,7 +726,7 @@ class GradientField(Field):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> GradientField:
-        """Reads a field that `save` wrote.
+        """Read a field that `save` wrote.
 
         Args:
             path: of the `.npz` file.

@@ -10,9 +10,9 @@ import sympy
 from keras_symgrad.engine import gradient, nearest
 from keras_symgrad.gradients.field import GradientField
 
-# Standard errors that make a mean difference between rows a fact.
+# A mean difference between rows is significant at this many standard errors.
 CERTAIN_STANDARD_ERRORS = 2.0
-# Rows that a standard error can be taken from.
+# Fewest rows for a standard error.
 MIN_ROWS_FOR_STANDARD_ERROR = 10
 
 
@@ -34,14 +34,14 @@ def errors(expression: sympy.Expr, field: GradientField) -> np.ndarray:
 
 
 def losses(expression: sympy.Expr, field: GradientField, signed: bool = False) -> np.ndarray:
-    """What each row of a field has of the loss.
+    """Contribution of each row of a field to the loss.
 
-    Of the squared loss it is the mean squared difference of the row's unit gradients, and the mean
-    of all rows is the loss. Of others too the mean of all rows orders formulas as the loss does.
+    For the squared loss it is the mean squared difference of the row's unit gradients, and the mean
+    of all rows is the loss. For other losses the mean of all rows orders formulas as the loss does.
 
     Args:
         expression: in the field's variables.
-        field: unit gradients, whose weights count.
+        field: unit gradients with their weights.
         signed: whether the opposite direction counts as different.
 
     Returns:
@@ -58,9 +58,9 @@ def losses(expression: sympy.Expr, field: GradientField, signed: bool = False) -
 
 
 def exceeds(other: np.ndarray, own: np.ndarray) -> bool:
-    """Whether losses on the same rows are greater on the whole, beyond doubt.
+    """Return whether losses on the same rows are significantly greater on average.
 
-    Rows are paired: what is hard about a row is hard for both formulas and drops out.
+    Rows are paired: an error that a row causes for both formulas cancels.
 
         mean(d) > 2 std(d) / sqrt(rows),    d = other - own
 
@@ -69,7 +69,7 @@ def exceeds(other: np.ndarray, own: np.ndarray) -> bool:
         own: losses of another one on the same rows.
 
     Returns:
-        Whether it is. Fewer than ten rows are taken at their word.
+        The result of the test. With fewer than ten rows the means alone are compared.
 
     Example:
 

@@ -9,20 +9,20 @@ import numpy as np
 
 # A column of more distinct values is read as a continuous one.
 MAX_LEVELS = 12
-# Rows for each distinct value: of ten rows every column has few values.
+# Rows for each distinct value: in ten rows every column has few values.
 MIN_ROWS_PER_LEVEL = 10
-# A column with more distinct values among the first rows is not looked at further.
+# A column with more distinct values among the first rows is not examined further.
 FIRST_ROWS = 5000
 # Columns that are tried before the search for one block is given up.
 MAX_TRIALS = 10_000
 # Characters between the name of a category and that of a level: `color_red`, `color=red`.
 SEPARATORS = "_=.:-/ |["
-# Levels that are named where a block has no common name.
+# Levels that are listed for a block without a common name.
 MAX_NAMED_LEVELS = 4
 
 
 def few_values(x: np.ndarray) -> dict[int, tuple[float, ...]]:
-    """The columns that take a few distinct values only, such as 0 and 1.
+    """Find the columns that take only a few distinct values, such as 0 and 1.
 
     Args:
         x: data of shape `(rows, columns)`, finite.
@@ -40,7 +40,7 @@ def few_values(x: np.ndarray) -> dict[int, tuple[float, ...]]:
     most = min(MAX_LEVELS, len(x) // MIN_ROWS_PER_LEVEL)
     found = {}
     for column, values in enumerate(x.T):
-        # All rows of a million would take long to sort, and most columns show it at once.
+        # Sorting a million rows would take long, and the first rows of most columns are enough.
         if len(np.unique(values[:FIRST_ROWS])) <= most:
             distinct = np.unique(values)
             if 2 <= len(distinct) <= most:
@@ -49,7 +49,7 @@ def few_values(x: np.ndarray) -> dict[int, tuple[float, ...]]:
 
 
 def one_hot_blocks(x: np.ndarray) -> list[tuple[int, ...]]:
-    """Columns of zeros and ones of which exactly one is 1 in every row.
+    """Find columns of zeros and ones of which exactly one is 1 in every row.
 
     Args:
         x: data of shape `(rows, columns)`, finite.
@@ -86,7 +86,7 @@ def one_hot_blocks(x: np.ndarray) -> list[tuple[int, ...]]:
 def _cover(
     first: int, masks: dict[int, frozenset[int]], rows: frozenset[int]
 ) -> tuple[int, ...] | None:
-    """Columns with the first one that hold a 1 in every row, and never two of them."""
+    """Columns that together with the first one hold exactly one 1 in every row."""
     trials = 0
 
     def grown(chosen: tuple[int, ...], left: frozenset[int]) -> tuple[int, ...] | None:
@@ -109,7 +109,7 @@ def _cover(
 
 
 def block_name(names: Sequence[str]) -> str:
-    """The name of a one-hot block: what the names of its levels begin with, or all of them.
+    """The name of a one-hot block: the common beginning of its levels' names, or all of them.
 
     Args:
         names: of the block's columns.

@@ -6,10 +6,11 @@ root S, the unit gradients
 
     u = S grad f / |S grad f|
 
-compare what two functions do along the steps that the data take: <S a, S b> is the covariance of
-the linear functions with the gradients a and b. Directions that the data never vary along, where a
-network was taught nothing, drop out. Units of columns, correlated columns and one-hot blocks are
-one case; a plane that the data lie in is the limit in which an eigenvalue of C is zero.
+compare the changes of two functions along the steps that occur in the data: <S a, S b> is the
+covariance of the linear functions with the gradients a and b. Directions along which the data do
+not vary, where the network was not trained, have no weight. Units of columns, correlated columns
+and one-hot blocks are special cases; a plane that contains the data is the limit in which an
+eigenvalue of C is zero.
 
 A metric is written as a frame, the linear map S, `(axes, variables)`.
 """
@@ -22,24 +23,24 @@ from keras_symgrad.gradients.tangent_space import Tangent, enough, orthonormal, 
 
 Metric = str | np.ndarray
 
-# Half widths, in standard deviations of a normal distribution, that outliers are clipped at.
+# Half widths, in standard deviations of a normal distribution, at which outliers are clipped.
 CLIPPED = 5.0
 # Shares of the data within one, two and three standard deviations. Where a column has one value in
-# all but a few rows, the inner quantiles are equal and the outer ones tell its scale.
+# all but a few rows, the inner quantiles are equal and the outer ones give its scale.
 QUANTILES = ((0.1587, 1.0), (0.0228, 2.0), (0.00135, 3.0))
-# Least part of the covariance that is that of independent columns.
+# Least weight of independent columns in the covariance.
 LEAST_SHRINKAGE = 1e-3
-# Correlations below this, or below so many standard errors, count as none.
+# Correlations below this, or below this many standard errors, count as zero.
 SMALLEST_CORRELATION = 0.05
 CORRELATED = 4.5
 # Columns whose standard deviations differ by less than this factor count as equally wide.
 EQUALLY_WIDE = 1.25
-# Columns are measured in their own widths, by `metric="columns"`, where one is so much wider.
+# With `metric="columns"`, columns are scaled by their widths where these differ by this factor.
 MUCH_WIDER = 10.0
 
 
 def check_metric(metric: Metric) -> Metric:
-    """A metric as it was given, if it is one.
+    """Check a metric.
 
     Args:
         metric: `"covariance"`, `"columns"`, or a covariance matrix of the user's own.
@@ -48,7 +49,7 @@ def check_metric(metric: Metric) -> Metric:
         The name, or the matrix as float64 `(variables, variables)`.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is neither.
     """
     if isinstance(metric, str) and metric in ("covariance", "columns"):
         return metric
@@ -78,8 +79,8 @@ def covariance(x: np.ndarray) -> np.ndarray:
 
         (1 - s) R + s I
 
-    with s by the oracle approximating shrinkage, one in a thousand at least, so that few rows of
-    many columns have a covariance too. Without a correlation that is certain the columns count as
+    with s by the oracle approximating shrinkage, at least one in a thousand, so that few rows of
+    many columns have a covariance too. Without a significant correlation the columns count as
     independent.
 
     Args:
@@ -111,20 +112,20 @@ def covariance(x: np.ndarray) -> np.ndarray:
 
 
 def deviations(x: np.ndarray) -> np.ndarray:
-    """Standard deviations of columns, of any size that a double has.
+    """Standard deviations of columns, for the full range of a double.
 
     Args:
         x: data `(rows, variables)`, finite.
 
     Returns:
-        `(variables,)`, 0 for a column that never changes.
+        `(variables,)`, 0 for a constant column.
 
     Example:
 
     >>> deviations(np.array([[1.0, -1e200, 7.0], [3.0, 1e200, 7.0]])).tolist()
     [1.0, 1e+200, 0.0]
     """
-    # Squares of columns of 1e200 would leave the range of floats.
+    # Squares of columns of 1e200 would overflow.
     size = np.abs(x).max(axis=0)
     size = np.where(size > 0, size, 1.0)
     spread = np.where(np.ptp(x, axis=0) > 0, (x / size).std(axis=0), 0.0)
@@ -134,21 +135,21 @@ def deviations(x: np.ndarray) -> np.ndarray:
 def metric_frame(
     points: np.ndarray, x: np.ndarray, metric: Metric = "covariance", tangent: Tangent = None
 ) -> np.ndarray | None:
-    """The linear map that takes gradients to coordinates in which their directions compare.
+    """The linear map from gradients to the coordinates in which their directions are compared.
 
-    Along a surface that the data lie in, with orthonormal tangent vectors B, it is the root of
-    B C B' times B: the metric restricted to the surface.
+    Along a surface that contains the data, with orthonormal tangent vectors B, it is the root of B
+    C B' times B: the metric restricted to the surface.
 
     Args:
-        points: where it is wanted, `(rows, variables)`.
+        points: points of the frame, `(rows, variables)`.
         x: the data, `(samples, variables)`, finite.
-        metric: `"covariance"`, `"columns"` (the variables as they are, in their own widths where
+        metric: `"covariance"`, `"columns"` (the variables unchanged, or in their own widths where
             one is ten times as wide as another), or a covariance matrix.
         tangent: the surface; see `tangent_space.tangent_frame`.
 
     Returns:
         `(axes, variables)` or, where it changes from point to point, `(rows, axes, variables)`;
-        `None` for the variables as they are.
+        `None` for the variables unchanged.
 
     Raises:
         ValueError: the matrix has another number of variables.
@@ -168,7 +169,7 @@ def metric_frame(
         return None
     units = np.where(varies, widths, 1.0)
     basis = _surface(points, x, tangent, varies, units)
-    # The largest entry is 1: float32 has a range.
+    # The largest entry is 1, within the range of float32.
     relative = widths / widths.max()
     if basis is not None and basis.ndim == 3:
         return basis * relative
@@ -184,19 +185,18 @@ def metric_frame(
 def first_order_distance(
     values: np.ndarray, gradients: np.ndarray, x: np.ndarray, metric: Metric = "covariance"
 ) -> np.ndarray:
-    """How far points are from where a function is zero, to first order.
+    """First-order distance of points from the zero set of a function.
 
         |f| / |S grad f|
 
     Args:
         values: of the function, `(rows,)`.
         gradients: of the function, `(rows, variables)`.
-        x: the data whose metric it is, `(samples, variables)`.
+        x: the data that define the metric, `(samples, variables)`.
         metric: as for `metric_frame`.
 
     Returns:
-        Distances `(rows,)` in standard deviations of the data; infinite where there is no
-        gradient.
+        Distances `(rows,)` in standard deviations of the data; infinite where there is no gradient.
 
     Example:
 
@@ -232,11 +232,11 @@ def _matrix(x: np.ndarray, metric: Metric) -> np.ndarray:
 def _surface(
     points: np.ndarray, x: np.ndarray, tangent: Tangent, varies: np.ndarray, units: np.ndarray
 ) -> np.ndarray | None:
-    """Orthonormal tangent vectors, in variables that are measured in their widths."""
+    """Orthonormal tangent vectors, in variables that are scaled by their widths."""
     if not isinstance(tangent, str):
         vectors = tangent_frame(points, x, tangent)
         return None if vectors is None else orthonormal(vectors / units)
-    # A column that never changes is left out as such, and makes no surface.
+    # A constant column is left out separately, and does not count as a surface.
     x = enough(x) if tangent == "auto" else x
     some = tangent_frame(points[:, varies] / units[varies], x[:, varies] / units[varies], tangent)
     if some is None:
@@ -250,7 +250,7 @@ def _standardized(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Columns around their medians in robust scales, clipped, and the scales."""
     centre = np.median(x, axis=0)
     z = x - centre
-    # Of columns of 1e-200 or 1e200 the squares would leave the range of floats.
+    # Squares of columns of 1e-200 or 1e200 would underflow or overflow.
     scale = np.abs(z).max(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     z = z / scale

@@ -1,14 +1,14 @@
 """Rescale variables whose numbers are too large, too small or too far from zero.
 
-Squares of a column around 1e30 leave float32, and those of one around 1e-30 vanish; of a column
-that varies by 1 around 1e6, float32 has three digits left, and x, x**2 and log(x) are one straight
-line. Such columns are searched in
+Squares of a column around 1e30 overflow float32, and those of one around 1e-30 vanish; for a column
+that varies by 1 around 1e6, float32 has three digits left, and x, x**2 and log(x) are
+indistinguishable from a straight line. Such columns are searched in
 
     z = (x - offset) / scale
 
 with round numbers for offset and scale, so that a formula in z can be read as one in x. The
-gradients with respect to z are those with respect to x, times the scale, which is a matter of the
-frame: directions stay what they are. All other columns stay as they are, to the last digit.
+gradients with respect to z are those with respect to x, times the scale, which changes only the
+frame: directions stay the same. All other columns stay unchanged, to the last digit.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions import symbol
+from keras_symgrad.files import listed_names
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients.field import Field
@@ -31,21 +32,22 @@ if TYPE_CHECKING:
 # Columns narrower or wider than these get a scale.
 NARROWEST = 1e-4
 WIDEST = 1e4
-# Columns whose middle is this many widths away from zero get an offset. Of a network's gradients,
-# fifty: there x**2, log(x) and 1/x bend by a hundredth of what they rise, which no network shows,
-# and no sum of them tells (x - offset)**2 well. Gradients from elsewhere may be exact.
+# Columns whose middle is this many widths away from zero get an offset. For a network's gradients,
+# fifty: there x**2, log(x) and 1/x deviate from a line by a hundredth of their rise, which no
+# network resolves, and no sum of them represents (x - offset)**2 well. Gradients from elsewhere may
+# be exact.
 FARTHEST_OF_NETWORK = 50.0
 MAX_OFFSET_IN_WIDTHS = 1e3
-# Offsets are round numbers within so many widths from the middle.
+# Offsets are round numbers within this many widths of the middle.
 NEAR_MIDDLE = 1.6
-# The part of the rows, at each end, that says nothing of a column's width.
+# The share of the rows, at each end, that is ignored for a column's width.
 OUTLYING = 0.01
-# Columns whose scales are at most this many powers of ten apart get one in common: the unit in
-# which all of them are given, most likely.
+# Columns whose scales differ by at most this many powers of ten get a common scale: most likely
+# they are given in the same unit.
 SHARED_POWERS = 3
-# Of ten, up to which a scale and its inverse are doubles.
+# Largest power of ten whose scale and inverse are doubles.
 LARGEST_POWER = 300
-# Largest offset that stays a whole number, which a double holds exactly.
+# Largest offset that stays a whole number: a double holds it exactly.
 LARGEST_WHOLE = 2**53
 
 
@@ -54,7 +56,7 @@ class OwnUnits:
     """z = (x - offset) / scale for some of the variables.
 
     Args:
-        names: of all variables, one a column.
+        names: of all variables, one for each column.
         units: offset and scale by the name of a variable; the others stay as they are.
 
     Example:
@@ -81,14 +83,14 @@ class OwnUnits:
         shifts: bool = True,
         farthest: float = MAX_OFFSET_IN_WIDTHS,
     ) -> OwnUnits | None:
-        """The units that columns of data need.
+        """Choose units for columns of data that need them.
 
         Args:
             points: finite, `(rows, variables)`.
             names: of the variables.
-            kept: those that stay as they are in any case.
-            shifts: whether there may be offsets.
-            farthest: widths that the middle of a column without an offset is from zero, at most.
+            kept: variables that are never rescaled.
+            shifts: whether offsets are allowed.
+            farthest: largest distance of a column's middle from zero without an offset, in widths.
 
         Returns:
             The units, or `None` where no column needs any.
@@ -116,17 +118,17 @@ class OwnUnits:
 
     @cached_property
     def offsets(self) -> np.ndarray:
-        """Of all variables, `(variables,)`."""
+        """Offsets of all variables, `(variables,)`."""
         return np.array([self.units.get(name, (0.0, 1.0))[0] for name in self.names])
 
     @cached_property
     def scales(self) -> np.ndarray:
-        """Of all variables, `(variables,)`."""
+        """Scales of all variables, `(variables,)`."""
         return np.array([self.units.get(name, (0.0, 1.0))[1] for name in self.names])
 
     @property
     def zeros(self) -> dict[sympy.Symbol, sympy.Number]:
-        """The k with x = scale (z + k), of the variables z that have an offset."""
+        """The k with x = scale (z + k), for the variables z that have an offset."""
         return {
             symbol(name): _offset(float(f"{offset / scale:.15g}"))
             for name, (offset, scale) in self.units.items()
@@ -134,30 +136,30 @@ class OwnUnits:
         }
 
     def points(self, x: np.ndarray) -> np.ndarray:
-        """Points of the user's variables in own units, `(rows, variables)`."""
+        """Convert points to rescaled variables, `(rows, variables)`."""
         return (np.asarray(x, dtype=np.float64) - self.offsets) / self.scales
 
     def field(self, field: AnyField, dtype: str = "float64") -> AnyField:
-        """A field of gradients in own units; its directions are the same.
+        """Convert a field of gradients to rescaled variables; its directions are the same.
 
         Args:
             field: in the user's units, of these variables.
-            dtype: in which a network saw the points: around 1e6 float32 has sixteenths.
+            dtype: in which the network received the points: around 1e6 float32 resolves sixteenths.
         """
         seen = np.where(self.offsets != 0, field.points.astype(dtype), field.points)
         frame = field.frame
         if (self.scales != 1).any():
             frame = (np.eye(field.variables) if frame is None else frame) / self.scales
-            # A factor of the whole frame is no matter of directions.
+            # A factor of the whole frame does not change directions.
             frame /= np.abs(frame).max()
         return replace(field, points=self.points(seen), frame=frame)
 
     def in_users(self, expression: sympy.Expr) -> sympy.Expr:
-        """An expression in own units as one in the user's, of the same values."""
+        """Convert an expression in rescaled variables to the user's units, with the same values."""
         users = {}
         for name, (offset, scale) in self.units.items():
             shifted = symbol(name) - _offset(offset)
-            # SymPy would multiply brackets out, and their digits away.
+            # SymPy would expand brackets, and lose digits.
             factor = _factor(_inverse(scale))
             users[symbol(name)] = (
                 shifted if factor == 1 else sympy.Mul(factor, shifted, evaluate=False)
@@ -165,7 +167,7 @@ class OwnUnits:
         return expression.xreplace(users)
 
     def in_own(self, expression: sympy.Expr) -> sympy.Expr:
-        """An expression in the user's units as one in own units, of the same values."""
+        """Convert an expression in the user's units to rescaled variables, with the same values."""
         return expression.xreplace(
             {
                 symbol(name): symbol(name) * _factor(scale) + _offset(offset)
@@ -184,7 +186,7 @@ class OwnUnits:
 
 
 def checked_units(units: Mapping[str, Iterable[float]], names: Collection[str]) -> OwnUnits:
-    """Units that come from a user or a file.
+    """Check units from a user or a file.
 
     Args:
         units: offset and scale by the name of a variable.
@@ -194,7 +196,7 @@ def checked_units(units: Mapping[str, Iterable[float]], names: Collection[str]) 
         The units.
 
     Raises:
-        ValueError: a name is no variable, or its unit no finite offset and positive scale.
+        ValueError: a name is not a variable, or its unit is not a finite offset and positive scale.
     """
     checked = {}
     for name, unit in units.items():
@@ -205,7 +207,7 @@ def checked_units(units: Mapping[str, Iterable[float]], names: Collection[str]) 
         if name not in names or not (np.isfinite(offset) and 0 < scale < np.inf):
             raise ValueError(
                 "`units` are a finite offset and a positive scale by the name of a variable, such "
-                f"as {{'x1': (1000000.0, 1.0)}}. The variables are {', '.join(names)}. "
+                f"as {{'x1': (1000000.0, 1.0)}}. The variables are {listed_names(names)}. "
                 f"Received: {name!r}: {unit!r}"
             )
         checked[name] = (offset, scale)
@@ -213,7 +215,7 @@ def checked_units(units: Mapping[str, Iterable[float]], names: Collection[str]) 
 
 
 def roundest(low: float, high: float) -> float:
-    """The number of fewest digits between two, of several the one in the middle.
+    """The number of fewest digits in an interval; of several the one in the middle.
 
     Args:
         low: the least that it may be, of the same sign as `high`.
@@ -240,7 +242,7 @@ def roundest(low: float, high: float) -> float:
 
 
 def _shared(powers: Mapping[int, int]) -> dict[int, int]:
-    """One power of ten for all columns whose own are near each other."""
+    """One common power of ten for all columns whose scales are close."""
     shared: dict[int, int] = {}
     group: list[int] = []
     for k in [*sorted(powers, key=lambda k: powers[k]), None]:
@@ -254,17 +256,17 @@ def _shared(powers: Mapping[int, int]) -> dict[int, int]:
 
 
 def _offset(value: float) -> sympy.Number:
-    """A whole number as such, which nothing rounds."""
+    """A whole number as an integer, which nothing rounds."""
     whole = value.is_integer() and abs(value) < LARGEST_WHOLE
     return sympy.Integer(int(value)) if whole else sympy.Float(value, 17)
 
 
 def _factor(value: float) -> sympy.Number:
-    """A float, which SymPy leaves before the brackets of a sum."""
+    """A float, which SymPy does not distribute over a sum."""
     return sympy.Integer(1) if value == 1 else sympy.Float(value, 17)
 
 
 def _inverse(scale: float) -> float:
-    """1e9 of 1e-9, for which 1 / 1e-9 is 999999999.9999999."""
+    """1e9 for 1e-9, for which 1 / 1e-9 is 999999999.9999999."""
     power = round(float(np.log10(scale)))
     return float(f"1e{-power}") if float(f"1e{power}") == scale else 1 / scale

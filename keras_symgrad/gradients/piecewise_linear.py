@@ -13,19 +13,19 @@ from keras_symgrad.gradients.smoothing import (
 )
 from keras_symgrad.neurons import Neuron
 
-# How far rows are moved, in standard deviations, to see whether their gradient moves, and the share
-# of a smooth field's turn that counts as none. So short a step meets no kink from most rows, be the
-# network ever so wide.
+# Step, in standard deviations of the data, for testing whether the gradient changes, and the share
+# of a smooth field's change below which it counts as constant. So short a step meets no kink from
+# most rows, even for very wide networks.
 MAX_TESTED_ROWS = 256
 PROBE_STEP = 1e-3
 MAX_TURN_WITHOUT_KINK = 0.05
 
 
 def is_piecewise_constant(neuron: Neuron, x: np.ndarray) -> bool:
-    """Whether a neuron's gradient differs from row to row and yet stands still around each.
+    """Return whether a neuron's gradient differs between rows but is constant around each row.
 
-    It does so for ReLU, LeakyReLU, hard sigmoid, max pooling and what else is linear in pieces. A
-    linear neuron has one gradient only, and a smooth one turns its gradient within any step.
+    This holds for ReLU, LeakyReLU, hard sigmoid, max pooling and other piecewise-linear functions.
+    A linear neuron has only one gradient, and a smooth one changes its gradient within any step.
 
     Args:
         neuron: any neuron.
@@ -57,7 +57,8 @@ def is_piecewise_constant(neuron: Neuron, x: np.ndarray) -> bool:
         return False
     turned = np.linalg.norm(there - here, axis=1)[steep]
     differ = np.linalg.norm(here[steep] - np.roll(here[steep], 1, axis=0), axis=1)
-    # Where rows a standard deviation apart differ by d, a smooth field turns by d STEP on the way.
+    # Where rows a standard deviation apart differ by d, a smooth field changes by d STEP over the
+    # step.
     return bool(np.median(turned) < MAX_TURN_WITHOUT_KINK * PROBE_STEP * np.mean(differ))
 
 
@@ -68,19 +69,19 @@ def gradient_spread(
     width: float,
     samples: int = SMOOTHING_SAMPLES,
 ) -> np.ndarray:
-    """How much the directions of the raw gradients scatter around each point.
+    """Scatter of the directions of the raw gradients around each point.
 
         v = 1 - |mean_i u(x + w S e_i)|^2
 
-    It is 0 where all are parallel, and the error that one of them would have if the mean were
-    right. Of `weights_of` it makes weights of rows.
+    It is 0 where all are parallel; otherwise it is the error of a single direction if the mean is
+    correct. `weights_of` converts it to weights of rows.
 
     Args:
         neuron: the raw one.
-        points: `(points, inputs)` to look around.
+        points: `(points, inputs)`, the centres.
         x: points of shape `(rows, inputs)` that give the neighbourhood its shape.
         width: of the neighbourhood, in standard deviations.
-        samples: directions that are looked in, even.
+        samples: number of directions, even.
 
     Returns:
         Numbers in [0, 1], one for each point.
@@ -101,8 +102,8 @@ def gradient_spread(
 def weights_of(gradient_spread: np.ndarray) -> np.ndarray:
     """Weights of rows by their spread, with the mean 1.
 
-    The error of a row has a part that all rows have alike and one in proportion to its spread v. If
-    both are equal on average, the inverse of the variance is
+    The error of a row has a part that is the same for all rows and a part in proportion to its
+    spread v. If both are equal on average, the inverse of the variance is
 
         w = 1 / (1 + v / mean(v))
 

@@ -83,7 +83,7 @@ class Sampling:
 
     @property
     def draws_points(self) -> bool:
-        """Whether points may be drawn for tests of a formula as well."""
+        """True if points may be drawn for tests of a formula as well."""
         return self.draw and (can_be_drawn(self.tangent) or self.sampler is not None)
 
 
@@ -93,7 +93,7 @@ def _no_points() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of a network, or a field of gradients that was read before.
+    """Gradient field of a network, or one that was read before, with the points for tests.
 
     Attributes:
         field: the gradients that are explained.
@@ -118,7 +118,7 @@ class Reading:
 
     @classmethod
     def of_field(cls, field: GradientField) -> Reading:
-        """Of a field that was read before."""
+        """Make the reading of a field that was read before."""
         return cls(field, field)
 
     @classmethod
@@ -171,10 +171,10 @@ class Reading:
         return cls(field, field, neuron, shown, test_points, in_terms_of)
 
     def prepared(self, symmetries: Sequence[Symmetry], loss: Loss) -> Reading:
-        """The reading with what is known of the concept, and rows with a gradient only.
+        """Apply prior knowledge of the concept, and keep only rows with a gradient.
 
         Args:
-            symmetries: that the concept has; the part of the gradients that breaks them goes.
+            symmetries: of the concept; the part of the gradients that breaks them is removed.
             loss: how much a difference of directions counts.
 
         Returns:
@@ -184,7 +184,8 @@ class Reading:
             ValueError: fewer than two rows have a gradient.
         """
         field = projected(self.field, symmetries) if symmetries else self.field
-        # A row without a gradient asks for nothing, but would lift the floor of every loss.
+        # A row without a gradient contributes no direction, but would raise the floor of every
+        # loss.
         steep = as_span(field.directions).any(axis=(1, 2))
         flat = int(np.sum(~steep))
         if flat:
@@ -198,35 +199,35 @@ class Reading:
         return replace(self, field=replace(field, loss=loss), flat=flat)
 
     def in_units(self, units: OwnUnits) -> Reading:
-        """The reading for formulas in units of the variables' own."""
+        """The reading for formulas in rescaled variables."""
         return replace(self, field=units.field(self.field, self.dtype), units=units)
 
     @property
     def dtype(self) -> str:
-        """In which the network saw the points of the field; quantities it did not see."""
+        """Dtype in which the network received the points of the field; float64 for quantities."""
         return "float64" if self.network is None else self.network.dtype
 
     @property
     def is_classifier(self) -> bool:
-        """Whether a neuron was read that decides something."""
+        """True if the neuron is a classifier."""
         return self.neuron is not None and bool(self.neuron.is_classifier)
 
     @property
     def network(self) -> Neuron | None:
         """The neuron as a function of the variables, if it is one.
 
-        Quantities are known at the rows alone, and the network is no function of them.
+        Quantities are known at the rows only, and the network is not a function of them.
         """
         return self.neuron if self.in_terms_of is None else None
 
     @property
     def domain(self) -> np.ndarray:
-        """Points of the variables, from everywhere that the formula is to hold."""
+        """Points of the variables, from the whole region where the formula is to hold."""
         return self.field.points if self.network is None else self.in_variables(self.shown)
 
     @property
     def data(self) -> np.ndarray:
-        """The finite rows of the data that a network was read with, `(rows, inputs)`."""
+        """The finite rows of the data with which a network was read, `(rows, inputs)`."""
         given = [self.shown] if self.shown is self.test_points else [self.shown, self.test_points]
         return np.concatenate([rows[finite_rows(rows)] for rows in given])
 
@@ -243,7 +244,7 @@ class Reading:
 
 
 def check_smoothing(smoothing: str | float | None) -> None:
-    """Raises unless it is "auto", `None` or a positive width."""
+    """Raise unless it is "auto", `None` or a positive width."""
     is_width = isinstance(smoothing, (int, float)) and smoothing > 0
     if not (smoothing is None or smoothing == "auto" or is_width):
         raise ValueError(
@@ -260,27 +261,27 @@ def read(
     symmetries: Sequence[Symmetry] = (),
     **options: Unpack[RowOptions],
 ) -> tuple[Neuron, GradientField]:
-    """The neuron that decides and the field that is explained, of one network or of several.
+    """The neuron that decides and the field to explain, of one network or of several.
 
     Args:
-        neurons: of networks that were trained apart for the same task, or one.
+        neurons: of networks that were trained separately for the same task, or one.
         x: points of shape `(rows, inputs)`.
         smoothing: width that gradients are averaged over; "auto" averages those that jump.
         symmetries: the field is that of the mean over the images of points; they need `names`.
         **options: of `GradientField.from_neuron`.
 
     Returns:
-        The neuron, or the mean of all, and the field. It is the field alone that is averaged.
+        The neuron, or the mean of all, and the field. Only the field is averaged.
     """
     finite = finite_rows(x)
     finite = x if finite.all() else x[finite]
     neurons = [neuron.settle(finite) for neuron in neurons]
-    # The shape of the data, and which way networks rise, show in some of the rows.
+    # A part of the rows is enough for the covariance of the data and the signs of networks.
     finite = enough(finite)
     width = smoothing_width(neurons[0], finite, smoothing)
     in_terms_of = options.get("in_terms_of")
     seen = neurons
-    # Quantities have symmetries of their own, of which the network knows nothing.
+    # Symmetries refer to the inputs, not to quantities of them.
     names = options.get("names")
     if symmetries and names is not None and in_terms_of is None:
         seen = [symmetrized(n, finite, names, symmetries) for n in neurons]
@@ -289,7 +290,7 @@ def read(
         if width is None or in_terms_of is not None:
             smooth = neuron if width is None else smoothed(neuron, finite, width)
             return neurons[0], GradientField.from_neuron(smooth, x, **options)
-        # The rows are chosen by the raw neuron, so that only they need to be averaged at.
+        # The rows are chosen by the raw neuron, so that only the chosen ones need to be averaged.
         return neurons[0], averaged(
             GradientField.from_neuron(neuron, x, **options), neuron, finite, width
         )
@@ -298,15 +299,15 @@ def read(
 
 
 def smoothing_width(neuron: Neuron, x: np.ndarray, smoothing: str | float | None) -> float | None:
-    """The width to average a neuron's gradients over.
+    """Choose the width over which a neuron's gradients are averaged.
 
     Args:
-        neuron: whose gradients may jump.
+        neuron: its gradients may jump.
         x: points of shape `(rows, inputs)`.
-        smoothing: a width; "auto" chooses one for gradients that jump, `None` warns of them.
+        smoothing: a width; "auto" chooses one for gradients that jump, `None` warns about them.
 
     Returns:
-        The width in standard deviations of the data, or `None` for gradients as they are.
+        The width in standard deviations of the data, or `None` for raw gradients.
     """
     if smoothing not in (None, "auto"):
         return float(smoothing)
@@ -323,14 +324,14 @@ def smoothing_width(neuron: Neuron, x: np.ndarray, smoothing: str | float | None
 
 
 def split(points: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points that gradients may be read at, and a fifth that only the rule is tested on.
+    """Split points in those where gradients may be read, and a fifth for testing the rule.
 
     Args:
         points: `(rows, inputs)`; rows that hold NaN stay among the first.
         seed: of the choice.
 
     Returns:
-        Two arrays of points, the same one twice if there are fewer than ten.
+        Two arrays of points; the same one twice if there are fewer than ten points.
     """
     order = np.random.default_rng(seed).permutation(len(points))
     finite = np.flatnonzero(np.isfinite(points).all(axis=1)[order])

@@ -10,7 +10,14 @@ from typing import Any, TypedDict
 import numpy as np
 
 from keras_symgrad.engine import in_frame, unit
-from keras_symgrad.files import Columns, check_names, check_weights, finite_rows, read_points
+from keras_symgrad.files import (
+    Columns,
+    check_names,
+    check_weights,
+    finite_rows,
+    listed_names,
+    read_points,
+)
 from keras_symgrad.gradients.boundary_sampling import Rows, Sampler, data_rows, slab_rows
 from keras_symgrad.gradients.change_of_variables import ChangeOfVariables, explained
 from keras_symgrad.gradients.metric import Metric, check_metric, covariance, metric_frame
@@ -20,21 +27,21 @@ from keras_symgrad.neurons import Neuron, Quantities
 
 @dataclass(frozen=True, eq=False)
 class SelectedRows:
-    """Points in random order, with what a neuron says there.
+    """Points in random order, with a neuron's values and gradients.
 
     Attributes:
         inputs: points of the model's input, `(rows, inputs)`.
         values: the neuron's values, `(rows,)`.
         gradients: with respect to the input, `(rows, inputs)`.
-        input_frame: takes gradients with respect to the input to the coordinates in which they
-            are compared, `(axes, inputs)` or `(rows, axes, inputs)`.
+        input_frame: maps gradients with respect to the input to the coordinates in which they are
+            compared, `(axes, inputs)` or `(rows, axes, inputs)`.
         names: of the variables that formulas are written in.
         points: their values, `(rows, variables)`; the inputs, unless quantities were given.
-        frame: takes gradients with respect to them to the same coordinates.
+        frame: maps gradients with respect to them to the same coordinates.
         weights: `(rows,)`, or `None`.
-        origin: number of rows by where they come from.
+        origin: number of rows by origin.
         dropped: data rows left out because a number is not finite.
-        plateau: data rows left out because the boundary is far from them, though the neuron is
+        plateau: data rows left out because they are far from the boundary, although the neuron is
             undecided there.
         explained: mean share of the gradients that functions of the variables can have.
     """
@@ -53,7 +60,7 @@ class SelectedRows:
     explained: float = 1.0
 
     def directions_of(self, gradients: np.ndarray) -> np.ndarray:
-        """Gradients with respect to the input as directions that are compared."""
+        """Convert gradients with respect to the input to directions that are compared."""
         return unit(in_frame(gradients, self.input_frame))
 
 
@@ -102,7 +109,7 @@ def select_rows(
     if neuron.inputs is not None and x.shape[1] != neuron.inputs:
         raise ValueError(
             f"The model of '{neuron.name}' takes {neuron.inputs} columns, but the data have "
-            f"{x.shape[1]}: {', '.join(found)}. Choose the model's own with "
+            f"{x.shape[1]}: {listed_names(found)}. Choose the model's own with "
             "`ks.Sampling(columns=...)`, in its order."
         )
     names = found if names is None else check_names(names, x.shape[1])
@@ -114,7 +121,7 @@ def select_rows(
     rng = np.random.default_rng(seed)
 
     if neuron.is_classifier and delta is not None:
-        # Off the surface that data lie on nobody taught the network anything.
+        # Off the surface that contains the data the network was not trained.
         drawable = can_be_drawn(tangent)
         chosen = slab_rows(
             neuron,
@@ -150,7 +157,7 @@ def select_rows(
     )
     if in_terms_of is None:
         return result
-    # A matrix of the user's own is one of the inputs.
+    # A matrix of the user's refers to the inputs.
     metric = metric if isinstance(metric, str) else "covariance"
     return _in_terms_of(in_terms_of, result, metric, batch_size)
 
@@ -161,7 +168,7 @@ def _in_terms_of(
     """The same rows, for formulas in quantities that are functions of the input."""
     values, jacobians = quantities.values_and_jacobians(rows.inputs, batch_size)
     frame = np.eye(rows.inputs.shape[1]) if rows.input_frame is None else rows.input_frame
-    # Steps along the frame's vectors, which are what the input's coordinates are steps of.
+    # Steps along the frame's vectors, in the coordinates of the input.
     jacobians = np.einsum("...qi,...ai->...qa", jacobians, frame)
     share = explained(jacobians, in_frame(rows.gradients, rows.input_frame))
     widths = np.sqrt(np.diag(covariance(values)))
@@ -186,7 +193,7 @@ def _in_terms_of(
 
 
 def check_delta(delta: float | None) -> None:
-    """Raises unless it is `None` or a probability between 0 and 0.5."""
+    """Raise unless it is `None` or a probability between 0 and 0.5."""
     is_number = isinstance(delta, (int, float, np.number)) and not isinstance(delta, bool)
     if delta is not None and not (is_number and 0 < delta < 0.5):
         raise ValueError(

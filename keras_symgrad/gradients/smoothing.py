@@ -1,8 +1,8 @@
 """Smooth the gradients of piecewise-linear networks over a neighbourhood of each point.
 
-The gradient of a ReLU network is constant within a polytope and jumps from each to the next: no
-single one is that of the concept, but their mean over several is near it. Offsets are drawn in the
-shape of the data. The result is a `Neuron` like any other.
+The gradient of a ReLU network is constant within a polytope and jumps to the next: no single one is
+that of the concept, but the mean over several is near it. Offsets are drawn with the covariance of
+the data. The result is a `Neuron` like any other.
 
 Measured on twelve ReLU and LeakyReLU networks, averaging lowers the loss of the true concept 4 to
 20 times (system A1: to 3e-5 to 2e-4) and 2 to 4 times (B and D: to 2e-4 to 5e-4).
@@ -20,7 +20,7 @@ from keras_symgrad.gradients.domain import MUCH_WIDER, Domain
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons import Neuron
 
-# So many directions leave a tenth of the error that the kinks of a network leave.
+# This number of directions reduces the error from a network's kinks to a tenth.
 SMOOTHING_SAMPLES = 64
 
 
@@ -44,26 +44,26 @@ def directions(inputs: int, samples: int = SMOOTHING_SAMPLES) -> np.ndarray:
             "`samples` is an even number, for directions come in pairs. "
             f"Received: samples={samples!r}"
         )
-    # All points of Sobol's sequence that a power of two has, though only some may be taken.
+    # All points of Sobol's sequence up to a power of two, although only some may be taken.
     points = qmc.Sobol(inputs, rng=0).random_base2(int(np.ceil(np.log2(samples // 2))))
     half = norm.ppf(points[: samples // 2])
     return np.concatenate([half, -half])
 
 
 def shape_of(x: np.ndarray) -> np.ndarray:
-    """The square root of the data's covariance: what makes a ball a neighbourhood.
+    """The square root of the data's covariance, which maps a ball to a neighbourhood.
 
     Data on a plane are moved within the plane, and a column of few distinct values is not moved.
-    Rows that are far out, by three standard deviations of the middle ones, do not count.
+    Outliers beyond three standard deviations of the middle rows are ignored.
 
     Args:
-        x: points of shape `(rows, inputs)`; those that are not finite do not count either.
+        x: points of shape `(rows, inputs)`; those that are not finite are ignored too.
 
     Returns:
-        A matrix S, `(inputs, inputs)`: steps are e S for e in a ball, and the slopes along them
-        S grad f. It is symmetric but for columns that are not moved; where one column is
-        thousands of times as wide as another, the root is taken in units of their widths, of
-        which rounding would else leave the wide ones alone.
+        A matrix S, `(inputs, inputs)`: steps are e S for e in a ball, and the slopes along them S
+        grad f. It is symmetric except for columns that are not moved; where one column is thousands
+        of times as wide as another, the root is taken in units of their widths, because rounding
+        would otherwise keep only the wide ones.
     """
     x = np.asarray(x, dtype=np.float64)
     x = x[np.isfinite(x).all(axis=1)]
@@ -83,7 +83,7 @@ def shape_of(x: np.ndarray) -> np.ndarray:
 
 
 def informative_rows(neuron: Neuron, x: np.ndarray, rows: int) -> np.ndarray:
-    """Rows that tell of a neuron's concept: of a classifier those next to its boundary.
+    """Rows that determine a neuron's concept: for a classifier those nearest to its boundary.
 
     Args:
         neuron: whose gradients are to be read.
@@ -91,7 +91,7 @@ def informative_rows(neuron: Neuron, x: np.ndarray, rows: int) -> np.ndarray:
         rows: number wanted.
 
     Returns:
-        At most so many rows of `x`.
+        At most this many rows of `x`.
     """
     x = x[np.isfinite(x).all(axis=1)]
     if not neuron.is_classifier:
@@ -99,16 +99,16 @@ def informative_rows(neuron: Neuron, x: np.ndarray, rows: int) -> np.ndarray:
     return x[np.argsort(np.abs(neuron.values(x)), kind="stable")[:rows]]
 
 
-# Widths to choose from, in standard deviations of the data: those that were best for some network.
+# Widths to choose from, in standard deviations of the data: each was best for some network.
 WIDTHS = (0.14, 0.2, 0.28)
-# Rows that a width is chosen on.
+# Rows used to choose a width.
 CHOOSING_ROWS = 500
 
 
 def smoothed(
     neuron: Neuron, x: np.ndarray, width: float | None = None, samples: int = SMOOTHING_SAMPLES
 ) -> Neuron:
-    """A neuron with its own values and with gradients averaged over a neighbourhood.
+    """Average a neuron's gradients over a neighbourhood; its values stay unchanged.
 
         f_w(x) = mean_i f(x + w S e_i)        grad f_w(x) = mean_i grad f(x + w S e_i)
 
@@ -116,11 +116,11 @@ def smoothed(
     gradients are those of a function, f_w. They come in pairs e and -e, so that the average of a
     linear field is exact. A column of few distinct values is not moved.
 
-    The values stay those of f: f_w is shifted by the bend of f times w^2, and the threshold of a
-    rule with it, to 1.08 where the labels had 1 (B, width 0.28).
+    The values stay those of f: f_w is shifted by the curvature of f times w^2, which would shift
+    the threshold of a rule, to 1.08 where the labels had 1 (B, width 0.28).
 
     Args:
-        neuron: whose gradients jump.
+        neuron: neuron whose gradients jump.
         x: points of shape `(rows, inputs)` from where the model was trained.
         width: w, in standard deviations of the data; `choose_width` by default.
         samples: number of e_i, even.
@@ -162,7 +162,7 @@ def smoothed(
         # `samples` times the network's activations.
         total = tf.foldl(add, shifts, tf.zeros_like(centre), parallel_iterations=1)
         gradient = tf.stop_gradient(total) / samples
-        # Has this value, and this gradient.
+        # A value and a gradient that are not derived from each other.
         value = tf.stop_gradient(neuron(centre))
         return value + tf.reduce_sum((points - centre) * gradient, axis=1)
 
@@ -177,13 +177,13 @@ def averaged(
     width: float | None = None,
     samples: int = SMOOTHING_SAMPLES,
 ) -> GradientField:
-    """A field with averaged directions, at the same points.
+    """Average the directions of a field, at the same points.
 
-    The same as a field read from `smoothed`, and quicker: only the rows that were chosen are
-    averaged at. Not for a field of other variables than the neuron's inputs.
+    The same as a field read from `smoothed`, but faster: gradients are averaged only at the chosen
+    rows. Not for a field of other variables than the neuron's inputs.
 
-    Which rows are chosen hardly matters: where the averaged logit is undecided, the loss of the
-    truth is within a tenth of what it is where the raw one is, either way.
+    The choice of rows hardly matters: on rows chosen by the averaged logit, the loss of the truth
+    is within a tenth of that on rows chosen by the raw logit.
 
     Args:
         field: read from the raw neuron.
@@ -215,7 +215,7 @@ def averaged(
 
 
 def choose_width(neuron: Neuron, x: np.ndarray, samples: int = SMOOTHING_SAMPLES) -> float:
-    """The width at which kinks are averaged out and the concept is not yet.
+    """Choose the width at which kinks are averaged out and the concept is not yet distorted.
 
     With u_w the directions of the averaged gradient, each width is compared with a wider one:
 
@@ -231,7 +231,7 @@ def choose_width(neuron: Neuron, x: np.ndarray, samples: int = SMOOTHING_SAMPLES
     0.28 throughout. The width 0.2 for all of them would be within 1.4 times.
 
     Args:
-        neuron: whose gradients jump.
+        neuron: neuron whose gradients jump.
         x: points of shape `(rows, inputs)`. Those nearest to the decision boundary are used.
         samples: directions that are averaged over, even.
 

@@ -1,12 +1,12 @@
 """Impose known symmetries on a network, its gradients and its rows.
 
-The network is averaged over the images of a point that lie where it was taught, which leaves the
-part of its noise that breaks the symmetry out. Gradients lose their part along the velocity of a
-continuous symmetry, which is noise as well. And rows are moved to their images at random, so that
-formulas that break the symmetry are seen to do so, also where the data show one half only.
+The network is averaged over the images of a point that lie in its training domain, which removes
+the part of its noise that breaks the symmetry. The component of gradients along the velocity of a
+continuous symmetry is noise as well and is removed. And rows are moved to their images at random,
+so that formulas that break the symmetry have a loss even where the data cover one half only.
 
-Formulas are not projected along with the gradients, as they are on the tangent space of data: what
-they have along the velocity is a fault of theirs and is to count.
+Formulas are not projected along with the gradients, as they are on the tangent space of data: their
+component along the velocity is an error and must count.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from keras_symgrad.gradients.tangent_space import orthonormal
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Element, Symmetry, symmetry_group
 
-# Share of the data whose images lie among the data, where a network is averaged over images.
+# Share of the data whose images must lie among the data, where a network is averaged over images.
 MIN_SHARE_MAPPED = 0.9
-# Rows of data whose images are looked for among them.
+# Rows of data whose images are checked.
 MAX_ROWS_MAPPED = 1000
 
 
 def symmetrized(
     neuron: Neuron, x: np.ndarray, names: Sequence[str], symmetries: Sequence[Symmetry]
 ) -> Neuron:
-    """The mean of a neuron over the images of a point under maps that keep the data's domain.
+    """Average a neuron over the images of a point under maps that keep the data's domain.
 
     Args:
         neuron: of the variables that the symmetries name.
@@ -60,9 +60,10 @@ def symmetrized(
 
 
 def projected(field: GradientField, symmetries: Sequence[Symmetry]) -> GradientField:
-    """The field without what its gradients have along continuous symmetries.
+    """Remove the components of a field's gradients along continuous symmetries.
 
-    Rows weigh by the square of what is left: the shorter it is, the more its direction is noise.
+    Rows are weighted by the squared length of the remainder: the shorter it is, the noisier its
+    direction.
 
     Args:
         field: of one neuron.
@@ -95,7 +96,7 @@ def projected(field: GradientField, symmetries: Sequence[Symmetry]) -> GradientF
 def with_mapped_rows(
     field: GradientField, symmetries: Sequence[Symmetry], seed: int = 0
 ) -> GradientField:
-    """The field with its rows at images of their points, each under a map chosen at random.
+    """Move the rows of a field to images of their points, each under a random map.
 
     Args:
         field: of one neuron.
@@ -118,7 +119,7 @@ def with_mapped_rows(
         gradients = directions @ np.linalg.pinv(whole / units).T / units
         directions = unit(np.einsum("rij,rj->ri", matrices, gradients) @ whole.T)
     else:
-        # A gradient's coordinates stay, and their vectors move along.
+        # A gradient's coordinates stay, and the frame vectors are mapped.
         own = np.eye(field.variables) if frame is None else frame
         frame = np.einsum("...av,rwv->raw", own, matrices)
     return replace(
@@ -131,7 +132,7 @@ def with_mapped_rows(
 
 
 def across(directions: np.ndarray, velocities: np.ndarray) -> np.ndarray:
-    """What directions have across velocities, both in the coordinates of a field."""
+    """Components of directions across velocities, both in the coordinates of a field."""
     if not velocities.shape[1]:
         return directions
     return split(directions[None], orthonormal(velocities))[1][0]
@@ -140,8 +141,9 @@ def across(directions: np.ndarray, velocities: np.ndarray) -> np.ndarray:
 def generators(field: GradientField, symmetries: Sequence[Symmetry]) -> np.ndarray:
     """Generators in the coordinates of a field, `(rows, k, axes)`.
 
-    With c = F grad f the coordinates, v . grad f = a . c where F^T a = v. Where no a does, because
-    v leaves the surface that gradients are compared on, nothing is known of c, and a is zero.
+    With c = F grad f the coordinates, v . grad f = a . c where F^T a = v. Where there is no such a,
+    because v leaves the surface on which gradients are compared, c is not constrained, and a is
+    zero.
     """
     each = [symmetry.generators(field.names, field.points) for symmetry in symmetries]
     velocities = np.concatenate([np.zeros((field.rows, 0, field.variables)), *each], axis=1)
@@ -167,7 +169,7 @@ def _units(field: GradientField) -> np.ndarray:
 
 
 def _keeps(element: Element, x: np.ndarray) -> bool:
-    """Whether the images of data lie among the data."""
+    """Return whether the images of data lie among the data."""
     some = x[np.isfinite(x).all(axis=1)]
     images = element.images(some[:MAX_ROWS_MAPPED])
     return bool(np.mean(Domain(some).holds(images)) >= MIN_SHARE_MAPPED)

@@ -1,11 +1,10 @@
 """Tangent spaces of data on a submanifold.
 
-Matrices of fixed trace, antisymmetric ones, states of one energy: a network that never saw a step
-off the surface that its data lie on was never told how to answer one, and the part of its gradient
-across the surface is noise. So both gradients, the network's and a candidate's, are projected on
-the tangent space of the data, and only then normalized and compared. Formulas that agree on the
-surface are then one concept, as they should be: nothing that the network has learned tells them
-apart.
+Matrices of fixed trace, antisymmetric ones, states of one energy: where the data lie on a surface,
+the network was never trained on steps off it, and the component of its gradient across the surface
+is noise. So both gradients, the network's and a candidate's, are projected on the tangent space of
+the data, and then normalized and compared. Formulas that agree on the surface are one concept,
+because the data do not distinguish them.
 
 A tangent space is written as a frame: its orthonormal vectors, one a row.
 """
@@ -18,19 +17,19 @@ import numpy as np
 
 from keras_symgrad.engine import orthonormal_span
 
-# A direction of less than this share of the widest one's scatter was never shown: float32 keeps
-# seven digits of the numbers that it is computed from.
+# The data do not vary along a direction below this share of the largest scatter: float32 has seven
+# digits.
 FLAT = 1e-5
-# Any few points lie in a plane: so many for each variable are asked for.
+# Few points always lie in a plane: this many are required for each variable.
 MIN_ROWS_PER_VARIABLE = 3
-# Neighbours that a local tangent space is read from, for each coefficient that is fitted.
+# Neighbours used for a local tangent space, for each fitted coefficient.
 NEIGHBOURS_PER_COEFFICIENT = 4
-# Neighbours that a dimension is read from, at most: a surface of more dimensions takes too much
-# data to be seen at all.
+# Largest number of neighbours for the dimension: a surface of more dimensions needs too much data.
 MOST_NEIGHBOURS = 64
-# A drop of the scatter of neighbours by so much separates directions along a surface from others.
+# A drop of the scatter of neighbours by this factor separates directions along a surface from
+# others.
 LOCAL_DROP = 4.0
-# Rows that show whether data lie in a linear subspace; more take longer and say the same.
+# Rows used to test whether data lie in a linear subspace; more take longer for the same result.
 ENOUGH_ROWS = 50_000
 
 Tangent = str | np.ndarray | Callable[[np.ndarray], np.ndarray] | None
@@ -42,12 +41,12 @@ def tangent_frame(
     """The tangent space of data at points.
 
     Args:
-        points: where it is wanted, `(rows, variables)`.
+        points: points of the frame, `(rows, variables)`.
         x: the data, `(samples, variables)`.
-        tangent: `"auto"` finds the linear subspace that the data lie in, if there is one;
-            `"local"` reads a tangent space at each point off the nearest data; an array holds the
-            vectors of a linear subspace, one a row; a function takes points `(rows, variables)` to
-            vectors `(rows, axes, variables)`; `None` leaves gradients as they are.
+        tangent: `"auto"` finds the linear subspace that the data lie in, if there is one; `"local"`
+            estimates a tangent space at each point from the nearest data; an array holds the
+            vectors of a linear subspace, one a row; a function maps points `(rows, variables)` to
+            vectors `(rows, axes, variables)`; `None` leaves gradients unchanged.
 
     Returns:
         Orthonormal vectors `(axes, variables)`, or `(rows, axes, variables)` where they change
@@ -81,7 +80,7 @@ def tangent_frame(
 
 
 def check_tangent(tangent: Tangent) -> None:
-    """Raises for a name that is neither "auto" nor "local"."""
+    """Raise for a name that is neither "auto" nor "local"."""
     if isinstance(tangent, str) and tangent not in ("auto", "local"):
         raise ValueError(
             '`tangent` is "auto", "local", vectors of the tangent space, a function that returns '
@@ -90,12 +89,12 @@ def check_tangent(tangent: Tangent) -> None:
 
 
 def can_be_drawn(tangent: Tangent) -> bool:
-    """Whether points may be added to data: not on a surface that only the data tell of."""
+    """Return whether points may be added to data: not on a surface known only from the data."""
     return tangent is None or (isinstance(tangent, str) and tangent == "auto")
 
 
 def enough(x: np.ndarray) -> np.ndarray:
-    """Evenly spaced rows of data, as many as a linear subspace is read from; not copied.
+    """Evenly spaced rows of data, enough to find a linear subspace; not copied.
 
     Args:
         x: the data, `(samples, variables)`.
@@ -130,7 +129,7 @@ def undetermined_directions(frame: np.ndarray) -> list[np.ndarray]:
         frame: orthonormal vectors, `(axes, variables)`.
 
     Returns:
-        Vectors of shape `(variables,)`, as few entries in each as there can be.
+        Vectors of shape `(variables,)`, each with as few nonzero entries as possible.
 
     Example:
 
@@ -142,7 +141,7 @@ def undetermined_directions(frame: np.ndarray) -> list[np.ndarray]:
     missing = null_space(frame).T
     if not len(missing):
         return []
-    # Row reduction on the columns that tell the vectors apart best leaves the most zeros.
+    # Row reduction on the most independent columns leaves the most zeros.
     _, _, order = qr(missing, pivoting=True)
     reduced = np.linalg.solve(missing[:, order[: len(missing)]], missing)
     reduced[np.abs(reduced) < 1e-6] = 0
@@ -153,7 +152,7 @@ def _linear(x: np.ndarray) -> np.ndarray | None:
     """The linear subspace that data lie in; `None` if they fill their space or are too few."""
     if len(x) <= MIN_ROWS_PER_VARIABLE * x.shape[1]:
         return None
-    # R of x = Q R has the singular values and directions of x, and takes no memory for Q.
+    # R of x = Q R has the singular values and directions of x, and needs no memory for Q.
     _, sizes, directions = np.linalg.svd(np.linalg.qr(x - x.mean(axis=0), mode="r"))
     shown = sizes > FLAT * sizes[0]
     if shown.all() or not shown.any():
@@ -165,7 +164,7 @@ def _local(points: np.ndarray, x: np.ndarray) -> np.ndarray | None:
     """A tangent space at each point, of one dimension for all; `None` if it is the whole space.
 
     The main axes of the nearest data are tilted by the curvature of the surface. With t along them
-    and n across, seen from the point, the surface is n = B t + C t t, and B says by how much.
+    and n across, relative to the point, the surface is n = B t + C t t, and B is the tilt.
     """
     axes = _dimension(x)
     variables = x.shape[1]
@@ -184,15 +183,15 @@ def _local(points: np.ndarray, x: np.ndarray) -> np.ndarray | None:
 
 
 def _dimension(x: np.ndarray) -> int:
-    """Of the surface that data lie on, from the scatter of neighbours.
+    """Dimension of the surface that contains the data, from the scatter of neighbours.
 
-    Across the surface it is of the order of its curvature, along it of their distance.
+    The scatter across the surface is of the order of its curvature, along it of their distance.
     """
     some = x[:: max(1, len(x) // 500)]
     variables = x.shape[1]
     near = _neighbours(some, x, min(NEIGHBOURS_PER_COEFFICIENT * variables, MOST_NEIGHBOURS))
     sizes = np.linalg.svd(near - near.mean(axis=1, keepdims=True), compute_uv=False)
-    # Fewer neighbours than variables have no scatter in the others.
+    # Fewer neighbours than variables have no scatter in the other directions.
     typical = np.pad(np.median(sizes, axis=0), (0, max(0, variables - sizes.shape[1])))
     drops = typical[:-1] / (typical[1:] + FLAT * typical[0])
     if not len(drops) or drops.max() < LOCAL_DROP:

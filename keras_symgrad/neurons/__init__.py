@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from keras_symgrad.neurons.batches import in_batches
     from keras_symgrad.neurons.class_logits import ClassLogits
     from keras_symgrad.neurons.inputs import Inputs
-    from keras_symgrad.neurons.loading import kind_by_loss, load
+    from keras_symgrad.neurons.loading import SavedFunction, kind_by_loss, load, load_saved_model
     from keras_symgrad.neurons.neuron import Neuron
     from keras_symgrad.neurons.quantities import Quantities
     from keras_symgrad.neurons.unit_index import Unit, only_tensor
@@ -23,10 +23,12 @@ __all__ = [
     "Inputs",
     "Neuron",
     "Quantities",
+    "SavedFunction",
     "Unit",
     "in_batches",
     "is_softmax",
     "kind_by_loss",
     "load",
+    "load_saved_model",
     "only_tensor",
 ]

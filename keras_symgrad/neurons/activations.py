@@ -1,7 +1,7 @@
 """Recognize the last activation of a layer by its behaviour.
 
-A final sigmoid may be the argument of a `Dense`, a layer, an operation or a user's own spelling.
-All of them give the same numbers for the same numbers, and that is how they are recognised here.
+A final sigmoid may be the argument of a `Dense`, a layer, an operation or a user's own code. All of
+them return the same numbers for the same numbers, and are recognised by that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from keras_symgrad.neurons.tracing import Call
 
-# Layers that are an activation and nothing else, without an argument of that name.
+# Layers that consist of an activation, without an argument of that name.
 ACTIVATION_LAYERS = (
     keras.layers.ReLU,
     keras.layers.LeakyReLU,
@@ -33,7 +33,7 @@ class LastActivation:
 
     Args:
         function: the activation itself.
-        before: takes a later call of the layer to its value before the activation.
+        before: function from a later call of the layer to its value before the activation.
     """
 
     function: Callable[..., Any]
@@ -41,20 +41,20 @@ class LastActivation:
 
     @property
     def name(self) -> str:
-        """Such as `"elu"`."""
+        """Name of the activation, such as `"elu"`."""
         function: Any = self.function
         return getattr(function, "__name__", None) or function.name
 
 
 def last_activation(call: Call) -> LastActivation | None:
-    """The activation that a layer ends with, if it has one that can be taken off.
+    """Find the activation that a layer ends with, if it can be taken off.
 
     Args:
         call: an eager call of the layer.
 
     Returns:
-        A `LastActivation`, also for one that changes nothing; `None` if the layer has none, or does
-        more after it.
+        A `LastActivation`, also for one that changes nothing; `None` if the layer has none, or
+        computes more after it.
     """
     operation = call.operation
     if applies_last(call):
@@ -65,10 +65,10 @@ def last_activation(call: Call) -> LastActivation | None:
 
 
 def applies_last(call: Call) -> bool:
-    """Whether a layer's `activation` is the last thing that it does, as in `Dense`.
+    """Return whether a layer applies its `activation` last, as `Dense` does.
 
-    Not so in recurrent layers, where leaving it out changes everything before. Decided by
-    behaviour: the activation of what came without it must be what came with it.
+    Recurrent layers do not: leaving it out changes everything before. This is decided by values:
+    the activation of the output without it must equal the output with it.
 
     Args:
         call: an eager call of the layer.
@@ -83,13 +83,13 @@ def applies_last(call: Call) -> bool:
 
 
 def is_sigmoid(function: Callable[..., Any]) -> bool:
-    """Whether a function is the logistic sigmoid, decided by its values.
+    """Return whether a function is the logistic sigmoid, decided by its values.
 
     Args:
-        function: of one tensor; it is tried on a column of numbers.
+        function: of one tensor; it is tested on a column of numbers.
 
     Returns:
-        True for `keras.activations.sigmoid`, a layer that applies it, or a user's own spelling.
+        True for `keras.activations.sigmoid`, a layer that applies it, or a user's own code.
 
     Example:
 
@@ -101,10 +101,10 @@ def is_sigmoid(function: Callable[..., Any]) -> bool:
 
 
 def is_softmax(function: Callable[..., Any]) -> bool:
-    """Whether a function is the softmax over the last axis, decided by its values.
+    """Return whether a function is the softmax over the last axis, decided by its values.
 
     Args:
-        function: of one tensor; it is tried on three rows of four numbers.
+        function: of one tensor; it is tested on three rows of four numbers.
 
     Returns:
         True for `keras.activations.softmax` or a layer that applies it.
@@ -113,13 +113,13 @@ def is_softmax(function: Callable[..., Any]) -> bool:
 
 
 def stays_in_unit_interval(function: Callable[..., Any]) -> bool:
-    """Whether a function's values are all in [0, 1], as a probability's are.
+    """Return whether a function's values are all in [0, 1], as a probability's are.
 
     Args:
-        function: of one tensor; it is tried on numbers from -100 to 100.
+        function: of one tensor; it is tested on numbers from -100 to 100.
 
     Returns:
-        True if so; False also where it cannot be tried.
+        True if so; False also where the test fails.
     """
     values = _tried(function, np.linspace(-100.0, 100.0, 81)[:, None])
     return values is not None and bool(np.all((values >= 0) & (values <= 1)))
@@ -146,7 +146,7 @@ def logit_of(probability: tf.Tensor) -> tf.Tensor:
     array([4., 0.], dtype=float32)
     """
     limits = np.finfo(probability.dtype.as_numpy_dtype)
-    # Clipping leaves the gradient at the limits alone, and 0 and 1 lie beyond them.
+    # Clipping changes no gradient inside the limits, and 0 and 1 lie outside them.
     inside = tf.clip_by_value(probability, 4 * limits.tiny, 1 - limits.epsneg)
     return tf.math.log(inside) - tf.math.log1p(-inside)
 
@@ -157,12 +157,12 @@ def _acts_like(function: Callable[..., Any], model: Callable[..., Any], x: np.nd
 
 
 def _tried(function: Callable[..., Any], x: np.ndarray) -> np.ndarray | None:
-    # A layer with weights is no activation, and one of fixed width would raise here.
+    # A layer with weights is not an activation, and one of fixed width would raise here.
     if getattr(function, "weights", None):
         return None
     try:
         with warnings.catch_warnings():
-            # Keras warns of a softmax over one number, which is only a trial here.
+            # Keras warns about a softmax over one number, which is only a test here.
             warnings.simplefilter("ignore")
             return np.asarray(function(tf.constant(x, tf.float32)), dtype=np.float64)
     except Exception:  # noqa: BLE001 - a user's function may raise anything: it is then no activation
@@ -171,5 +171,5 @@ def _tried(function: Callable[..., Any], x: np.ndarray) -> np.ndarray | None:
 
 def _close(a: object, b: object) -> bool:
     a, b = (np.asarray(tf.cast(t, tf.float64)) for t in (a, b))
-    # Wide enough for float16; sigmoid and its nearest relatives differ by ten times as much.
+    # Tolerance for float16; functions similar to the sigmoid differ by ten times as much.
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=5e-3, atol=5e-3))

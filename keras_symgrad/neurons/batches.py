@@ -1,8 +1,8 @@
 """Evaluate rows in batches of few sizes.
 
-TensorFlow's oneDNN kernels compile a matrix product for each number of rows that they meet and keep
-it for the life of the process: about two megabytes for a network whose last batches have a new size
-in each search. A last batch is therefore filled up to a power of two.
+TensorFlow's oneDNN kernels compile a matrix product for each number of rows and keep it for the
+life of the process: about two megabytes for a network whose last batches have a new size in each
+search. A last batch is therefore padded to a power of two.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-# Filling up so few rows costs nothing that could be measured.
+# Padding this few rows has no measurable cost.
 SMALLEST = 64
 
 
 def in_batches(x: np.ndarray, batch_size: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Parts of an array for a function whose rows do not see each other.
+    """Split an array for a function that processes each row independently.
 
     Args:
         x: of shape `(rows, ...)`.
-        batch_size: most rows of a part.
+        batch_size: largest number of rows of a part.
 
     Yields:
         The part's rows as a slice, and the batch to call the function with. The last batch repeats
-        its last row until it has `batch_size` rows or a power of two: of what the function returns
-        the first `slice.stop - slice.start` rows count.
+        its last row until it has `batch_size` rows or a power of two: only the first
+        `slice.stop - slice.start` rows of the result count.
 
     Example:
 

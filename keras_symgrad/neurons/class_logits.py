@@ -17,14 +17,14 @@ from keras_symgrad.neurons.inputs import Inputs
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.neurons.unit_index import only_tensor
 
-# Outputs that add up to 1 so closely are probabilities.
+# Outputs whose sum is this close to 1 are probabilities.
 SUM_TOLERANCE = 1e-3
 BATCH = 8192
 
 
 @dataclass(frozen=True, eq=False)
 class ClassLogits:
-    """The numbers z of which the largest decides, one for each class.
+    """The scores z of the classes, of which the largest decides.
 
     The difference of two is the logit of one class against the other:
 
@@ -62,11 +62,11 @@ class ClassLogits:
         layer: str | None = None,
         signature: str | None = None,
     ) -> ClassLogits:
-        """The scores of a model, from before its softmax.
+        """Extract the scores of a model, from before its softmax.
 
         Args:
-            model: a Keras model or the path of one. Outputs that are probabilities, though no
-                layer makes them so, are taken by their logarithms.
+            model: a Keras model or the path of one. For outputs that are probabilities without a
+                softmax layer, the logarithms are taken.
             layer: of the scores, or the name of an output of several.
             signature: of a SavedModel that has several.
 
@@ -126,8 +126,8 @@ class ClassLogits:
         """The logit of class k against class j, a classifier of two.
 
         Args:
-            k: the class that it says yes to.
-            j: the other one.
+            k: the positive class.
+            j: the other class.
 
         Returns:
             A `Neuron`.

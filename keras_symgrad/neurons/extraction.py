@@ -1,8 +1,8 @@
 """Extract a scalar from a model: an output or a layer, before or after its activation.
 
 The sigmoid or softmax at the end of a classifier does not change its concept, but flattens its
-gradients: it is taken off exactly where a layer ends with it. This room knows how to listen to a
-model (`tracing`), how to load one (`loading`) and what cannot be interpreted (`validation`).
+gradients: it is taken off exactly where a layer ends with it. This module combines `tracing` of a
+model, `loading` and `validation`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def extract(
     inputs: int | None,
     signature: str | None,
 ) -> Neuron:
-    """The neuron that the arguments of `Neuron.of` describe.
+    """Make the neuron that the arguments of `Neuron.of` describe.
 
     Args:
         kind_of_neuron: the class of the neuron, whose constructor is called.
@@ -41,11 +41,11 @@ def extract(
         unit: of the layer's output.
         activation: whether to leave the activation on.
         kind: how to read the model's output.
-        inputs: number of input columns, where the model does not know it.
+        inputs: number of input columns, where the model does not define it.
         signature: of a SavedModel.
 
     Returns:
-        A `Neuron`, tried on a few points.
+        A `Neuron`, tested on a few points.
 
     Raises:
         FileNotFoundError, TypeError, ValueError: as in `Neuron.of`.
@@ -68,7 +68,7 @@ def extract(
 def _found(
     model: keras.Layer, taken: Inputs, layer: str | None
 ) -> tuple[tf.Tensor, tracing.Target]:
-    """The layer, and a few rows that the model runs on."""
+    """The layer, and a few rows for which the model runs."""
     return taken.tried(lambda rows: tracing.find(model, taken(rows), layer), model.variable_dtype)
 
 
@@ -91,8 +91,8 @@ def _of_model(
     last = activations.last_activation(target.call)
     sigmoid = last is not None and activations.is_sigmoid(last.function)
     softmax = last is not None and activations.is_softmax(last.function)
-    # A hidden layer's activation is taken off, but only the squashing of a probability is taken
-    # off an output: a bounded output such as tanh is what the model says.
+    # A hidden layer's activation is taken off, but for an output only the sigmoid or softmax of a
+    # probability is: a bounded output such as tanh is the model's value.
     bare = last is not None and not activation and kind != "value"
     bare = bare and (sigmoid or softmax or not target.is_output or layer is not None)
     one_of_many = bare and softmax and kind is not None and not is_pair and pick.units > 1
@@ -109,7 +109,7 @@ def _of_model(
     if not target.is_output or activation:
         return neuron
     if bare and (sigmoid or softmax):
-        # Of two sigmoids the difference is no logit; of two classes of one softmax it is.
+        # The difference of two sigmoids is not a logit; that of two classes of one softmax is.
         is_logit = kind or (is_pair and pick.second in pick.rivals if softmax else not is_pair)
         return neuron.read_as("logit" if is_logit else "value")
     if kind is None and not is_pair:

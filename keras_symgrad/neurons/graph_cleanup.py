@@ -1,8 +1,8 @@
 """Release custom gradients together with their graph.
 
 TensorFlow registers the gradient of each call of a `tf.custom_gradient` in a graph (swish is one)
-under a name of its own, for good, and the gradient holds the graph: more than half a megabyte for
-each network that is read. There is no public way to take it out again.
+under a unique name permanently, and the gradient holds the graph: more than half a megabyte for
+each network that is read. There is no public way to remove it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ try:
     from tensorflow.python.framework.ops import gradient_registry
 
     _registered = gradient_registry._registry
-except (ImportError, AttributeError):  # Another TensorFlow: it keeps what it keeps.
+except (ImportError, AttributeError):  # Another TensorFlow: nothing is released.
     _registered = {}
 
-# The operation that carries a custom gradient, and the attribute that names it.
+# The operation of a custom gradient, and its attribute with the gradient's name.
 CUSTOM_GRADIENT_OPERATION = "IdentityN"
 CUSTOM_GRADIENT_ATTRIBUTE = "_gradient_op_type"
 
@@ -28,7 +28,7 @@ CUSTOM_GRADIENT_ATTRIBUTE = "_gradient_op_type"
 def end_with(
     function: tf.types.experimental.ConcreteFunction,
 ) -> tf.types.experimental.ConcreteFunction:
-    """A traced function whose custom gradients are forgotten when it is.
+    """Release a traced function's custom gradients together with the function.
 
     Args:
         function: a `tf.types.experimental.ConcreteFunction`.

@@ -1,7 +1,7 @@
 """Arrange the columns of one table as the inputs of a model: arrays, lists and dicts.
 
-A neuron is a function of `(rows, inputs)`. A model of several inputs, or of images, gets its own
-shapes back from the columns: they lie side by side in the order in which the model names them.
+A neuron is a function of `(rows, inputs)`. For a model of several inputs, or of images, the columns
+are split and reshaped: they stand side by side in the order of the model's inputs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Spec:
     Args:
         name: of the input, or its key in a dict.
         shape: without the rows; `None` where it is open.
-        dtype: that the model takes.
+        dtype: dtype of the input.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Spec:
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The columns that a model takes.
+    """The inputs of a model, as columns of one table.
 
     Args:
         specs: of its input tensors, in the order of the columns.
-        pack: takes the list of tensors to the structure that the model takes.
+        pack: function from the list of tensors to the structure that the model takes.
         columns: of all tensors together; `None` if one is open.
 
     Example:
@@ -65,18 +65,18 @@ class Inputs:
 
     @classmethod
     def of(cls, model: keras.Layer, given: int | None = None) -> Inputs:
-        """The inputs of a Keras model.
+        """Describe the inputs of a Keras model.
 
         Args:
             model: a Keras model or layer.
-            given: number of columns, for models that do not know.
+            given: number of columns, for models that do not define it.
 
         Returns:
             Its `Inputs`; their number of columns is known.
 
         Raises:
             ValueError: the model is not built, an input has no gradient (texts, whole numbers) or
-                an open shape, or neither the model nor the user knows the number of columns.
+                an open shape, or neither the model nor the user gives the number of columns.
         """
         if not model.built:
             raise ValueError(
@@ -94,13 +94,13 @@ class Inputs:
     def made_of(
         cls, structure: Any, name: str, given: int | None = None, dtype: str = "float32"
     ) -> Inputs:
-        """The inputs of a function with a given structure of them.
+        """Describe the inputs of a function with a given structure.
 
         Args:
-            structure: of what it takes: a thing with `shape` and `dtype` or a bare shape, or lists
-                and dicts of them; `None` if nothing is known.
+            structure: of its argument: an object with `shape` and `dtype` or a bare shape, or lists
+                and dicts of them; `None` if it is unknown.
             name: of the model, for errors.
-            given: number of columns, for models that do not know.
+            given: number of columns, for models that do not define it.
             dtype: where the structure holds bare shapes.
 
         Returns:
@@ -174,9 +174,9 @@ class Inputs:
         )
 
     def tried(self, function: Callable[[tf.Tensor], Any], dtype: str) -> tuple[tf.Tensor, Any]:
-        """A few rows that a function can be run on, and what it returns.
+        """Find a few rows for which a function runs, with its result.
 
-        They are irregular: enough to see by values what a layer does with its activation.
+        They are irregular, so that values show how a layer uses its activation.
 
         Args:
             function: of rows `(rows, columns)`.
@@ -186,10 +186,10 @@ class Inputs:
             The rows, and the function's value there.
 
         Raises:
-            ValueError: the function fails on any rows.
+            ValueError: the function fails on all rows.
         """
         rng = np.random.default_rng(0)
-        # Numbers in [0, 1) are also valid where a model looks up the entry of a table.
+        # Numbers in [0, 1) are also valid indices of a table.
         shape = (8, self.known_columns)
         for points in (rng.normal(size=shape), rng.random(shape)):
             rows = tf.constant(points, dtype)
@@ -206,7 +206,7 @@ class Inputs:
 def _structure(model: keras.Layer) -> Any:
     tensors = getattr(model, "inputs", None)
     if tensors:
-        # A model that was never called as a layer raises where it has no `input`.
+        # A model that was never called as a layer raises on access to `input`.
         structure = getattr(model, "input", None)
         if structure is None:
             structure = tensors[0] if len(tensors) == 1 else tensors
@@ -223,7 +223,7 @@ def _structure(model: keras.Layer) -> Any:
             "it into a functional model of several inputs: `keras.Model([a, b], model(a, b))` with "
             "`a = keras.Input(...)`."
         )
-    # A subclassed model knows the shapes that it was built for.
+    # A subclassed model stores the shapes that it was built for.
     return (model.get_build_config() or {}).get("input_shape")
 
 

@@ -1,8 +1,8 @@
 """Load models: `.keras`, legacy `.h5` and SavedModel directories.
 
-Nothing in a file is run as Python code: `safe_mode` stays on and nothing is compiled. What a file
-says of the loss that its model was trained with is read as plain JSON, because a loss tells a logit
-from a regression.
+Nothing in a file is run as Python code: `safe_mode` stays on and nothing is compiled. The loss that
+the model was trained with is read as plain JSON, because a loss distinguishes a logit from a
+regression.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_symgrad.files import check_hdf5, check_keras_archive, check_saved_model
+from keras_symgrad.files import (
+    check_hdf5,
+    check_keras_archive,
+    check_saved_model,
+    layers_of_code,
+    listed_names,
+    printable,
+)
 from keras_symgrad.neurons.inputs import Inputs
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -44,15 +51,15 @@ class SavedFunction:
 
     @property
     def dtype(self) -> str:
-        """Of the inputs: the first one's that has a gradient."""
+        """Dtype of the first input that has a gradient."""
         return next(spec.dtype.name for spec in self.specs.values() if spec.dtype.is_floating)
 
     def inputs(self, given: int | None) -> Inputs:
-        """The inputs as columns; `given` is their number, if the file leaves it open."""
+        """Describe the inputs as columns; `given` is their number, if the file leaves it open."""
         return Inputs.made_of(self.specs, self.name, given)
 
     def output(self, name: str | None) -> str:
-        """The name of the output that is meant.
+        """Find the name of an output.
 
         Args:
             name: the user's `layer`; may be left out if there is only one output.
@@ -61,7 +68,7 @@ class SavedFunction:
             The name in the signature.
 
         Raises:
-            ValueError: there is none of this name, or several and no name.
+            ValueError: there is no output of this name, or there are several and no name is given.
         """
         if name in self.outputs or (name is None and len(self.outputs) == 1):
             return name or self.outputs[0]
@@ -77,17 +84,68 @@ class SavedFunction:
         )
 
 
+def load_saved_model(
+    path: str | os.PathLike[str],
+    signature: str | None = None,
+    *,
+    allow_operations: Collection[str] = (),
+) -> SavedFunction:
+    """Loads a signature of a SavedModel that holds operations which are refused by default.
+
+    `interpret` and its relatives take what is returned in place of the model's path. A path alone
+    does for a SavedModel of operations that compute and do nothing else.
+
+    Args:
+        path: of the SavedModel directory.
+        signature: `serving_default`, or the only one, if `None`.
+        allow_operations: names of TensorFlow operations that may be run although they could read
+            or write files, print, use a network or run code. Allow only what an error named, and
+            only if you trust whoever made the model.
+
+    Returns:
+        The signature as a function, for `interpret(model, ...)`.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: it is no SavedModel, or holds operations that are still refused.
+
+    Example:
+
+    >>> import tempfile
+    >>> model = tf.Module()
+    >>> @tf.function(input_signature=[tf.TensorSpec((None, 2), name="x")])
+    ... def serve(x):
+    ...     tf.print("called", output_stream="file:///dev/null")
+    ...     return {"y": x[:, 0] * x[:, 1]}
+    >>> model.serve, folder = serve, tempfile.mkdtemp()
+    >>> tf.saved_model.save(model, folder, signatures=serve)
+    >>> load_saved_model(folder, allow_operations=["PrintV2"]).outputs
+    ('y',)
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"Expected a SavedModel directory. There is nothing at: {path}")
+    if not path.is_dir():
+        raise ValueError(f"Expected a SavedModel directory. Received: {path}")
+    if isinstance(allow_operations, str):
+        raise ValueError(
+            "`allow_operations` takes a list of names of operations. "
+            f"Received: allow_operations={allow_operations!r}"
+        )
+    return _load_saved_model(path, signature, allow_operations)
+
+
 def load(
     path: str | os.PathLike[str], signature: str | None = None
 ) -> tuple[keras.Model | SavedFunction, dict[str, Any] | None]:
-    """Loads a model, safely and without compiling it.
+    """Load a model, safely and without compiling it.
 
     Args:
         path: a `.keras` file, a legacy `.h5` file or a SavedModel directory.
         signature: of a SavedModel; `serving_default`, or the only one, if `None`.
 
     Returns:
-        The model, and the configuration of the loss that it was trained with, if the file says.
+        The model, and the configuration of its training loss, if the file has one.
 
     Raises:
         FileNotFoundError: nothing is there.
@@ -121,16 +179,16 @@ def load(
 
 
 def opened(
-    model: keras.Layer | str | os.PathLike[str], signature: str | None = None
+    model: keras.Layer | SavedFunction | str | os.PathLike[str], signature: str | None = None
 ) -> tuple[keras.Layer | SavedFunction, dict[str, Any] | keras.losses.Loss | str | None]:
-    """A model from wherever it is, checked that TensorFlow can differentiate it.
+    """Load a model if necessary, and check that TensorFlow can differentiate it.
 
     Args:
-        model: a Keras model or layer, or a path as in `load`.
+        model: a Keras model or layer, what `load_saved_model` returned, or a path as in `load`.
         signature: of a SavedModel.
 
     Returns:
-        The model, and the loss that it was trained with, if it or its file says.
+        The model, and its training loss, if the model or its file has one.
 
     Raises:
         TypeError: it is neither a Keras model nor a path.
@@ -144,6 +202,8 @@ def opened(
         )
     if isinstance(model, (str, os.PathLike)):
         return load(model, signature)
+    if isinstance(model, SavedFunction) and signature is None:
+        return model, None
     if not isinstance(model, keras.Layer):
         raise TypeError(
             "Expected a Keras 3 model or the path of one. For a model of `tf_keras` or of "
@@ -154,13 +214,15 @@ def opened(
     return model, getattr(model, "loss", None)
 
 
-def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
+def _load_saved_model(
+    path: Path, signature: str | None, allow_operations: Collection[str] = ()
+) -> SavedFunction:
     if not any((path / f"saved_model.{ending}").exists() for ending in ("pb", "pbtxt")):
         raise ValueError(
             f"Expected {READABLE_FORMATS}, but this directory holds no `saved_model.pb`: {path}"
         )
     try:
-        check_saved_model(path)
+        check_saved_model(path, allow_operations)
         loaded = tf.saved_model.load(os.fspath(path))
     except Exception as error:
         raise ValueError(_reason(path, error)) from error
@@ -178,7 +240,7 @@ def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
     return SavedFunction(
         path.name if name == DEFAULT_SIGNATURE or len(names) == 1 else f"{path.name}/{name}",
         function,
-        # A file has them in no order.
+        # In a file they are not ordered.
         dict(sorted(chosen.structured_input_signature[1].items())),
         tuple(sorted(chosen.structured_outputs)),
     )
@@ -188,7 +250,7 @@ def _no_signature(path: Path, loaded: Any, name: str | None) -> str:
     names = list(loaded.signatures)
     if names:
         return (
-            f"The SavedModel {path} has the signatures {', '.join(names)}. Choose one with "
+            f"The SavedModel {path} has the signatures {listed_names(names)}. Choose one with "
             f"`ks.Neuron.of(path, signature={names[0]!r})`, for example. "
             f"Received: signature={name!r}"
         )
@@ -210,13 +272,13 @@ def _no_directory(signature: str, model: Any) -> str:
 
 
 def kind_by_loss(loss: dict[str, Any] | keras.losses.Loss | str | None) -> str | None:
-    """What the loss says that a model's output is.
+    """Classify a model's output by its loss.
 
     Args:
         loss: of a compiled model, or its configuration in a file.
 
     Returns:
-        `"logit"` or `"probability"` for a binary cross-entropy, `None` for anything else.
+        `"logit"` or `"probability"` for a binary cross-entropy, `None` for any other loss.
 
     Example:
 
@@ -238,22 +300,31 @@ def kind_by_loss(loss: dict[str, Any] | keras.losses.Loss | str | None) -> str |
 
 
 def _saved_loss(path: Path) -> dict[str, Any] | None:
-    """The loss's configuration from the file's JSON; `None` wherever there is none to read."""
-    try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read("config.json")).get("compile_config") or {}
-        else:
-            import h5py
-
-            with h5py.File(path) as file:
-                config = json.loads(file.attrs["training_config"])
-        loss = config.get("loss")
-    except (KeyError, ValueError, AttributeError):
-        return None
+    """The loss's configuration from the file's JSON; `None` if it cannot be read."""
+    training = _config(path).get("training")
+    loss = training.get("loss") if isinstance(training, dict) else None
     if isinstance(loss, str):
         return {"class_name": loss, "config": {}}
     return loss if isinstance(loss, dict) and "class_name" in loss else None
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """The configurations of the model and of its training, empty where they cannot be read."""
+    try:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                config = json.loads(archive.read("config.json"))
+            return {"model": config.get("config"), "training": config.get("compile_config")}
+        import h5py
+
+        with h5py.File(path) as file:
+            return {
+                name: json.loads(file.attrs[f"{name}_config"])
+                for name in ("model", "training")
+                if f"{name}_config" in file.attrs
+            }
+    except Exception:  # of zip files, decompressors and h5py; what matters is checked before
+        return {}
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -262,24 +333,33 @@ def _is_hdf5(path: Path) -> bool:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """One sentence of what is wrong, from the chain of errors that Keras raised."""
+    """One sentence with the cause, from the chain of errors that Keras raised."""
     chain: BaseException = error
     text = str(error)
     while chain.__context__ is not None:
         chain = chain.__context__
         text += f"\n{chain}"
-    if "safe_mode" in text or "arbitrary code" in text:
+    trusting = "If you trust it, load it yourself with `safe_mode=False` and pass the model."
+    if "vocabulary file outside" in text:
         return (
-            f"The model in {path} holds Python code (a Lambda layer), which is not run from a "
-            "file. If you trust it, load it yourself with `safe_mode=False` and pass the model."
+            f"The model in {path} takes a vocabulary from a file outside of its own, which is not "
+            f"read. {trusting}"
+        )
+    if "safe_mode" in text or "arbitrary code" in text:
+        refused = layers_of_code(_config(path).get("model"))
+        named = f" (layer {listed_names(refused)})" if refused else ""
+        return (
+            f"The model in {path} holds Python code or a program{named}, which is not run from a "
+            f"file. {trusting}"
         )
     unknown = re.search(r"(?:Could not locate \w+|Unknown layer:) '([^']+)'", text)
     if unknown:
-        name = " ".join(unknown[1].split())[:80]
+        name = printable(" ".join(unknown[1].split()))[:80]
         return (
             f"The model in {path} uses '{name}', which is not part of Keras. Import the code "
             "that registers it (`keras.saving.register_keras_serializable`), or load the model "
             "yourself and pass it."
         )
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"Expected {READABLE_FORMATS}, but this could not be loaded: {path}. {first[:300]}"
+    reason = printable(first[:300])
+    return f"Expected {READABLE_FORMATS}, but this could not be loaded: {path}. {reason}"

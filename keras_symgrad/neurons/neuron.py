@@ -1,7 +1,7 @@
 """`Neuron`: a scalar of a model as a differentiable function of rows.
 
-A neuron is a function of input rows, one number a row, that TensorFlow can differentiate. This room
-differentiates it; how it is taken out of a Keras model is told in `extraction`.
+A neuron is a function of input rows, one number a row, that TensorFlow can differentiate. This
+module differentiates it; `extraction` takes it out of a Keras model.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Neuron:
         function: `(rows, inputs) -> (rows,)`, written in TensorFlow operations.
         inputs: number of input columns, `None` if unknown.
         is_classifier: True when the value is the logit of a probability, so that rows can be
-            selected by that probability. `None` when only data can tell; see `settle`.
+            selected by that probability. `None` if it must be decided by data; see `settle`.
         dtype: of the input that the function takes.
         names: of the columns by the names of a model's several inputs, or `None`.
         source: arguments of `Neuron.of` that made it, the model among them; `None` for a function.
@@ -71,7 +71,7 @@ class Neuron:
     def values_and_gradients(
         self, x: np.ndarray, batch_size: int = 4096
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The neuron's values and its gradients with respect to the input.
+        """Evaluate the neuron and its gradients with respect to the input.
 
         Args:
             x: points of shape `(rows, inputs)`, any number of rows.
@@ -103,7 +103,7 @@ class Neuron:
         return values, gradients
 
     def values(self, x: np.ndarray, batch_size: int = 4096) -> np.ndarray:
-        """The neuron's values alone, for a third of what they cost with their gradients.
+        """Evaluate the neuron alone, at a third of the cost with gradients.
 
         Args:
             x: points of shape `(rows, inputs)`, any number of rows.
@@ -153,7 +153,8 @@ class Neuron:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(x)
                 value = self(x)
-            # Rows do not see each other in inference mode: the gradient of the sum holds them all.
+            # Rows are independent in inference mode: the gradient of the sum holds all their
+            # gradients.
             gradient = tape.gradient(value, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             return value, tf.convert_to_tensor(gradient)
 
@@ -164,25 +165,25 @@ class Neuron:
         return self._graph(lambda x: self(x))
 
     def _graph(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        # The number of rows is left open, so that a last smaller batch is not compiled again.
+        # The number of rows is left open, so that a smaller last batch is not compiled again.
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
-        # A concrete function: TensorFlow would warn of too much tracing when neuron follows neuron.
+        # A concrete function: TensorFlow would warn about retracing with many neurons.
         traced = tf.function(function, input_signature=signature).get_concrete_function()
         return graph_cleanup.end_with(traced)
 
     def settle(self, x: np.ndarray) -> Neuron:
-        """Decides by data what the model does not say: whether its output is a probability.
+        """Decide by data whether the output is a probability, if the model does not say.
 
-        A model whose last step cannot be seen (a SavedModel, a `call` that ends in plain TensorFlow
+        A model whose last step is not visible (a SavedModel, a `call` that ends in plain TensorFlow
         code) is read as a classifier when its outputs on all of the data lie in [0, 1]; the
-        neuron's value is then the logit of that probability. Otherwise the output is taken as it
-        is. `kind` of `Neuron.of` decides it without data.
+        neuron's value is then the logit of that probability. Otherwise the output is taken
+        unchanged. `kind` of `Neuron.of` decides it without data.
 
         Args:
             x: points of shape `(rows, inputs)`, typically the training points.
 
         Returns:
-            This neuron if nothing was open, else one whose `is_classifier` is True or False.
+            This neuron if it was decided before, else one whose `is_classifier` is True or False.
         """
         if self.is_classifier is not None:
             return self
@@ -203,13 +204,13 @@ class Neuron:
         inputs: int | None = None,
         signature: str | None = None,
     ) -> Neuron:
-        """A neuron of a Keras model.
+        """Make a neuron of a Keras model.
 
         Without `layer` it is the output neuron. A final sigmoid is taken off exactly, whether it is
-        the activation of a `Dense` or a layer of its own, so that the value is the logit: the
-        sigmoid does not change the concept but flattens its gradients. An output without a sigmoid
-        is a logit if the model's loss says so (`BinaryCrossentropy(from_logits=True)`), and else
-        taken as it is. Where the last step cannot be seen, see `settle`.
+        the activation of a `Dense` or a separate layer, so that the value is the logit: the sigmoid
+        does not change the concept but flattens its gradients. An output without a sigmoid is a
+        logit if the model's loss says so (`BinaryCrossentropy(from_logits=True)`), and otherwise
+        taken unchanged. Where the last step is not visible, see `settle`.
 
         Args:
             model: a built Keras model (functional, Sequential, subclassed, nested), or the path of
@@ -217,28 +218,28 @@ class Neuron:
             layer: name of a layer, or a path such as `"encoder/latent"` for a layer of an inner
                 model; of a model of several outputs, or of a SavedModel, the name of one of them.
             unit: column of the layer's output, needed if it has more than one; for an output of
-                several axes, as of a convolution, a position `(row, column, channel)` or the
-                number in the flattened row. Of a final softmax
-                `unit=k` is the number before the softmax, which with `kind="probability"` becomes
-                the logit of class k against all others; `unit=(k, j)` is the difference of two of
-                them, the logit of class k against class j.
+                several axes, as of a convolution, a position `(row, column, channel)` or the number
+                in the flattened row. For a final softmax `unit=k` is the number before the softmax,
+                which with `kind="probability"` becomes the logit of class k against all others;
+                `unit=(k, j)` is the difference of two of them, the logit of class k against class
+                j.
             activation: True for the value after the layer's activation. By default it is left out:
                 a monotone activation carries the same concept, and its flat parts have no gradient.
             kind: how to read the model's output: `"logit"`, `"probability"` or `"value"` (a plain
-                number, taken as it is). `None` finds it out.
-            inputs: number of input columns, where the model does not know it.
+                number, taken unchanged). `None` detects it.
+            inputs: number of input columns, where the model does not define it.
             signature: of a SavedModel that has several; `serving_default` by default.
 
         Returns:
-            A `Neuron`. Its input is one row of columns: the model's inputs side by side, flattened,
-            `names` says which they are.
+            A `Neuron`. Its input is one row of columns: the model's inputs side by side, flattened;
+            `names` lists them.
 
         Raises:
             FileNotFoundError: nothing is at the path.
             TypeError: it is neither a Keras model nor a path.
-            ValueError: the file is no model, the model is not built, the layer or unit does not
+            ValueError: the file is not a model, the model is not built, the layer or unit does not
                 exist or is not one scalar, the scalar has no gradient with respect to the input, is
-                random or mixes rows, or Keras does not run on TensorFlow.
+                random or depends on other rows of the batch, or Keras does not run on TensorFlow.
 
         Example:
 
@@ -266,7 +267,7 @@ class Neuron:
         return super().__reduce_ex__(protocol)
 
     def read_as(self, kind: str | None) -> Neuron:
-        """An output read as a logit, a probability or a plain number.
+        """Read an output as a logit, a probability or a plain number.
 
         Args:
             kind: "logit", "probability", "value", or `None` to leave it open.

@@ -1,8 +1,8 @@
 """`Quantities`: functions of the input in whose terms a formula is written.
 
-A formula in pixels says nothing; one in the units of an earlier layer, or in features that a
-person has named, may. If the concept is g(x) = T(h(x)) with quantities h, the chain rule takes the
-gradient of T to the input, where it compares with the network's own:
+A formula in pixels is unreadable; one in the units of an earlier layer, or in named features, may
+be readable. If the concept is g(x) = T(h(x)) with quantities h, the chain rule maps the gradient of
+T to the input, where it is compared with the network's own:
 
     grad g(x) = J(x)^T (grad T)(h(x)),   J = dh/dx
 """
@@ -19,13 +19,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.files import check_names
+from keras_symgrad.files import check_names, listed_names
 from keras_symgrad.neurons import loading, tracing
 from keras_symgrad.neurons.batches import in_batches
 from keras_symgrad.neurons.inputs import Inputs
 from keras_symgrad.neurons.unit_index import only_tensor, position, unit_name
 
-# Numbers of the Jacobians that are held at a time: a picture's take rows by units by pixels.
+# Numbers in the Jacobians held at a time: for pictures rows by units by pixels.
 LARGEST_BATCH = 2**24
 
 
@@ -37,14 +37,14 @@ class Quantities:
 
     Args:
         function: `(rows, inputs) -> (rows, quantities)`, or from `(rows, *shape)` if there is a
-            `shape`. It treats each row by itself.
+            `shape`. It must process each row independently.
         names: one for each quantity; formulas are written in them.
         shape: of one row, such as `(28, 28, 1)`, for a function of images.
         dtype: of the rows that the function takes.
 
     Raises:
         TypeError: `function` cannot be called.
-        ValueError: the names are no names.
+        ValueError: the names are invalid.
 
     Example:
 
@@ -80,7 +80,7 @@ class Quantities:
         return len(self.names)
 
     def __repr__(self) -> str:
-        return f"Quantities({', '.join(self.names)})"
+        return f"Quantities({listed_names(self.names)})"
 
     @classmethod
     def of(
@@ -92,7 +92,7 @@ class Quantities:
         names: Sequence[str] | None = None,
         inputs: int | None = None,
     ) -> Quantities:
-        """The units of a layer, after its activation: what the next layer sees.
+        """Take the units of a layer, after its activation: the input of the next layer.
 
         Args:
             model: a built Keras model, or the path of a `.keras` or `.h5` file.
@@ -100,7 +100,7 @@ class Quantities:
             units: numbers of units, or positions such as `(2, 3, 0)` in the output of a
                 convolution; all of them by default.
             names: one for each; by default those of layer and unit, such as `hidden_1_3`.
-            inputs: number of input columns, where the model does not know it.
+            inputs: number of input columns, where the model does not define it.
 
         Returns:
             The `Quantities`.
@@ -157,22 +157,22 @@ class Quantities:
             values = values[:, None]
         wanted = tf.TensorShape([x.shape[0], len(self)])
         if values.shape.rank != 2 or not wanted.is_compatible_with(values.shape):
-            # Those of a batch that was filled up: their number would tell the caller nothing.
+            # The message omits the number of rows of a padded batch, which would be misleading.
             same = values.shape[:1] == x.shape[:1]
             sizes = ["rows", *values.shape[1:]] if same else values.shape
             raise ValueError(
-                f"The function of the quantities {', '.join(self.names)} must return the shape "
+                f"The function of the quantities {listed_names(self.names)} must return the shape "
                 f"(rows, {len(self)}). Received: shape ({', '.join(map(str, sizes))})"
             )
         if not values.dtype.is_floating:
             raise ValueError(
-                f"The quantities {', '.join(self.names)} are of dtype {values.dtype.name}, which "
-                "has no gradient. Return floating-point numbers that change smoothly."
+                f"The quantities {listed_names(self.names)} are of dtype {values.dtype.name}, "
+                "which has no gradient. Return floating-point numbers that change smoothly."
             )
         return values
 
     def values(self, x: Any, batch_size: int = 4096) -> np.ndarray:
-        """The quantities at any number of points.
+        """Evaluate the quantities at any number of points.
 
         Args:
             x: points of shape `(rows, inputs)`.
@@ -188,7 +188,7 @@ class Quantities:
         return values
 
     def values_and_jacobians(self, x: Any, batch_size: int = 4096) -> tuple[np.ndarray, np.ndarray]:
-        """The quantities and their derivatives with respect to the input.
+        """Evaluate the quantities and their derivatives with respect to the input.
 
             J[r, k, i] = d h_k / d x_i  at row r
 
@@ -226,7 +226,7 @@ class Quantities:
         except (ValueError, TypeError, LookupError, tf.errors.OpError) as error:
             reason = next((line for line in str(error).splitlines() if line.strip()), "")
             raise ValueError(
-                f"The quantities {', '.join(self.names)} could not be differentiated on points "
+                f"The quantities {listed_names(self.names)} could not be differentiated on points "
                 f"with {x.shape[1]} columns. {reason}"
             ) from error
         return values.numpy(), jacobian.numpy()

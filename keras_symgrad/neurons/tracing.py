@@ -1,8 +1,8 @@
 """Trace a model's call: the inputs and outputs of each layer.
 
 A Keras model of any kind (functional, Sequential, subclassed, nested) is run once on a few rows
-while the calls of its layers are listened to. Listening puts a wrapper on each layer for the time
-of that one run and takes it off again whatever happens; the model is left as it was found.
+while the calls of its layers are recorded. Each layer has a wrapper during that one run, which is
+always removed again; the model is not changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-# Two threads that listen to one model at a time would take off each other's wrappers.
+from keras_symgrad.files import listed_names
+
+# Two threads that trace one model at a time would remove each other's wrappers.
 _LISTENING = threading.RLock()
 _ABSENT = object()
 
@@ -29,8 +31,8 @@ class Call:
         operation: the layer, or the operation of a functional model such as `keras.ops.sigmoid`;
             `None` for plain code.
         inputs: its first argument.
-        output: what it returned.
-        preactivation: what it returns with its `activation` left out; `None` if it has none.
+        output: its result.
+        preactivation: its result with `activation` left out; `None` if it has none.
     """
 
     operation: Any
@@ -46,7 +48,7 @@ def operations_of(model: keras.Layer) -> dict[str, Any]:
         model: any Keras model or layer.
 
     Returns:
-        `{"encoder/latent": layer, ...}` in the order of the model. The model itself is not in it.
+        `{"encoder/latent": layer, ...}` in the order of the model, without the model itself.
 
     Example:
 
@@ -57,13 +59,13 @@ def operations_of(model: keras.Layer) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def visit(parent: Any, path: str) -> None:
-        # Only a functional model knows plain operations; `layers` leaves them out.
+        # Only a functional model lists plain operations; `layers` leaves them out.
         children = [*getattr(parent, "operations", ()), *getattr(parent, "_layers", ())]
         for child in children:
             own = f"{path}{child.name}"
             if isinstance(child, keras.layers.InputLayer) or child in found.values():
                 continue
-            # Sequential models keep a functional twin of themselves among their layers.
+            # Sequential models contain a functional copy of themselves among their layers.
             if isinstance(parent, keras.Sequential) and child is getattr(
                 parent, "_functional", None
             ):
@@ -76,19 +78,19 @@ def operations_of(model: keras.Layer) -> dict[str, Any]:
 
 
 def run(model: keras.Layer, inputs: Any, operations: Sequence[Any]) -> tuple[Any, list[Call]]:
-    """Runs a model in inference mode and listens to the calls of some of its operations.
+    """Run a model in inference mode and record the calls of some of its operations.
 
     Args:
         model: any Keras model or layer.
         inputs: a tensor or a structure of tensors, as the model takes it.
-        operations: the layers and operations to listen to.
+        operations: the layers and operations to record.
 
     Returns:
         The model's output, and the calls in the order in which they ended: an inner layer before
         the model around it.
     """
     with _listening(operations) as calls:
-        # Layers whose `call` takes no `training` argument are fine with it too.
+        # Layers whose `call` has no `training` argument accept it too.
         output = model(inputs, training=False)
     return output, calls
 
@@ -110,7 +112,7 @@ def _listening(operations: Sequence[Any]) -> Iterator[list[Call]]:
     with _LISTENING:
         before = [operation.__dict__.get("call", _ABSENT) for operation in operations]
         try:
-            # Past Keras's own `__setattr__`, which would track the wrapper as a part of the model.
+            # Bypasses Keras's `__setattr__`, which would track the wrapper as a part of the model.
             for operation in operations:
                 operation.__dict__["call"] = listener(operation, operation.call)
             yield calls
@@ -142,12 +144,12 @@ def _put_back(operation: Any, name: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class Target:
-    """The call that holds a neuron, found in a first run of the model.
+    """The call that contains a neuron, found in a first run of the model.
 
     Args:
         path: of the layer in the model, such as `"encoder/latent"`, or the name of an output.
-        call: as it was in the first run; its `operation` is `None` if no layer made it, but code.
-        index: which of the layer's calls in one run it is.
+        call: the call in the first run; its `operation` is `None` for code outside of layers.
+        index: number of the call among the layer's calls in one run.
         is_output: whether it returns an output of the model.
     """
 
@@ -167,7 +169,7 @@ class Target:
             The call.
 
         Raises:
-            ValueError: the layer runs in a `tf.function` of its own, out of reach.
+            ValueError: the layer runs inside a separate `tf.function` and cannot be traced.
         """
         if self.call.operation is None:
             output, _ = run(model, inputs, [])
@@ -182,11 +184,11 @@ class Target:
 
 
 def find(model: keras.Layer, inputs: Any, layer: str | None) -> Target:
-    """Runs a model once and finds the call of a layer.
+    """Run a model once and find the call of a layer.
 
     Args:
         model: any Keras model or layer.
-        inputs: what the model takes, a few rows to run it on.
+        inputs: input of the model, a few rows.
         layer: name of a layer or path of names, or the key of one of the model's outputs; `None`
             for the model's only output.
 
@@ -194,8 +196,8 @@ def find(model: keras.Layer, inputs: Any, layer: str | None) -> Target:
         The target.
 
     Raises:
-        ValueError: the name is that of no layer or of several, the layer is not called once, or
-            there are several outputs and no name.
+        ValueError: no layer or several have the name, the layer is not called exactly once, or
+            there are several outputs and no name is given.
     """
     operations = operations_of(model)
     output, calls = run(model, inputs, list(operations.values()))
@@ -210,7 +212,7 @@ def find(model: keras.Layer, inputs: Any, layer: str | None) -> Target:
         )
         raise ValueError(
             f"Expected one output tensor. '{model.name}' has {len(outputs)}. Choose one with "
-            f"`layer=`: {', '.join(map(str, names))}."
+            f"`layer=`: {listed_names(names)}."
         )
     if layer is None or (layer in outputs and layer not in operations):
         key = next(iter(outputs)) if layer is None else layer
@@ -238,8 +240,8 @@ def _named_outputs(output: Any) -> dict[Any, Any]:
 
 
 def _maker(tensor: Any, calls: list[Call]) -> Call | None:
-    """The call that returned a tensor; `None` if code outside of all layers made it."""
-    # Inner layers end before the models around them: the first one is the deepest.
+    """The call that returned a tensor; `None` for code outside of all layers."""
+    # Inner layers end before the models around them: the first call is the deepest.
     return next((call for call in calls if call.output is tensor), None)
 
 
@@ -257,7 +259,7 @@ def _path(model: keras.Layer, operations: dict[str, Any], layer: str) -> str:
 
 
 def _within_reach(output: Any) -> bool:
-    """Whether tensors belong to this run; a `tf.function` inside keeps its own to itself."""
+    """Return whether tensors belong to this run; those inside a `tf.function` do not."""
     tensors = tf.nest.flatten(output)
     if tf.executing_eagerly():
         return all(hasattr(tensor, "numpy") for tensor in tensors)

@@ -18,9 +18,9 @@ class UnitIndex:
 
     Args:
         shape: of one row of the output.
-        first: place of the number in the flattened row.
-        second: place of the one that is subtracted, or `None`.
-        named: whether the user chose it, so that it belongs into the neuron's name.
+        first: position of the number in the flattened row.
+        second: position of the number that is subtracted, or `None`.
+        named: whether the user chose it, so that it is part of the neuron's name.
 
     Example:
 
@@ -38,14 +38,14 @@ class UnitIndex:
 
     @classmethod
     def of(cls, unit: Unit, shape: tuple[int | None, ...], where: str) -> UnitIndex:
-        """What the user's `unit` chooses.
+        """Read the user's `unit`.
 
         Args:
             unit: the number of a column; a pair of them for their difference; for an output of
                 several axes the number in the flattened row, a position such as `(2, 0, 1)`, or a
                 pair of positions; `None` for an output that has only one number.
             shape: of one row of the output.
-            where: what it is the output of, for the error.
+            where: description of the output, for the error.
 
         Returns:
             The `UnitIndex`.
@@ -66,18 +66,18 @@ class UnitIndex:
 
     @property
     def units(self) -> int:
-        """How many numbers a row of the output has."""
+        """Number of entries in a row of the output."""
         return math.prod(self.shape)
 
     @property
     def rivals(self) -> list[int]:
-        """The other numbers along the last axis: the classes that a softmax weighs against it."""
+        """The other numbers along the last axis: the competing classes of a softmax."""
         start = self.first - self.first % self.shape[-1]
         return [k for k in range(start, start + self.shape[-1]) if k != self.first]
 
     @property
     def suffix(self) -> str:
-        """How it is shown behind a layer's name: nothing, `[2]`, `[1-0]` or `[2,0,1]`."""
+        """Index shown after a layer's name: nothing, `[2]`, `[1-0]` or `[2,0,1]`."""
         if not self.named:
             return ""
         places = [self.first] if self.second is None else [self.first, self.second]
@@ -87,13 +87,13 @@ class UnitIndex:
         return f"[{'-'.join(shown)}]"
 
     def __call__(self, tensor: tf.Tensor) -> tf.Tensor:
-        """Takes the output `(rows, *shape)` to `(rows,)`."""
+        """Map the output `(rows, *shape)` to `(rows,)`."""
         columns = tf.reshape(tensor, [-1, self.units])
         first = columns[:, self.first]
         return first if self.second is None else first - columns[:, self.second]
 
     def against_the_others(self, tensor: tf.Tensor) -> tf.Tensor:
-        """Takes the numbers before a softmax to the logit of the class, `(rows,)`.
+        """Map the numbers before a softmax to the logit of the class, `(rows,)`.
 
         log p_k / (1 - p_k) = z_k - log sum_{j != k} exp z_j
         """
@@ -108,7 +108,7 @@ def _which(shape: tuple[int, ...], where: str) -> str:
     one = listed if units < 5 else listed.replace(", `unit=2`", " ...")
     if len(shape) > 1:
         one += f", a position such as `unit={(0,) * len(shape)}` in its shape {shape}"
-    # Of positions a pair of two numbers is one already.
+    # For positions, a pair of two numbers is already one.
     pair = ", or `unit=(1, 0)` for the difference of two" if len(shape) == 1 else ""
     return (
         f"A neuron is one number for each row, but {where[0].lower()}{where[1:]} has {units} "
@@ -121,11 +121,11 @@ def _whole(place: tuple[Any, ...]) -> bool:
 
 
 def only_tensor(output: Any, where: str) -> tf.Tensor:
-    """The one tensor of an output.
+    """Return the only tensor of an output.
 
     Args:
         output: a tensor or a structure of tensors.
-        where: what it is the output of, for the error.
+        where: description of the output, for the error.
 
     Returns:
         The tensor.
@@ -144,12 +144,12 @@ def only_tensor(output: Any, where: str) -> tf.Tensor:
 
 
 def position(unit: int | tuple[int, ...], shape: tuple[int | None, ...], where: str) -> int:
-    """The place of a unit in a flattened row of an output.
+    """Position of a unit in a flattened row of an output.
 
     Args:
         unit: the number in the flattened row, or the indices in an output of several axes.
         shape: of one row of the output.
-        where: what it is the output of, for the error.
+        where: description of the output, for the error.
 
     Returns:
         The number in the flattened row.
@@ -188,7 +188,7 @@ def _fixed(shape: tuple[int | None, ...], where: str) -> tuple[int, ...]:
 
 
 def unit_name(layer: str, unit: int, shape: tuple[int, ...]) -> str:
-    """A unit's name as a variable: `hidden_1_3`, `conv_2_5_0`, or `latent` if it is the only one.
+    """Name of a unit as a variable: `hidden_1_3`, `conv_2_5_0`, or `latent` for a single unit.
 
     Args:
         layer: path of the layer.

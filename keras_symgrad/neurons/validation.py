@@ -1,7 +1,8 @@
 """Validate a neuron on a few rows before the search.
 
 A gradient must lead from the neuron to the input; the same rows must always give the same numbers;
-and rows must not see each other, because their gradients are read all at one time.
+and each row must be processed independently, because the gradients of all rows are computed
+together.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import tensorflow as tf
 from keras_symgrad.neurons import tracing
 from keras_symgrad.neurons.inputs import Inputs
 
-# Wider than what float16 and other orders of the same sum do to a number.
+# Tolerance for float16 and for other orders of summation.
 REPEATABILITY_TOLERANCE = 1e-2
-# Share of its size by which a row is moved to see whether the neuron moves.
+# Relative change of a row that tests whether the neuron changes.
 NEARBY = 0.3
 
 
@@ -29,19 +30,19 @@ def validate(
     rows: tf.Tensor,
     steps: Callable[[tf.Tensor], Sequence[tracing.Call]] = lambda x: (),
 ) -> None:
-    """Raises if a scalar function cannot be interpreted.
+    """Raise if a scalar function cannot be interpreted.
 
     Args:
         name: of the neuron.
         function: `(rows, inputs) -> (rows,)`.
-        rows: a few points that it is tried on, `(rows, inputs)`.
-        steps: the calls of the layers inside it in a run on points, to name the one at fault.
+        rows: a few points for the test, `(rows, inputs)`.
+        steps: the calls of the layers inside it in a run on points, to name the cause.
 
     Raises:
-        ValueError: it has no gradient, is random, or mixes rows; with what can be done.
+        ValueError: it has no gradient, is random, or depends on other rows; with advice.
 
     Warns:
-        UserWarning: it depends on a column by steps alone.
+        UserWarning: it depends on a column only by steps.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(rows)
@@ -74,27 +75,27 @@ def validate(
             "other (batch statistics with `training=True`, or a mean over rows). Make a model "
             "that treats each row by itself."
         )
-    # Inside a SavedModel a missing gradient comes back as zeros.
+    # Inside a SavedModel a missing gradient is returned as zeros.
     flat = not np.any(tf.convert_to_tensor(gradient)) and np.ptp(value) > 0
-    # So do those of a network of columns around 1e6 that is saturated on rows around 1.
+    # So are gradients of a network of columns around 1e6 that is saturated on rows around 1.
     if flat and _moves(function, rows):
         raise ValueError(_no_gradient(name, steps, rows))
     _warn_of_steps(name, function, rows, gradient)
 
 
 def _moves(function: Callable[..., Any], rows: tf.Tensor) -> bool:
-    """Whether a function changes from rows to others nearby, as no saturated network does."""
+    """Return whether a function changes between nearby rows, unlike a saturated network."""
     return not _same(function(rows * (1 + NEARBY)), function(rows))
 
 
 def _warn_of_steps(
     name: str, function: Callable[..., Any], rows: tf.Tensor, gradient: tf.Tensor
 ) -> None:
-    """Warns of columns that the neuron depends on, but by steps that no gradient shows."""
+    """Warn about columns on which the neuron depends only by steps, without a gradient."""
     flat = np.flatnonzero(~np.any(tf.convert_to_tensor(gradient), axis=0))
 
     def changes(columns: np.ndarray) -> bool:
-        # 0 and 1 are entries of any table that has two.
+        # 0 and 1 are valid indices of any table with two entries.
         low, high = (
             function(tf.constant(points, rows.dtype))
             for points in (_filled(rows, columns, 0.0), _filled(rows, columns, 1.0))
@@ -155,7 +156,7 @@ def _same(again: tf.Tensor, value: tf.Tensor) -> bool:
 
 
 def _lost(steps: Callable[..., Any], rows: tf.Tensor) -> str:
-    """The first layer that takes something of the input and gives nothing that has a gradient."""
+    """The first layer that depends on the input but has no gradient."""
     with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
         tape.watch(rows)
         calls = steps(rows)
@@ -169,7 +170,7 @@ def _lost(steps: Callable[..., Any], rows: tf.Tensor) -> str:
 
 
 def _moody(steps: Callable[..., Any], rows: tf.Tensor) -> str:
-    """The first layer that gives other numbers for the same numbers."""
+    """The first layer that returns different numbers for the same numbers."""
     pairs = zip(steps(rows), steps(rows), strict=False)
     moody = (first for first, second in pairs if not _alike(first.output, second.output))
     return _named(", first in", moody)
@@ -181,12 +182,12 @@ def _alike(first: Any, second: Any) -> bool:
 
 
 def _is_floating(tensor: Any) -> bool:
-    # A `tf.function` inside keeps its own tensors, which have no numbers here, to itself.
+    # Tensors inside a `tf.function` have no values here.
     return tf.is_tensor(tensor) and tensor.dtype.is_floating and hasattr(tensor, "numpy")
 
 
 def _named(text: str, calls: Iterable[tracing.Call]) -> str:
-    # A model around the layer at fault ends after it: the first one is the deepest.
+    # A model around the layer in question ends after it: the first one is the deepest.
     call = next(iter(calls), None)
     return f"{text} '{call.operation.name}' ({type(call.operation).__name__})" if call else ""
 

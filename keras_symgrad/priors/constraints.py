@@ -1,7 +1,7 @@
 """`Constraints` on the shape of formulas.
 
-They are asked of every tree that is bred, some 20,000 times a second, so that `satisfies` is one
-walk over the nodes, of half a microsecond each.
+They are checked for every tree that is bred, some 20,000 times a second, so `satisfies` is one walk
+over the nodes, of half a microsecond each.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from keras_symgrad.expressions import Alphabet, Complexity
 
 @dataclass(frozen=True)
 class Constraints:
-    """Rules that every formula of a search obeys.
+    """Constraints on the shape of every formula of a search.
 
     Args:
-        forbidden: by operator, those that may stand nowhere inside of it; a string may hold
-            several names with commas between them. `{"sin": "sin, cos"}` allows no sine of
-            anything that holds a sine or a cosine.
-        arguments: by operator, the largest complexity of its arguments: one number for all of
-            them, or one for each, where `None` stands for no limit. `{"exp": 5}` allows no
-            exponential of anything longer than 5, `{"div": (None, 1)}` divides by variables and
-            whole numbers alone.
-        depth: most operators on the way from the whole formula down to a variable. A variable has
-            the depth 0, `sin(x1 + x2)` the depth 2.
+        forbidden: by operator, operators that are forbidden inside it; a string may hold several
+            names with commas between them. `{"sin": "sin, cos"}` forbids a sine of anything that
+            holds a sine or a cosine.
+        arguments: by operator, the largest complexity of its arguments: one number for all of them,
+            or one for each, where `None` stands for no limit. `{"exp": 5}` forbids an exponential
+            of anything longer than 5, `{"div": (None, 1)}` allows division by variables and whole
+            numbers only.
+        depth: largest number of operators on a path from the whole formula down to a variable. A
+            variable has the depth 0, `sin(x1 + x2)` the depth 2.
 
     Raises:
-        ValueError: a rule is not of this form.
+        ValueError: a rule does not have this form.
 
     Example:
 
@@ -63,7 +63,7 @@ class Constraints:
                 "`depth` is the largest number of operators inside of each other, a whole number "
                 f"of at least 1, or `None`. Received: depth={self.depth!r}"
             )
-        # Each operator that a rule names has a bit of its own; with it stands what it forbids.
+        # Each operator that a rule names has a bit; the mask beside it holds the forbidden ones.
         named = dict.fromkeys(
             [*forbidden, *(name for inner in forbidden.values() for name in inner)]
         )
@@ -79,15 +79,15 @@ class Constraints:
         """The same rules for trees over an alphabet.
 
         Args:
-            alphabet: whose operators the rules must name.
-            complexity: that arguments are weighed with.
+            alphabet: its operators must include those of the rules.
+            complexity: measure of the arguments.
 
         Returns:
             New rules.
 
         Raises:
-            ValueError: a rule names an operator that the alphabet has not, or gives limits for
-                another number of arguments than it has.
+            ValueError: a rule names an operator that is not in the alphabet, or gives limits for
+                another number of arguments than the operator has.
         """
         operators = alphabet.operators
         unknown = [name for name in (*self._bits, *self.arguments) if name not in operators]
@@ -118,7 +118,7 @@ class Constraints:
         return {"forbidden": forbidden, "arguments": arguments, "depth": self.depth}
 
     def satisfies(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> bool:
-        """Whether a tree obeys all rules.
+        """Return whether a tree obeys all rules.
 
         Args:
             tree: nodes in prefix order.
@@ -126,7 +126,7 @@ class Constraints:
         return self._broken(tree) is None
 
     def violation(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> str | None:
-        """Which rule a tree breaks, in words; `None` if it breaks none.
+        """Describe the rule that a tree breaks; `None` if it breaks none.
 
         Args:
             tree: nodes in prefix order.
@@ -154,11 +154,11 @@ class Constraints:
         return f"'{inner}' inside of '{name}' is forbidden"
 
     def _broken(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> tuple[int, str] | None:
-        """The node and the kind of a rule that is broken there."""
+        """The node and the kind of the first broken rule."""
         bits, arguments, most = self._bits, self.arguments, self.depth
         if not bits and not arguments and most is None:
             return None
-        # Of the subtrees behind a node: bits of their operators, depth, number of nodes.
+        # For the subtrees after a node: bits of their operators, depth, number of nodes.
         stack: list[tuple[int, int, int]] = []
         for at in range(len(tree) - 1, -1, -1):
             node = tree[at]
@@ -198,7 +198,7 @@ def _check_mapping(name: str, rules: object, example: str) -> None:
 
 
 def _names(operator: str, inner: str | Iterable[str]) -> tuple[str, ...]:
-    """The operators that are forbidden inside of another."""
+    """The operators that are forbidden inside another."""
     parts = inner.split(",") if isinstance(inner, str) else inner
     is_list = isinstance(parts, Sequence) and all(isinstance(part, str) for part in parts)
     names = tuple(part.strip() for part in parts) if is_list else ()

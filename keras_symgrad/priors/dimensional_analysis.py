@@ -1,9 +1,9 @@
 """Dimensional analysis of trees.
 
-A dimension is a vector of rational exponents, and the rule of an operator follows from the SymPy
-expression that the operator is: the terms of a sum have one dimension, those of a product add up, a
-rational power multiplies, and functions such as the exponential take and give numbers. Each rule is
-worked out once for each combination of dimensions that is met and looked up ever after.
+A dimension is a vector of rational exponents, and the rule of an operator follows from its SymPy
+expression: the terms of a sum have one dimension, those of a product add up, a rational power
+multiplies, and functions such as the exponential map numbers to numbers. Each rule is computed once
+for each combination of dimensions and then looked up.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from deap import gp
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from keras_symgrad.expressions import CONSTANT_CODE, FIRST_VARIABLE_CODE, Alphabet, Operator
+from keras_symgrad.files import listed_names
 from keras_symgrad.priors.dimensions import LARGEST_DENOMINATOR, Dimensions, dimensionality
 
-# Rules that are remembered; those of powers are as many as there are exponents.
+# Size of the rule cache; powers need one rule for each exponent.
 MOST_REMEMBERED = 100_000
 
-# Exponents of the base dimensions; `None` is the dimension of 0, which is equal to any.
+# Exponents of the base dimensions; `None` is the dimension of 0, which equals any dimension.
 Vector = tuple[Fraction, ...] | None
-# Dimensions are numbered: comparing two is comparing numbers.
+# Dimensions are numbered, so that comparing two means comparing numbers.
 INCONSISTENT = -1
 ANY = 0
 NUMBER = 1
@@ -39,7 +40,7 @@ class DimensionalAnalysis:
         alphabet: operators and variables of the trees.
 
     Raises:
-        ValueError: a unit is given for what is no variable.
+        ValueError: a unit is given for a name that is not a variable.
 
     Example:
 
@@ -57,8 +58,8 @@ class DimensionalAnalysis:
         unknown = [name for name in dimensions.variables if name not in alphabet.names]
         if unknown:
             raise ValueError(
-                f"`dimensions` gives units to what is no variable: {', '.join(unknown)}. "
-                f"The variables are {', '.join(alphabet.names)}."
+                f"`dimensions` gives units to what is no variable: {listed_names(unknown)}. "
+                f"The variables are {listed_names(alphabet.names)}."
             )
         self.alphabet, self.dimensions = alphabet, dimensions
         found = {
@@ -70,19 +71,19 @@ class DimensionalAnalysis:
         self.bases = sorted({base for one in (*found.values(), wanted or {}) for base in one})
         self._vectors: dict[int, Vector] = {}
         self._numbers: dict[Vector, int] = {}
-        # Trees are bred in one thread and evaluated in another: a counter gives no number twice.
+        # Trees are bred in one thread and evaluated in another: a counter returns no number twice.
         self._next = count()
         for vector in (None, self._vector({})):
             self._number(vector)
         self._variables = [self._number(self._vector(found.get(n, {}))) for n in alphabet.names]
         self._result = None if wanted is None else self._number(self._vector(wanted))
         self._any_constants = dimensions.constants == "any"
-        # Operators such as a**b, whose rule depends on what number an argument is.
+        # Operators such as a**b, whose rule depends on the value of an argument.
         self._by_value = {o.name for o in alphabet.operators if _has_open_exponent(o)}
         self._rules: dict[Hashable, int] = {}
 
     def satisfies(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> bool:
-        """Whether a tree has a dimension, and the one that was asked for.
+        """Return whether a tree has a dimension, and the requested one.
 
         Args:
             tree: nodes in prefix order.
@@ -97,11 +98,11 @@ class DimensionalAnalysis:
             tree: nodes in prefix order.
 
         Returns:
-            `INCONSISTENT`, `ANY` (of zero, and of constants that may have any), `NUMBER` (of what
-            has no unit) or another number.
+            `INCONSISTENT`, `ANY` (for zero, and constants of any dimension), `NUMBER` (for values
+            without a unit) or another number.
         """
         variables, rules, by_value = self._variables, self._rules, self._by_value
-        # Dimensions of subtrees; of a constant its value, a float.
+        # Dimensions of subtrees; for a constant its value, a float.
         stack: list[int | float] = []
         for node in reversed(tree):
             code = node.code
@@ -127,7 +128,7 @@ class DimensionalAnalysis:
         return found if isinstance(found, int) else self._kind(found)
 
     def violation(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> str | None:
-        """What is wrong with the dimensions of a tree, in words; `None` if nothing is.
+        """Describe the error in the dimensions of a tree; `None` if there is none.
 
         Args:
             tree: nodes in prefix order.
@@ -180,7 +181,7 @@ class DimensionalAnalysis:
         return NUMBER
 
     def _learn(self, key: Hashable, name: str, arguments: Sequence[int | float]) -> int:
-        """Works out the rule of an operator for arguments of these dimensions."""
+        """Derive the rule of an operator for arguments of these dimensions."""
         operator = self.alphabet.operators[name]
         kinds = [a if isinstance(a, int) else self._kind(a) for a in arguments]
         known = {
@@ -204,7 +205,7 @@ class DimensionalAnalysis:
 
 
 class _Inconsistent(Exception):
-    """Some part has no dimension."""
+    """A part of the expression has no dimension."""
 
 
 class _Rule:
@@ -232,7 +233,7 @@ class _Rule:
         for kinds, rule in _RULES:
             if isinstance(expression, kinds):
                 return rule(self, expression)
-        # Any other function takes and gives numbers.
+        # All other functions map numbers to numbers.
         for argument in expression.args:
             self.equal(self(argument), self.number)
         return self.number
@@ -287,7 +288,7 @@ class _Rule:
         return total
 
     def condition(self, condition: sympy.Basic) -> None:
-        """Raises unless the two sides of every comparison have one dimension."""
+        """Raise unless the two sides of every comparison have one dimension."""
         if isinstance(condition, BooleanAtom):
             return
         if isinstance(condition, BooleanFunction):
@@ -297,7 +298,7 @@ class _Rule:
             self.sum(condition)
 
 
-# The first row that holds says how.
+# The first matching row decides.
 _RULES: tuple[tuple[type | tuple[type, ...], Callable[..., Any]], ...] = (
     ((sympy.Add, sympy.Max, sympy.Min), _Rule.sum),
     (sympy.Mul, _Rule.product),

@@ -1,10 +1,11 @@
 """Physical units of variables.
 
-Units are read by `pint`, once for each variable. `dimensional_analysis` goes on with the exponents.
+Units are read by `pint`, once for each variable; `dimensional_analysis` uses the exponents.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,29 +16,37 @@ if TYPE_CHECKING:
     import pint
 
 CONSTANTS = ("dimensionless", "any")
-LONGEST_UNIT = 100
-# Exponents are fractions of such a denominator at most.
+MAX_UNIT_CHARACTERS = 100
+# Exponents are fractions of such a denominator at most, and no larger than this.
 LARGEST_DENOMINATOR = 12
+MAX_EXPONENT = 100
+# An exponent is a number or a fraction in brackets, and has none itself: towers of powers of a few
+# characters take any time and memory.
+_NUMBER = r"[+-]?\s*\d{1,6}(?:\.\d{0,6})?"
+_POWER = re.compile(r"\*\*|\^")
+_EXPONENT = re.compile(
+    rf"\s*(?:{_NUMBER}|\(\s*{_NUMBER}\s*(?:/\s*{_NUMBER}\s*)?\))(?![\w.])(?!\s*(?:\*\*|\^))"
+)
 
 
 @dataclass(frozen=True)
 class Dimensions:
-    """Units of variables, and what is known of the dimension of a formula.
+    """Units of variables, and prior knowledge of the dimension of a formula.
 
-    Units count by their dimension alone: kilometres and metres are lengths. Numbers have none, so
-    that `height + time` is no formula whatever weights its terms have. What the formula is wrapped
-    in is not known to gradients, so that its own dimension is free unless `result` says otherwise.
+    Only the dimension of a unit matters: kilometres and metres are lengths. Numbers have none, so
+    `height + time` is not a formula, whatever weights its terms have. Gradients do not determine
+    the function around the formula, so its own dimension is free unless `result` is given.
 
     Args:
         variables: units by variable, such as `{"height": "m", "mass": "kg", "drag": "N*s/m"}`.
             Variables that are left out are numbers without a unit.
         result: unit of the whole formula; any by default.
         constants: "dimensionless", or "any" where a number in a formula may stand for a quantity
-            that is not among the variables, such as the acceleration of gravity. The numbers
-            1 and -1, which nobody fitted, have no dimension even then.
+            that is not among the variables, such as the acceleration of gravity. The numbers 1 and
+            -1, which are not fitted, have no dimension even then.
 
     Raises:
-        ValueError: a unit is none that `pint` knows, or `constants` is neither of the two.
+        ValueError: `pint` does not define a unit, or `constants` is neither of the two.
 
     Example:
 
@@ -67,7 +76,7 @@ class Dimensions:
             dimensionality(self.result, "the result")
 
     def to_dict(self) -> dict[str, object]:
-        """Units and what is known of the formula's as plain data."""
+        """Units of the variables and of the formula as plain data."""
         variables = dict(self.variables)
         return {"variables": variables, "result": self.result, "constants": self.constants}
 
@@ -77,34 +86,52 @@ def dimensionality(unit: str, whose: str = "a quantity") -> dict[str, Fraction]:
 
     Args:
         unit: such as "m", "kg*m/s**2" or "km/hour"; "" or "1" for none.
-        whose: for the error.
+        whose: owner of the unit, for the error.
 
     Returns:
         Exponents by dimension.
 
     Raises:
-        ValueError: `pint` does not know the unit.
+        ValueError: `pint` does not define the unit.
 
     Example:
 
     >>> dimensionality("N")
     {'[length]': Fraction(1, 1), '[mass]': Fraction(1, 1), '[time]': Fraction(-2, 1)}
     """
-    if not isinstance(unit, str) or len(unit) > LONGEST_UNIT:
+    if not isinstance(unit, str) or len(unit) > MAX_UNIT_CHARACTERS or not unit.isprintable():
         raise ValueError(
-            f"The unit of {whose} must be a text such as 'm/s**2', of {LONGEST_UNIT} characters "
-            f"at most. Received: {str(unit)[:LONGEST_UNIT]!r}"
+            f"The unit of {whose} must be a text such as 'm/s**2', of {MAX_UNIT_CHARACTERS} "
+            f"characters at most. Received: {str(unit)[:MAX_UNIT_CHARACTERS]!r}"
         )
     try:
+        _check_exponents(unit)
         found = _registry().parse_units(unit).dimensionality
-    except Exception as error:  # whatever a text makes of pint's parser
+        _check_sizes(dict(found))
+    except Exception as error:  # pint's parser raises many exceptions
         reason = " ".join(str(error).split()) or "it is no unit"
         raise ValueError(
-            f"The unit of {whose} cannot be read: {reason}. Write it as in 'kg*m/s**2', with units "
-            f"that `pint` knows; '' is a number without one. Received: {unit!r}"
+            f"The unit of {whose} cannot be read: {reason.rstrip('.')}. Write it as in "
+            "'kg*m/s**2', with units that `pint` knows; '' is a number without one. "
+            f"Received: {unit!r}"
         ) from None
     exponents = {base: _fraction(n) for base, n in found.items()}
     return {base: n for base, n in sorted(exponents.items()) if n}
+
+
+def _check_exponents(unit: str) -> None:
+    """Raise for powers of powers, before they are computed."""
+    from pint.util import string_preprocessor
+
+    # With "squared", "cubic" and raised digits as powers too.
+    text = string_preprocessor(unit)
+    if not all(_EXPONENT.match(text, power.end()) for power in _POWER.finditer(text)):
+        raise ValueError("an exponent is a number such as 2, -1.5 or (1/2), without one of its own")
+
+
+def _check_sizes(exponents: Mapping[str, Any]) -> None:
+    if not all(abs(exponent) <= MAX_EXPONENT for exponent in exponents.values()):
+        raise ValueError(f"an exponent is {MAX_EXPONENT} at most")
 
 
 def _fraction(exponent: Any) -> Fraction:
@@ -113,7 +140,7 @@ def _fraction(exponent: Any) -> Fraction:
 
 @cache
 def _registry() -> pint.UnitRegistry[Any]:
-    # Half a second, which nobody needs who gives no units.
+    # Importing pint takes half a second, which is not spent without units.
     import pint
 
     return pint.UnitRegistry()

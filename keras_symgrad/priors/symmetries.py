@@ -1,13 +1,13 @@
 """Symmetries that a concept is known to have.
 
-A symmetry maps points to others where the concept has the same value, or the opposite one. It says
-what gradients are at the images, and which part of a network's gradients is noise. With A an
-orthogonal matrix, s a sign and v the velocity of a continuous symmetry,
+A symmetry maps points to others where the concept has the same value, or the opposite one. It
+determines the gradients at the images, and the part of a network's gradients that is noise. With A
+an orthogonal matrix, s a sign and v the velocity of a continuous symmetry,
 
     f(A x) = s f(x)    =>   grad f(A x) = s A grad f(x)
-    v(x) . grad f = 0       for rotations, translations and others that start from nothing
+    v(x) . grad f = 0       for rotations, translations and other continuous symmetries
 
-`symmetrizing` uses them and `symmetry_checks` asks who keeps them.
+`symmetrization` uses them and `symmetry_checks` measures whether network and formula have them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
-# More images of a point cost more and say little more.
+from keras_symgrad.files import listed_names
+
+# More images of a point cost more and hardly improve the mean.
 MOST_ELEMENTS = 64
 
 
@@ -45,7 +47,7 @@ class Element:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Equal for equal maps."""
+        """A hashable key, equal for equal maps."""
         return (self.sign, *np.round(self.matrix, 6).ravel().tolist())
 
 
@@ -53,11 +55,11 @@ class Element:
 class Symmetry:
     """A symmetry of a concept, known before the search.
 
-    `Exchange`, `Even`, `Odd`, `Rotation`, `Translation` and `Scaling` are there. Another one is a
-    subclass that says which maps it has (`elements`), or how points move (`generators`), or both.
+    `Exchange`, `Even`, `Odd`, `Rotation`, `Translation` and `Scaling` are predefined. For another
+    one, subclass and override its maps (`elements`), its velocities (`generators`), or both.
 
     Args:
-        *variables: names, or tuples of names that go together.
+        *variables: names, or tuples of names that form one vector or object.
 
     Example: a boost, which mixes time and place.
 
@@ -92,15 +94,15 @@ class Symmetry:
         return f"{type(self).__name__.lower()} of {', '.join(groups)}"
 
     def elements(self, names: Sequence[str]) -> list[Element]:
-        """The maps that it has, without the one that moves nothing."""
+        """The maps of the symmetry, without the identity."""
         return []
 
     def generators(self, names: Sequence[str], points: np.ndarray) -> np.ndarray:
-        """Velocities of the points along which the concept stays, `(rows, k, variables)`."""
+        """Velocities of the points along which the concept is constant, `(rows, k, variables)`."""
         return np.zeros((len(points), 0, len(names)))
 
     def columns(self, names: Sequence[str]) -> list[list[int]]:
-        """Numbers of its variables among the names.
+        """Positions of its variables among the names.
 
         Raises:
             ValueError: a variable is not among them.
@@ -109,13 +111,14 @@ class Symmetry:
         missing = [name for group in self.variables for name in group if name not in names]
         if missing:
             raise ValueError(
-                f"{self!r} names variables that do not exist: {', '.join(missing)}. "
-                f"The variables are: {', '.join(names)}"
+                f"{self!r} names variables that do not exist: {listed_names(missing)}. "
+                f"The variables are: {listed_names(names)}"
             )
-        return [[names.index(name) for name in group] for group in self.variables]
+        places = {name: place for place, name in enumerate(names)}
+        return [[places[name] for name in group] for group in self.variables]
 
     def _alike(self, least: int) -> None:
-        """Raises unless there are so many groups at least, and all of one size."""
+        """Raise unless there are at least this many groups, all of one size."""
         if len(self.variables) < least or len({len(group) for group in self.variables}) > 1:
             raise ValueError(
                 f"`{type(self).__name__}` takes {least} variables at least, or {least} tuples of "
@@ -124,10 +127,10 @@ class Symmetry:
 
 
 class Exchange(Symmetry):
-    """Nothing changes when variables trade places: f(x2, x1) = f(x1, x2).
+    """Invariance under an exchange of variables: f(x2, x1) = f(x1, x2).
 
-    Of more than two, all orders are alike. Tuples trade places as wholes, as two particles do:
-    `Exchange(("x1", "v1"), ("x2", "v2"))`.
+    For more than two variables, all orders are equivalent. Tuples are exchanged as wholes, as two
+    particles are: `Exchange(("x1", "v1"), ("x2", "v2"))`.
 
     Args:
         *variables: two names at least, or tuples of equal length.
@@ -158,10 +161,10 @@ class Exchange(Symmetry):
 
 
 class Even(Symmetry):
-    """Nothing changes when variables change their signs, all of them at once: f(-x) = f(x).
+    """Invariance under a common change of sign of variables: f(-x) = f(x).
 
     Args:
-        *variables: names. `Even("x"), Even("y")` is more than `Even("x", "y")`.
+        *variables: names. `Even("x"), Even("y")` is stronger than `Even("x", "y")`.
     """
 
     sign = 1
@@ -177,7 +180,7 @@ class Even(Symmetry):
 
 
 class Odd(Even):
-    """The value changes its sign when variables do, all of them at once: f(-x) = -f(x).
+    """Change of sign under a common change of sign of variables: f(-x) = -f(x).
 
     Args:
         *variables: names.
@@ -187,12 +190,12 @@ class Odd(Even):
 
 
 class Rotation(Symmetry):
-    """Nothing changes when vectors are turned around the origin.
+    """Invariance under rotations of vectors around the origin.
 
     Args:
-        *variables: the components of a vector, `Rotation("x", "y")`, or several vectors that turn
-            together, `Rotation(("x", "y"), ("px", "py"))`. Vectors of three components turn around
-            every axis.
+        *variables: the components of a vector, `Rotation("x", "y")`, or several vectors that rotate
+            together, `Rotation(("x", "y"), ("px", "py"))`. Vectors of three components rotate
+            around every axis.
 
     Example:
 
@@ -236,7 +239,7 @@ class Rotation(Symmetry):
 
 
 class Translation(Symmetry):
-    """Nothing changes when the same number is added to variables: only differences count.
+    """Invariance under a common translation of variables: only differences count.
 
     Args:
         *variables: names.
@@ -250,7 +253,7 @@ class Translation(Symmetry):
 
 
 class Scaling(Symmetry):
-    """Nothing changes when variables are multiplied by the same number: only ratios count.
+    """Invariance under a common scaling of variables: only ratios count.
 
     Args:
         *variables: names.
@@ -265,10 +268,10 @@ class Scaling(Symmetry):
 
 
 def check_symmetries(symmetries: Symmetry | Sequence[Symmetry]) -> tuple[Symmetry, ...]:
-    """Symmetries as a tuple, one alone too.
+    """Symmetries as a tuple, for one or several.
 
     Raises:
-        ValueError: one of them is none.
+        ValueError: one of them is not a symmetry.
     """
     if isinstance(symmetries, Symmetry):
         return (symmetries,)
@@ -282,14 +285,14 @@ def check_symmetries(symmetries: Symmetry | Sequence[Symmetry]) -> tuple[Symmetr
 
 
 def symmetry_group(symmetries: Sequence[Symmetry], names: Sequence[str]) -> list[Element]:
-    """All maps that come of some, the one that moves nothing first.
+    """The group that symmetries generate, the identity first.
 
     Args:
         symmetries: any.
         names: of the variables.
 
     Returns:
-        64 elements at most.
+        At most 64 elements.
 
     Example:
 

@@ -2,8 +2,8 @@
 
     f(x1, x2) + sin(g(x3))
 
-A formula of that form stays a plain tree. Since its outer nodes never change, its parts are found
-by walking the template along it.
+A formula of that form is stored as a plain tree. As its outer nodes never change, its parts are
+found by walking template and tree together.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from keras_symgrad.expressions import (
     unify,
 )
 from keras_symgrad.expressions.formats import FUNCTIONS, from_text
+from keras_symgrad.files import listed_names
 
 Nodes = Sequence[gp.Primitive | gp.Terminal]
-# Weight of a variable or a part of a form, to any operator's.
+# Weight of a variable or a part in a form, compared with any operator's.
 HEAVY = 1e4
 _EXAMPLE = "'f(x1, x2) + sin(g(x3))'"
 
@@ -51,10 +52,10 @@ class Part:
 
     @property
     def symbol(self) -> sympy.Symbol:
-        """Stands for the part in the outer form."""
+        """Symbol of the part in the outer form."""
         return symbol(self.name)
 
-    # What the parser asks of an operator: here its value is a symbol, whatever its arguments.
+    # Interface of an operator for the parser: here the value is a symbol, whatever the arguments.
 
     @property
     def arity(self) -> int:
@@ -72,28 +73,28 @@ class Part:
         return self.symbol
 
     def __call__(self, *_: sympy.Expr) -> sympy.Symbol:
-        """The part in a formula that is being read."""
+        """The part as it is called in a parsed formula."""
         return self.symbol
 
 
 class Template:
     """A fixed outer form with free parts.
 
-    A part is written as a function of the variables that it may hold, each once: every name in
-    front of a bracket that is neither a function nor an operator is a part. Variables may also
-    stand in the form itself. Whole numbers of the form stay as they are, other numbers of it are
-    where their refinement starts.
+    A part is written as a function of the variables that it may hold, each once: every name before
+    a bracket that is neither a function nor an operator is a part. Variables may also stand in the
+    form itself. Whole numbers of the form are fixed, other numbers are starting values for
+    refinement.
 
-    Directions of gradients do not see factors and added constants of a whole formula: one has the
-    form if it can be written in it up to these.
+    Directions of gradients do not depend on factors and added constants of a whole formula: a
+    formula matches the template if it can be written in the form up to these.
 
     Args:
         text: the template.
         alphabet: operators and variables of the formulas.
 
     Raises:
-        ValueError: the text cannot be read, has no part, a part twice, or one of something that
-            is no variable, or needs an operator that the alphabet has not.
+        ValueError: the text cannot be read, has no part, a part twice, or a part with an argument
+            that is not a variable, or needs an operator that is not in the alphabet.
 
     Example:
 
@@ -115,7 +116,7 @@ class Template:
         known: dict[str, Operator | Part] = {**operators, **self.parts}
         try:
             self.form = from_text(text, alphabet.names, known)
-            # Heavy variables: what is written with a part twice is no form with that part.
+            # Heavy variables: a spelling that contains a part twice does not have the form.
             named = Alphabet(alphabet.operators, self._names)
             tree = from_sympy(self.form, named, Complexity(variable=HEAVY))
         except ValueError as error:
@@ -132,7 +133,7 @@ class Template:
         self.outer = gp.PrimitiveTree(tree)
 
     def tree(self, parts: Mapping[str, Nodes]) -> gp.PrimitiveTree:
-        """The form with its parts filled in.
+        """The form with nodes for its parts.
 
         Args:
             parts: nodes by the part's name.
@@ -143,7 +144,7 @@ class Template:
         return gp.PrimitiveTree(nodes)
 
     def spans(self, tree: Nodes) -> dict[str, slice] | None:
-        """Where the parts of a tree are.
+        """Find the parts of a tree.
 
         Args:
             tree: nodes in prefix order.
@@ -169,7 +170,7 @@ class Template:
         return spans if at == len(tree) else None
 
     def with_fixed_numbers(self, tree: Nodes) -> gp.PrimitiveTree:
-        """A tree of the form with the whole numbers that the form has, whatever they were.
+        """Restore the whole numbers that the form fixes in a tree.
 
         Args:
             tree: nodes in prefix order.
@@ -185,7 +186,7 @@ class Template:
         return gp.PrimitiveTree(nodes)
 
     def satisfies(self, tree: Nodes) -> bool:
-        """Whether a tree has the form, its parts of the variables that they may hold.
+        """Return whether a tree has the form, with allowed variables in its parts.
 
         Args:
             tree: nodes in prefix order.
@@ -200,7 +201,7 @@ class Template:
         )
 
     def violation(self, tree: Nodes) -> str | None:
-        """Why a tree does not have the form, in words; `None` if it has.
+        """Reason why a tree does not have the form; `None` if it has.
 
         Args:
             tree: nodes in prefix order.
@@ -208,7 +209,7 @@ class Template:
         return None if self.satisfies(tree) else f"it does not have the form {self.text}"
 
     def parts_of(self, expression: sympy.Expr) -> dict[str, sympy.Expr] | None:
-        """The parts that make an expression of the form, up to a factor and an added constant.
+        """Find parts with which the form equals an expression, up to a factor and a constant.
 
         Args:
             expression: in the alphabet's variables.
@@ -230,7 +231,7 @@ class Template:
 
     @cached_property
     def together(self) -> tuple[frozenset[int], ...]:
-        """Columns that may stand in one part, and each column alone."""
+        """Groups of columns that may stand in one part, and each column alone."""
         alone = (frozenset([k]) for k in range(len(self.alphabet.names)))
         parts = (self._columns(part) for part in self.parts.values())
         return tuple(dict.fromkeys((*parts, *alone)))
@@ -255,7 +256,7 @@ class Template:
         return node.code <= FIRST_VARIABLE_CODE - len(self.alphabet.names)
 
     def _own(self, node: gp.Primitive | gp.Terminal) -> gp.Primitive | gp.Terminal:
-        """The alphabet's node in the place of that of the alphabet with parts."""
+        """Convert a node of the alphabet with parts to one of the alphabet."""
         if node.arity:
             return self.alphabet.primitives[node.name]
         if node.code == CONSTANT_CODE:
@@ -312,8 +313,8 @@ def _part(name: str, call: ast.Call, text: str, alphabet: Alphabet) -> Part:
     unknown += [ast.unparse(keyword) for keyword in call.keywords]
     if unknown:
         raise ValueError(
-            f"Part '{name}' may hold variables, but {', '.join(unknown)} is none. The variables "
-            f"are {', '.join(alphabet.names)}. Received: template={text!r}"
+            f"Part '{name}' may hold variables, but {listed_names(unknown)} is none. The variables "
+            f"are {listed_names(alphabet.names)}. Received: template={text!r}"
         )
     variables = tuple(variable for _, variable in read if variable is not None)
     if not variables or len(set(variables)) < len(variables):
@@ -339,7 +340,7 @@ def _calls(text: str) -> Iterator[tuple[str, ast.Call]]:
 
 
 def _variable(node: ast.expr) -> str | None:
-    """The name that an argument consists of, with quotation marks or without."""
+    """The name in an argument, with or without quotation marks."""
     if isinstance(node, ast.Name):
         return node.id
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras_symgrad.files import in_model_order, read_points
 from keras_symgrad.neurons import Inputs, Neuron, in_batches, kind_by_loss
 
-# Calls before the clock starts: the first ones trace and allocate.
+# Calls before timing: the first ones trace and allocate.
 WARM_UP = 5
 
 
@@ -26,8 +26,8 @@ class Measured:
         name: of the model.
         parameters: numbers in its weights.
         milliseconds: median time of a compiled call on one batch.
-        score: accuracy for decisions, root mean squared error for numbers, by the labels; `None`
-            without labels.
+        score: accuracy for decisions, root mean squared error for numbers, against the labels;
+            `None` without labels.
     """
 
     name: str
@@ -43,13 +43,14 @@ class ModelComparison:
     Attributes:
         before: the first model.
         after: the second one.
-        decides: whether the models decide, by a probability, a logit or one number a class.
+        decides: whether the models are classifiers: by a probability, a logit or one number a
+            class.
         agreement: share of the rows on which they decide alike; for numbers R2, the share of the
             variance of the first one's outputs that the second one's explain.
         difference: root mean squared difference of their outputs.
         undefined: share of the rows where the second one's output is not finite.
-        rows: that all this was measured on.
-        batch_size: rows in the batch that was timed.
+        rows: number of rows of all measurements.
+        batch_size: rows in the timed batch.
     """
 
     before: Measured
@@ -97,14 +98,14 @@ def compare_models(
     repeats: int = 50,
     jit_compile: bool = False,
 ) -> ModelComparison:
-    """Compares a model with the one in which a formula replaced a part of it.
+    """Compare a model with one in which a formula replaced a part of it.
 
     Args:
         model: with one output.
-        replaced: of the same inputs and output.
-        x: rows, better ones that nothing was fitted on: an array, a DataFrame, the path of a
-            `.csv`, or what else `interpret` takes.
-        y: labels or numbers that the models were trained for, `(rows,)` or as the output.
+        replaced: model with the same inputs and output.
+        x: rows, preferably ones that were not used in any fit: an array, a DataFrame, the path of a
+            `.csv`, or another input of `interpret`.
+        y: labels or numbers for which the models were trained, `(rows,)` or shaped as the output.
         batch_size: rows in the batch that is timed.
         repeats: timed calls of each model, in turns; the median counts.
         jit_compile: whether XLA compiles the calls.
@@ -146,7 +147,7 @@ def compare_models(
     if decide:
         agreement = float(np.mean((decide(outputs[0]) == decide(outputs[1])) & finite))
     else:
-        # Where there is no value, the mean is the best guess.
+        # Where an output is undefined, the mean is used.
         guess = np.where(finite[:, None], outputs[1], outputs[0].mean(axis=0))
         left = np.mean((guess - outputs[0]) ** 2, axis=0) / np.maximum(
             np.var(outputs[0], axis=0), 1e-300
@@ -192,9 +193,9 @@ def _outputs(model: keras.Model, points: np.ndarray, batch: int = 4096) -> np.nd
 def _decisions(
     model: keras.Model, points: np.ndarray, output: np.ndarray
 ) -> Callable[..., Any] | None:
-    """What decides of an output, or `None` if it is a number."""
+    """Decisions of an output, or `None` if it is a number."""
     if output.shape[1] == 1:
-        # As `interpret` reads it: a share of something is no probability.
+        # As in `interpret`: a fraction is not a probability.
         if not Neuron.of(model, inputs=points.shape[1]).settle(points).is_classifier:
             return None
         is_logit = kind_by_loss(getattr(model, "loss", None)) == "logit"
@@ -244,7 +245,7 @@ def _compiled(model: keras.Model, points: np.ndarray, size: int, jit: bool) -> C
 
 
 def _medians(calls: list[Callable[..., Any]], repeats: int) -> list[float]:
-    """Milliseconds of each call; in turns, so that what else the machine does meets both alike."""
+    """Milliseconds of each call; alternating, so that other load affects both models alike."""
     for _ in range(WARM_UP):
         for call in calls:
             call()

@@ -1,7 +1,7 @@
 """Rebuild a Keras model with one layer replaced; the original is unchanged.
 
-A functional model is a graph, and Keras knows how to copy one. While the copy is called, the call
-of the layer returns something else; what nothing leads to any more is left out.
+A functional model is a graph, and Keras can copy it. While the copy is called, the call of the
+layer returns a different tensor; parts that no output needs are left out.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 import keras
 
-# What stands in the place of a layer: of the columns that formulas are written in, and of the
-# layer's own output where it is still computed, to the new output.
+# Function that replaces a layer: from the columns of the formulas, and the layer's own output where
+# it is still computed, to the new output.
 Graft = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
 
 def as_functional(model: keras.Model) -> keras.Model:
-    """The model as a functional one, with the same layers.
+    """Convert the model to a functional one, with the same layers.
 
     Args:
         model: functional or Sequential.
@@ -28,8 +28,8 @@ def as_functional(model: keras.Model) -> keras.Model:
         A functional model that shares its layers, and was never compiled.
 
     Raises:
-        TypeError: it is no Keras model.
-        ValueError: its graph is not known, or it is not built.
+        TypeError: it is not a Keras model.
+        ValueError: its graph is not available, or it is not built.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(
@@ -56,7 +56,7 @@ def as_functional(model: keras.Model) -> keras.Model:
 
 
 def copied(model: keras.Model) -> keras.Model:
-    """A functional model with layers and weights of its own.
+    """Copy a functional model with its layers and weights.
 
     Args:
         model: a functional model.
@@ -65,7 +65,7 @@ def copied(model: keras.Model) -> keras.Model:
         Its copy.
 
     Raises:
-        ValueError: a layer cannot be made anew from its configuration.
+        ValueError: a layer cannot be rebuilt from its configuration.
     """
     try:
         copy = keras.models.clone_model(model)
@@ -77,7 +77,8 @@ def copied(model: keras.Model) -> keras.Model:
             f"{reason[:200]}"
         ) from error
     with tempfile.TemporaryDirectory() as folder:
-        # `set_weights` would leave out what layers such as `Normalization` derive from theirs.
+        # `set_weights` would leave out values that layers such as `Normalization` derive from
+        # theirs.
         path = Path(folder) / "copy.weights.h5"
         model.save_weights(path)
         copy.load_weights(path)
@@ -85,12 +86,12 @@ def copied(model: keras.Model) -> keras.Model:
 
 
 def place_of(model: keras.Model, layer: str | None) -> keras.layers.Layer | keras.Operation:
-    """What computes a layer's output in a functional model.
+    """Find the operation that computes a layer's output in a functional model.
 
     Args:
         model: a functional model.
         layer: its name; the path of the last layer of an inner model stands for the inner model;
-            `None` for what computes the model's output.
+            `None` for the operation that computes the model's output.
 
     Returns:
         The layer or operation; it has one call and one output.
@@ -141,16 +142,16 @@ def output_of(model: keras.Model, operation: keras.Operation) -> keras.KerasTens
 def with_layer_replaced(
     model: keras.Model, layer: str | None, source: str | None, graft: Graft
 ) -> keras.Model:
-    """A copy of a functional model with something else in the place of a layer.
+    """Copy a functional model with a different output for one layer.
 
     Args:
         model: a functional model.
-        layer: whose output is replaced; `None` for the model's output.
-        source: layer whose output the columns are; `None` for the model's inputs side by side.
-        graft: makes the new output.
+        layer: layer whose output is replaced; `None` for the model's output.
+        source: layer whose output provides the columns; `None` for the model's inputs side by side.
+        graft: function that makes the new output.
 
     Returns:
-        A functional model of the same inputs and outputs, without what it does not need.
+        A functional model of the same inputs and outputs, without unused parts.
 
     Raises:
         ValueError: the source does not come before the layer.
@@ -179,12 +180,12 @@ def with_layer_replaced(
     changed = keras.models.clone_model(
         copy, input_tensors=inputs, clone_function=lambda each: each, call_function=called
     )
-    # Once more, so that each layer has been called in one model only.
+    # Built once more, so that each layer is called in one model only.
     return copied(changed)
 
 
 def side_by_side(structure: Any) -> keras.KerasTensor:
-    """Tensors as columns, in the order in which a neuron takes them."""
+    """Tensors as columns, in the order of a neuron's input."""
     tensors = [_flat(tensor) for tensor in _leaves(structure)]
     return tensors[0] if len(tensors) == 1 else keras.layers.Concatenate(name="columns")(tensors)
 
@@ -196,7 +197,7 @@ def _flat(tensor: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _leaves(structure: Any) -> list[keras.KerasTensor]:
-    # In the order in which dicts were written: `keras.tree` would sort their keys.
+    # In the order of insertion: `keras.tree` would sort the keys of dicts.
     if isinstance(structure, dict):
         structure = list(structure.values())
     if isinstance(structure, (list, tuple)):

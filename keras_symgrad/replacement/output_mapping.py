@@ -12,21 +12,21 @@ from keras_symgrad.formulas import DEFAULT_SEGMENTS, Formula, MonotoneLayer
 from keras_symgrad.neurons import Unit
 from keras_symgrad.replacement.graph_surgery import Graft
 
-# The closed form of phi is taken where it leaves this share of the variance, or twice as much as
-# a piecewise linear one.
+# phi's closed form is used if it leaves at most this share of the variance unexplained, or at most
+# twice that of a piecewise linear phi.
 LITTLE_LEFT = 1e-3
-# A step of a chain: how its layer's name ends, and what makes the layer of that name.
+# A step of a chain: suffix of its layer's name, and a function that makes the layer.
 Step = tuple[str, Callable[..., keras.Layer]]
 
 
 @dataclass(frozen=True, eq=False)
 class UnitReadings:
-    """What a unit is at points, before and after its activation.
+    """Values of a unit at points, before and after its activation.
 
     Args:
         x: the formula's variables, `(points, variables)`.
         before: the unit before its activation, `(points,)`.
-        after: what its layer returns, `(points,)`.
+        after: output of its layer, `(points,)`.
         is_logit: whether `before` is the logit of a decision.
     """
 
@@ -37,7 +37,7 @@ class UnitReadings:
 
     @property
     def weights(self) -> np.ndarray:
-        """Of the points: of a logit its probability counts, which far out hardly moves."""
+        """Weights of the points: for a logit, the slope of its probability, small far out."""
         if not self.is_logit:
             return np.ones(len(self.before))
         p = 1 / (1 + np.exp(-np.clip(self.before, -30, 30)))
@@ -52,13 +52,13 @@ def steps_of(
     phi: str,
     segments: int = DEFAULT_SEGMENTS,
 ) -> tuple[list[Step], float]:
-    """The layers from a formula's variables to the unit that it stands for.
+    """Build the layers from a formula's variables to the unit that it stands for.
 
     Args:
         concept: the formula g.
         closed: phi(g) in closed form, if it is known.
-        readings: what phi is fitted to.
-        place: the layer or operation that the unit belongs to.
+        readings: values that phi is fitted to.
+        place: the layer or operation of the unit.
         phi: "formula", "monotone" or "auto".
         segments: of a `MonotoneLayer`.
 
@@ -66,7 +66,7 @@ def steps_of(
         The steps, and the share of the unit's variance that the formula leaves unexplained.
 
     Raises:
-        ValueError: there is no closed form to use.
+        ValueError: a closed form is required but missing.
     """
     if phi == "formula" and closed is None:
         raise ValueError(
@@ -91,12 +91,12 @@ def steps_of(
 
 
 def in_units(chains: Mapping[Unit, Sequence[Step]], units: int, base: str) -> Graft:
-    """A graft of one chain for each unit, the other units as they are.
+    """Make a graft of one chain for each unit; other units are unchanged.
 
     Args:
-        chains: by unit; of the difference of two classes, by the pair of them.
-        units: how many the layer has.
-        base: its name, which the new output takes over if none of the old one is left.
+        chains: by unit; for the difference of two classes, by the pair of them.
+        units: number of units of the layer.
+        base: name of the layer, which the new output gets if the old one is not used any more.
 
     Returns:
         A graft.
@@ -131,15 +131,15 @@ def in_units(chains: Mapping[Unit, Sequence[Step]], units: int, base: str) -> Gr
 
 
 def through(concepts: Sequence[Formula], phi: keras.Layer, base: str) -> Graft:
-    """A graft of formulas side by side and one layer of the user's behind them.
+    """Make a graft of formulas side by side, followed by one layer of the user's.
 
     Args:
         concepts: the formulas.
-        phi: from `(batch, formulas)` to `(batch, units)`.
-        base: name of the layer that is replaced, which the new output takes over.
+        phi: layer from `(batch, formulas)` to `(batch, units)`.
+        base: name of the replaced layer, which the new output gets.
 
     Returns:
-        A graft; it raises a ValueError if phi has another number of outputs than the layer.
+        A graft; it raises a ValueError if phi's number of outputs differs from the layer's.
     """
 
     def graft(columns: keras.KerasTensor, output: keras.KerasTensor) -> keras.KerasTensor:
@@ -174,7 +174,7 @@ def _shaped(
 
 
 def _activation(readings: UnitReadings, place: keras.Operation) -> list[Step] | None:
-    """The step that leads from before to after, none if they are alike; `None` if it is unknown."""
+    """Steps from before to after: empty if they are equal, `None` if they are unknown."""
     own = getattr(place, "activation", None)
     if np.allclose(readings.before, readings.after, rtol=1e-5, atol=1e-6):
         return []
@@ -187,7 +187,7 @@ def _activation(readings: UnitReadings, place: keras.Operation) -> list[Step] | 
 
 
 def _left(found: np.ndarray, wanted: np.ndarray, weights: np.ndarray) -> float:
-    """Share of the variance that is left, where both are finite; infinite if that is nowhere."""
+    """Unexplained share of the variance, over finite values; infinite if there are none."""
     good = np.isfinite(found) & np.isfinite(wanted)
     if not good.any():
         return np.inf

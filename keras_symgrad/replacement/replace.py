@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.files import in_model_order, read_points
+from keras_symgrad.files import in_model_order, listed_names, read_points
 from keras_symgrad.formulas import DEFAULT_SEGMENTS, Formula, PhiFormula, Rule
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, Unit, is_softmax
 from keras_symgrad.replacement.graph_surgery import (
@@ -24,7 +24,7 @@ from keras_symgrad.replacement.output_mapping import UnitReadings, in_units, ste
 from keras_symgrad.results import Interpretation
 
 PHI = ("auto", "formula", "monotone")
-# A formula that explains less of a unit is not that unit's.
+# A formula that explains less of a unit's variance does not belong to the unit.
 DOUBTFUL = 0.5
 
 Source = Interpretation | Formula | PhiFormula | Rule
@@ -42,41 +42,41 @@ def replace(
     segments: int = DEFAULT_SEGMENTS,
     name: str | None = None,
 ) -> keras.Model:
-    """A new model in which a formula stands in place of a layer and all that led to it.
+    """Make a model in which a formula replaces a layer and everything before it.
 
     A unit f is a function of its concept, f = phi(g). The new model computes the formula g with a
-    `SymbolicLayer`, phi behind it, and the layer's activation; what follows the layer is copied
-    and gets what it got before. What was only there to compute the layer is gone. The constants of
-    g and of phi are weights: compile the new model and `fit` it, as any other. The model that was
-    given is left as it is.
+    `SymbolicLayer`, then phi, and the layer's activation; layers after it are copied and get the
+    same input as before. Layers that served only to compute the replaced layer are removed. The
+    constants of g and of phi are weights: compile the new model and `fit` it, as any other. The
+    given model is not changed.
 
     Args:
         model: a functional or Sequential model.
-        layer: name of the layer that is replaced; `None` for the model's output.
-        formula: what stands in its place: an interpretation, or its `best`, `rule` or `value`. Of a
-            layer of several units: one for each, in their order, or `{unit: formula}` for some, the
-            others of which stay as they are.
-        x: points that phi is fitted on, as for `interpret`. By default those that the
-            interpretation was read at.
-        unit: which unit of the layer a single formula is for; by default that of the
-            interpretation. `(1, 0)` and `(0, 1)` are the difference of a softmax of two classes.
-        activation: whether the formula is of the unit after its activation; by default as the
-            interpretation was made, else `False`.
-        phi: "formula" is the closed form that `interpretation.value` holds; "monotone" a
-            `MonotoneLayer`, fitted to the model's values; "auto" the closed form where it fits as
-            well. Or a layer of your own from `(batch, formulas)` to `(batch, units)`, which is left
-            for `fit`; its formulas may be of any number.
-        segments: of the `MonotoneLayer`.
-        name: of the new model; by default that of the old one and `_replaced`.
+        layer: name of the layer to replace; `None` for the model's output.
+        formula: an interpretation, or its `best`, `rule` or `value`. For a layer of several units:
+            one for each, in their order, or `{unit: formula}` for some; the other units stay
+            unchanged.
+        x: points on which phi is fitted, as for `interpret`. By default those at which the
+            interpretation was read.
+        unit: unit of the layer for a single formula; by default that of the interpretation.
+            `(1, 0)` and `(0, 1)` are the difference of a softmax of two classes.
+        activation: whether the formula describes the unit after its activation; by default the
+            setting of the interpretation, else `False`.
+        phi: "formula" is the closed form in `interpretation.value`; "monotone" a `MonotoneLayer`,
+            fitted to the model's values; "auto" the closed form where it fits as well. Or a layer
+            of your own from `(batch, formulas)` to `(batch, units)`, to be trained by `fit`; it may
+            take any number of formulas.
+        segments: number of pieces of the `MonotoneLayer`.
+        name: of the new model; by default the old name followed by `_replaced`.
 
     Returns:
-        A functional model that is not compiled. The layer's name now names what it was replaced by.
+        A functional model that is not compiled. The replacement has the name of the layer.
 
     Raises:
-        TypeError: the model is none, or what should be a formula is none.
-        ValueError: the model's graph is not known (a subclassed model), the layer or a unit does
-            not exist, the formula has other variables than the model, there are no points to fit
-            phi on, or phi is unknown.
+        TypeError: the model is not a Keras model, or the formula is not a formula.
+        ValueError: the model's graph is not available (a subclassed model), the layer or a unit
+            does not exist, the formula has other variables than the model, there are no points to
+            fit phi on, or phi is unknown.
 
     Example:
 
@@ -142,9 +142,9 @@ class _Part:
         concept: the formula g.
         unit: of the layer, or a pair of them.
         closed: the unit's value in closed form, if it is known.
-        activation: whether the formula is of the unit after its activation.
+        activation: whether the formula describes the unit after its activation.
         source: layer whose units are the variables; `None` for the model's inputs.
-        interpretation: that it comes from.
+        interpretation: source of the formula.
     """
 
     concept: Formula
@@ -222,13 +222,13 @@ def _check_variables(graph: keras.Model, parts: list[_Part]) -> None:
         if len(part.concept.names) != columns:
             raise ValueError(
                 f"The formula is of {len(part.concept.names)} variables "
-                f"({', '.join(part.concept.names)}), but {where}: {columns}. "
+                f"({listed_names(part.concept.names)}), but {where}: {columns}. "
                 f"Received: {part.concept}"
             )
 
 
 def _placed(parts: list[_Part], units: int, layer: str | None, softmax: bool) -> list[_Part]:
-    """The parts with units that exist, each once."""
+    """The parts, checked: their units exist, each once."""
     where = "The model's output" if layer is None else f"Layer '{layer}'"
     if len(parts) == 1 and parts[0].unit is None and units == 1:
         parts = [changed(parts[0], unit=0)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
+    from keras_symgrad.results.assessor import Assessor
     from keras_symgrad.results.class_interpretation import ClassInterpretation, Pair, margins
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.joint_interpretation import JointInterpretation
@@ -16,6 +17,7 @@ else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
+    "Assessor",
     "ClassInterpretation",
     "Interpretation",
     "JointInterpretation",

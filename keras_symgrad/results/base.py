@@ -10,10 +10,10 @@ from keras_symgrad.files import check_writable, write_json, write_text
 
 
 class Result:
-    """Base of results that are plain data, and a page.
+    """Base class of results with a file, as plain data, and a report page.
 
     Attributes:
-        what: the result is, for error messages.
+        what: description of the result, for error messages.
     """
 
     what: ClassVar[str] = "The interpretation"
@@ -27,9 +27,10 @@ class Result:
         raise NotImplementedError
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the result as JSON, which `load_interpretation` reads again.
+        """Write the result as JSON, which `load_interpretation` reads.
 
-        The gradients and the network are not in the file. `gradients.save(path)` keeps the first.
+        The gradients and the network are not in the file; `gradients.save(path)` saves the
+        gradients.
 
         Args:
             path: of the file.
@@ -43,7 +44,7 @@ class Result:
         return write_json(path, self.to_dict(), self.what)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the result as one HTML page that needs no other file and no network.
+        """Write the result as one HTML page that needs no other file and no network access.
 
         Args:
             path: of the file.

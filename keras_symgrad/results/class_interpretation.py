@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.files import heading, in_model_order, read_points
+from keras_symgrad.files import heading, in_model_order, listed_names, printable, read_points
 from keras_symgrad.results.base import Result
 from keras_symgrad.results.interpretation import Interpretation
 
@@ -16,7 +16,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class ClassInterpretation(Result):
-    """What a classifier of several classes learned: a formula for each pair, and all as one.
+    """Formulas of a classifier of several classes: one for each pair, and their joint decision.
 
     Attributes:
         name: of the model's output.
@@ -24,10 +24,9 @@ class ClassInterpretation(Result):
         names: of the variables.
         pairs: by classes `(k, j)`, k > j: the interpretation of the logit of k against j.
         unread: pairs that were not read, and why.
-        agreement: share of the points on which the formulas together choose as the model does.
-        recall: the same among the points of each class, as the model sees them; NaN where there
-            are none.
-        points: number of points that they were counted on, where nothing was fitted.
+        agreement: share of the points on which the formulas together choose the model's class.
+        recall: the same among the points of each class of the model; NaN where there are none.
+        points: number of held-out points of these measurements.
         settings: the arguments of `interpret_classes`, as plain data.
         versions: of the packages.
         call: Python code that repeats the call of `interpret_classes`.
@@ -46,7 +45,7 @@ class ClassInterpretation(Result):
     call: str = field(default="", repr=False)
 
     def margins(self, x: Any) -> np.ndarray:
-        """How far each class is from being ruled out by another one.
+        """Margin of each class against the class that comes nearest to ruling it out.
 
             m_k = min_j phi_kj(g_kj(x)),   phi_jk(g_jk) = -phi_kj(g_kj)
 
@@ -54,13 +53,13 @@ class ClassInterpretation(Result):
             x: points of shape `(rows, inputs)`, as in `interpret_classes`.
 
         Returns:
-            Estimates of z_k - max_j z_j, `(rows, classes)`, as far as the formulas were fitted: 0
-            for a formula that is not finite at a point, minus infinity for a class in no pair.
+            Estimates of z_k - max_j z_j, `(rows, classes)`, within the range of the fits: 0 for a
+            formula that is not finite at a point, minus infinity for a class in no pair.
         """
         return margins(_points(x, self.names), len(self.classes), self.pairs)
 
     def predict(self, x: Any) -> np.ndarray:
-        """The class that no formula rules out, or that is ruled out by least.
+        """Predict the class that no formula rules out, or the one ruled out by least.
 
         Args:
             x: points of shape `(rows, inputs)`, as in `interpret_classes`.
@@ -71,12 +70,12 @@ class ClassInterpretation(Result):
         return np.argmax(self.margins(x), axis=1)
 
     def rules(self) -> list[str]:
-        """One line for each pair: which class wins where."""
+        """One line for each pair: the rule for one of its classes."""
         lines = []
         for (k, j), concept in self.pairs.items():
             winner = f"{self.classes[k]} rather than {self.classes[j]}"
             if concept.rule is None:
-                # Their scores never cross on the points: one of the two always wins.
+                # Their scores never cross on the points: one of the two always has the larger one.
                 winner, text = f"{self.classes[k]} against {self.classes[j]}", concept.headline
             else:
                 text = str(concept.rule)
@@ -100,7 +99,7 @@ class ClassInterpretation(Result):
                 for (k, j), reason in self.unread.items()
             ),
         ]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""
@@ -144,14 +143,14 @@ def _points(x: Any, names: tuple[str, ...]) -> np.ndarray:
     points, found = in_model_order(*read_points(x), names)
     if points.shape[1] != len(names):
         raise ValueError(
-            f"Expected points of {len(names)} columns: {', '.join(names)}. Received "
-            f"{points.shape[1]}: {', '.join(found)}"
+            f"Expected points of {len(names)} columns: {listed_names(names)}. Received "
+            f"{points.shape[1]}: {listed_names(found)}"
         )
     return points
 
 
 def margins(x: np.ndarray, classes: int, pairs: dict[Pair, Interpretation]) -> np.ndarray:
-    """How far each class is from being ruled out by another one.
+    """Margin of each class against the class that comes nearest to ruling it out.
 
     Args:
         x: points of shape `(rows, inputs)`.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_symgrad.files import heading
+from keras_symgrad.files import heading, printable
 from keras_symgrad.formulas import Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.results.assessment import (
@@ -24,6 +24,7 @@ from keras_symgrad.results.assessment import (
 )
 from keras_symgrad.results.base import Result
 from keras_symgrad.results.surface import Surface
+from keras_symgrad.search.core import Ending
 from keras_symgrad.search.spectral import Group
 
 if TYPE_CHECKING:
@@ -32,72 +33,66 @@ if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.neurons import Neuron
 
-# A share of the gradient that is as good as all of it: float32, and noise.
+# A share of the gradient that counts as all of it, given float32 and noise.
 EXPLAINED = 0.99
-# How much longer than the best formula another one may be to be shown beside it.
+# Largest ratio of a listed formula's length to that of the best one.
 MAX_RELATIVE_LENGTH_SHOWN = 1.5
 ONE_VARIABLE = (
     "in one dimension a direction is a sign: values were fitted, up to a factor and an offset"
 )
-ENDINGS = {
-    "time_limit": "until the time limit, unfinished",
-    "patience": "until nothing better turned up for long",
-    "target_loss": "until a perfect match",
-    "exhausted": "until everything had been tried",
-    "interrupted": "until Ctrl-C",
-}
 
 
 @dataclass(frozen=True, eq=False)
 class Interpretation(Result):
-    """What a neuron learned, as formulas.
+    """Formulas that explain a neuron, with their evidence.
 
     Attributes:
         neuron: name of the neuron.
         names: of the variables.
         front: Pareto front of formulas by complexity and loss on held-out rows.
-        best: the front's best row, with simple constants where the loss does not notice.
-        phi: the monotone function that wraps it, value = phi(best); `None` for a gradient field
-            without values.
-        value: the neuron's value as a formula, phi in closed form, with its R2 on rows that nothing
-            was fitted on; `None` for a classifier, whose values mean little.
-        rule: the decision rule; `None` for a neuron that decides nothing.
+        best: the front's best row, with simple constants where the loss hardly changes.
+        phi: the monotone function around it, value = phi(best); `None` for a gradient field without
+            values.
+        value: the neuron's value as a formula, phi in closed form, with its R2 on held-out rows;
+            `None` for a classifier, whose values have little meaning.
+        rule: the decision rule; `None` for a neuron that is not a classifier.
         cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
             held-out rows.
-        boundary_error: the same on the fifth of all rows that lies nearest to the decision
-            boundary; `None` for a neuron that decides nothing.
-        matches: what may be promised of `best`: "concept", "boundary", "approximation" or
+        boundary_error: the same on the fifth of all rows that is nearest to the decision boundary;
+            `None` for a neuron that is not a classifier.
+        matches: relation of `best` to the network: "concept", "boundary", "approximation" or
             "nothing"; see `Match`.
-        rivals: formulas with the same decision boundary and other gradients off it, those that
-            the network tells apart least first.
-        alternatives: other formulas that held-out rows do not find worse than `best`.
-        noise_floor: losses below it are not told apart, by held-out rows of one network or by the
-            disagreement of several.
-        constants: of `best`, each with its fitted value, the 95 % interval and what it is shown as.
-        ignored: variables that change the neuron by less than 3 % of what the strongest does, and
-            are not in the formula.
+        rivals: formulas with the same decision boundary and other gradients off it; those that the
+            network distinguishes least come first.
+        alternatives: other formulas that held-out rows do not show to be worse than `best`.
+        noise_floor: losses below it are indistinguishable, by held-out rows of one network or by
+            the disagreement of several.
+        constants: of `best`, each with its fitted value, the 95 % interval and the number shown for
+            it.
+        ignored: variables that change the neuron by less than 3 % of the strongest one's change,
+            and are not in the formula.
         groups: variables that enter only through one short function of theirs, as the gradients
             show before any search, each with its evidence on held-out rows.
-        rows: rows by what they were used for and where they came from; `dropped` ones held NaN,
-            `flat` ones had no gradient, and `plateau` ones were far from the boundary of a
-            classifier that is undecided there.
+        rows: numbers of rows by use and origin; `dropped` ones held NaN, `flat` ones had no
+            gradient, and `plateau` ones were far from the boundary of a classifier that is
+            undecided there.
         evaluations: candidates that the search evaluated.
         stopped: the limit that ended the search.
-        seed: that all random choices came from.
+        seed: of all random choices.
         versions: of the packages.
         timings: seconds spent in each part.
         settings: the arguments of `interpret`, as plain data.
         box: lowest and highest value of each variable in the data, `(2, variables)`.
         gradients: the field that was explained. It is not in the file of a result.
-        network: the neuron as a function of the variables; `None` if it is none, as that of
-            gradients from elsewhere or of a formula in terms of quantities.
-        given: formulas found before, along whose level sets this one was looked for.
-        symmetries: that were known, with how well network and `best` keep them.
-        surface: where the data lie, and what of the gradients that leaves.
+        network: the neuron as a function of the variables; `None` for gradients from elsewhere and
+            for a formula in terms of quantities.
+        given: formulas found before; this one was searched for along their level sets.
+        symmetries: known ones, with the errors of network and `best`.
+        surface: the surface of the data, and the directions of gradients across it.
         fidelity: how well phi(best) reproduces the neuron's values, or the rule its decisions, on
-            data rows that nothing was fitted on; `None` for a gradient field without values.
-        influence: how much the neuron depends on each input, the strongest first; empty for the
-            file of an earlier version.
+            held-out data rows; `None` for a gradient field without values.
+        influence: influence of each input on the neuron, the strongest first; empty for the file of
+            an earlier version.
         call: Python code that repeats the call of `interpret`.
     """
 
@@ -119,7 +114,7 @@ class Interpretation(Result):
     groups: tuple[Group, ...]
     rows: dict[str, int]
     evaluations: int
-    stopped: str
+    stopped: Ending | str
     seed: int
     versions: dict[str, str] = field(repr=False)
     timings: dict[str, float] = field(repr=False)
@@ -153,11 +148,11 @@ class Interpretation(Result):
             "",
             str(self.front),
         ]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     @property
     def headline(self) -> str:
-        """The best formula and, where it is not what the network computes, that it is not."""
+        """The best formula, with a note if it is not what the network computes."""
         formula = self.best.to_pretty()
         off = f"gradients {self.angle:.0f} degrees off"
         if self.is_of_one_variable:
@@ -170,31 +165,35 @@ class Interpretation(Result):
 
     @property
     def is_of_one_variable(self) -> bool:
-        """Whether one variable varies in the data: then formulas are fitted to values."""
+        """True if one variable varies in the data: then formulas are fitted to values."""
         return int(np.sum(np.ptp(self.box, axis=0) > 0)) == 1 and not self.surface.joint
 
     @property
     def angle(self) -> float:
-        """Degrees between the gradients of `best` and of the neuron, on held-out rows.
+        """Angle in degrees between the gradients of `best` and of the neuron, on held-out rows.
 
-        The angle whose 1 - cos is `cosine_error`, the mean over the rows.
+        It is the angle whose 1 - cos is `cosine_error`, the mean over the rows.
         """
         return float(np.degrees(np.arccos(1 - min(self.cosine_error, 1.0))))
 
     @property
     def ending(self) -> str:
-        """How long the search went on, for people."""
-        return ENDINGS.get(self.stopped, f"until the limit of {self.stopped}")
+        """Duration and end of the search, for people."""
+        return (
+            self.stopped.text
+            if isinstance(self.stopped, Ending)
+            else f"until a callback ended it: {self.stopped}"
+        )
 
     @property
     def remarks(self) -> Iterator[tuple[str, str]]:
-        """What may be said of the formula and what may not, as names and texts for people."""
+        """Statements about the formula and their limits, as names and texts for people."""
         if self.influence:
             yield "influence", described(self.influence)
         yield "matches", f"{self.matches} ({self._reason})"
         if self.fidelity is not None:
             yield "fidelity", str(self.fidelity)
-        if self.stopped == "time_limit":
+        if self.stopped == Ending.TIME_LIMIT:
             yield "unfinished", "the time limit ended the search; a longer one may find better"
         if self.constants and self.matches != "nothing":
             yield "constants", "; ".join(map(str, self.constants))
@@ -219,7 +218,7 @@ class Interpretation(Result):
         yield from self._surface
         if self.groups:
             yield "enter only as", ", ".join(map(str, self.groups))
-        # What is much longer fits the network's errors, and its reader does not want it.
+        # A much longer formula fits the network's errors and is not listed.
         longest = MAX_RELATIVE_LENGTH_SHOWN * self.best.complexity
         others = [
             other
@@ -232,11 +231,11 @@ class Interpretation(Result):
 
     @property
     def _surface(self) -> Iterator[tuple[str, str]]:
-        """What the gradients could not show, because the data never did."""
+        """Note on directions that the gradients could not show, because the data lack them."""
         surface = self.surface
         if surface.explained < EXPLAINED:
             yield "explained", f"{surface.explained:.1%} of the gradient is due to these"
-        # Each concept before takes one direction away, and the data the others.
+        # Each previous concept removes one direction, and the data the others.
         variables, axes = len(self.names), surface.axes + len(self.given)
         if self.given:
             found = " and ".join(formula.to_pretty() for formula in self.given)
@@ -273,7 +272,7 @@ class Interpretation(Result):
         if not self.rivals:
             return f"{off}, no other formula shares its boundary"
         rival = self.rivals[0]
-        # Rows where a gradient grows without bound say little: the middle row is compared.
+        # Gradients are unbounded on some rows: the medians are compared.
         apart = f"with {rival.error_ratio:#.2g} times the error"
         if rival.longer > 0:
             apart += f" in {rival.longer} more word{'s' if rival.longer > 1 else ''}"
@@ -325,9 +324,9 @@ class Interpretation(Result):
         }
 
     def plot(self) -> Figure:
-        """Pictures of the result in one figure: the front, phi, angles, the decision boundary.
+        """Draw the result in one figure: the front, phi, angles, the decision boundary.
 
-        Each of them alone is a function of `keras_symgrad.plots`.
+        Each panel is also a function of `keras_symgrad.plots`.
 
         Returns:
             A Matplotlib figure: `concept.plot().savefig("ellipse.png")`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_symgrad.files import heading
+from keras_symgrad.files import heading, printable
 from keras_symgrad.formulas import Formula
 from keras_symgrad.results.base import Result
 from keras_symgrad.results.interpretation import Interpretation
@@ -13,18 +13,18 @@ from keras_symgrad.results.interpretation import Interpretation
 
 @dataclass(frozen=True, eq=False)
 class JointInterpretation(Result):
-    """What several neurons encode together.
+    """Concepts that several neurons encode together.
 
     Attributes:
         neurons: their names.
-        concepts: one interpretation for each concept that was found, the simplest first. Each
-            later one is a concept along the level sets of those before it: any function of it and
-            them does as well.
-        independent: how many independent concepts the neurons carry, or were said to.
-        spectrum: that shows it: medians of the singular values of the neurons' unit gradients,
-            divided by the largest.
-        errors: of each concept, mean of 1 - |cos| between its gradient and the span of the
-            neurons' gradients, all of it.
+        concepts: one interpretation for each concept found, the simplest first. Each later one is a
+            concept along the level sets of those before it: any function of it and them is
+            equivalent.
+        independent: number of independent concepts that the neurons carry, or the number requested.
+        spectrum: evidence for the number: medians of the singular values of the neurons' unit
+            gradients, divided by the largest.
+        errors: of each concept, mean of 1 - |cos| between its gradient and the span of all the
+            neurons' gradients.
         settings: the arguments of `interpret_jointly`, as plain data.
         versions: of the packages.
         call: Python code that repeats the call of `interpret_jointly`.
@@ -58,7 +58,7 @@ class JointInterpretation(Result):
         missing = self.independent - len(self.concepts)
         if missing:
             lines.append(f"{missing} more, for which nothing simple fits")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Where the data of an interpretation lie, and what of the gradients that leaves.
+    """The surface of an interpretation's data, and the remaining part of the gradients.
 
     Attributes:
         axes: directions along it, as many as variables where the data fill their space.
@@ -66,7 +66,7 @@ class Surface:
         return cls(field.axes, frame, centre, joint=joint, explained=field.explained)
 
     def never_left(self, names: tuple[str, ...]) -> list[str]:
-        """The equations of a plane for people: what is the same in all the data.
+        """Equations of the plane for people: linear functions that are constant in the data.
 
         Args:
             names: of the variables.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import sympy
 
@@ -13,27 +12,27 @@ from keras_symgrad.expressions.formats import own_shift, without_shift
 from keras_symgrad.formulas import Formula, ParetoFront, ScaledFormula, in_users_units
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.gradients import OwnUnits, Reading
-from keras_symgrad.results.assessment import FormulaRefiner
+from keras_symgrad.results.assessment import Alternative, Assessment, FormulaRefiner
 from keras_symgrad.search.core import box_of
 from keras_symgrad.search.spectral import Group
 
-# Share up to which a constant that was fitted again is the same number.
+# Largest relative difference at which a refitted constant counts as the same number.
 SAME = 1e-2
 
 
 def in_users(
-    said: dict[str, Any], units: OwnUnits, reading: Reading, finisher: FormulaRefiner
-) -> dict[str, Any]:
-    """What was said of a neuron in own units, in the user's.
+    assessment: Assessment, units: OwnUnits, reading: Reading, finisher: FormulaRefiner
+) -> Assessment:
+    """An assessment in units of the variables' own, in the user's.
 
-    Formulas keep their values, or a positive multiple of them: what is said of the values, such as
-    a threshold, goes with them. Losses, angles and shares do not depend on units.
+    Formulas keep their values, or a positive multiple of them; statements about values, such as a
+    threshold, are converted too. Losses, angles and shares do not depend on units.
 
     Args:
-        said: what `verdict` returned for `reading.in_units(units)`.
+        assessment: of `reading.in_units(units)`.
         units: of the variables.
         reading: in the user's units.
-        finisher: that made the formulas.
+        finisher: refiner that made the formulas.
     """
     x = reading.field.points
 
@@ -47,31 +46,34 @@ def in_users(
     def shown(formula: Formula) -> Formula:
         return scaled(formula)[0]
 
-    front = said["front"]
+    front = assessment.front
     rows = [shown(row) for row in front]
     trusted = [mine for mine, row in zip(rows, front) if front.agrees_with_network(row)]
-    best, factor = scaled(said["best"])
-    phi, value, rule = said["phi"], said["value"], said["rule"]
-    return said | {
-        "front": ParetoFront(rows, front.floor, trusted),
-        "best": best,
-        "phi": phi and phi.of_multiple(factor),
-        "value": value and value.of_multiple(ScaledFormula.of(value.value, units), factor),
-        "rule": rule and rule.of_multiple(best, factor),
-        **{
-            name: tuple(replace(other, formula=shown(other.formula)) for other in said[name])
-            for name in ("rivals", "alternatives")
-        },
-        "constants": constants_in_users(said["constants"], said["best"].expression, units),
-        "box": box_of(reading.domain),
-    }
+    best, factor = scaled(assessment.best)
+    phi, value, rule = assessment.phi, assessment.value, assessment.rule
+
+    def compared(others: Sequence[Alternative]) -> tuple[Alternative, ...]:
+        return tuple(replace(other, formula=shown(other.formula)) for other in others)
+
+    return replace(
+        assessment,
+        front=ParetoFront(rows, front.floor, trusted),
+        best=best,
+        phi=phi and phi.of_multiple(factor),
+        value=value and value.of_multiple(ScaledFormula.of(value.value, units), factor),
+        rule=rule and rule.of_multiple(best, factor),
+        rivals=compared(assessment.rivals),
+        alternatives=compared(assessment.alternatives),
+        constants=constants_in_users(assessment.constants, assessment.best.expression, units),
+        box=box_of(reading.domain),
+    )
 
 
 def at_zero(expression: sympy.Expr, units: OwnUnits) -> tuple[sympy.Expr, OwnUnits]:
-    """A formula that says x for z + k, where x = scale (z + k), and the units that are left.
+    """Replace z + k by x in a formula, where x = scale (z + k), and drop units not needed then.
 
     Args:
-        expression: in own units.
+        expression: in rescaled variables.
         units: of the variables.
     """
     left = dict(units.units)
@@ -84,7 +86,7 @@ def at_zero(expression: sympy.Expr, units: OwnUnits) -> tuple[sympy.Expr, OwnUni
 
 
 def groups_in_users(groups: Sequence[Group], units: OwnUnits) -> tuple[Group, ...]:
-    """Groups of variables in own units, in the user's: a factor of a group is not its own."""
+    """Convert groups in rescaled variables to the user's units, without an outer factor."""
 
     def shown(expression: sympy.Expr) -> sympy.Expr:
         expression = units.in_users(expression)
@@ -99,11 +101,11 @@ def groups_in_users(groups: Sequence[Group], units: OwnUnits) -> tuple[Group, ..
 def constants_in_users(
     constants: Sequence[Constant], expression: sympy.Expr, units: OwnUnits
 ) -> tuple[Constant, ...]:
-    """Constants as they are printed: of z + 5, in z = x - 2000, the number is 1995.
+    """Constants as printed: for z + 5, in z = x - 2000, the number is 1995.
 
     Args:
         constants: of the expression.
-        expression: in own units.
+        expression: in rescaled variables.
         units: of the variables.
     """
     shifts: dict[sympy.Number, tuple[float, float]] = {}
@@ -114,12 +116,12 @@ def constants_in_users(
     zeros = set(units.zeros.values())
     found = []
     for constant in constants:
-        # A number that was fitted again may differ in its last digits.
+        # A refitted number may differ in its last digits.
         shift = next((s for s in shifts if _is_same(constant, s)), None)
         if shift is not None:
             offset, scale = shifts.pop(shift)
             if shift in zeros:
-                continue  # it is x itself that is printed
+                continue  # x itself is printed
             constant = _moved(constant, offset, scale)
         found.append(constant)
     return tuple(found)

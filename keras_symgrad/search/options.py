@@ -6,11 +6,22 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_symgrad.search.core import METHODS, GeneticSettings, Stopping, check_methods
+from keras_symgrad.search.core import (
+    METHODS,
+    Effort,
+    GeneticSettings,
+    Stopping,
+    check_effort,
+    check_methods,
+)
 from keras_symgrad.search.islands import check_executor
+
+if TYPE_CHECKING:
+    import keras
 
 # The default of `workers`: as many threads as the machine has cores.
 ALL_CORES = None
@@ -25,6 +36,9 @@ class Search:
     Args:
         methods: strategies: "dictionary" (sums of short features), "features" (evolved ones) and
             "trees" (evolved formulas); all by default.
+        effort: "quick" searches the dictionary alone; "normal" ends as soon as a formula is
+            settled, which is a "concept" on rows kept apart by a wide margin; "thorough" searches
+            until a limit of `stopping` is reached.
         max_complexity: of formulas.
         signed: whether a formula must grow where the neuron grows.
         population: trees that evolve at a time, on each island; at least 16.
@@ -36,6 +50,8 @@ class Search:
         executor: where island populations are evolved: "processes" for `workers` processes of
             this machine, or any `concurrent.futures.Executor`, such as Dask's
             `client.get_executor()` or `mpi4py.futures.MPIPoolExecutor()`.
+        optimizer: any Keras optimizer, or its name, that refines constants during the search, in
+            the place of Levenberg-Marquardt; the loss's gradient is its only information.
         islands: number of populations that exchange their best; one without an executor, as many
             as `workers` with one. The seed and the number of islands determine the result, the
             number of workers does not.
@@ -50,6 +66,7 @@ class Search:
     """
 
     methods: str | Sequence[str] = METHODS
+    effort: Effort = "normal"
     max_complexity: float = 30
     signed: bool = False
     population: int = 1024
@@ -58,9 +75,11 @@ class Search:
     workers: int | None = ALL_CORES
     executor: Executor | str | None = None
     islands: int | None = None
+    optimizer: str | keras.optimizers.Optimizer | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", check_methods(self.methods))
+        check_effort(self.effort, self.methods)
         check_executor(self.executor)
         if self.stopping is not None and not isinstance(self.stopping, Stopping):
             raise ValueError(
@@ -75,6 +94,8 @@ class Search:
                 "`max_complexity` must be a number of at least 1, the complexity of a variable. "
                 f"Received: max_complexity={self.max_complexity!r}"
             )
+        if self.optimizer is not None:
+            _ = self.settings  # a name that Keras does not know is refused here
 
     @property
     def threads(self) -> int:
@@ -84,7 +105,14 @@ class Search:
     @property
     def settings(self) -> GeneticSettings:
         """Settings of the genetic search with this population and complexity."""
-        return GeneticSettings.of_population(self.population, max_complexity=self.max_complexity)
+        optimizer = self.optimizer
+        if optimizer is not None:
+            import keras
+
+            optimizer = keras.optimizers.serialize(keras.optimizers.get(optimizer))
+        return GeneticSettings.of_population(
+            self.population, max_complexity=self.max_complexity, optimizer=optimizer
+        )
 
 
 def _whole(name: str, value: int | None, smallest: int) -> int | None:

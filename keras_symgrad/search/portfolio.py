@@ -2,9 +2,9 @@
 
 Each way of searching finds what the others do not: a dictionary the sums of short features, in a
 second; evolved features longer ones; evolved trees what is no sum under any phi. They share the
-archive and the limits. While the engine's programs are compiled, which takes XLA some seconds and
-Python none, the dictionary is searched; afterwards features and trees evolve on an island, or on
-many that are spread over an executor.
+archive and the limits. The dictionary comes first. After each of its stages what was found is
+assessed on rows kept apart, and where that settles the answer nothing is compiled and nothing
+bred; otherwise features and trees evolve on an island, or on many that are spread over an executor.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +24,11 @@ from threadpoolctl import threadpool_limits
 from keras_symgrad.expressions import Alphabet, Complexity
 from keras_symgrad.expressions.formats import NO_UNITS, to_pretty
 from keras_symgrad.gradients import GradientField, OwnUnits
-from keras_symgrad.search.callbacks import Callback, CallbackList
+from keras_symgrad.search.callbacks import Assessed, Callback, CallbackList
 from keras_symgrad.search.core import (
     METHODS,
     Archive,
+    Effort,
     GeneticSettings,
     Plain,
     PriorKnowledge,
@@ -35,6 +36,7 @@ from keras_symgrad.search.core import (
     Progress,
     StagnationCounter,
     Stopping,
+    check_effort,
     number,
     whole,
 )
@@ -52,18 +54,18 @@ from keras_symgrad.search.islands import (
 )
 from keras_symgrad.search.spectral import Candidate, Separability
 
-# Limits and Ctrl-C are looked for so often while the engine is compiled, in seconds.
+# Interval of checks for limits and Ctrl-C during compilation, in seconds.
 LIMIT_POLL_SECONDS = 0.1
 
 
 class PortfolioSearch:
-    """Searches a gradient field for formulas in several ways at once.
+    """Search of a gradient field for formulas by several strategies.
 
     Args:
         alphabet: operators and variables of the formulas.
         field: the rows to search on.
         complexity: of trees.
-        settings: how trees are bred.
+        settings: settings of the genetic search.
         methods: which ways to search: "dictionary", "features" and "trees".
         signed: whether the opposite direction counts as different.
         seed: of all random choices.
@@ -74,15 +76,19 @@ class PortfolioSearch:
             executor. What is found depends on it, and not on who works on them.
         knowledge: rules that formulas keep and guesses to start from; none by default.
         units: of the variables' own that the field is in, for formulas to be shown in the user's.
+        effort: "quick" for the dictionary alone; "normal" to end when `assess` says that the answer
+            is settled; "thorough" to go on until a limit is reached.
+        assess: judges an archive on rows that the search does not see; nothing does by default.
 
     Attributes:
+        assessment: of what was found so far; `None` before the first formula, or without `assess`.
         problem: what is searched for.
         evaluations: candidates evaluated.
         stopped: the limit that ended the search.
-        repeated: epochs that were done again because a worker was lost.
+        repeated: number of epochs that were repeated because a worker was lost.
 
     Raises:
-        ValueError: a method is unknown, or there is none; the executor is none.
+        ValueError: a method is unknown, or there is none; the executor is invalid.
 
     Example:
 
@@ -110,8 +116,13 @@ class PortfolioSearch:
         islands: int | None = None,
         knowledge: PriorKnowledge | None = None,
         units: OwnUnits | None = None,
+        effort: Effort = "normal",
+        assess: Callable[[Archive], Assessed] | None = None,
     ):
         check_executor(executor)
+        check_effort(effort, methods)
+        self.effort, self._assess = effort, assess
+        self.assessment: Assessed | None = None
         self.problem = Problem(
             alphabet, field, complexity or Complexity(), settings, methods, signed, seed, knowledge
         )
@@ -128,7 +139,7 @@ class PortfolioSearch:
         self._instruments = Evaluators(self.problem, workers)
         self._collector = Collector(self._instruments)
         self._island: Island | None = None
-        # Islands elsewhere, and those of a search that was kept.
+        # Islands in other processes, and those of a resumed search.
         self._ring: list[Epoch] = []
 
     @property
@@ -138,7 +149,7 @@ class PortfolioSearch:
 
     @property
     def structure(self) -> Separability:
-        """What the gradients show without a search: ignored variables and groups."""
+        """Structure that the gradients show without a search: ignored variables and groups."""
         return self._instruments.spectral.structure
 
     def text(self, tree: gp.PrimitiveTree) -> str:
@@ -147,19 +158,19 @@ class PortfolioSearch:
         return to_pretty(tree, operators=self.problem.alphabet.operators, units=units)
 
     def stop(self, reason: str) -> None:
-        """Ends the search after the present generation; for callbacks.
+        """End the search after the present generation; for callbacks.
 
         Args:
-            reason: what `stopped` will say.
+            reason: value for `stopped`.
         """
         self._asked = reason
 
     def run(self, stopping: Stopping = Stopping(), callbacks: Sequence[Callback] = ()) -> Archive:
-        """Searches until a limit is reached, a callback stops it or Ctrl-C is pressed.
+        """Search until a limit is reached, a callback stops it or Ctrl-C is pressed.
 
         Args:
             stopping: the limits.
-            callbacks: told about the beginning, every generation and the end.
+            callbacks: called at the beginning, after every generation and at the end.
 
         Returns:
             The archive.
@@ -173,8 +184,8 @@ class PortfolioSearch:
                 told.on_generation_end(progress)
             return self._asked
 
-        # Its matrices are small: threads of the linear algebra wait for each other, and for the
-        # engine's, longer than they work.
+        # Its matrices are small: threads of the linear algebra would wait for each other, and for
+        # the engine's, longer than they compute.
         with (
             threadpool_limits(1, user_api="blas"),
             self._instruments,
@@ -184,19 +195,19 @@ class PortfolioSearch:
             try:
                 self.stopped = stopping.drive(steps, on_step, self._kept)
             finally:
-                # It can still be kept here: afterwards its last offspring are taken in.
+                # It can still be saved here: afterwards its last offspring join.
                 told.on_search_end()
             if self._here and self._ring:
-                # It was kept after its last generation, and nothing was left to do.
+                # It was saved after its last generation, and no work was left.
                 self._restored().take_in()
         return self.archive
 
     def state(self) -> Plain | None:
-        """All that the next generations depend on, as plain data.
+        """State on which the next generations depend, as plain data.
 
         Returns:
-            The state; `None` before the first generation, as long as only the dictionary was
-            searched, which takes seconds.
+            The state; `None` before the first generation, when only the dictionary was searched,
+            which takes seconds.
         """
         islands = [json.loads(epoch.state) for epoch in self._ring]
         if self._island:
@@ -212,13 +223,13 @@ class PortfolioSearch:
         }
 
     def restore(self, state: Plain) -> None:
-        """Takes over a `state`: `run` then goes on from there, without the dictionary.
+        """Restore a `state`: `run` then continues from there, without the dictionary.
 
         Args:
             state: of a search for the same problem.
 
         Raises:
-            ValueError: it has another number of islands, or is no state of this problem.
+            ValueError: it has another number of islands, or is not a state of this problem.
         """
         islands = list(state["islands"])
         if len(islands) != self.islands:
@@ -231,23 +242,23 @@ class PortfolioSearch:
             island.restore(kept)
         self._seconds, self._evaluated = number(state["seconds"]), whole(state["evaluated"])
         self._settling.restore(state["settling"])
-        # Of formulas that fit alike it has those that came first, which the islands do not know.
+        # Among formulas with equal losses it holds the first ones, which the islands do not have.
         self._collector.restore(state["collector"])
         self._ring = [Epoch.of(island) for island in ring]
         self.evaluations = self._evaluated + sum(epoch.evaluations for epoch in self._ring)
 
     def _new_island(self, index: int) -> Island:
-        """An island with an archive of its own."""
+        """An island with a separate archive."""
         return Island(self._instruments, Collector(self._instruments), index)
 
     @property
     def _here(self) -> bool:
-        """Whether one island evolves in this process."""
+        """True if one island evolves in this process."""
         return self.executor is None and self.islands == 1
 
     @property
     def _kept(self) -> Progress | None:
-        """Where a search that was kept stands; it may have reached its limits."""
+        """Progress of a saved search; it may have reached its limits."""
         if not self._ring:
             return None
         generation = self._ring[0].generation
@@ -263,51 +274,49 @@ class PortfolioSearch:
             measure = self._instruments.measure
             self._keep([Candidate(None, tree, measure(tree)) for tree in guesses])
             yield self._now(0)
-        if self._here:
-            with BackgroundTask(self._compile) as compilation:
-                if not self._ring:
-                    yield from self._dictionary(compilation.start)
-                if self.problem.methods != ("dictionary",):
-                    yield from self._until(compilation)
-                    yield from self._generations()
+        if not self._ring and "dictionary" in self.problem.methods:
+            yield from self._dictionary()
+        if self.problem.methods == ("dictionary",):
+            return
+        if self.effort == "quick":
+            self.stop("quick")
+            yield self._now(0)
+        elif self._here:
+            with BackgroundTask(self._instruments.engine.compile) as compilation:
+                yield from self._until(compilation)
+                yield from self._generations()
         else:
             with Workers(self.executor, self.workers) as workers:
-                islands = IslandRing(self.problem, workers)
-                if not self._ring:
-                    yield from self._dictionary(lambda: islands.warm_up(self.islands))
-                if self.problem.methods != ("dictionary",):
-                    yield from self._epochs(islands)
+                yield from self._epochs(IslandRing(self.problem, workers))
 
-    def _compile(self) -> None:
-        self._instruments.engine.compile()
-
-    def _dictionary(self, make_ready: Callable[[], None]) -> Iterator[Progress | None]:
-        """Stages of the dictionary; what follows is made ready beside the thorough ones."""
-        problem, spectral = self.problem, self._instruments.spectral
-        if "dictionary" not in problem.methods:
-            return
-        yield from self._staged(spectral.quick_stages())
-        # Where the quick stages find a perfect match, nothing is compiled.
-        if problem.methods != ("dictionary",):
-            make_ready()
-        yield from self._staged(spectral.thorough_stages())
-        yield from self._collector.shorten(spectral.found)
-        yield self._now(0)
-
-    def _staged(self, stages: Iterator[list[Candidate] | None]) -> Iterator[Progress | None]:
+    def _dictionary(self) -> Iterator[Progress | None]:
+        """Stages of the dictionary, and the shortest writing of what they have found."""
+        spectral = self._instruments.spectral
         try:
-            for stage in stages:
+            for stage in spectral.stages():
                 if stage is not None:
                     self._keep(stage)
-                    yield self._now(0)
+                    yield self._assessed(0)
                 elif len(self.archive):
                     yield None
         finally:
-            # Of a stage that a limit ended, what it had found.
-            self._keep(self._instruments.spectral.end_stage())
+            # If a limit ended a stage, its results so far.
+            self._keep(spectral.end_stage())
+        yield from self._collector.shorten(spectral.found)
+        yield self._assessed(0)
+
+    def _assessed(self, generation: int) -> Progress:
+        """The progress, after what was found is assessed; a settled answer ends the search."""
+        progress = self._now(generation)
+        if self._assess is not None and len(self.archive):
+            with suppress(ValueError):  # no formula is finite on the rows kept apart
+                self.assessment = self._assess(self.archive)
+                if self.effort != "thorough" and self.assessment.is_settled:
+                    self.stop("settled")
+        return progress
 
     def _until(self, compilation: BackgroundTask) -> Iterator[None]:
-        """Waits for the engine; as soon as there is a formula, a limit may end the search."""
+        """Wait for the engine; as soon as there is a formula, a limit may end the search."""
         while not compilation.done(LIMIT_POLL_SECONDS):
             if len(self.archive):
                 yield None
@@ -318,25 +327,25 @@ class PortfolioSearch:
         self._collector.keep(found)
 
     def _generations(self) -> Iterator[Progress]:
-        """Generations of one island in this process."""
+        """Run generations of one island in this process."""
         island = self._restored() if self._ring else Island(self._instruments, self._collector)
         with closing(island.generations()) as generations:
             for generation in generations:
                 self.evaluations = self._evaluated + island.evaluations
-                # Only between two generations there is something whole to keep.
+                # Only between two generations is the state complete.
                 self._island = island
                 yield self._now(generation)
                 self._island = None
         self.evaluations = self._evaluated + island.evaluations
 
     def _restored(self) -> Island:
-        """The one island of this process, as it was kept."""
+        """The one island of this process, as saved."""
         island = Island(self._instruments, self._collector)
         island.restore(json.loads(self._ring.pop().state))
         return island
 
     def _epochs(self, islands: IslandRing) -> Iterator[Progress | None]:
-        """Epochs of many islands, by the workers of an executor."""
+        """Run epochs of several islands, on the workers of an executor."""
         if not self._ring:
             self._ring = [
                 Epoch.of(Island(self._instruments, self._collector, index))
@@ -353,7 +362,7 @@ class PortfolioSearch:
                         yield None
         finally:
             if silent := islands.silent:
-                # Dask, for one, does again what a lost worker did and says nothing.
+                # Dask, for example, repeats the work of a lost worker without a message.
                 warnings.warn(
                     f"Not heard of any more: {', '.join(silent)} (machine:process). What a worker "
                     "does not bring to an end is done again by another one.",

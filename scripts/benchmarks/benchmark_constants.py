@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Do the intervals of constants and thresholds hold the truth?
+"""Measure the coverage of the intervals of constants and thresholds.
 
     scripts/benchmarks/benchmark_constants.py [--split calibration] [--seeds 2] [--seed 100]
         [--ensembles 3]
@@ -8,16 +8,16 @@
 For every concept below a small network is trained: a classifier of the labels g(x) > c and a
 regressor of the values g(x), with several activations. The true form is then fitted to the
 network's gradients, and its constants get their intervals by the same functions that `interpret`
-calls. No formula is searched for: what is measured is whether the intervals hold the constants
-that the labels and values were made with.
+calls. No formula is searched for: the benchmark measures whether the intervals hold the constants
+that made the labels and values.
 
-The two halves of the concepts serve two ends. The limit of the profile was set on the half
-"calibration"; what is reported is the coverage on the half "test", with other concepts, other
-seeds and other constants. `--ensembles K` reads K networks together, as `ks.interpret([...])` does.
+The two halves of the concepts have separate purposes. The limit of the profile was set on the half
+"calibration"; the reported coverage is that on the half "test", with other concepts, other seeds
+and other constants. `--ensembles K` reads K networks together, as `ks.interpret([...])` does.
 
-`low` and `high` are the interval, `held` says whether the truth lies inside it, `width` is half
-its length divided by the truth. Intervals that are open on both sides are counted apart: they say
-that the network does not fix the constant, and are not counted as held.
+`low` and `high` are the interval, `held` is true if the truth lies inside it, `width` is half its
+length divided by the truth. Intervals that are open on both sides are counted separately: there the
+network does not fix the constant, and they are not counted as held.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _system(id: str, expression: sympy.Expr, threshold: float, box: list) -> Sys
     return System(id, expression, threshold, tuple(map(tuple, box)), names)
 
 
-# Concepts that the limit was set on, and others that the coverage is reported of.
+# Concepts on which the limit was set, and others for the reported coverage.
 CALIBRATION = (
     _system("ellipse", x1**2 + 1.71 * x2**2, 1.0, [(-1, 1)] * 2),
     _system("tilted", x1**2 + 0.83 * x1 * x2 + 2.19 * x2**2, 1.3, [(-1.5, 1.5)] * 2),
@@ -132,7 +132,7 @@ class Task:
         return keras.Sequential([keras.Input((x.shape[1],)), *model.layers])
 
     def load_or_train(self, folder: Path | None) -> keras.Model:
-        """The network from the folder, trained and kept there if it is not."""
+        """The network from the folder, trained and saved there if it is missing."""
         path = folder / f"{self.name}.keras" if folder else None
         if path and path.exists():
             return keras.models.load_model(path)
@@ -232,7 +232,7 @@ def summaries(rows: list[dict]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measures all, prints the table, writes the file after every network."""
+    """Measure all, print the table, write the file after every network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--split", choices=SPLITS, default="test", help="half of the concepts")
     parser.add_argument("--seeds", type=int, default=2, help="networks of each concept and kind")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How many candidate formulas the engine evaluates in a second, against the exact SymPy path.
+"""Measure the engine's candidate formulas per second, against the exact SymPy path.
 
     scripts/benchmarks/benchmark_engine.py [--rows N] [--seed N] [--repeats N] [--json FILE]
 
@@ -8,7 +8,7 @@ Random trees of 15 nodes over the default operators, in float32, trees per secon
 - loss: value, gradient and loss of every tree, on all workers and on one;
 - jacobian: the same and the exact derivatives of all residuals in the 4 constants that each
   tree has, reduced to normal equations;
-- reference: one tree at a time, as a search without the engine would do it: its SymPy
+- reference: one tree at a time, as a search without the engine would evaluate it: its SymPy
   expression, `sympy.diff` for every variable, `lambdify`, and the loss.
 
 At the end a whole genetic search with breeding, duplicates, constant refinement and migration,

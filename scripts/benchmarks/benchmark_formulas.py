@@ -1,4 +1,4 @@
-"""Are twenty formulas of physics found from exact gradients, noisy ones, and trained regressors?
+"""Measure recovery of twenty formulas of physics from exact, noisy and trained gradients.
 
     .venv/bin/python scripts/benchmarks/benchmark_formulas.py [--formulas 1 2 ...] [--noise 0 1e-3
         1e-2]
@@ -11,7 +11,7 @@ network is trained on the formula's values and `interpret` reads the network; `-
 nothing unless it is given as well.
 
 Operators are the default ones. They write every formula up to its class: the arcsine of formula 9
-is a monotone function around the whole, which directions of gradients do not see.
+is a monotone function around the whole, which does not change directions of gradients.
 
 A formula is judged by its class: recovered is one whose gradient has mean(1 - |cos|) below 2e-3
 with the truth's on 10,000 fresh uniform points, and whose complexity is at most 1.5 times the
@@ -155,7 +155,7 @@ def summaries(rows: list[dict]) -> list[str]:
 
 
 def main() -> None:
-    """Runs all, prints the table, writes the file after every row."""
+    """Run all, print the table, write the file after every row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--formulas", nargs="+", type=int, default=list(FORMULAS), metavar="N")
     parser.add_argument("--noise", nargs="+", type=float, help="default: 0 1e-3 1e-2")

@@ -1,4 +1,4 @@
-"""Are the inputs with the largest influence those whose permutation changes a network most?
+"""Compare the reported influence of inputs with permutation importance.
 
     .venv/bin/python scripts/benchmarks/benchmark_influence.py [--tables NAME ...] [--seeds 1]
         [--seed 0]
@@ -67,7 +67,7 @@ class Table:
 
     @property
     def layers(self) -> str:
-        """What the network has beside dense layers."""
+        """Layers of the network beside dense ones."""
         parts = ["Normalization"]
         parts += ["BatchNormalization"] * self.batch_normalization
         return ", ".join(parts + ["Dropout"] * bool(self.dropout))
@@ -138,7 +138,7 @@ TABLES = {
 
 
 def train(table: Table, x: np.ndarray, y: np.ndarray, seed: int) -> keras.Model:
-    """A small network on the raw columns: what it needs to scale them is a layer of it."""
+    """A small network on the raw columns, with a layer that scales them."""
     keras.utils.set_random_seed(seed)
     is_classifier = y.dtype.kind == "i"
     scaling = keras.layers.Normalization()
@@ -228,7 +228,7 @@ def shown(row: dict) -> list[str]:
 
 
 def main() -> None:
-    """Runs all, prints the table, writes the file after every row."""
+    """Run all, print the table, write the file after every row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
     parser.add_argument("--seeds", type=int, default=1, help="networks of each table")

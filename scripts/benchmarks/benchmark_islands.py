@@ -1,4 +1,4 @@
-"""How much more islands are evaluated by more workers, and what it costs to lose one.
+"""Measure the throughput of islands by number of workers, and the cost of losing one.
 
     python scripts/benchmarks/benchmark_islands.py --model E --json islands.json
 
@@ -32,7 +32,7 @@ DASK = {"distributed.nanny.pre-spawn-environ": ONE_THREAD}
 
 
 class Stopwatch(Callback):
-    """Candidates and seconds after each epoch; may kill a Dask worker after one of them."""
+    """Callback with candidates and seconds of each epoch; may kill a Dask worker after one."""
 
     def __init__(self, cluster=None, kill_at: int | None = None):
         self.cluster, self.kill_at = cluster, kill_at
@@ -40,7 +40,7 @@ class Stopwatch(Callback):
         self.killed = False
 
     def on_generation_end(self, generation: int, logs: dict | None = None) -> None:
-        """Takes the time."""
+        """Record the time."""
         if generation:
             self.marks.append((time.perf_counter(), logs["evaluations"]))
             if self.kill_at is not None and len(self.marks) == self.kill_at and not self.killed:
@@ -96,7 +96,7 @@ def by_processes(field, options, workers: int):
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--model", default="E", help="of examples/models")
     parser.add_argument("--generations", type=int, default=60)
@@ -118,7 +118,7 @@ def main() -> None:
             for workers in (1, 2):
                 speeds[workers].append(run(field, options, workers)[1].speed)
         one, two = median(speeds[1]), median(speeds[2])
-        # Of runs that followed each other: the machine changes from minute to minute.
+        # From consecutive runs, because the machine's speed changes from minute to minute.
         ratio = median(b / a for a, b in zip(speeds[1], speeds[2]))
         rows.append({"workers": name, "one": speeds[1], "two": speeds[2], "ratio": ratio})
         table.add_row(name, f"{one:,.0f}", f"{two:,.0f}", f"{ratio:.2f}")

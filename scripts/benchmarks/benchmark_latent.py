@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does `interpret` find the invariants that Siamese networks have learned?
+"""Measure recovery of the invariants that Siamese networks have learned.
 
     scripts/benchmarks/benchmark_latent.py [--systems 001 ... 012] [--seeds N] [--seed FIRST]
         [--activations swish ...] [--recipe published] [--projected on off] [--metric covariance]
@@ -11,8 +11,8 @@ chosen is judged by class, never by text: *concept* if mean(1 - |cos|) between i
 invariant's is below 2e-3 on 10,000 fresh anchors, along the surface that the data lie on where
 there is one, with at most 1.5 times the invariant's complexity.
 
-`network` is the same error of the network itself: what it failed to learn no search can find.
-`full` is that error with steps off the surface counted in, where nothing taught the network.
+`network` is the same error of the network itself, which no search can remove. `full` is that error
+with steps off the surface counted in, on which the network was not trained.
 `loss` is the mean squared difference of unit gradients of formula and network; beside it stands
 that of the published formulas, which were searched in full space. `--projected off` does so too,
 and is judged along the surface all the same.
@@ -60,7 +60,7 @@ UNSEEN = 500_009
 def read(
     encoder: keras.Model, system: LatentSystem, seed: int, projected: str, metric: str
 ) -> dict:
-    """The formula that the tool chooses, and what the judge says of it."""
+    """The formula chosen by the tool, with the judge's verdict."""
     concept = keras_symgrad.interpret(
         encoder,
         system.points(POINTS, seed=UNSEEN + seed),
@@ -95,7 +95,7 @@ def measure(encoder: keras.Model, system: LatentSystem, seed: int, **kind: str) 
     start = time.perf_counter()
     try:
         answer = read(encoder, system, seed, kind["projected"], kind["metric"])
-    except Exception as error:  # Whatever it is, the other rows are worth having.
+    except Exception as error:  # The other rows must be kept after any error.
         traceback.print_exc()
         answer = dict.fromkeys(("loss", "complexity", "truth_complexity"))
         answer |= {"recovered": "missed", "cosine_error": 1.0}

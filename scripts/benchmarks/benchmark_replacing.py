@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What does a network lose, and what does it gain, when a part of it becomes its formula?
+"""Measure the loss and gain when a part of a network is replaced by its formula.
 
     .venv/bin/python scripts/benchmarks/benchmark_replacing.py [--cases NAME ...] [--seed 0]
         [--time-limit 20] [--epochs 20] [--batch-size 1024] [--repeats 200] [--json FILE]
@@ -100,11 +100,11 @@ def measure(name: str, options: argparse.Namespace) -> dict:
 
 @dataclass(frozen=True)
 class Found:
-    """What was read.
+    """Result of a reading.
 
     Args:
         text: the formula, for people.
-        put_in: takes the model to the one that it is a part of.
+        put_in: function from a model to the one with the formula in the place of the part.
     """
 
     text: str
@@ -153,7 +153,7 @@ def compare(
 def fit(
     model: keras.Model, x: np.ndarray, y: np.ndarray, epochs: int, loss: str, rate: float
 ) -> None:
-    """Trains with a rate that falls to zero."""
+    """Train with a rate that falls to zero."""
     falling = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(x) // BATCH))
     model.compile(keras.optimizers.Adam(falling), loss)
     model.fit(x, y, BATCH, epochs, verbose=0)
@@ -170,7 +170,7 @@ def shown(row: dict) -> list[str]:
 
 
 def main() -> int:
-    """Runs all, prints the table, writes the file after every row."""
+    """Run all, print the table, write the file after every row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--seed", type=int, default=0, help="of search, rows and training")

@@ -1,4 +1,4 @@
-"""Time and memory of `interpret` as rows, variables and population grow, one at a time.
+"""Measure time and memory of `interpret` as rows, variables and population grow, one at a time.
 
     .venv/bin/python scripts/benchmarks/benchmark_scale.py [--sweeps rows given variables
         population]
@@ -63,7 +63,7 @@ def peak() -> float:
 
 
 def cpu_seconds() -> float:
-    """Seconds that all threads of this process have worked."""
+    """Processor seconds of all threads of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
@@ -143,7 +143,7 @@ _READ = {"given": _given, "rows": _rows, "variables": _variables, "population": 
 
 
 def in_a_process_of_its_own(**task) -> dict:
-    """`measure` in a fresh interpreter; one that fails is a row that says why."""
+    """Run `measure` in a fresh interpreter; a failure is a row with the reason."""
     command = [sys.executable, __file__, "--one", json.dumps(task)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -212,7 +212,7 @@ def shown(row: dict) -> list[str]:
 
 
 def growth(rows: list[dict]) -> Iterator[str]:
-    """By how much time and memory grow from each size to the next, and from 2 to 20 variables."""
+    """Growth of time and memory from each size to the next, and from 2 to 20 variables."""
     for key in dict.fromkeys((row["sweep"], row["concept"]) for row in rows):
         group = [row for row in rows if (row["sweep"], row["concept"]) == key and row["cpu"]]
         pairs = list(zip(group, group[1:]))
@@ -230,7 +230,7 @@ def growth(rows: list[dict]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Runs all, prints the table, writes the file after every row."""
+    """Run all, print the table, write the file after every row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sweeps", nargs="+", choices=list(SWEEPS), default=list(SWEEPS))
     parser.add_argument("--concepts", nargs="+", choices=CONCEPTS, default=CONCEPTS)

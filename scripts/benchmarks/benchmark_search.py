@@ -1,4 +1,4 @@
-"""How soon does a search find the true form, and what does the portfolio cost where it is no use?
+"""Measure the time until a search finds the true form, and the overhead of the portfolio.
 
     .venv/bin/python scripts/benchmarks/benchmark_search.py [--parts exact networks exotic]
         [--seeds 5]
@@ -64,7 +64,7 @@ EXOTIC_CONCEPTS = {
 def seconds_until(
     search: PortfolioSearch, reached: Callable[[Logs], bool], target: float = 0.0
 ) -> float:
-    """Seconds of search until something is reached, without those that the check takes."""
+    """Seconds of search until a condition holds, without those of checking it."""
     seconds, checking = np.inf, 0.0
 
     def check(generation: int, logs: Logs) -> None:
@@ -107,7 +107,7 @@ def networks(seed: int, folder: Path | None) -> Iterator[dict]:
 
 
 def true_form_on_front(search: PortfolioSearch, system: System) -> Callable[[Logs], bool]:
-    """Whether a formula of the front is the concept, or for E its boundary."""
+    """Return whether a formula of the front is the concept, or for E its boundary."""
     wanted = ("concept", "boundary") if system.id == "E" else ("concept",)
     operators = search.alphabet.operators
     truth = search.complexity(from_sympy(system.expression, search.alphabet))
@@ -163,7 +163,7 @@ def table_of(rows: Sequence[dict]) -> Table:
 
 
 def main() -> int:
-    """Runs the parts, prints the table, writes the file."""
+    """Run the parts, print the table, write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seeds", type=int, default=5, help="runs of each concept")

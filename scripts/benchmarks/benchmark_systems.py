@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does `interpret` find the published systems in freshly trained networks?
+"""Measure recovery of the published systems from freshly trained networks.
 
     scripts/benchmarks/benchmark_systems.py [--systems A1 A B C D E F G] [--seeds N] [--seed FIRST]
         [--activations elu ...] [--deltas 0.01 ...] [--methods gradients labels values]
@@ -11,7 +11,7 @@ default settings, and the formula that was chosen is judged by class, never by t
 - A1 to E: *concept* if mean(1 - |cos|) between the formula's gradient and the truth's is below 2e-3
   on fresh points of the box, *boundary* if it is so on the true decision boundary only, and in
   either case with at most 1.5 times the truth's complexity.
-- F and G have two concepts that no label tells apart, and the network itself is the truth:
+- F and G have two concepts that labels cannot tell apart, and the network itself is the truth:
   *concept* if the formula explains its gradients at least 10 times better (`ratio` of losses) than
   either concept alone, and its rule agrees with the network on more than 98 %. The rows are fresh
   ones of the kind that the network was trained on, with 0.01 <= p <= 0.99: where the two concepts
@@ -77,11 +77,11 @@ ACTIVATIONS = ("elu", "softplus", "swish", "tanh", "relu")
 STUDY = {"systems": ("A1", "B", "D"), "activations": ACTIVATIONS, "deltas": (1e-3, 1e-2, 1e-1)}
 USUAL = {"systems": tuple(EVERY), "activations": ("elu",), "deltas": (1e-2,)}
 OPERATORS = OperatorSet("default")
-# What makes a formula the joint concept of F or G.
+# Criteria for the joint concept of F or G.
 RATIO = 10.0
 AGREEMENT = 0.98
 KINDS = ("concept", "boundary", "missed")
-# What the searches on labels and values look at, as that on gradients does, and for how long.
+# Rows for the searches on labels and values, as for that on gradients, and their time limit.
 TARGET_ROWS = 512
 TARGET_SECONDS = 60.0
 # Added to a seed for points that no network and no search has seen.
@@ -106,7 +106,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Found:
-    """What a method answered."""
+    """Result of a method."""
 
     expression: sympy.Expr
     text: str
@@ -121,7 +121,7 @@ Method = Callable[[Task], tuple[Found, list[Found]]]
 
 
 def by_gradients(task: Task) -> tuple[Found, list[Found]]:
-    """The tool as it is: the formula that it chose, and its front."""
+    """The tool with default settings: the chosen formula, and its front."""
     concept = keras_symgrad.interpret(
         task.model,
         task.points,
@@ -145,7 +145,7 @@ def by_gradients(task: Task) -> tuple[Found, list[Found]]:
 
 
 def by_target(target_of: Callable[[Task, np.ndarray, np.ndarray], np.ndarray]) -> Method:
-    """The genetic search on something else than gradients."""
+    """The genetic search on labels or values."""
 
     def method(task: Task) -> tuple[Found, list[Found]]:
         points, labels = (part[:TARGET_ROWS] for part in task.system.data(ROWS, task.seed))
@@ -169,7 +169,7 @@ def _found(row: Individual, task: Task) -> Found:
 
 
 def agreement_of(found: Found, task: Task) -> float:
-    """Share of fresh points that the best threshold decides like the network."""
+    """Share of fresh points on which the best threshold decides as the network does."""
     x = task.system.data(10_000, seed=FRESH + task.seed)[0]
     values = Formula(found.expression, found.complexity, found.loss, task.system.names)(x)
     yes = logit(task, x) > 0
@@ -179,7 +179,7 @@ def agreement_of(found: Found, task: Task) -> float:
 
 
 def complexity_of(expression: sympy.Expr, names: Sequence[str]) -> float:
-    """Of the expression as it stands; infinite if the operators cannot write it."""
+    """Complexity of the expression as written; infinite if the operators cannot write it."""
     try:
         return Complexity().over(OPERATORS)(from_sympy(expression, Alphabet(OPERATORS, names)))
     except ValueError:
@@ -198,7 +198,7 @@ METHODS: dict[str, Method] = {
 
 
 def judged(found: Found, task: Task) -> dict:
-    """Class, errors and what they were measured against."""
+    """Class, errors and the references of the measurement."""
     if isinstance(task.system, JointSystem):
         return _judged_by_network(found, task)
     truth = complexity_of(task.system.expression, task.system.names)
@@ -257,7 +257,7 @@ def measure(task: Task, method: str) -> dict:
         kinds = [verdict["recovered"], *(judged(row, task)["recovered"] for row in front)]
         verdict["on_front"] = min(kinds, key=KINDS.index)
         answer["expression"] = answer.pop("text")
-    except Exception as error:  # Whatever it is, the other rows are worth having.
+    except Exception as error:  # The other rows must be kept after any error.
         traceback.print_exc()
         seconds, verdict = time.perf_counter() - start, missed
         answer = dict.fromkeys(("complexity", "loss", "agreement", "matches", "front_seconds"))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How often does a result say "concept" of a network that has no formula, and miss one that has?
+"""Measure false claims of a concept for networks without a formula, and missed concepts.
 
     scripts/benchmarks/benchmark_truth.py [--without random_weights ...] [--with A1 A B C D ...]
         [--activations elu tanh swish relu] [--seed 0] [--seeds 1] [--rows 10000] [--epochs 40]
-        [--time-limit 5] [--methods dictionary] [--networks DIR] [--json FILE]
+        [--time-limit 5] [--methods dictionary] [--effort normal] [--networks DIR] [--json FILE]
 
 Networks of three layers of 64, one for each kind, activation and seed. Those without a formula:
 
@@ -19,6 +19,10 @@ that nothing in the package knows (`product`, `ratio`, ...). `angle` is that of 
 chosen on the rows read; `truth` is 1 - |cos| between its gradients and the truth's on fresh points.
 A "concept" of a network without a formula is false; anything else of one with a formula, where the
 truth was found, is missed.
+
+`settled` is when `effort="normal"` would have ended the search, in seconds. With
+`--effort thorough` the search goes on, and `apart` is 1 - |cos| between the formula settled on
+and the one that was chosen in the end: above 2e-3 the answer is of another class.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -44,6 +48,7 @@ from training import train
 import keras_symgrad as ks
 from keras_symgrad.datasets import SYSTEMS, real_symbols
 from keras_symgrad.engine import direction_error, gradient
+from keras_symgrad.results.assessment import SAME_CLASS
 
 ACTIVATIONS = ("elu", "tanh", "swish", "relu")
 WIDTH = 64
@@ -68,7 +73,7 @@ NUMBERS = {
     "wave": (sympy.sin(2 * X1) + X2 * X3, sympy.exp, (-1, 1)),
     "cubes": (X1**3 - X2 * X4 + X3, lambda g: g, (-1.5, 1.5)),
 }
-COLUMNS = ("network", "activation", "seed", "says", "angle", "fidelity", "truth", "s", "formula")
+COLUMNS = ("network activation seed says angle fidelity truth s settled apart formula").split()
 
 
 @dataclass(frozen=True)
@@ -224,33 +229,59 @@ def truth_of(name: str) -> sympy.Expr | None:
     return NUMBERS[name][0] if name in NUMBERS else None
 
 
+class Settled(ks.callbacks.Callback):
+    """Keeps the first assessment that would have ended a search of normal effort."""
+
+    def __init__(self):
+        self.seconds: float | None = None
+        self.assessment = None
+        self.margins: list[tuple] = []
+
+    def on_generation_end(self, generation: int, logs: dict | None = None) -> None:
+        found = self.search.assessment
+        if found is None:
+            return
+        self.margins.append((logs["seconds"], str(found.matches), asdict(found.margin)))
+        if self.assessment is None and found.is_settled:
+            self.seconds, self.assessment = logs["seconds"], found
+
+
 def measure(name: str, activation: str, seed: int, options: argparse.Namespace) -> dict:
     """One row; a failure is a row too."""
     row = {"network": name, "activation": activation, "seed": seed}
     case = made(name, activation, seed, options)
-    start = time.perf_counter()
+    start, settled = time.perf_counter(), Settled()
     try:
         concept = ks.interpret(
             ks.Neuron.of(case.model, kind=case.kind),
             case.points,
+            callbacks=[settled],
             time_limit=options.time_limit,
             seed=seed,
             verbose=False,
-            search=ks.Search(methods=options.methods),
+            search=ks.Search(methods=options.methods, effort=options.effort),
         )
     except ValueError as error:  # no row on the slab, say
         return row | {"says": "refused", "formula": str(error)}
     row |= {"s": round(time.perf_counter() - start, 1), "says": str(concept.matches)}
     row |= {"formula": concept.best.to_pretty(), "angle": concept.angle}
     row |= {"fidelity": str(concept.fidelity), "reason": dict(concept.remarks)["matches"]}
+    row |= {"stopped": concept.stopped, "margins": settled.margins}
     if case.truth is not None:
-        low, high = case.points.min(axis=0), case.points.max(axis=0)
-        fresh = np.random.default_rng(seed + 1).uniform(low, high, (FRESH_POINTS, len(low)))
-        found, true = (
-            gradient(g, concept.names, fresh) for g in (concept.best.expression, case.truth)
-        )
-        row["truth"] = direction_error(found, true)
+        row["truth"] = distance(concept.best.expression, case.truth, case.points, seed)
+    if settled.assessment is not None:
+        earlier = settled.assessment.best
+        row |= {"settled": settled.seconds, "settled_on": earlier.to_pretty()}
+        row["apart"] = distance(earlier.expression, concept.best.expression, case.points, seed)
     return row
+
+
+def distance(one: sympy.Expr, other: sympy.Expr, points: np.ndarray, seed: int) -> float:
+    """1 - |cos| between the gradients of two formulas, at fresh points of the box of some."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    fresh = np.random.default_rng(seed + 1).uniform(low, high, (FRESH_POINTS, len(low)))
+    names = [f"x{k + 1}" for k in range(len(low))]
+    return direction_error(*(gradient(g, names, fresh) for g in (one, other)))
 
 
 def summary(rows: Iterable[dict]) -> list[str]:
@@ -261,10 +292,14 @@ def summary(rows: Iterable[dict]) -> list[str]:
     false = [row for row in without if row["says"] == "concept"]
     worst = max((row["angle"] for row in false), default=0.0)
     missed = [row for row in having if row["says"] != "concept"]
+    settled = [row for row in rows if "settled" in row]
+    other = [row for row in settled if row["says"] != "concept" or row["apart"] > SAME_CLASS]
     return [
         f'false "concept": {len(false)} of {len(without)} networks without a formula, at most '
         f"{worst:.1f} degrees off",
         f'missed "concept": {len(missed)} of {len(having)} networks with one',
+        f"settled before the end: {len(settled)} of {len(rows)}, {len(other)} of them on an answer "
+        "of another word or class than the last one",
     ]
 
 
@@ -280,6 +315,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--time-limit", type=float, default=5.0)
     parser.add_argument("--methods", nargs="+", default=("dictionary",))
+    parser.add_argument("--effort", default="normal", choices=("quick", "normal", "thorough"))
     parser.add_argument("--networks", type=Path, help="folder that networks are kept in")
     parser.add_argument("--json", type=Path, help="file that the rows are written to")
     options = parser.parse_args()
@@ -290,7 +326,8 @@ def main() -> int:
             for activation in options.activations:
                 rows.append(measure(name, activation, seed, options))
                 write_rows(options.json, rows)
-                print(*(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
+                shown = {name: rows[-1].get(name) for name in COLUMNS}
+                print(*(f"{key}={value}" for key, value in shown.items()), flush=True)
     texts = [[_text(row.get(column, "")) for column in COLUMNS] for row in rows]
     print_rows("What results say of networks", COLUMNS, texts, summary(rows))
     return 0

@@ -1,4 +1,4 @@
-"""Is a concept of two to four variables found among ten or twenty, in what time and memory?
+"""Measure recovery of a concept of two to four variables among ten or twenty, time and memory.
 
     .venv/bin/python scripts/benchmarks/benchmark_variables.py [--concepts NAME ...] [--variables
         10 20]
@@ -67,7 +67,7 @@ class Concept:
 
     @property
     def relevant(self) -> int:
-        """How many variables matter."""
+        """Number of variables that matter."""
         return self.write.__code__.co_argcount
 
     def among(self, variables: int, seed: int) -> System:
@@ -107,7 +107,7 @@ def train(system: System, activation: str, seed: int) -> keras.Model:
 
 
 def interpret_one(folder: Path, seed: int, time_limit: float) -> dict:
-    """What one process does: loads a network, reads it, and counts its own memory."""
+    """Load a network, read it and measure the memory, in a separate process."""
     x = np.load(folder / "points.npy")
     start = time.perf_counter()
     result = interpret(folder / "network.keras", x, seed=seed, time_limit=time_limit, verbose=False)
@@ -167,7 +167,7 @@ def measure(name: str, variables: int, activation: str, seed: int, time_limit: f
 
 
 def quality(model: keras.Model, system: System, seed: int) -> dict:
-    """How well the network learned the concept: its labels, and its gradients on the slab."""
+    """Quality of the network: its accuracy on labels, and its gradients' error on the slab."""
     neuron = Neuron.of(model)
     x = system.sample(20_000, seed=seed + 1_000_003)
     right = (neuron.values_and_gradients(x)[0] > 0) == (system.values(x) > system.threshold)
@@ -201,7 +201,7 @@ def summaries(rows: list[dict]) -> list[str]:
 
 
 def main() -> None:
-    """Runs all, prints the table, writes the file after every row."""
+    """Run all, print the table, write the file after every row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--concepts", nargs="+", choices=list(CONCEPTS), default=list(CONCEPTS))
     parser.add_argument("--variables", nargs="+", type=int, default=[10, 20], metavar="N")

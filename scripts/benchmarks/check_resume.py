@@ -1,4 +1,4 @@
-"""Kills a search at random moments, resumes it, and compares what it finds in the end.
+"""Kill a search at random moments, resume it, and compare its final result.
 
     python scripts/benchmarks/check_resume.py --kills 20 --seed 1 --json resume.json
 
@@ -26,7 +26,7 @@ from rich.table import Table
 from keras_symgrad.files import write_json
 
 MODELS = Path(__file__).parents[2] / "examples" / "models"
-# What a user types, but for the numbers.
+# A user's command, except for the numbers.
 SCRIPT = """
 import sys
 import keras_symgrad as ks
@@ -53,7 +53,7 @@ concept.save(result)
 
 
 def command(options: argparse.Namespace, folder: Path, name: str) -> list[str]:
-    """The command of a search that keeps itself in a file."""
+    """The command of a search with a checkpoint."""
     files = (MODELS / f"{options.model}.keras", MODELS / f"{options.model}.csv")
     kept, result = folder / f"{name}.kept", folder / f"{name}.json"
     numbers = (options.generations, options.seed, options.workers)
@@ -61,9 +61,9 @@ def command(options: argparse.Namespace, folder: Path, name: str) -> list[str]:
 
 
 def archive_of(path: Path) -> dict[float, float]:
-    """Lowest loss by complexity in a file of a kept search; raises if it cannot be read."""
+    """Lowest loss by complexity in a checkpoint; raises if it cannot be read."""
     best: dict[float, float] = {}
-    # Of a search that was killed in the dictionary the file says that there is nothing yet.
+    # After a kill during the dictionary search the file has no state.
     state = json.loads(path.read_text("utf-8"))["state"] or {"islands": []}
     for island in state["islands"]:
         for _, complexity, _, loss in island["collector"]["archive"]:
@@ -72,13 +72,13 @@ def archive_of(path: Path) -> dict[float, float]:
 
 
 def front_of(path: Path) -> list[tuple]:
-    """The front that a search ended with."""
+    """The final front of a search."""
     rows = json.loads(path.read_text("utf-8"))["front"]
     return [(row["complexity"], row["loss"], row["expression"]) for row in rows]
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--model", default="E", help="of examples/models")
@@ -117,7 +117,7 @@ def main() -> None:
         if status:
             raise SystemExit(f"a resumed search ended with status {status}")
         same = front_of(result) == truth
-        # What the search has found, before SymPy and the clock had a say in how it is written.
+        # The archive, before SymPy and time limits change its spelling.
         as_found = archive_of(kept) == archive_of(options.folder / "whole.kept")
         rows.append({"seconds": None, "kept": len(archive_of(kept)), "same": same})
         rows[-1]["same_archive"] = as_found

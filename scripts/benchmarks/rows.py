@@ -1,4 +1,4 @@
-"""Rows that benchmarks measure: in a JSON file as soon as they are there, and as a table."""
+"""Rows of benchmark results: in a JSON file as soon as they are measured, and as a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_symgrad.files import write_json
 
 
 def write_rows(path: Path | None, rows: Sequence[dict]) -> None:
-    """Writes all rows that there are, so that a benchmark that is stopped loses none."""
+    """Write all rows so far, so that a stopped benchmark loses none."""
     if path is not None:
         write_json(path, {"rows": list(rows)}, "The rows")
 
@@ -20,7 +20,7 @@ def write_rows(path: Path | None, rows: Sequence[dict]) -> None:
 def print_rows(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], below: Iterable[str] = ()
 ) -> None:
-    """Prints a table and lines below it."""
+    """Print a table and lines below it."""
     table = Table(title=title)
     for column in columns:
         table.add_column(column.replace("_", " "))

@@ -1,4 +1,4 @@
-"""Interprets one network after the other in one process for hours, and watches its memory.
+"""Interpret one network after the other in one process for hours, and record its memory.
 
     python scripts/benchmarks/soak.py --minutes 120 --json soak.json
 
@@ -23,12 +23,12 @@ from keras_symgrad.files import write_json
 MODELS = Path(__file__).parents[2] / "examples" / "models"
 # One of each kind: classifiers of two, three and four variables, a regressor, own operators.
 SYSTEMS = ("A1", "B", "C", "D", "pendulum")
-# What memory may grow by after the first readings.
+# Allowed growth of memory after the first readings.
 ALLOWED = 0.05
 
 
 def soak(minutes: float, seconds: float, seed: int) -> list[dict]:
-    """Interprets until the time is over.
+    """Interpret until the time is over.
 
     Args:
         minutes: of the whole.
@@ -82,7 +82,7 @@ def growth(rows: list[dict], warm_up: float) -> float:
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--warm-up", type=float, default=10, help="minutes before memory is flat")

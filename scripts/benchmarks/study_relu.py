@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What does averaging over a neighbourhood gain for networks whose gradients jump?
+"""Measure the gain of averaging over a neighbourhood for networks whose gradients jump.
 
     scripts/benchmarks/study_relu.py [--systems A1 B D] [--activations relu leaky_relu] [--seeds 1]
         [--seed 1]
@@ -61,7 +61,7 @@ def truth_loss(field: GradientField, system: System, weights: np.ndarray | None 
 
 
 def read(field: GradientField, system: System, time_limit: float, seed: int) -> dict:
-    """What `interpret` finds in a field, judged; a failure is found out too."""
+    """The judged result of `interpret` on a field; a failure is recorded too."""
     try:
         result = interpret(field, time_limit=time_limit, seed=seed, verbose=False)
     except Exception as error:
@@ -85,7 +85,7 @@ def read(field: GradientField, system: System, time_limit: float, seed: int) -> 
 def measure(
     system: System, activation: str, seed: int, widths: Sequence[float], options: argparse.Namespace
 ) -> dict:
-    """All that is said of one network."""
+    """All results of one network."""
     neuron = Neuron.of(load_or_train(system, activation, seed, options.networks))
     x = system.data(ROWS, seed)[0][:GIVEN_ROWS]
     field = GradientField.from_neuron(neuron, x, names=system.names, seed=seed)
@@ -136,7 +136,7 @@ def losses_table(rows: list[dict]) -> Table:
 
 
 def readings_table(rows: list[dict]) -> Table:
-    """What `interpret` found, raw and averaged."""
+    """Table of the results of `interpret`, raw and averaged."""
     table = Table(title="What interpret finds")
     headings = ("system", "activation", "seed", "gradients", "recovered", "matches", "loss")
     for heading in (*headings, "complexity", "expression"):

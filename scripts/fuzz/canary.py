@@ -1,7 +1,7 @@
-"""A canary: notices what runs, writes, connects or is imported while a file is only being read.
+"""A canary: records code, writes, connections and imports while a file is only being read.
 
-Python tells a hook of every such act (PEP 578), from whatever thread and through whatever library.
-A hook cannot be taken off again, so it sleeps while nothing is read.
+Python calls a hook for every such act (PEP 578), in any thread and through any library. A hook
+cannot be removed, so it is inactive while nothing is read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FORBIDDEN = (
     *("os.truncate", "os.putenv", "os.unsetenv", "os.kill", "shutil."),
 )
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-# What a library reads of itself and of the machine.
+# Files that libraries read about themselves and the machine.
 PYTHON = tuple(
     str(Path(place).resolve())
     for place in {*sysconfig.get_paths().values(), *sys.path, sys.base_prefix, "/proc", "/sys"}
@@ -34,7 +34,7 @@ PYTHON = tuple(
 
 
 class Canary:
-    """Notes every forbidden act while it is awake.
+    """Recorder of forbidden acts while it is active.
 
     Args:
         folder: where files may be read; nothing may be written there either.
@@ -51,7 +51,7 @@ class Canary:
 
     @contextmanager
     def watching(self) -> Iterator[list[str]]:
-        """The acts that its block does."""
+        """The acts in its block."""
         self.acts = []
         self._awake = self._has_watched = True
         try:
@@ -66,7 +66,7 @@ class Canary:
             return
         if event == "import":
             name = str(details[0])
-            # A package that is there already may load what it has put off.
+            # An imported package may load its deferred modules.
             if name.partition(".")[0] not in sys.modules:
                 self.acts.append(f"import {name}")
         elif event == "open":
@@ -74,7 +74,8 @@ class Canary:
         elif event in ("exec", "marshal.loads") and _is_of_a_library(details[0]):
             return
         elif event == "exec" and _body(details[0]) in self._ran:
-            # What ran before the first input: an operator's code, say, made anew for every search.
+            # Code that ran before the first input: an operator's code, for example, made for every
+            # search.
             return
         elif event == "subprocess.Popen" and _reads_hdf5(details[1]):
             return
@@ -93,7 +94,7 @@ class Canary:
             self.acts.append(f"open {place}")
 
     def _own(self, event: str, details: tuple) -> bool:
-        """Whether it is the scratch folder that is tidied up."""
+        """Return whether it is the removal of the scratch folder."""
         if self._writable is None or not event.startswith(("os.r", "shutil.")):
             return False
         place = os.fsdecode(details[0])
@@ -104,14 +105,14 @@ class Canary:
 
 
 def _body(code: object) -> object:
-    """What code does, whatever file it says that it is from."""
+    """The compiled content of code, independent of its stated file."""
     if not isinstance(code, CodeType):
         return repr(code)
     return code.co_code, code.co_names, tuple(map(_body, code.co_consts))
 
 
 def _reads_hdf5(command: object) -> bool:
-    """Whether a command is the program that reads HDF5 files where it may hang or crash."""
+    """Return whether a command is the program that reads HDF5 files, which may hang or crash."""
     return isinstance(command, list) and command[:3] == [
         sys.executable,
         "-P",
@@ -120,7 +121,7 @@ def _reads_hdf5(command: object) -> bool:
 
 
 def _is_of_a_library(code: object) -> bool:
-    """Whether code is a module's that is imported, or what SymPy writes to multiply monomials.
+    """Return whether code belongs to an imported module, or to SymPy's monomial products.
 
     The latter depends on the number of their variables alone. A module may make code as well, as
     SymPy's units do, which are loaded when they are needed first.

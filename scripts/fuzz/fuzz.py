@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Reads a great many texts and files that are none, and tells what should not have happened.
+"""Read many invalid texts and files, and report forbidden behaviour.
 
     scripts/fuzz/fuzz.py --target NAME --runs N [--seconds-each S] [--seed N] [--json FILE]
 
 Reading must end in a result or in one of the errors that are promised, of one line; within the
-seconds of processor time; and nothing may be run, written, connected or imported on the way, which
-a canary watches. Whatever else happens is a finding, with the bytes that repeat it.
+seconds of processor time; and nothing may be run, written, connected or imported meanwhile, which a
+canary records. Any other behaviour is a finding, with the bytes that repeat it.
 
 Inputs are guided by the code that they reach, by Atheris (`pip install keras-symgrad[fuzz]`);
 without it they are drawn by Hypothesis. Models are read in a process of its own, which may crash,
@@ -34,7 +34,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 HERE = Path(__file__).parents[1]
 NAMES = ("expression", "result", "state", "table", "model")
-# What is read by code that may crash the process that it is in, and is mangled at random.
+# Targets whose reading may crash the process, and whose files are mangled at random.
 ALONE = ("model",)
 MOST_MEMORY = 6 * 2**30
 # Seconds by the clock after which a process counts as hanging, whatever the machine's load is.
@@ -49,7 +49,7 @@ MOST_ALIKE = 3
 
 @dataclass
 class Tally:
-    """What came of the runs.
+    """Counts and findings of the runs.
 
     Attributes:
         runs: inputs that were read.
@@ -68,7 +68,7 @@ class Tally:
     findings: list[dict] = field(default_factory=list)
 
     def find(self, kind: str, what: str, data: bytes) -> None:
-        """Notes a finding, unless there are several like it."""
+        """Record a finding, unless there are several like it."""
         alike = [f for f in self.findings if (f["kind"], f["what"][:40]) == (kind, what[:40])]
         if len(alike) < MOST_ALIKE:
             self.findings.append(
@@ -77,7 +77,7 @@ class Tally:
 
 
 class Reader:
-    """Reads inputs of one target and keeps the tally.
+    """Reader of one target's inputs, with the tally.
 
     Args:
         name: of the target.
@@ -100,7 +100,7 @@ class Reader:
                 self.target.use(self.target.read(self.target.make(self._choices(seed))))
 
     def read(self, data: bytes) -> None:
-        """Reads one input, whatever comes of it."""
+        """Read one input, with any outcome."""
         tally = self.tally
         tally.runs += 1
         made = self.target.make(self._choices(data))
@@ -144,7 +144,7 @@ def _place(error: BaseException) -> str:
 
 
 def guided(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
-    """Reads inputs that Atheris makes, in this process, which then ends."""
+    """Read inputs from Atheris, in this process, which then ends."""
     import atheris
 
     with atheris.instrument_imports(include=["keras_symgrad"]):
@@ -174,7 +174,7 @@ def guided(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
 
 
 def at_random(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
-    """Reads random inputs in this process, which may die: the present one is in a file."""
+    """Read random inputs in this process, which may die: the present one is in a file."""
     import resource
     from random import Random
 
@@ -191,7 +191,7 @@ def at_random(name: str, runs: int, limit: float, seed: int, folder: Path) -> No
 
 
 def drawn(name: str, runs: int, limit: float, seed: int, folder: Path) -> Tally:
-    """Reads inputs that Hypothesis draws, in this process."""
+    """Read inputs from Hypothesis, in this process."""
     import hypothesis
     from hypothesis import strategies
 
@@ -220,7 +220,7 @@ def drawn(name: str, runs: int, limit: float, seed: int, folder: Path) -> Tally:
 def in_a_process(
     name: str, runs: int, limit: float, seed: int, keep: Callable[[Tally], None]
 ) -> Tally:
-    """Runs in a process that may die; those that are left go to another one, as do many runs.
+    """Run in a process that may die; the remaining runs go to another one, as do many runs.
 
     The tally is kept after each process.
     """
@@ -254,7 +254,7 @@ def _told(folder: Path, status: int) -> Tally:
 
 
 def _watch(process: subprocess.Popen, present: Path) -> None:
-    """Waits for a process, and ends it if it has read one and the same input for too long."""
+    """Wait for a process, and end it if it has read the same input for too long."""
     while process.poll() is None:
         time.sleep(0.2)
         with contextlib.suppress(OSError):
@@ -263,7 +263,7 @@ def _watch(process: subprocess.Popen, present: Path) -> None:
 
 
 def _apart(folder: Path) -> dict[str, str]:
-    """The environment with a folder for temporary files of one's own."""
+    """The environment with a separate folder for temporary files."""
     return {**os.environ, "TMPDIR": str(folder)}
 
 
@@ -279,7 +279,7 @@ def _together(one: Tally, other: Tally) -> Tally:
 
 
 def has_atheris() -> bool:
-    """Whether inputs can be guided by coverage."""
+    """Return whether inputs can be guided by coverage."""
     from importlib.util import find_spec
 
     return find_spec("atheris") is not None
@@ -288,7 +288,7 @@ def has_atheris() -> bool:
 def run(
     name: str, runs: int, limit: float, seed: int, keep: Callable[[Tally], None] = lambda _: None
 ) -> Tally:
-    """All runs of one target; `keep` is told the tally from time to time."""
+    """All runs of one target; `keep` is called with the tally at intervals."""
     if has_atheris() or name in ALONE:
         return in_a_process(name, runs, limit, seed, keep)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:

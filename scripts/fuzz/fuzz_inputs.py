@@ -1,7 +1,7 @@
 """Inputs for fuzzing, made of bytes: the same bytes make the same input.
 
-A coverage-guided fuzzer knows bytes only. `Choices` reads decisions off them, so that most inputs
-are nearly right and reach what lies behind the first check.
+A coverage-guided fuzzer produces bytes only. `Choices` reads decisions from them, so that most
+inputs are nearly right and pass the first check.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ ATTACKS: tuple[dict[str, Any], ...] = (
 
 
 class Choices:
-    """Decisions read off bytes one after the other; the first of all choices once they are used up.
+    """Decisions read from bytes one after the other; the first choice once they are used up.
 
     Example:
 
@@ -178,7 +178,7 @@ def _place(content: Any, choices: Choices) -> tuple[Any, Any]:
 
 
 def as_json(content: Any) -> bytes:
-    """JSON, with Python's words for what JSON has none for."""
+    """JSON, with Python's words for numbers that JSON does not have."""
     return json.dumps(content).encode("utf-8", "surrogatepass")
 
 

@@ -1,4 +1,4 @@
-"""What is fuzzed: how each target makes an input of bytes, and reads it."""
+"""Fuzzing targets: for each one a generator of inputs from bytes, and a reader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from keras_symgrad.results import Interpretation
 
-# The errors that reading is allowed to end in.
+# The exceptions that reading is allowed to raise.
 REFUSALS = (ValueError, FileNotFoundError)
 LONGEST_MESSAGE = 2000
 
@@ -25,9 +25,9 @@ class Target:
     """A reader, and the inputs for it.
 
     Attributes:
-        make: takes the bytes' choices to an input.
-        read: reads the input; raises one of `REFUSALS` if it is none.
-        use: what is done with the result; it must not fail.
+        make: function from the bytes' choices to an input.
+        read: reads the input; raises one of `REFUSALS` if it is invalid.
+        use: uses the result; it must not fail.
         seeds: bytes to begin with.
         words: that the inputs are made of.
     """
@@ -281,7 +281,7 @@ SEEDS = tuple(bytes([k]) + bytes([j] * 60) for k in range(4) for j in (0, 1, 3, 
 def _file(
     path: Path, wholes: Sequence[bytes], contents: Sequence[Any]
 ) -> Callable[[Choices], Path]:
-    """Makes JSON files: of any bytes, of whole ones with a few changed, of changed content."""
+    """Make JSON files: of any bytes, of whole ones with a few changed, of changed content."""
 
     def make(choices: Choices) -> Path:
         kind = choices.below(4)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Trains a network whose bottleneck carries energy and angular momentum in mixed coordinates.
+"""Train a network whose bottleneck carries energy and angular momentum in mixed coordinates.
 
     scripts/training/train_bottleneck.py [--units N] [--seed N] [--rows N] [--epochs N] [--out DIR]
 
 The input is the state (x, y, vx, vy) of a mass on a spring in the plane. The five targets are
-functions of its energy E and its angular momentum L and of nothing else; everything that the
-network tells of them passes through a layer of a few units without an activation. Nothing asks any
-of these units to be E or L.
+functions of its energy E and its angular momentum L and of nothing else; all information about them
+passes through a layer of a few units without an activation. Nothing forces any of these units to be
+E or L.
 
 The network is kept as `oscillator.keras` under `examples/models`, with 3,000 of its points as
 `oscillator.csv`. The table says how much of each unit's gradient lies outside the span of the

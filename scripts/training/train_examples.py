@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains one small ELU network for each published system and keeps it under `examples/models`.
+"""Train one small ELU network for each published system and save it in `examples/models`.
 
     scripts/training/train_examples.py [--system A1 --system B ...] [--activation relu]
         [--regressor]
@@ -57,7 +57,7 @@ def measure(model: keras.Model, system: System, rows: int = 200_000) -> dict[str
 
 
 def train_air_pressure(rows: int, epochs: int, seed: int, out: Path) -> float:
-    """Trains and keeps a regressor of p/p0 = exp(-g M h/(R T)); its r2 on fresh points."""
+    """Train and save a regressor of p/p0 = exp(-g M h/(R T)); return its r2 on fresh points."""
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     # Grams per mole from methane to carbon dioxide, kilometres, kelvin.

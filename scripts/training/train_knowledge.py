@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the networks of the examples on losses and symmetries, kept in `examples/models`.
+"""Train the networks of the examples on losses and symmetries, saved in `examples/models`.
 
     scripts/training/train_knowledge.py [--network stuck ...]
 

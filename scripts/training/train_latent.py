@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains small Siamese encoders for latent systems and keeps them under `examples/models`.
+"""Train small Siamese encoders for latent systems and save them in `examples/models`.
 
     scripts/training/train_latent.py [--systems 002 007 008] [--seed N] [--out DIR]
 
@@ -75,7 +75,7 @@ def train(
 
 
 class MarginSiamese(siamese.Siamese):
-    """Trains with the triplet margin loss.
+    """Model that trains with the triplet margin loss.
 
     mean max(0, |z_a - z_p| - |z_a - z_n| + 1)
     """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the networks of the examples on many kinds of neurons and keeps them in `examples/models`.
+"""Train the networks of the examples on many kinds of neurons, saved in `examples/models`.
 
     scripts/training/train_neurons.py [--network regions ...] [--epochs N]
 
@@ -106,7 +106,7 @@ def energy(x: np.ndarray) -> np.ndarray:
 
 
 def period(x: np.ndarray) -> np.ndarray:
-    """Of a pendulum, from one look at it: an elliptic integral of its energy."""
+    """Period of a pendulum, from one observation: an elliptic integral of its energy."""
     return 4 * ellipk((1 + energy(x)) / 2)
 
 
@@ -133,7 +133,7 @@ def speckles(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def is_coarse(x: np.ndarray) -> np.ndarray:
-    """Whether the contrast of a picture, its deviation by its mean, is above 0.35."""
+    """Return whether a picture's contrast, its standard deviation by its mean, is above 0.35."""
     return (x.std(axis=1) > 0.35 * x.mean(axis=1)).astype(float)
 
 

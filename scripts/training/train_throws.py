@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the network of the example on units and keeps it in `examples/models`.
+"""Train the network of the example on units, saved in `examples/models`.
 
     scripts/training/train_throws.py [--noise METRES] [--rows N] [--out DIR]
 

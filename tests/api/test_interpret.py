@@ -1,4 +1,4 @@
-"""What `interpret` says of its own answer, on networks that were really trained."""
+"""Assessments of `interpret`, on networks that were really trained."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sympy
 
 from keras_symgrad import Search
 from keras_symgrad.api.interpret import interpret
+from keras_symgrad.callbacks import Callback
 from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.datasets.recovery import judge
 from keras_symgrad.neurons.neuron import Neuron
@@ -36,7 +37,7 @@ def points(models) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def ellipse(models, points) -> Interpretation:
-    return read(models / "A1.keras", points)
+    return read(models / "A1.keras", points, effort="thorough")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,22 @@ def test_a_concept_says_what_it_was_told_apart_from(ellipse):
     assert ", the nearest rival, " in text
     assert f"fidelity: {ellipse.fidelity}" in text
     assert "times the error" in text
+
+
+def test_a_settled_answer_is_that_of_the_thorough_search(models, points, ellipse):
+    seen = []
+
+    class Watch(Callback):
+        def on_generation_end(self, generation, logs=None):
+            seen.append((generation, logs["matches"], self.search.assessment.best.expression))
+
+    result = read(models / "A1.keras", points, callbacks=[Watch()])
+    assert (result.stopped, result.matches) == ("settled", "concept")
+    # The first stage of the dictionary had it, and nothing came after.
+    assert seen == [(0, "concept", result.best.expression)]
+    assert judge(result.best.expression, SYSTEMS["A1"]).kind == "concept"
+    assert result.best.expression == ellipse.best.expression
+    assert "until the answer was settled" in result.ending
 
 
 def test_constants_come_with_their_intervals(ellipse):
@@ -106,7 +123,7 @@ def test_a_neuron_that_decides_nothing_matches_as_a_concept(points):
 
 
 def test_networks_of_one_task_are_read_together(models, points):
-    """The network and a copy with errors of its own: the mean knows how far it is to be trusted."""
+    """The network and a copy with errors of its own: the mean has an estimate of its error."""
     network = keras.models.load_model(models / "A1.keras")
     other = keras.models.clone_model(network)
     rng = np.random.default_rng(0)

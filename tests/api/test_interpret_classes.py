@@ -23,7 +23,7 @@ QUICK = {
 
 
 def largest(x: np.ndarray) -> np.ndarray:
-    """What `models/regions.keras` was trained on: which of 1, x1*x2 and x3^2 + x4^2 is largest."""
+    """Labels of `models/regions.keras`: the largest of 1, x1*x2 and x3^2 + x4^2."""
     return np.argmax([np.ones(len(x)), x[:, 0] * x[:, 1], x[:, 2] ** 2 + x[:, 3] ** 2], axis=0)
 
 

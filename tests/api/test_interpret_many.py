@@ -1,4 +1,4 @@
-"""Many neurons in one go: each as `interpret` alone finds it, and none lost for another's sake."""
+"""Many neurons in one call: each as `interpret` alone finds it, with independent failures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def jobs():
 
 
 class Sequential(Executor):
-    """Calls at once; the first `losses` calls lose their worker."""
+    """Executor that calls at once; the first `losses` calls lose their worker."""
 
     def __init__(self, losses: int = 0):
         self.losses = losses

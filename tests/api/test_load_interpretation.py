@@ -12,6 +12,7 @@ import pytest
 import keras_symgrad as ks
 from keras_symgrad.files.atomic import RESULT_VERSION, write_json
 from keras_symgrad.results.interpretation import Interpretation
+from keras_symgrad.results.report.page import searched
 
 QUICK = {
     "operators": "polynomial",
@@ -23,13 +24,13 @@ NAMES = ("petal length (cm)", "lambda")
 
 @pytest.fixture(scope="module")
 def ellipse(models) -> Interpretation:
-    """Of a classifier that was trained, with a rule, rivals and constants."""
+    """Interpretation of a trained classifier, with a rule, rivals and constants."""
     return ks.interpret(models / "A1.keras", models / "A1.csv", names=NAMES, **QUICK)
 
 
 @pytest.fixture(scope="module")
 def plane(models) -> Interpretation:
-    """Of a neuron whose data have a fixed trace, with phi in closed form."""
+    """Interpretation of a neuron whose data have a fixed trace, with phi in closed form."""
     return ks.interpret(models / "002.keras", models / "002.csv", **QUICK)
 
 
@@ -128,10 +129,13 @@ def test_intervals_of_version_1_are_read_as_symmetric_ones(ellipse, tmp_path):
 def test_what_is_not_finite_is_null_in_the_file(ellipse, tmp_path):
     content = ellipse.to_dict()
     content["constants"][0]["high"] = float("inf")
+    content["timings"] |= {"search": float("inf"), "compile": float("nan")}
     path = write_json(tmp_path / "result.json", content, "The result")
     strict = json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(word))
     assert strict["constants"][0]["high"] is None
-    assert np.isinf(ks.load_interpretation(path).constants[0].high)
+    again = ks.load_interpretation(path)
+    assert np.isinf(again.constants[0].high) and np.isinf(again.timings["search"])
+    assert "formulas in inf s" in searched([again])
 
 
 CHANGES = {
@@ -150,7 +154,7 @@ CHANGES = {
     "constants": ([{"value": 1, "low": 2, "high": 1}], "not below `low` at `constants.0..high`"),
     "noise_floor": (10**400, "a finite number at `noise_floor`"),
     "versions": ({"keras": 3}, "names with values of one kind"),
-    "timings": ({}, "`timings.search`"),
+    "timings": ({"search": "long"}, "`timings.search`"),
     "surface": ({"axes": 1, "plane": [[1]]}, "rows of 2 numbers"),
 }
 

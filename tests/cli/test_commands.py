@@ -1,4 +1,4 @@
-"""What the command line asks: about pairs of classes, neurons together, signatures, and exports."""
+"""Commands for pairs of classes, neurons together, signatures, and exports."""
 
 from __future__ import annotations
 

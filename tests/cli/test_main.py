@@ -25,6 +25,7 @@ from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.datasets.recovery import judge
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import PRESETS
+from keras_symgrad.search.core.effort import EFFORTS
 from keras_symgrad.search.core.problem import METHODS
 from keras_symgrad.search.core.stopping import Stopping
 
@@ -193,14 +194,14 @@ def test_defaults_are_those_of_interpret():
     for name in ("sampling", "priors", "search"):
         values = vars(parameters[name].default)
         defaults |= {one: values[one] for one in values if one in options}
-    assert len(defaults) == 22
+    assert len(defaults) == 23
     # "auto" is a minute where there is no `stopping`.
     assert defaults.pop("time_limit") == "auto" and options["time_limit"] == Stopping().time_limit
     assert {name: options[name] for name in defaults} == defaults
 
 
 def test_methods_are_those_of_the_search():
-    assert arguments.METHODS == METHODS
+    assert arguments.METHOD_NAMES == METHODS and arguments.EFFORTS == EFFORTS
 
 
 def test_help_needs_no_tensorflow_and_names_every_preset():
@@ -290,7 +291,7 @@ def test_where_nothing_simple_fits_no_rule_is_named(quiet, capsys, files, tmp_pa
 
 def test_ctrl_c_prints_and_writes_what_was_found(files, tmp_path):
     words = ["interpret", files["ellipse"], "--data", files["data"], "--operators", "polynomial"]
-    words += ["--out", tmp_path, "--time-limit", "200"]
+    words += ["--out", tmp_path, "--time-limit", "200", "--effort", "thorough"]
     terminal, its_end = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "keras_symgrad", *map(str, words)],
@@ -313,7 +314,7 @@ def test_ctrl_c_prints_and_writes_what_was_found(files, tmp_path):
 
 
 def drain(terminal: int) -> None:
-    """Reads until the other end closes, so that nobody waits for a full buffer."""
+    """Read until the other end closes, so that the writer does not wait on a full buffer."""
     try:
         while os.read(terminal, 1000):
             pass

@@ -1,4 +1,4 @@
-"""What a person may type after an option: it is read as it is meant, or refused as wrong usage."""
+"""Values of options: each is parsed as meant, or refused as wrong usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a formula, on the command line: the same rules as in Python, checked at once."""
+"""Prior knowledge on the command line: the same rules as in Python, checked at once."""
 
 from __future__ import annotations
 
@@ -85,6 +85,10 @@ def test_constants_of_any_dimension_need_dimensions():
         ("--max-depth", "0"),
         ("--max-depth", "2.5"),
         ("--dimensions", ""),
+        ("--dimensions", "height=m\ntime=s"),
+        ("--dimensions", "x" * 140_000 + "=m"),
+        ("--symmetry", "even:a\nb"),
+        ("--symmetry", "even:" + "x" * 140_000),
         ("--dimensions", "m"),
         ("--dimensions", "height=m,height=s"),
         ("--constants", "free"),

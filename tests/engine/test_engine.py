@@ -1,4 +1,4 @@
-"""What an engine promises of losses, gradients and normal equations, whatever the tree."""
+"""Losses, gradients and normal equations of an engine, for any tree."""
 
 from __future__ import annotations
 

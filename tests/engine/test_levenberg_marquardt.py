@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from keras_symgrad.engine.engine import Engine
 from keras_symgrad.engine.levenberg_marquardt import refine
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
+
+refinement = import_module("keras_symgrad.engine.levenberg_marquardt")
 
 ALPHABET = Alphabet(OperatorSet("add, mul, square, exp, sin, pow"), ["x1", "x2", "x3"])
 POINTS = np.random.default_rng(0).uniform(0.2, 2.0, (300, 3))
@@ -131,13 +135,30 @@ def test_any_keras_optimizer_lowers_the_loss(optimizer):
     trees = [ellipsoid(1.0, 1.0), ALPHABET.tree(["add", 0, "sin", 1])]
     with engine_for(ellipsoid(2.0, 0.5)) as engine:
         before = engine.losses(trees)
-        found, losses = refine(engine, trees, rounds=80, optimizer=optimizer)
+        found, losses = refine(engine, trees, rounds=8, optimizer=optimizer)
         after = engine.losses(found)
     assert losses[0] < 1e-2 * before[0]
     assert losses[1] == pytest.approx(before[1], rel=1e-9)
     np.testing.assert_allclose(after, losses, rtol=1e-4)
     # The one that was passed is not used up: the next call starts afresh.
     assert int(optimizer.iterations) == 0
+
+
+def test_an_optimizer_gets_the_gradient_of_the_loss_on_a_surface_too(monkeypatch):
+    # On a plane in three dimensions a loss is a mean over two axes and not over three.
+    monkeypatch.setattr(refinement, "STEPS_PER_ROUND", 2)
+    rng = np.random.default_rng(3)
+    frame = np.linalg.qr(rng.normal(size=(3, 3)))[0][:2]
+    directions = unit((POINTS * [1, 2, 0.5]) @ frame.T)
+    options = {"frame": frame, "dtype": "float64", "workers": 1}
+    with Engine(ALPHABET.operators, POINTS, directions, **options) as engine:
+        low, high = engine.losses([ellipsoid(2.499, 0.7), ellipsoid(2.501, 0.7)])
+        (after,), _ = refine(
+            engine, [ellipsoid(2.5, 0.7)], rounds=1, optimizer=keras.optimizers.SGD(0.01)
+        )
+    # The step is from the first point to the second, the better one.
+    slope = (high - low) / 0.002
+    assert 2.5 - constants_of(after)[0] == pytest.approx(0.01 * slope, rel=1e-2)
 
 
 def test_an_exponent_of_a_negative_base_does_no_harm():

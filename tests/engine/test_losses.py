@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.directions import unit
-from keras_symgrad.engine.losses import ANGLE, LOSSES, SQUARED, Huber, Loss, as_loss
+from keras_symgrad.engine.losses import LOSSES, SQUARED, Huber, Loss, as_loss
 from keras_symgrad.formulas.constants.uncertainty import constants
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.formula_errors import losses
@@ -19,7 +19,8 @@ from keras_symgrad.search.core.constant_fit import ConstantFit
 
 D2 = sympy.Symbol("d2")
 BOUNDED = Loss("bounded", D2 / (D2 + sympy.Rational(1, 100)))
-EVERY = [*LOSSES.values(), BOUNDED]
+ANGLE = as_loss("angle")
+EVERY = [*map(as_loss, LOSSES), BOUNDED]
 
 
 @pytest.fixture

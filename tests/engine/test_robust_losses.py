@@ -10,13 +10,13 @@ from keras_symgrad.engine import reference
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.engine import Engine
 from keras_symgrad.engine.levenberg_marquardt import refine
-from keras_symgrad.engine.losses import ANGLE, Huber, Loss
+from keras_symgrad.engine.losses import Huber, Loss, as_loss
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, to_sympy
 from keras_symgrad.gradients.tangent_space import orthonormal
 
 D2 = sympy.Symbol("d2")
-LOSSES = [ANGLE, Huber(0.3), Loss("bounded", D2 / (D2 + 0.1))]
+LOSSES = [as_loss("angle"), Huber(0.3), Loss("bounded", D2 / (D2 + 0.1))]
 ALPHABET = Alphabet(OperatorSet("add, mul, sin"), ["a", "b", "c"])
 OPTIONS = {"workers": 1, "lanes": 2, "dtype": "float64"}
 

@@ -1,4 +1,4 @@
-"""Memory that nothing is in goes back to the system."""
+"""Free heap memory is returned to the operating system."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCK = 50_000
 
 
 def fill_and_free() -> bytearray:
-    """Leaves one block at the end of a thread's heap, so that what lies below it is kept."""
+    """Leave one block at the end of a thread's heap, so that free memory below it is kept."""
     last = []
 
     def work():

@@ -1,4 +1,4 @@
-"""What unification puts into a form makes it the expression, up to what gradients do not see."""
+"""Unification: a filled form equals the expression, up to a factor and a constant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FREE = {f: frozenset([x, y]), g: frozenset([z]), h: frozenset([x, y, z])}
 
 
 def is_the_same_concept(one: sympy.Expr, other: sympy.Expr) -> bool:
-    """Whether one is a multiple of the other, plus a constant."""
+    """Return whether one is a multiple of the other, plus a constant."""
     slopes = [[e.diff(v) for v in (x, y, z)] for e in (one, other)]
     minors = [
         sympy.simplify(slopes[0][i] * slopes[1][j] - slopes[0][j] * slopes[1][i])

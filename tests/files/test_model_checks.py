@@ -11,7 +11,8 @@ import keras
 import pytest
 import tensorflow as tf
 
-from keras_symgrad.files.model_checks import REACHING, check_sizes
+from keras_symgrad.files.layer_sizes import check_sizes
+from keras_symgrad.files.model_checks import check_keras_archive
 from keras_symgrad.neurons.loading import load
 
 layers = keras.layers
@@ -90,6 +91,60 @@ def test_sizes_are_found_however_deep_they_lie():
     check_sizes({"units": 2**22, "seed": 2**31}, 2**24)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"output_shape": [None, 2**15, 2**15]},
+        {"height": 2**20, "width": 2**20},
+        {"size": [2**16, 2**16]},
+        {"num_tokens": 10**9},
+        {"num_bins": 10**12},
+        {"fft_length": 2**20, "num_mel_bins": 2**20, "sampling_rate": 16000},
+        {"num_heads": 2**15, "key_dim": 2**15},
+        {"num_heads": 2, "query_shape": [None, 2**20, 2**20]},
+        {"pool_size": 1e300},
+        {"units": float("inf")},
+        {"build_config": {"input_shape": [None, 2**40]}},
+        {"build_config": {"shapes_dict": {"value_shape": [[None, 2**40]]}}},
+        {"input_dim": 10**6, "output_dim": 10**6},
+        {"filters": 2**12, "kernel_size": [2**12, 2**12]},
+        {"n": 10**9},
+        {"padding": [[10**9, 0], [0, 0]]},
+    ],
+    ids=str,
+)
+def test_every_size_of_a_layer_is_bounded(config):
+    with pytest.raises(ValueError, match="larger than its weights"):
+        check_sizes([{"class_name": "Any", "config": config}], 10**6)
+
+
+def test_sizes_of_layers_that_people_use_are_not_refused():
+    for layer in (
+        layers.InputLayer((224, 224, 3)),
+        layers.Conv2D(2048, 3, strides=2),
+        layers.Embedding(50_000, 768),
+        layers.MultiHeadAttention(16, 128, 128),
+        layers.EinsumDense("abc,cde->abde", output_shape=(None, 16, 64)),
+        layers.MelSpectrogram(num_mel_bins=128, sampling_rate=48_000),
+        layers.Resizing(1024, 1024),
+        layers.CategoryEncoding(10_000),
+    ):
+        check_sizes({"config": layer.get_config()}, 10**6)
+
+
+@pytest.mark.parametrize("name", ["config.json", "metadata.json"])
+def test_a_text_that_unpacks_to_far_more_is_refused(name, good, tmp_path):
+    with zipfile.ZipFile(good / "model.keras") as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    members[name] = members[name][:-1] + b" " * 62_000_000 + b"}"
+    with zipfile.ZipFile(tmp_path / "model.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    assert (tmp_path / "model.keras").stat().st_size < 200_000
+    with pytest.raises(ValueError, match="takes 59 MB, far more than the configuration"):
+        check_keras_archive(tmp_path / "model.keras")
+
+
 @pytest.mark.parametrize("kind", ["keras", "h5"])
 def test_a_damaged_file_ends_in_one_line(kind, good, tmp_path):
     content = bytearray((good / f"model.{kind}").read_bytes())
@@ -143,7 +198,7 @@ class Tells(tf.Module):
 def test_a_saved_model_that_reaches_out_is_refused(make, operation, tmp_path):
     module = make(str(tmp_path / "pwned"))
     tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.serve)
-    with pytest.raises(ValueError, match=f"read or write files.* by {operation}. If you trust it"):
+    with pytest.raises(ValueError, match=f"read or write files.*: .*{operation}.*If you trust it"):
         load(tmp_path / "model")
     assert not (tmp_path / "pwned").exists()
 
@@ -159,13 +214,3 @@ def test_a_damaged_saved_model_ends_in_one_line(good, tmp_path):
     with pytest.raises(ValueError, match="could not be loaded") as raised:
         load(tmp_path / "model")
     assert len(str(raised.value).splitlines()) == 1
-
-
-def test_operations_that_reach_out_are_known_by_name():
-    from tensorflow.python.framework import kernels
-
-    known = {kernel.op for kernel in kernels.get_all_registered_kernels().kernel}
-    reaching = {op for op in known if REACHING.fullmatch(op)}
-    assert {"ReadFile", "WriteFile", "PyFunc", "TextLineDataset", "SaveV2", "_Send"} <= reaching
-    # What networks are made of.
-    assert not reaching & {"MatMul", "ReadVariableOp", "Conv2D", "StatefulPartitionedCall", "Relu"}

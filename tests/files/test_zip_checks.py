@@ -22,7 +22,7 @@ def archive(path, members: dict[str, bytes]):
 
 @pytest.fixture
 def bomb(tmp_path, monkeypatch):
-    """Makes an archive of 32 MB of zeros, where 1 MB is held to be harmless."""
+    """Make an archive of 32 MB of zeros, where 1 MB is held to be harmless."""
     monkeypatch.setattr(zip_checks, "HARMLESS_BYTES", 2**20)
     return lambda name, member: archive(tmp_path / name, {member: bytes(2**25)})
 

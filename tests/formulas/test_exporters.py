@@ -1,4 +1,4 @@
-"""What is written of a formula computes the same wherever it is read."""
+"""Exported formulas compute the same values wherever they are read."""
 
 from __future__ import annotations
 

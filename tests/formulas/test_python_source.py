@@ -43,6 +43,15 @@ def test_floats_keep_all_of_their_digits():
     assert "0.30000000000000004*x" in formula.to_python()
 
 
+def test_a_formula_nested_hundreds_of_levels_deep_is_python_all_the_same():
+    x, y = sympy.symbols("x step_1", real=True)
+    expression, expected = x, 0.3
+    for _ in range(300):
+        expression, expected = sympy.sin(expression) + y, np.sin(expected) + 0.1
+    f = function_of(ks.Formula(expression, 600.0, 0.0, ("x", "step_1")))
+    assert f(0.3, 0.1) == pytest.approx(expected, rel=1e-12)
+
+
 def test_names_of_any_characters_become_identifiers_and_never_code():
     names = ("lambda", "np", '"""\nimport os', "a b", "a-b", "Länge", "2", "f", "\\")
     symbols = [sympy.Symbol(name, real=True) for name in names]

@@ -1,4 +1,4 @@
-"""Where points may be drawn, of few variables and of many."""
+"""The domain of drawn points, for few variables and for many."""
 
 from __future__ import annotations
 

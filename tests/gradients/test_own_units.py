@@ -1,4 +1,4 @@
-"""Which columns get units of their own, and that a formula is the same in them.
+"""Rescaled columns: the choice of units, and that a formula is the same in them.
 
 That the answer does not depend on units is a fact of the mathematics; here it is one of the tool.
 """

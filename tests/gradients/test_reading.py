@@ -1,4 +1,4 @@
-"""Where gradients are read: options that are checked before any work, and the rows they give."""
+"""Options of the readings of gradients, checked before any work, and the rows they give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How properties are tested: the same examples every time, and few enough for every run."""
+"""Settings of property tests: the same examples every time, and few enough for every run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ EXAMPLES = settings(
 
 
 def one_line(error: BaseException) -> bool:
-    """Whether a message can be printed as one line, by a terminal that obeys none of it."""
+    """Return whether a message can be printed as one line, without control characters."""
     text = str(error)
     return len(text.splitlines()) == 1 and text.isprintable()

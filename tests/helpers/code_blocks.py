@@ -1,4 +1,4 @@
-"""The blocks of code in a page of Markdown, and how they are run as its reader would run them."""
+"""Code blocks of a page of Markdown, run as its reader would run them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """What stands in the fenced blocks of a language."""
+    """The content of the fenced blocks of a language."""
     return [code for found, code in FENCED.findall(text) if found == language]
 
 
 def run(code: str, names: dict, where: str) -> None:
-    """Runs a block; of one with prompts, what it prints must be what stands below them."""
+    """Run a block; for one with prompts, the output must equal the lines below them."""
     if not code.lstrip().startswith(">>>"):
         exec(compile(code, where, "exec"), names)
         return
@@ -44,7 +44,7 @@ def hurry(
     methods: Sequence[str] = METHODS,
     time_limit: float | None = None,
 ) -> None:
-    """Lets `interpret`, wherever it is called, search quietly, briefly and in some ways alone."""
+    """Make `interpret`, wherever it is called, search quietly, briefly and by some methods only."""
     interpret, longest = ks.interpret, time_limit
 
     @functools.wraps(interpret)
@@ -58,5 +58,5 @@ def hurry(
             asked["search"] = replace(search, methods=methods)
         return interpret(*arguments, **asked)
 
-    for module in (ks, classes, jointly):
-        monkeypatch.setattr(module, "interpret", quick)
+    for room in (ks, classes, jointly):
+        monkeypatch.setattr(room, "interpret", quick)

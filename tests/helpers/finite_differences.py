@@ -1,4 +1,4 @@
-"""Gradients by finite differences, which know nothing of a tape."""
+"""Gradients by finite differences, independent of automatic differentiation."""
 
 import numpy as np
 

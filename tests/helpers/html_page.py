@@ -1,4 +1,4 @@
-"""A page as a browser sees it, and what holds of every page that the package writes."""
+"""A page as a browser reads it, and properties of every page that the package writes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VOID = {"meta", "img", "link", "br"}
 
 
 class Page(HTMLParser):
-    """A page as a browser sees it: elements with attributes, and the text that is shown."""
+    """A page as a browser reads it: elements with attributes, and the visible text."""
 
     def __init__(self, text: str):
         super().__init__()

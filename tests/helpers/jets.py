@@ -1,10 +1,10 @@
 """Trees node by node in NumPy, with rounding errors on request.
 
-It answers what the engine's tests must know before they compare anything: is a tree defined on
-every row at every node, and by how much do rounding errors grow in it? Every node's value and
-derivatives are multiplied by 1 + noise; by how much the result then moves, in units of the noise,
-is how many times the machine's precision any evaluation of that tree may lose. Neither the engine
-nor the reference takes part.
+The engine's tests need two properties before they compare anything: is a tree defined on every row
+at every node, and by how much do rounding errors grow in it? Every node's value and derivatives are
+multiplied by 1 + noise; the change of the result, in units of the noise, is how many times the
+machine's precision any evaluation of that tree may lose. Neither the engine nor the reference is
+used.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _apply(operator: Operator, arguments: Sequence[Jet], noise: Noise) -> Jet:
 
 
 def is_defined(tree: gp.PrimitiveTree, operators: OperatorSet, points: np.ndarray) -> bool:
-    """Whether every node is finite on every row and the tree has a gradient somewhere.
+    """Return whether every node is finite on every row and the tree has a gradient somewhere.
 
     What is not zero must lie between 1e-6 and 1e5: float32 holds it, and so does the reference,
     where a derivative of max adds and subtracts 1/2.
@@ -149,7 +149,7 @@ def is_defined(tree: gp.PrimitiveTree, operators: OperatorSet, points: np.ndarra
 
 @dataclass
 class Growth:
-    """By how many times rounding errors grow, the worst row counting.
+    """Growth of rounding errors, on the worst row.
 
     Attributes:
         value: in the value, relative to it or, near its zeros, to its median size.
@@ -164,7 +164,7 @@ class Growth:
 
 
 def growth(tree: gp.PrimitiveTree, operators: OperatorSet, points: np.ndarray) -> Growth:
-    """How rounding errors at every node grow until the root."""
+    """Measure how rounding errors at every node grow until the root."""
     exact = jets(tree, operators, points)[-1]
     worst = np.zeros(3)
     for draw in range(DRAWS):

@@ -28,7 +28,7 @@ def users_own() -> tuple[Operator, ...]:
 
 @lru_cache
 def every_operator() -> OperatorSet:
-    """Everything that is shipped, and the user's own."""
+    """All shipped operators, and the user's own."""
     return OperatorSet(["full", *users_own()])
 
 

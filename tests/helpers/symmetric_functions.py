@@ -1,4 +1,4 @@
-"""Functions with a symmetry, and the points that they are looked at on."""
+"""Functions with a symmetry, and points for tests of them."""
 
 import numpy as np
 import sympy

@@ -59,8 +59,8 @@ def test_weights_without_a_model_are_refused(tmp_path):
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_python_code_in_a_file_is_never_run(ending, tmp_path):
     path = tmp_path / f"lambda.{ending}"
-    one_layer(layers.Lambda(lambda x: 2 * x)).save(path)
-    with pytest.raises(ValueError, match="holds Python code .a Lambda layer.*safe_mode=False"):
+    one_layer(layers.Lambda(lambda x: 2 * x, name="twice")).save(path)
+    with pytest.raises(ValueError, match=r"\(layer 'twice' \(Lambda\)\).*safe_mode=False"):
         load(path)
 
 

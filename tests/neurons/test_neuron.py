@@ -1,4 +1,4 @@
-"""Which scalar a `Neuron` is, and that its gradient is that scalar's."""
+"""The scalar of a `Neuron`, and its gradient."""
 
 from __future__ import annotations
 

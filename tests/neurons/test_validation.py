@@ -1,4 +1,4 @@
-"""Each neuron that cannot be interpreted says why, and what can be done instead."""
+"""Neurons that cannot be interpreted: the error gives the reason and the alternatives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AlwaysNoisy(layers.Layer):
 
 
 class AlwaysDropping(keras.Model):
-    """What is called Monte Carlo dropout."""
+    """Monte Carlo dropout, active at inference."""
 
     def __init__(self):
         super().__init__(name="dropping")
@@ -95,7 +95,7 @@ def two_heads() -> keras.Model:
     return keras.Model(x, heads, name="heads")
 
 
-# What is asked, why it cannot be, and what can: the texts that a user must find in the error.
+# Cause and alternatives: texts that the error must contain.
 OBSTACLES = {
     "argmax": (lambda: ending(ArgMax()), {}, ["dtype int32", "no gradient", "unit=(k, j)"]),
     "rounding": (

@@ -57,7 +57,7 @@ def in_pint(tree) -> dict[str, Fraction] | None:
         else:
             arguments = [stack.pop() for _ in range(node.arity)]
             try:
-                # Of size 1.5 again: the values are not what is asked.
+                # Of size 1.5 again: the values are not tested.
                 value = IN_PINT[node.name](*arguments)
                 stack.append(REGISTRY.Quantity(1.5, value.units))
             except pint.DimensionalityError:
@@ -144,7 +144,7 @@ def test_constants_of_any_dimension_are_those_that_were_fitted():
     assert analysis.of(ALPHABET.tree(["mul", 9.81, 0])) == ANY
     assert analysis.satisfies(ALPHABET.tree(["exp", "mul", 0.1, 0]))
     assert not analysis.satisfies(ALPHABET.tree(["exp", 0]))
-    # Nobody fitted a 1.
+    # A 1 is not a fitted constant.
     assert not analysis.satisfies(ALPHABET.tree(["add", 0, "mul", -1.0, 1]))
 
 

@@ -41,6 +41,21 @@ def test_public_names_come_on_first_use():
     assert printed.split() == ["False", "5", "True"]
 
 
+def test_touching_all_names_leaves_tensorflow_to_be_configured_and_the_process_to_be_forked():
+    printed = in_a_new_process(
+        "import os, keras_symgrad as ks\n"
+        "for name in ks.__all__: getattr(ks, name)\n"
+        "ks.OperatorSet(['full', ks.Operator('bump', lambda a: 1 / (1 + a**2))])\n"
+        "import tensorflow as tf\n"
+        "tf.config.threading.set_intra_op_parallelism_threads(1)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(int(tf.reduce_sum(tf.ones((3, 3)) @ tf.ones((3, 3)))))\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    assert printed.split() == ["27"]
+
+
 def test_every_public_name_exists_and_is_documented():
     for name in keras_symgrad.__all__:
         found = getattr(keras_symgrad, name)

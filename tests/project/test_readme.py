@@ -17,7 +17,7 @@ BLOCKS = code_blocks.blocks(README, "python")
 
 @pytest.fixture
 def names(monkeypatch):
-    """What the README's reader has at hand: models and points of their own."""
+    """Models and points for the README's code."""
     monkeypatch.chdir(ROOT)
     code_blocks.hurry(monkeypatch, methods=("dictionary",))
     keras.utils.set_random_seed(0)

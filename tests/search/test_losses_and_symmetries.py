@@ -1,4 +1,4 @@
-"""What a robust loss and known symmetries make of networks that were really trained."""
+"""Effects of a robust loss and known symmetries on networks that were really trained."""
 
 from __future__ import annotations
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
+import keras
 import numpy as np
 import pytest
 
 import keras_symgrad as ks
+
+refinement = import_module("keras_symgrad.engine.levenberg_marquardt")
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,7 @@ import keras_symgrad as ks
         ({"islands": 1.5}, "`islands` .*islands=1.5"),
         ({"executor": "threads"}, "`executor` .*'threads'"),
         ({"stopping": 60}, "`stopping` .*Received: stopping=60"),
+        ({"optimizer": "sgdd"}, "sgdd"),
     ],
     ids=str,
 )
@@ -54,3 +59,21 @@ def test_values_with_equal_fields_are_equal_and_cannot_be_changed():
     assert ks.Search(methods="trees") == ks.Search(methods=["trees"])
     with pytest.raises(AttributeError):
         ks.Search().signed = True
+
+
+@pytest.mark.parametrize("optimizer", ["adam", keras.optimizers.Adam(0.2)], ids=["name", "object"])
+def test_constants_are_refined_by_the_optimizer_of_the_user(optimizer, monkeypatch):
+    used, steps = [], refinement._keras_steps
+
+    def recorded(*arguments):
+        used.append(arguments[-1]["class_name"])
+        return steps(*arguments)
+
+    monkeypatch.setattr(refinement, "_keras_steps", recorded)
+    x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
+    field = ks.GradientField.from_gradients(x, x * [1, 1.7])
+    few = ks.Stopping(None, generations=2, patience=None)
+    search = ks.Search(methods="trees", optimizer=optimizer, population=64, stopping=few)
+    found = ks.interpret(field, search=search, operators="polynomial", verbose=False)
+    assert set(used) == {"Adam"}
+    assert found.settings["optimizer"] in ("adam", {"in_memory": "Adam"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from keras_symgrad.search.core.problem import METHODS
 from keras_symgrad.search.core.stopping import Stopping
 from keras_symgrad.search.islands.collector import Collector
 from keras_symgrad.search.portfolio import PortfolioSearch
+from keras_symgrad.search.spectral.search import SpectralSearch
 
 x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
 OPERATORS = OperatorSet("add, sub, mul, square, sin")
@@ -60,6 +62,70 @@ def test_a_perfect_match_of_the_dictionary_ends_the_search_before_anything_is_co
     assert search.stopped == "target_loss"
 
 
+@dataclass
+class Judged:
+    """What an assessment on other rows might say."""
+
+    is_settled: bool
+    matches: str = "concept"
+    headline: str = "x1 > 0"
+
+
+@pytest.fixture
+def short_dictionary(monkeypatch):
+    monkeypatch.setattr(SpectralSearch, "thorough_stages", lambda self: iter(()))
+
+
+def of_effort(effort, *, settled, **options) -> PortfolioSearch:
+    judge = {"effort": effort, "assess": lambda archive: Judged(settled)}
+    search = portfolio(noisy(x1**2 + x2), **judge, **options)
+    search.run(Stopping(None, generations=1, patience=None))
+    return search
+
+
+def test_a_settled_answer_ends_the_search_before_anything_is_compiled_or_bred(
+    monkeypatch, short_dictionary
+):
+    def compiled(self):
+        raise AssertionError("the engine was compiled")
+
+    monkeypatch.setattr("keras_symgrad.engine.engine.Engine.compile", compiled)
+    search = of_effort("normal", settled=True)
+    assert search.stopped == "settled" and search.state() is None
+    assert of_effort("quick", settled=False).stopped == "quick"
+    with pytest.raises(AssertionError, match="was compiled"):
+        of_effort("normal", settled=False)
+    with pytest.raises(AssertionError, match="was compiled"):
+        of_effort("thorough", settled=True)
+
+
+@pytest.mark.parametrize(("effort", "settled"), [("normal", False), ("thorough", True)])
+def test_an_open_answer_and_a_thorough_search_go_through_the_whole_dictionary(
+    effort, settled, short_dictionary
+):
+    assert of_effort(effort, settled=settled, methods="dictionary").stopped == "exhausted"
+
+
+def test_a_callback_has_the_assessment_while_the_search_goes_on(short_dictionary):
+    told = []
+    search = portfolio(noisy(x1**2 + x2), methods="dictionary", assess=lambda _: Judged(False))
+    seen = LambdaCallback(on_generation_end=lambda _, logs: told.append(logs["matches"]))
+    search.run(Stopping(time_limit=60), [seen])
+    assert search.assessment == Judged(False) and set(told) == {"concept"} and len(told) > 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"effort": "hard"}, "`effort` is one of 'quick', 'normal', 'thorough'.*effort='hard'"),
+        ({"effort": "quick", "methods": "trees"}, "the dictionary alone.*not among `methods`"),
+    ],
+)
+def test_an_effort_that_cannot_be_made_is_an_error(options, message):
+    with pytest.raises(ValueError, match=message):
+        portfolio(field_of(x1), **options)
+
+
 def test_a_time_limit_does_not_wait_for_the_compiler(monkeypatch):
     over = threading.Event()
     monkeypatch.setattr("keras_symgrad.engine.engine.Engine.compile", lambda self: over.wait(60))
@@ -81,7 +147,7 @@ def test_a_limit_ends_a_stage_of_the_dictionary_which_keeps_what_it_had_found(mo
     search = portfolio(noisy(x1 * sympy.sin(x2) + x3), methods=("dictionary",))
     search.run(Stopping(time_limit=60))
     assert search.stopped == "time_limit"
-    # The first stage ends with the first question, and the others are of the second one.
+    # The first stage ends at the first check, and the others at the second one.
     assert len(set(asked)) == 1
     assert search.evaluations == asked[0] + 8
 

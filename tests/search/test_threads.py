@@ -1,4 +1,4 @@
-"""How many threads and processes a search takes is the user's choice."""
+"""The number of threads and processes of a search is the user's choice."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_search_takes_the_threads_it_is_given_and_no_process(workers):
     )
     threads, processes = (max(counts) for counts in zip(*seen))
     assert processes == 0
-    # One hands the trees over while others are bred, and one has compiled: both wait for the rest.
+    # One submits trees while others are bred, and one has compiled: both wait for the rest.
     assert threads <= 2 + (workers if workers > 1 else 0)
     assert set(threading.enumerate()) - before == set()
 

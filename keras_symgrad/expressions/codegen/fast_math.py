@@ -28,7 +28,7 @@ def _sine_of_shifted(x: tf.Tensor, half_turns: tf.Tensor, shift: float) -> tf.Te
     c3, c5, c7, c9 = _SINE
     sine = r + r * square * (c3 + square * (c5 + square * (c7 + square * c9)))
     odd = half_turns - 2.0 * tf.floor(0.5 * half_turns)
-    # Beyond this, float32 no longer says where in its period x is.
+    # Beyond this, float32 does not resolve the position of x in its period.
     return tf.where(tf.abs(x) < 1e5, sine * (1.0 - 2.0 * odd), np.nan)
 
 
@@ -67,7 +67,7 @@ def minimum(*arguments: tf.Tensor | float) -> tf.Tensor:
 
 
 def _extreme(of_two: Callable[..., Any], arguments: tuple[Any, ...]) -> tf.Tensor:
-    # A tensor in front decides the dtype that numbers are converted to.
+    # A tensor in first place decides the dtype that numbers are converted to.
     return reduce(of_two, sorted(arguments, key=tf.is_tensor, reverse=True))
 
 

@@ -14,12 +14,12 @@ from keras_symgrad.expressions.codegen.numpy_code import with_float_constants
 def tensorflow_function(
     symbols: Sequence[sympy.Symbol], expressions: Iterable[sympy.Expr], *, fast: bool = True
 ) -> Callable[..., Any]:
-    """TensorFlow function that evaluates several expressions, with common parts only once.
+    """Compile expressions to a TensorFlow function that evaluates common subexpressions once.
 
     Args:
         symbols: the function's arguments. Their names become Python code: pass symbols made
             for this purpose, never names from a file or a user.
-        expressions: what it returns.
+        expressions: the outputs.
         fast: whether sine, cosine and tangent of float32 are taken from `fast_math`.
 
     Returns:
@@ -52,14 +52,14 @@ def _like(number: float, argument: Any) -> Any:
 
 
 class _Printer(TensorflowPrinter):
-    """SymPy's printer for TensorFlow, which has no place of its own for other functions.
+    """SymPy's printer for TensorFlow, with dtypes for constants and added functions.
 
     Inside a `tf.function` TensorFlow takes the dtype from the first operand, which is int32 or
     float32 if that is a number. Such numbers are printed in the dtype of the first argument.
     """
 
     def __init__(self, namespace: dict[str, Callable[..., Any]], argument: sympy.Symbol):
-        # Without these `lambdify` cannot import what the code names.
+        # Without these `lambdify` cannot import the functions in the code.
         super().__init__({"fully_qualified_modules": False, "inline": True})
         self._namespace = namespace
         self._argument = argument
@@ -92,7 +92,7 @@ class _Printer(TensorflowPrinter):
 
     def _print_Piecewise(self, pieces: sympy.Piecewise) -> str:
         (value, condition), *rest = pieces.args
-        # SymPy's own is zero where no condition holds, though the expression is undefined there.
+        # SymPy's own is zero where no condition holds, although the expression is undefined there.
         rest = sympy.Piecewise(*rest) if rest else sympy.nan
         where = self._module_format("tensorflow.where")
         branches = f"{self._print_typed(value)}, {self._print_typed(rest)}"

@@ -12,6 +12,7 @@ from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.precedence import PRECEDENCE
 
 from keras_symgrad.expressions.formats.text import NO_UNITS, Units, is_plain, rounded, written
+from keras_symgrad.files import printable
 
 
 def to_mathml(
@@ -24,18 +25,18 @@ def to_mathml(
 ) -> str:
     """The formula in MathML, floats rounded.
 
-    Browsers break lines between `<math>` elements and not inside of them, so that each term of a
-    sum is an element of its own.
+    Browsers break lines between `<math>` elements and not inside them, so each term of a sum is an
+    element of its own.
 
     Args:
         expression: a SymPy expression.
         digits: number of significant digits, at least 1.
         relation: what follows, such as `>`.
         other: what follows the relation: a formula, or a number as Python writes it.
-        units: offset and scale of variables in units of their own; see `text.to_pretty`.
+        units: offset and scale of rescaled variables; see `text.to_pretty`.
 
     Returns:
-        Elements with spaces between them, in which nothing of a variable's name is markup.
+        Elements with spaces between them, in which variable names cannot act as markup.
 
     Example:
 
@@ -58,7 +59,7 @@ def _other_side(other: str | sympy.Expr, digits: int, units: Units) -> list[str]
     return list(_Printer(digits, units).terms(number))
 
 
-# What parentheses grow with, and how SymPy writes a product.
+# Fences grow with their content; SymPy writes products with this sign.
 TALL = ("mfrac", "msqrt", "mroot", "mtable")
 TIMES = "&InvisibleTimes;"
 
@@ -82,7 +83,7 @@ class _Printer(MathMLPresentationPrinter):
             if part.tagName == "mo" and k > 0:
                 yield term
                 term = ""
-                # At the beginning of an element it would be taken for the sign of a number.
+                # At the beginning of an element it would look like the sign of a number.
                 part.setAttribute("form", "infix")
             term += _markup(part)
         yield term
@@ -91,7 +92,7 @@ class _Printer(MathMLPresentationPrinter):
         if is_plain(symbol.name):
             name = super()._print_Symbol(symbol, style)
         else:
-            name = self._element("mtext", html.escape(" ".join(symbol.name.split())))
+            name = self._element("mtext", html.escape(printable(" ".join(symbol.name.split()))))
         offset, scale = self._units.get(symbol.name, (0.0, 1.0))
         if offset:
             sign = self._element("mo", "-" if offset > 0 else "+")
@@ -141,18 +142,18 @@ class _Printer(MathMLPresentationPrinter):
     def _element(self, tag: str, *content: Any) -> Any:
         element = self.dom.createElement(tag)
         for part in content:
-            # The printer writes text as it is: what comes here as a string is markup already.
+            # The printer writes text unchanged: a string here is already markup.
             element.appendChild(self.dom.createTextNode(part) if isinstance(part, str) else part)
         return element
 
 
 def _markup(node: Any) -> str:
-    # SymPy writes a hyphen; a minus is longer.
+    # SymPy writes a hyphen; a minus sign is wider.
     return re.sub(r"(<m[no][^>]*>)-", r"\1−", node.toxml())
 
 
 def _set_well(whole: Any) -> None:
-    """What a compositor would change: indices, parentheses and the space before functions."""
+    """Typographic corrections: indices, parentheses and the space before functions."""
     for part in whole.getElementsByTagName("msup"):
         base, exponent = part.childNodes
         if base.tagName == "msub":

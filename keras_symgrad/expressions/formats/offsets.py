@@ -1,7 +1,7 @@
 """Formulas in z = x - offset: completed squares, unit slopes and zeros.
 
-An offset is a round number near the data and nothing more. Where a parabola has its vertex, and
-where x itself was meant, a formula says in other words: z**2 - 10 z and z + 2000.
+An offset is only a round number near the data. These functions rewrite a formula in z so that it
+shows the vertex of a parabola, or x itself where that was meant: z**2 - 10 z and z + 2000.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import sympy
 
-# A factor of a sum, z + k, may be x itself where k is that near to the offset, as a share of it.
+# A factor z + k of a sum may be x itself where k is this near to the offset, as a share of it.
 NEAR_ZERO = 0.3
 
 
 def completed_squares(
     expression: sympy.Expr, variables: Sequence[sympy.Symbol]
 ) -> sympy.Expr | None:
-    """A sum with (z - h)**2 for z**2 and z, up to an added constant.
+    """Complete squares of a sum: (z - h)**2 for z**2 and z, up to an added constant.
 
         a z**2 + b z  ->  a (z + b/(2 a))**2
 
     Args:
         expression: any.
-        variables: that squares are completed of.
+        variables: variables whose squares are completed.
 
     Returns:
-        The sum, or `None` if there is nothing to complete.
+        The sum, or `None` if there is no square to complete.
 
     Example:
 
@@ -54,11 +54,11 @@ def completed_squares(
 
 
 def with_unit_slopes(expression: sympy.Expr, variables: Sequence[sympy.Symbol]) -> sympy.Expr:
-    """A formula with a (z + b/a) for a z + b, wherever a sum is of these two terms alone.
+    """A formula with a (z + b/a) for a z + b, wherever a sum consists of these two terms.
 
     Args:
         expression: any.
-        variables: that may be z.
+        variables: candidates for z.
 
     Example:
 
@@ -78,7 +78,7 @@ def with_unit_slopes(expression: sympy.Expr, variables: Sequence[sympy.Symbol]) 
 def with_zeros(
     expression: sympy.Expr, zeros: Mapping[sympy.Symbol, sympy.Number]
 ) -> Iterator[sympy.Expr]:
-    """A sum in which z stands for x - k, with x itself where that is nearly what it says.
+    """A sum in which z stands for x - k, with x itself where the sum nearly equals it.
 
         a m z + b m  ->  a m (z + k)        where b/a is near k
 
@@ -87,7 +87,7 @@ def with_zeros(
         zeros: k by the variable.
 
     Yields:
-        Sums for each variable, two terms of which became one.
+        Sums for each variable, in which two terms became one.
 
     Example:
 
@@ -116,14 +116,14 @@ def with_zeros(
 def folded(
     expression: sympy.Expr, units: Mapping[str, tuple[float, float]]
 ) -> tuple[sympy.Expr, dict[str, tuple[float, float]]]:
-    """A formula in z = (x - offset)/scale with its own shifts of z as part of the offset.
+    """A formula in z = (x - offset)/scale with its own shifts of z merged into the offset.
 
     Args:
         expression: in z.
         units: offset and scale by the name of a variable.
 
     Returns:
-        The expression with z for z + number, and the units that it is in then.
+        The expression with z for z + number, and the resulting units.
 
     Example:
 

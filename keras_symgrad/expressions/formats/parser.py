@@ -1,9 +1,8 @@
 """Parse formulas from untrusted text into SymPy, without evaluating code.
 
-The text is parsed as Python by `ast`, never run, and every node of the syntax tree must be one
-that a formula needs: numbers, variables, arithmetic, and calls of known functions. Numbers are
-kept within the range of a double, and SymPy's work within a time limit, so that no formula can
-stall the machine.
+The text is parsed as Python by `ast`, never run, and every node of the syntax tree must be one that
+a formula needs: numbers, variables, arithmetic, and calls of known functions. Numbers must lie
+within the range of a double, and SymPy has a time limit, so no formula can stall the machine.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ LARGEST_EXPONENT = 10_000
 LARGEST_BITS = 1_024
 LONGEST_READING = 1.0  # seconds of processor time
 
-# What `to_text` may write: the functions that both SymPy and TensorFlow have.
+# Functions that `to_text` may write: those that both SymPy and TensorFlow have.
 FUNCTIONS: dict[str, tuple[Callable[..., sympy.Basic], int | None]] = {
     **{
         function.__name__: (function, 1)
@@ -47,7 +46,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Basic], int | None]] = {
     "ITE": (sympy.ITE, 3),
 }
 NUMBERS = {"pi": sympy.pi, "E": sympy.E}
-# What SymPy's own work may leave in a formula besides; `to_text` takes the last two away.
+# Functions that SymPy may introduce into a formula; `to_text` rewrites the last two.
 _WRITTEN = {*FUNCTIONS, "Piecewise", "re", "im"}
 _COMPARISONS = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
 _CONNECTIVES = {ast.BitAnd: sympy.And, ast.BitOr: sympy.Or}
@@ -77,9 +76,9 @@ def from_text(
     names: Sequence[str] = (),
     operators: OperatorSet | Mapping[str, Applicable] | None = None,
 ) -> sympy.Expr:
-    """Reads a formula; nothing in the text is ever run.
+    """Read a formula; nothing in the text is ever run.
 
-    Known are numbers, `+ - * / **`, brackets, the named variables, `pi` and `E`, the functions
+    Accepted are numbers, `+ - * / **`, brackets, the named variables, `pi` and `E`, the functions
     that `to_text` writes, and the operators of the set. A variable whose name is not a plain
     identifier is written in quotation marks: `'petal length (cm)'**2`. A variable named like a
     number is the variable.
@@ -93,8 +92,8 @@ def from_text(
         A SymPy expression in real symbols.
 
     Raises:
-        ValueError: the text is no such formula, holds a number outside the range of a double, or
-            keeps SymPy busy for a second. The message is one line that says what and where.
+        ValueError: the text is not such a formula, holds a number outside the range of a double, or
+            keeps SymPy busy for a second. The message is one line with the reason and the place.
 
     Example:
 
@@ -137,7 +136,7 @@ def _syntax(text: str) -> ast.expr:
 
 
 class _Refusal(Exception):
-    """Why a text is no formula."""
+    """Reason why a text is not a formula."""
 
 
 class _Reader:
@@ -157,10 +156,10 @@ class _Reader:
         expression = self.read(node)
         if not isinstance(expression, sympy.Expr):
             raise _Refusal(f"{self.quoted} is a condition, not a formula.")
-        # A factor that SymPy has multiplied into a sum lies deeper than a node's own numbers.
+        # A factor that SymPy has multiplied into a sum lies deeper than the node's own numbers.
         if not all(_is_double(atom.evalf(15)) for atom in expression.atoms() if atom.is_number):
             raise self.refusal("A number that is too large or not real", node)
-        # A power of a power has an exponent that no text held.
+        # A power of a power has an exponent that does not occur in the text.
         for power in expression.atoms(sympy.Pow):
             self.check_power(power.base, power.exp, node)
         made = {type(part).__name__ for part in expression.atoms(AppliedUndef, sympy.Function)}
@@ -172,7 +171,8 @@ class _Reader:
         reader = _READERS.get(type(node))
         if reader is None:
             raise self.refusal(f"{_KINDS.get(type(node), 'This')} is not allowed", node)
-        # What SymPy can build it cannot always print: its own recursion goes ten times as deep.
+        # SymPy can build expressions that it cannot print: its own recursion goes ten times as
+        # deep.
         if self.depth == DEEPEST_NESTING:
             raise RecursionError
         self.depth += 1
@@ -188,7 +188,7 @@ class _Reader:
 
     def condition(self, node: ast.expr) -> Boolean:
         expression = self.read(node)
-        # To SymPy a symbol is both.
+        # For SymPy both are symbols.
         if isinstance(expression, sympy.Expr) or not isinstance(expression, Boolean):
             raise self.refusal("A number in the place of a condition", node)
         return expression
@@ -199,8 +199,8 @@ class _Reader:
     def within_doubles(self, expression: sympy.Basic, node: ast.expr) -> sympy.Basic:
         """The expression, if each of its numbers is real and a double can hold it.
 
-        Each node is checked before it becomes part of another, so no step meets a number of
-        more than 1,024 bits: none can take long.
+        Each node is checked before it becomes part of another, so no step handles a number of more
+        than 1,024 bits, and none can take long.
         """
         for number in (expression, *expression.args):
             if isinstance(number, sympy.Expr) and number.is_number:
@@ -210,7 +210,7 @@ class _Reader:
         return expression
 
     def check_power(self, base: sympy.Expr, exponent: sympy.Expr, node: ast.expr) -> None:
-        """Raises for a power that Python's integers would take long over, where nothing stops them.
+        """Raise for a power that would keep Python's integers busy for long without a time limit.
 
         The power n of a number of b bits has at least n (b - 1) bits.
         """
@@ -228,7 +228,7 @@ class _Reader:
     def check_operator(
         self, operator: Applicable, arguments: list[sympy.Expr], node: ast.expr
     ) -> None:
-        """Raises for a power in an operator's expression, inner ones first."""
+        """Raise for a power in an operator's expression, inner ones first."""
         given = dict(zip(operator.arguments, arguments))
         powers = operator.expression.atoms(sympy.Pow)
         for power in sorted(powers, key=lambda power: len(str(power))):
@@ -271,8 +271,8 @@ class _Reader:
         self.check_power(left, right, node)
         return sympy.Pow(left, right)
 
-    # SymPy multiplies 2*(x + y) out, but not 2*(x + y)/z: a chain must be built in one step to
-    # become what it was. Long chains lean to the left, so a loop follows them.
+    # SymPy expands 2*(x + y), but not 2*(x + y)/z: a chain must be built in one step to be restored
+    # exactly. Long chains lean to the left, so they are followed by a loop.
 
     def terms(self, node: ast.expr) -> list[sympy.Expr]:
         terms = []
@@ -344,7 +344,8 @@ class _Reader:
             raise self.refusal("A branch of 'Piecewise' that is not (formula, condition)", node)
         value, condition = self.number(node.elts[0]), self.condition(node.elts[1])
         if condition.has(sympy.Piecewise):
-            # SymPy would solve it for sets of numbers, which takes long; `to_text` has done so.
+            # SymPy would solve the condition for sets of numbers, which takes long; `to_text` has
+            # done so.
             raise self.refusal("A 'Piecewise' inside a condition", node)
         return value, condition
 

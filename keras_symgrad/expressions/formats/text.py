@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Mapping, Sequence
 
 import sympy
@@ -14,21 +15,27 @@ from sympy.printing.str import StrPrinter
 from keras_symgrad.expressions.formats.parser import FUNCTIONS, NUMBERS, from_text
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import to_sympy
+from keras_symgrad.files import printable
 
 __all__ = ["from_text", "to_latex", "to_pretty", "to_text"]
 
 # Offset and scale by the name of a variable: (x - offset)/scale stands in its place.
 Units = Mapping[str, tuple[float, float]]
 NO_UNITS: Units = {}
-# Offsets of no more digits are written without an exponent.
+# Offsets with at most this many digits are written without an exponent.
 MOST_PLAIN_DIGITS = 7
 _RESERVED = {*FUNCTIONS, *NUMBERS, "Piecewise"}
 _LATEX_SPECIALS = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    # What LaTeX sets for it; in Markdown it would begin code.
+    "`": "‘",
     **{character: "\\" + character for character in "{}$&#_%"},
 }
+# Markup elsewhere, and other characters than these in some fonts of LaTeX's text.
+_LATEX_MATHEMATICS = re.compile("([<>|])")
+_LATEX_RELATIONS = {"|": r"\vert"}
 
 
 def to_text(
@@ -39,21 +46,21 @@ def to_text(
 ) -> str:
     """The text of a formula that `from_text` reads back exactly.
 
-    Floats are written with all digits of a double. A variable whose name is not a plain
-    identifier, or means something else already, is written in quotation marks.
+    Floats are written with all digits of a double. A variable whose name is not a plain identifier,
+    or already has another meaning, is written in quotation marks.
 
     Args:
         expression: a SymPy expression, or a tree.
         operators: the tree's operator set; not needed for an expression.
-        names: names of all variables, also those that the formula does not hold. Needed only
-            when one of them is called `pi`.
+        names: names of all variables, also of those that are not in the formula. Needed only when
+            one of them is called `pi`.
 
     Returns:
         One line of Python's and SymPy's syntax.
 
     Raises:
-        ValueError: the formula holds something that is no real number or known function, or a
-            tree comes without its operators.
+        ValueError: the formula contains a value that is not a real number or known function, or a
+            tree is given without its operators.
 
     Example:
 
@@ -73,14 +80,13 @@ def to_pretty(
     *,
     units: Units = NO_UNITS,
 ) -> str:
-    """The text of a formula for people: floats rounded, those that become whole as integers.
+    """The text of a formula for people: floats rounded, and written as integers where whole.
 
     Args:
         expression: a SymPy expression, or a tree.
         digits: number of significant digits, at least 1.
         operators: the tree's operator set; not needed for an expression.
-        units: offset and scale of the variables that the formula has in units of their own; they
-            are written out, with all digits.
+        units: offset and scale of rescaled variables; they are written out, with all digits.
 
     Returns:
         One line of Python's and SymPy's syntax.
@@ -107,7 +113,7 @@ def to_latex(
     r"""The formula in LaTeX's mathematics mode, floats rounded.
 
     Names such as `x1` or `alpha` are set as indexed or Greek letters; a name that is not a plain
-    identifier is set as text, with what LaTeX would take for commands escaped.
+    identifier is set as text, with LaTeX's special characters escaped.
 
     Args:
         expression: a SymPy expression, or a tree.
@@ -166,7 +172,7 @@ def _expression(
     if isinstance(expression, gp.PrimitiveTree) and operators is not None:
         expression = to_sympy(expression, operators)
     if isinstance(expression, sympy.Expr):
-        # SymPy does not know that log(x1) is real where it is defined; formulas are.
+        # SymPy cannot prove that log(x1) is real where it is defined; formulas are real.
         return expression.replace(sympy.re, lambda u: u).replace(sympy.im, lambda _: sympy.S.Zero)
     raise ValueError(
         "Expected a SymPy expression, or a tree together with its `operators`. "
@@ -175,7 +181,7 @@ def _expression(
 
 
 class _TextPrinter(StrPrinter):
-    """SymPy's own text, restricted to what the parser knows."""
+    """SymPy's own text, restricted to the syntax of the parser."""
 
     def __init__(self, pi_is_a_variable: bool, digits: int = 17, units: Units = NO_UNITS):
         super().__init__()
@@ -197,7 +203,7 @@ class _TextPrinter(StrPrinter):
     _print_Dummy = _print_Symbol
 
     def parenthesize(self, item: sympy.Basic, level: int, strict: bool = False) -> str:
-        """SymPy's, for variables in units of their own as well."""
+        """SymPy's, extended to rescaled variables."""
         if item.is_Symbol and (found := own_precedence(item, self._units)) is not None:
             return f"({self._print(item)})" if found <= level else self._print(item)
         return super().parenthesize(item, level, strict)
@@ -212,7 +218,7 @@ class _TextPrinter(StrPrinter):
         return "acos(-1)" if self._pi_is_a_variable else "pi"
 
     def _print_Exp1(self, _: sympy.Expr) -> str:
-        return "exp(1)"  # a variable may well be called E
+        return "exp(1)"  # a variable may be called E
 
     def _print_Function(self, function: sympy.Function) -> str:
         if type(function).__name__ not in FUNCTIONS:
@@ -265,12 +271,12 @@ class _LatexPrinter(LatexPrinter):
         return super().parenthesize(item, level, is_neg, strict)
 
     def parenthesize_super(self, s: str) -> str:
-        """SymPy's, but no second brackets around the first."""
+        """SymPy's, without a second pair of brackets."""
         return s if s.startswith(r"\left(") else super().parenthesize_super(s)
 
 
 def own_precedence(symbol: sympy.Symbol, units: Units) -> int | None:
-    """How tightly a variable in units of its own binds; `None` for any other."""
+    """Precedence of a rescaled variable; `None` for any other."""
     offset, scale = units.get(symbol.name, (0.0, 1.0))
     if scale != 1:
         return PRECEDENCE["Mul"]
@@ -278,7 +284,7 @@ def own_precedence(symbol: sympy.Symbol, units: Units) -> int | None:
 
 
 def written(number: float) -> str:
-    """A number of an own unit with all digits that it has, the shorter of two ways.
+    """A number of a unit with all its digits, in the shorter of two notations.
 
     >>> written(1000000.0), written(1.7e9), written(1e6 / 1e-3), written(0.12345678)
     ('1000000', '1.7e+09', '1e+09', '0.12345678')
@@ -303,4 +309,13 @@ def is_plain(name: str) -> bool:
 
 
 def _latex_text(name: str) -> str:
-    return rf"\text{{{''.join(_LATEX_SPECIALS.get(c, c) for c in ' '.join(name.split()))}}}"
+    """A name as text; what Markdown and HTML would take for markup stands between texts."""
+    parts = _LATEX_MATHEMATICS.split(printable(" ".join(name.split())))
+    written = [
+        f"{{{_LATEX_RELATIONS.get(part, part)}}}"
+        if _LATEX_MATHEMATICS.fullmatch(part)
+        else rf"\text{{{''.join(_LATEX_SPECIALS.get(c, c) for c in part)}}}"
+        for part in parts
+        if part
+    ]
+    return written[0] if len(written) == 1 else f"{{{''.join(written)}}}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -13,10 +14,10 @@ from keras_symgrad.expressions.patterns import affine_form
 # Prefix notation: names of operators, and expressions in the place of their arguments.
 Spelling = tuple[str | sympy.Expr, ...]
 
-# Products of more denominators than this are not written with some of them as factors.
+# Products with more denominators than this are not written with some of them as factors.
 MOST_FLIPPED = 3
 _A, _B = SYMBOLS[:2]
-# The arithmetic that sums, products and powers are written with, by its form and not its name.
+# Arithmetic operators for sums, products and powers, by form and not by name.
 _ARITHMETIC = {
     _A + _B: "add",
     _A - _B: "sub",
@@ -33,11 +34,11 @@ _ARITHMETIC = {
 
 
 class Chains:
-    """The arithmetic of an operator set, by its form and not its names.
+    """Arithmetic operators of an operator set, by form and not by name.
 
     Args:
         operators: the set.
-        weight: of an operator; of two of the same form the lighter one is used.
+        weight: of an operator; of two operators of the same form the lighter one is used.
 
     Attributes:
         bound: symbols that stand for an operator's value, by the spelling of that value.
@@ -62,14 +63,10 @@ class Chains:
             for operator in self._patterns[::-1]
             if operator.expression.args == (_A,)
         }
-        # SymPy drops the sign of the cube root of what is not negative.
-        positive = sympy.Dummy(positive=True)
         self._roots = {
-            power.exp: operator.name
+            exponent: operator.name
             for operator in self._patterns[::-1]
-            if operator.arity == 1
-            and (power := operator(positive)).is_Pow
-            and power.base == positive
+            if (exponent := _power_of_positive(operator)) is not None
         }
         self._wrapped: dict[type, list[tuple[Any, ...]]] = {}
         for operator in self._patterns:
@@ -78,7 +75,7 @@ class Chains:
                 self._wrapped.setdefault(form[0], []).append((operator, *form[1:]))
 
     def _call(self, kind: str, *arguments: sympy.Expr | Spelling) -> list[Spelling]:
-        """An arithmetic operator applied to arguments; nothing if the set does not have it."""
+        """An arithmetic operator applied to arguments; nothing if it is not in the set."""
         name = self._arithmetic.get(kind)
         if name is None:
             return []
@@ -89,7 +86,7 @@ class Chains:
         return self._weights.get(self._arithmetic.get(kind, ""), float("inf"))
 
     def _chain(self, kind: str, parts: Sequence[sympy.Expr | Spelling]) -> list[Spelling]:
-        """All parts joined by one operator of two arguments."""
+        """All parts joined by one binary operator."""
         first, *rest = parts
         total: Spelling = first if isinstance(first, tuple) else (first,)
         for part in rest:
@@ -113,8 +110,8 @@ class Chains:
         Args:
             join: "add" or "mul".
             part: "sub" or "div", its inverse.
-            ups: what is added, or multiplied with.
-            downs: what is subtracted, or divided by.
+            ups: terms added, or factors.
+            downs: terms subtracted, or divisors.
             inverse: negative, or reciprocal.
             whole: sum, or product.
         """
@@ -154,7 +151,7 @@ class Chains:
         return self._chain(part, [ups[0], inner[0], *downs[1:]]) if inner else []
 
     def _negated(self, positive: sympy.Expr) -> list[Spelling]:
-        """-a, written by what a is."""
+        """-a, depending on the form of a."""
         return [
             *self._call("neg", positive),
             *self._call("mul", sympy.Integer(-1), positive),
@@ -163,13 +160,26 @@ class Chains:
         ]
 
     def _reciprocals(self, whole: sympy.Expr) -> Iterator[Spelling]:
-        """1/a, written by what a is."""
+        """1/a, depending on the form of a."""
         if (inverse := self._powers.get(sympy.Integer(-1))) is not None:
             yield (inverse, whole)
         yield from self._call("div", sympy.Integer(1), whole)
         yield from self._call("pow", whole, sympy.Integer(-1))
 
 
+@lru_cache(maxsize=1024)
+def _power_of_positive(operator: Operator) -> sympy.Expr | None:
+    """The k of an operator that is a**k for positive arguments.
+
+    SymPy drops the sign of the cube root of what is not negative.
+    """
+    if operator.arity != 1:
+        return None
+    positive = sympy.Dummy(positive=True)
+    power = operator(positive)
+    return power.exp if power.is_Pow and power.base == positive else None
+
+
 def _is_numeric(expression: sympy.Expr) -> bool:
-    """Whether the negative, or the reciprocal, takes no operator more than it does."""
+    """Return whether the negative, or the reciprocal, needs no additional operator."""
     return expression.as_coeff_Mul()[0] != 1 or isinstance(expression, sympy.exp)

@@ -1,4 +1,4 @@
-"""Spell products and powers in other ways than SymPy has expanded them."""
+"""Spell products and powers in forms other than SymPy's expansion."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from keras_symgrad.expressions.spelling.coefficients import (
     scaled,
 )
 
-# Higher powers are not taken apart.
+# Higher powers are not decomposed.
 LARGEST_POWER = 64
-# Powers up to this are taken apart in every way, higher ones by halves.
+# Powers up to this are decomposed in every way, higher ones by halves.
 LARGEST_POWER_OF_EVERY_SPLIT = 12
-# 2*x to this many times x may be a sum of x's, and x**2 to this power a product.
+# Up to this number, 2*x may be written as a sum of x's, and x**2 as a product.
 MOST_REPEATED = 4
 
 _ODD = (
@@ -64,19 +64,19 @@ class Products(Chains):
             yield from self._chain("add", [rest] * int(number))
 
     def _turned(self, factor: sympy.Expr) -> Iterator[sympy.Expr]:
-        """The negative of a factor, where it is as easily written as the factor itself."""
+        """The negative of a factor, where it is as light as the factor itself."""
         if factor.is_Add:
             yield -factor
         elif factor.is_Pow and factor.base.is_Add and factor.exp.is_Integer and factor.exp % 2:
             yield (-factor.base) ** factor.exp
         elif isinstance(factor, _ODD) and factor.func in self._plain:
-            # SymPy makes -sin(x - y) of sin(y - x).
+            # SymPy writes sin(y - x) as -sin(x - y).
             value = sympy.Dummy(real=True)
             self.bound[value] = (self._plain[factor.func], -factor.args[0])
             yield value
 
     def _scaled_product(self, number: sympy.Expr, rest: list[sympy.Expr]) -> Iterator[Spelling]:
-        """A product with a number, which stands above, below or on both sides."""
+        """A product with a number, in the numerator, in the denominator or on both sides."""
         whole = sympy.Mul(*rest) if len(rest) > 1 else rest[0]
         if number == 1:
             yield from self._product_of(whole)
@@ -132,7 +132,7 @@ class Products(Chains):
         """A product without a number."""
         ups, downs = _sides(expression)
         if len(ups) + len(downs) < 2:
-            # Of one factor there is nothing to join.
+            # A single factor needs no product.
             yield from ([(expression,)] if ups else self._reciprocals(downs[0]))
             return
         yield from self._product_of_sides(ups, downs)
@@ -155,7 +155,7 @@ class Products(Chains):
             above, below = [*_repeated(ups)], [*_repeated(downs)]
             if (above, below) != ([*ups], [*downs]):
                 yield from self._joined("mul", "div", above, below, reciprocal, sympy.Mul)
-        # A bell is exp(-a**2), and no operator need be exp(a**2).
+        # A bell is exp(-a**2), which needs no operator for exp(a**2).
         few = len(downs) if len(downs) <= MOST_FLIPPED else 0
         for count in range(1, few):
             for flipped in combinations(downs, count):
@@ -219,7 +219,7 @@ class Products(Chains):
         if exponent < 0:
             yield from self._reciprocals(_raised(base, -exponent))
         elif exponent.q > 1:
-            # The root first: sqrt(a)**3, for sqrt(a**2) is |a| and not a.
+            # The root first: sqrt(a)**3, because sqrt(a**2) is |a| and not a.
             for power in self._powers:
                 if power.is_Integer and power > 1 and exponent.p % power == 0:
                     yield (self._powers[power], base ** (exponent / power))
@@ -243,7 +243,7 @@ class Products(Chains):
 
 
 def _raised(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
-    """A power; of a product it is not one of each factor."""
+    """A power of an expression that is not a product."""
     if exponent == 1:
         return base
     return sympy.Pow(base, exponent, evaluate=not base.is_Mul)
@@ -272,7 +272,7 @@ def _sides(expression: sympy.Expr) -> tuple[list[sympy.Expr], list[sympy.Expr]]:
 
 
 def _repeated(factors: Sequence[sympy.Expr]) -> Iterator[sympy.Expr]:
-    """Factors with low powers as often as they stand there."""
+    """Factors with low powers, repeated as often as the power says."""
     for factor in factors:
         base, exponent = factor.as_base_exp()
         few = exponent.is_Integer and 1 < exponent <= MOST_REPEATED
@@ -291,8 +291,8 @@ def _as_power(factor: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
 def _taken_out(
     powers: Sequence[tuple[Any, ...]], power: sympy.Rational
 ) -> Iterator[tuple[list[Any], list[Any]]]:
-    """Bases and exponents within a power of a product, and those that stay outside of it."""
-    # A root is one of factors that have that root: sqrt(a**2) is |a| and not a.
+    """Bases and exponents inside a power of a product, and factors that stay outside."""
+    # A root belongs to a factor that has that root: sqrt(a**2) is |a| and not a.
     known = [(b, e) for b, e in powers if e.is_Rational and e.q % power.q == 0]
     others = [(b, e) for b, e in powers if (b, e) not in known]
     whole = [(b, e / power) for b, e in known if power.q > 1 or (e / power).is_Integer]

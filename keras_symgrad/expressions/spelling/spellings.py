@@ -1,7 +1,8 @@
 """Enumerate the spellings of an expression over an operator set.
 
-One expression has many: x**2 is square(x), x*x or pow(x, 2), and 2*x + 2*y is 2*(x + y). Which is
-the best one depends on what operators weigh; only ways that cannot be it are left out.
+One expression has many: x**2 is square(x), x*x or pow(x, 2), and 2*x + 2*y is 2*(x + y). The
+lightest depends on the weights of the operators; only spellings that cannot be lightest are left
+out.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Spellings(Products):
 
     Args:
         operators: the set.
-        weight: of an operator; of two of the same form the lighter one is used.
+        weight: of an operator; of two operators of the same form the lighter one is used.
 
     Attributes:
         bound: symbols that stand for an operator's value, by the spelling of that value.
@@ -43,10 +44,10 @@ class Spellings(Products):
         """Spellings that have the expression's value wherever it is defined.
 
         Args:
-            expression: no variable, and of numbers fractions only.
+            expression: not a variable; numbers must be fractions.
 
         Yields:
-            Each in terms of other expressions; following them all comes to an end.
+            Each in terms of other expressions; the recursion over all of them terminates.
         """
         if expression in self.bound:
             yield self.bound[expression]
@@ -65,10 +66,10 @@ class Spellings(Products):
         yield from ((way,) for way in self._unwrapped(expression))
 
     def last_resort(self, expression: sympy.Expr) -> Iterator[Spelling]:
-        """Spellings of what has no other, defined on a smaller or a larger domain.
+        """Spellings of expressions without another one, defined on a smaller or larger domain.
 
         Args:
-            expression: no number and no variable.
+            expression: neither a number nor a variable.
         """
         if expression.is_Pow and expression.exp.is_Integer:
             yield from self._by_logarithm(expression.base, expression.exp)
@@ -98,7 +99,7 @@ class Spellings(Products):
                 yield from self._sum_of(repeated)
         for term in terms:
             number, function = term.as_coeff_Mul()
-            # The logistic function is a sum, and lost in a longer one.
+            # The logistic function is a sum, and is not recognised inside a longer one.
             for value in self._unwrapped(function):
                 others = (other for other in terms if other is not term)
                 yield (sympy.Add(*others, sympy.expand(number * value)),)
@@ -182,13 +183,13 @@ _SPELLED_BY: dict[type, Callable[..., Any]] = {
 
 
 def _ordered(expression: sympy.Add) -> list[sympy.Expr]:
-    """Terms in the order in which they are printed; of a long sum, which takes long, in another."""
+    """Terms in the order of printing; long sums, whose ordering is slow, stay unordered."""
     is_long = len(expression.args) > LARGEST_ORDERED
     return list(expression.args) if is_long else expression.as_ordered_terms()
 
 
 def _repeated_terms(term: sympy.Expr) -> list[sympy.Expr]:
-    """A term with a low whole coefficient as often as it stands there."""
+    """A term with a low whole coefficient, repeated that many times."""
     number, rest = term.as_coeff_Mul()
     few = number.is_Integer and 1 < abs(number) <= MOST_REPEATED
     return [sympy.sign(number) * rest] * int(abs(number)) if few else [term]

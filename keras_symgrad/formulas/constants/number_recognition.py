@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import sympy
 
-# A simple number is taken for a constant only where at most this share of arbitrary numbers would
-# have one as simple inside an interval as wide.
+# A simple number replaces a constant only if at most this share of arbitrary numbers would have one
+# as simple inside an interval as wide.
 CHANCE = 0.1
 # Arbitrary numbers are as frequent in each decade, from a tenth of the value to ten times it.
 DECADES = 2
@@ -22,7 +22,7 @@ def _ratios(text: str) -> tuple[sympy.Expr, ...]:
     return tuple(map(sympy.Rational, text.split()))
 
 
-# Each rank takes in those before it.
+# Each rank includes the ranks before it.
 RANKS: tuple[tuple[sympy.Expr, ...], ...] = (
     _integers(1, 2),
     (*_integers(3, 4, 5, 10), sympy.Rational(1, 2)),
@@ -44,28 +44,27 @@ RANKS: tuple[tuple[sympy.Expr, ...], ...] = (
 def simple_numbers(
     low: float, high: float, chance: float = CHANCE, *, tenths: bool = False
 ) -> list[sympy.Expr]:
-    """Simple numbers inside an interval, simplest first, each with its evidence.
+    """List simple numbers inside an interval, simplest first, each with its evidence.
 
     A wide interval holds a simple number whatever it is the interval of. With N_r numbers of rank r
     or simpler within a decade of the middle m, and arbitrary numbers as frequent in each decade,
 
         chance_r = N_r (high - low) / (m ln 100)
 
-    of them have a number of rank r or simpler in an interval as wide. Those whose chance is too
-    great are left out. Zero is simpler than all: an interval that holds it says that what is
-    multiplied or added need not be there.
-
+    of them have a number of rank r or simpler in an interval as wide. Numbers whose chance is too
+    large are left out. Zero is simpler than all: an interval that contains it says that the factor
+    or term is not needed.
     Args:
         low: lower end of the interval.
         high: upper end.
-        chance: largest one; 1 for all simple numbers inside.
+        chance: largest accepted chance; 1 accepts all simple numbers inside.
         tenths: whether 7/10 is as simple as 7/8, as exponents have it.
 
     Returns:
-        SymPy numbers: whole numbers, halves and other small fractions, pi, e and a few roots. None
-        for an interval without ends.
+        SymPy numbers: whole numbers, halves and other small fractions, pi, e and a few roots. The
+        list is empty for an interval without ends.
 
-    Example: pi is seen within three thousandths and not within one; of 2.37 nothing simple is near.
+    Example: pi is recognised within 0.003 but not within 1; no simple number is near 2.37.
 
     >>> simple_numbers(3.139, 3.144), simple_numbers(2.2, 4.2)
     ([pi], [])
@@ -92,7 +91,7 @@ def simple_numbers(
 
 
 def _sizes(ranks: Sequence[tuple[sympy.Expr, ...]]) -> list[dict[sympy.Expr, float]]:
-    """The numbers of each rank that no simpler one holds."""
+    """The numbers of each rank that are not in a simpler rank."""
     sizes: list[dict[sympy.Expr, float]] = []
     known: set[sympy.Expr] = set()
     for rank in ranks:

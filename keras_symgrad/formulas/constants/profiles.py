@@ -5,8 +5,8 @@ others refitted:
 
     P_k(c) = min over the others of L(c_1, .., c_k = c, .., c_n),    P_k(best) = L
 
-The interval is the set around the best fit where it stays below a limit. Kinks, flat valleys and
-constants that move together are what they are on the profile; a linearised error sees none of them.
+The interval is the set around the best fit where it stays below a limit. The profile includes
+kinks, flat valleys and constants that move together; a linearised error does not.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ import numpy as np
 from keras_symgrad.formulas.constants.regions import squared_pulls
 from keras_symgrad.search.core import ConstantFit
 
-# Gradients in float32 have directions that are this far off, squared.
+# Squared error of directions that are computed from float32 gradients.
 FLOAT32_DIRECTION_ERROR = 1e-14
-# The slope of a loss that is no square may jump with every row. Its curvature is that over a
-# standard error, which is known the better the more often it is used for itself.
+# The slope of a loss that is not squared may jump with every row. Its curvature is taken over one
+# standard error, which in turn is refined with the curvature, this many times.
 WIDENED = 3
 # Growth of a step along the profile.
 SLOWEST = 1.3
 FASTEST = 3.0
-# The profile is followed so many sizes of the constant, or of its first step, away.
+# The profile is followed to this many times the size of the constant, or of its first step.
 REACH = 30.0
-# Where the profile has crossed the limit it is looked at so many times further: it may come back.
+# Beyond the crossing of the limit the profile is checked at these multiples of the distance: it may
+# come back.
 AHEAD = (1.5, 3.0)
-# The place where the limit is crossed is known to this share of its distance, or after so many
-# refinements.
+# The crossing is located to this share of its distance, or after this many refinements.
 CLOSE = 0.02
 CROSSINGS = 8
-# A profile that falls below the best fit by this share has found a better one.
+# A profile that falls below the best fit by this share has found a better fit.
 MIN_RELATIVE_IMPROVEMENT = 1e-3
 RESTARTS = 3
 # Relative precision of the losses along a profile.
@@ -43,15 +43,15 @@ PRECISION = 1e-5
 
 @dataclass(frozen=True)
 class Intervals:
-    """The best fit of a formula's constants, and how far each of them may move.
+    """Intervals of a formula's constants, with the best fit.
 
     Attributes:
         best: constants of the least loss that was found.
         low: lower ends of the intervals, minus infinity where the profile does not rise.
         high: upper ends, infinity where it does not rise.
         limits: of the profile of each constant, in the units of `ConstantFit.mean`.
-        ends: all constants at the lower and at the upper end of each interval, `(2, constants,
-            constants)`; not a number where the interval is open.
+        ends: all constants at the lower and at the upper end of each interval,
+            `(2, constants, constants)`; NaN where the interval is open.
     """
 
     best: np.ndarray
@@ -62,7 +62,7 @@ class Intervals:
 
     @classmethod
     def open(cls, best: np.ndarray) -> Intervals:
-        """Intervals without ends, of constants that nothing is known of."""
+        """Infinite intervals, of constants that are not determined."""
         ends = np.full(len(best), np.inf)
         return cls(best, -ends, ends, ends, np.full((2, len(best), len(best)), np.nan))
 
@@ -77,10 +77,10 @@ def intervals(fit: ConstantFit, *, seed: int = 0) -> Intervals:
         V = H^-1 S H^-1
         P_k(c) < L + max(V_kk / (H^-1)_kk, m)
 
-    The minimum m is what residuals allow that are as many as the field holds independent ones: no
-    less than that is noticed, however flat or kinked the loss is at the best fit.
-    Of another loss, rows weigh as they do in it, and H is replaced by its second differences over
-    the half-widths.
+    The minimum m is the change of the loss that chance allows for residuals with as many
+    independent values as the field: a smaller change is not significant, however flat or kinked the
+    loss is at the best fit. For another loss, rows have its weights, and H is replaced by its
+    second differences over the half-widths.
 
     Args:
         fit: of the formula.
@@ -89,7 +89,7 @@ def intervals(fit: ConstantFit, *, seed: int = 0) -> Intervals:
     Returns:
         `Intervals`. All are open if there are fewer regions than constants.
 
-    Example: the loss rises on either side of 2, and no faster than the noise lets it.
+    Example: the loss rises on either side of 2, and only as fast as the noise allows.
 
     >>> import sympy
     >>> from keras_symgrad import GradientField
@@ -110,7 +110,7 @@ def intervals(fit: ConstantFit, *, seed: int = 0) -> Intervals:
             return profiles.intervals()
         except _Better as found:
             best = fit.refined(found.constants)
-    # Where the profiles still slide down from is no best fit.
+    # A point from which a profile still descends is not the best fit.
     return Intervals.open(best)
 
 
@@ -146,12 +146,12 @@ class _Profiles:
         )
 
     def _rises(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """How far each profile may rise, and where it does if it is a parabola."""
+        """Allowed rise of each profile, and the half-width where the profile is a parabola."""
         fit, best = self.fit, self.best
         weights = fit.weights(best)
         residual = fit.residual(best, weights)
         jacobian = self._jacobian(weights)
-        # Constants of very different sizes are measured in units of their own.
+        # Constants of very different sizes are scaled.
         size = np.sqrt((jacobian**2).sum(axis=(0, 1)))
         size = np.where(size > 0, size, 1.0)
         jacobian = jacobian / size
@@ -180,7 +180,7 @@ class _Profiles:
 
     @property
     def _smallest(self) -> np.ndarray:
-        """Steps that derivatives are taken over."""
+        """Steps for numerical derivatives."""
         return 1e-6 * np.maximum(np.abs(self.best), 1e-3)
 
     def _jacobian(self, weights: np.ndarray) -> np.ndarray:
@@ -204,9 +204,9 @@ class _Profiles:
         return differences / (8 * np.outer(steps, steps))
 
     def _end(self, k: int, way: float, limit: float, step: float) -> tuple[float, np.ndarray]:
-        """Where the profile of a constant leaves the limit for good, and all constants there.
+        """Last crossing of the limit by a constant's profile, and all constants there.
 
-        The value is infinite if it never does.
+        The value is infinite if there is no crossing.
         """
         furthest = REACH * max(abs(self.best[k]), step)
         inside, constants, before = 0.0, self.best, None
@@ -232,7 +232,7 @@ class _Profiles:
     def _back_inside(
         self, k: int, distance: float, limit: float, constants: np.ndarray
     ) -> np.ndarray | None:
-        """Constants further out where the profile is below its limit again, if it comes back."""
+        """Constants further out where the profile is below its limit again, if there are any."""
         for factor in AHEAD:
             trial = self._refitted(k, factor * distance, constants, None)
             if self._loss(trial) <= limit:
@@ -247,7 +247,7 @@ class _Profiles:
         within: tuple[float, np.ndarray],
         beyond: tuple[float, float],
     ) -> float:
-        """The distance at which the profile crosses the limit, between two that enclose it."""
+        """The distance at which the profile crosses the limit, between two bounds."""
         (near, constants), (far, above) = within, beyond
         below = self._loss(constants)
         for _ in range(CROSSINGS):
@@ -258,7 +258,7 @@ class _Profiles:
                 np.sqrt(max(loss - self.least, 0.0)) for loss in (below, limit, above)
             )
             share = (middle - low) / (high - low) if np.isfinite(high) and high > low else 0.5
-            # A profile with a step is halved.
+            # A profile with a step is bisected.
             distance = near + (share if 0.1 < share < 0.9 else 0.5) * (far - near)
             trial = self._refitted(k, way * distance, constants, None)
             loss = self._loss(trial)
@@ -271,11 +271,11 @@ class _Profiles:
     def _refitted(
         self, k: int, distance: float, constants: np.ndarray, before: np.ndarray | None
     ) -> np.ndarray:
-        """Constants with the k-th one held at a distance from the best, the others refitted."""
+        """Constants with the k-th one at a fixed distance from the best, the others refitted."""
         trial = constants.copy()
         value = self.best[k] + distance
         if before is not None and constants[k] != before[k]:
-            # The others go on as they went.
+            # The other constants are extrapolated.
             ahead = (value - constants[k]) / (constants[k] - before[k])
             moved = constants + ahead * (constants - before)
             moved[k] = value

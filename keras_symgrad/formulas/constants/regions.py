@@ -5,18 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 CONFIDENCE = 0.95
-# Regions that errors are summed over, and the fewest rows of one.
+# Number of regions that errors are summed over, and the fewest rows of a region.
 REGIONS = 30
 ROWS_PER_REGION = 10
 # Random divisions into regions that the sums are averaged over.
 DIVISIONS = 4
-# A smooth error is partly absorbed by what is fitted, and what is left says too little of it. So
-# many times greater is the variance than the sums over regions tell, measured on the networks of
-# `scripts/benchmarks/benchmark_constants.py --split calibration`.
+# A smooth error is partly absorbed by the fit, so the residuals underestimate it. The variance is
+# this many times the one computed from sums over regions, measured on the networks of
 VARIANCE_OF_SMOOTH_ERRORS = 4.0
-# Likeness of neighbouring rows' errors from which on they count as smooth.
+# Correlation of neighbouring rows' errors above which they count as smooth.
 SMOOTH = 0.5
-# Rows that neighbours are compared at, and neighbours of each.
+# Rows for which neighbours are compared, and neighbours of each.
 COMPARED = 2000
 NEIGHBOURS = 5
 
@@ -24,30 +23,30 @@ NEIGHBOURS = 5
 def squared_pulls(
     points: np.ndarray, errors: np.ndarray, pulls: np.ndarray, seed: int = 0
 ) -> tuple[np.ndarray, float] | None:
-    """By how much errors pull what is fitted, squared, at the end of a 95 % interval.
+    """Squared influence of errors on the fitted constants, at the end of a 95 % interval.
 
-    Rows that lie side by side share a network's errors, so that it is regions that are drawn
-    independently, and not rows. With p_i the pulls of the rows and sums over regions R:
+    Neighbouring rows share a network's errors, so regions and not rows are independent. With p_i
+    the pulls of the rows and sums over regions R:
 
         t^2 v sum_R (sum_i p_i) (sum_i p_i)',    v = 1 + 3 min(likeness / 0.5, 1)
 
-    v is 1 for errors that neighbours do not share, and 4 for those that they do: smooth errors are
-    partly absorbed by the constants that are fitted. t is Student's. With e_i the errors, a sum of
-    squares may rise by chance by
+    v is 1 for errors that are independent between neighbours, and 4 for errors that neighbours
+    share: smooth errors are partly absorbed by the fitted constants. t is Student's. With e_i the
+    errors, a sum of squares may rise by chance by
 
         t^2 sum_R |sum_i e_i|^2 / rows
 
     Args:
         points: of the rows, `(rows, variables)`.
-        errors: what the fit leaves, `(rows, axes)`.
+        errors: residuals of the fit, `(rows, axes)`.
         pulls: J'r of each row, `(rows, constants)`.
         seed: of the choice of regions.
 
     Returns:
-        A matrix `(constants, constants)`, between the inverses of J'J a squared interval, and the
-        rise; `None` where there are too few rows for regions.
+        A matrix `(constants, constants)`, a squared interval when placed between the inverses of
+        J'J, and the rise; `None` where there are too few rows for regions.
 
-    Example: the mean of 900 independent numbers is known to 1.96/30 of their deviation.
+    Example: the mean of 900 independent numbers is known to 1.96/30 of their standard deviation.
 
     >>> rng = np.random.default_rng(0)
     >>> x, errors = rng.uniform(size=(900, 2)), rng.normal(size=(900, 1))
@@ -79,7 +78,7 @@ def squared_pulls(
 
 
 def assigned(points: np.ndarray, regions: int, seed: int = 0) -> np.ndarray:
-    """Number of the region of each row, by the nearest of randomly chosen rows.
+    """Assign rows to regions, by the nearest of randomly chosen rows.
 
     Args:
         points: `(rows, variables)`.
@@ -87,7 +86,7 @@ def assigned(points: np.ndarray, regions: int, seed: int = 0) -> np.ndarray:
         seed: of the choice.
 
     Returns:
-        Whole numbers from 0 to `regions - 1`, `(rows,)`.
+        Numbers of regions from 0 to `regions - 1`, `(rows,)`.
 
     Example:
 
@@ -102,7 +101,7 @@ def assigned(points: np.ndarray, regions: int, seed: int = 0) -> np.ndarray:
 
 
 def spatial_correlation(points: np.ndarray, errors: np.ndarray) -> float:
-    """How much the errors of neighbouring rows have in common.
+    """Correlation between the errors of neighbouring rows.
 
         mean <e_i, e_j> / mean |e_i|^2,    j among the five nearest rows of i
 

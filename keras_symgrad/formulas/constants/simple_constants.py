@@ -13,8 +13,8 @@ from keras_symgrad.formulas.constants.uncertainty import released
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.core import ConstantFit
 
-# Whole numbers up to this size, and their inverses, that a search has put into a formula stay where
-# their interval holds them, however wide it is.
+# Whole numbers up to this size, and their inverses, that the search has put into a formula stay if
+# their interval contains them, however wide it is.
 KEPT = 2
 
 
@@ -28,20 +28,19 @@ def with_simple_constants(
     signed: bool = False,
     seed: int = 0,
 ) -> sympy.Expr:
-    """A formula with simple numbers for those constants whose intervals speak for one.
+    """Replace constants of a formula by simple numbers that their intervals support.
 
-    One constant after the other, that of the narrowest interval first, is set to the simplest
-    number that lies inside its interval and would not lie there by chance
-    (`number_recognition.simple_numbers`); the others follow. The step is kept if the loss stays
-    below
-    the limit of the constant's profile and the formula grows no longer. Whole numbers that a search
-    has found are constants like others: those that no interval speaks for become what was fitted.
+    One constant after the other, starting with the narrowest interval, is set to the simplest
+    number that lies inside its interval beyond coincidence (`number_recognition.simple_numbers`);
+    the others are refitted. The replacement is kept if the loss stays below the limit of the
+    constant's profile and the formula does not become longer. Whole numbers from the search are
+    treated like other constants: those that no interval supports become the fitted value.
 
     Args:
         expression: in the field's variables.
         field: rows that constants are fitted on.
-        weight: of a formula, which a simple number must not raise.
-        barred: numbers that are not taken.
+        weight: complexity of a formula, which a simple number must not raise.
+        barred: numbers that are not used.
         whole: whether whole numbers and fractions of the expression are constants too.
         signed: whether the opposite direction counts as different.
         seed: of the choice of regions.
@@ -49,7 +48,7 @@ def with_simple_constants(
     Returns:
         The expression with SymPy numbers where simple ones were taken and floats elsewhere.
 
-    Example: 2 is seen through noise, and 2.37 is not made 19/8.
+    Example: 2 is recognised through noise, and 2.37 does not become 19/8.
 
     >>> rng = np.random.default_rng(0)
     >>> x = rng.uniform(-1, 1, (500, 3))
@@ -95,10 +94,10 @@ def with_simple_constants(
 
 
 def _stays(number: sympy.Expr, low: float, high: float) -> bool:
-    """Whether a simple number that a search has found needs no evidence."""
+    """Return whether a simple number from the search needs no evidence."""
     if not low <= float(number) <= high:
         return False
-    # Of a constant that nothing fixes any value is as good, and the shorter one is shown.
+    # For a constant that is not determined every value is as good, and the shorter one is shown.
     is_open = not (np.isfinite(low) and np.isfinite(high))
     is_small = number.is_Integer or (number.is_Rational and abs(number.p) == 1)
     return is_open or (is_small and 1 <= abs(number) * KEPT <= KEPT**2)

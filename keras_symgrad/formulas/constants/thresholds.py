@@ -13,7 +13,7 @@ from keras_symgrad.formulas.constants.uncertainty import Constant
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.core import ConstantFit
 
-# Share of the rows, those nearest to the decision boundary, that the threshold is read at.
+# Share of the rows, those nearest to the decision boundary, from which the threshold is read.
 NEAR_THRESHOLD_SHARE = 0.3
 
 
@@ -32,21 +32,21 @@ def threshold_interval(
 
         g = c + b f + e
 
-    and its error is that of sums of e over regions of neighbouring rows, as for constants. What
-    moves the formula's constants moves the threshold with them: at each end of the interval of
-    each float c is read again, and these changes are added in squares.
+    and its error is that of sums of e over regions of neighbouring rows, as for constants. The
+    threshold depends on the formula's constants: at each end of the interval of each float c is
+    read again, and these changes are added in squares.
 
     Args:
         expression: g; its floats are uncertain, its whole numbers and fractions are not.
-        field: rows that it was fitted on, with the classifier's logits as values.
+        field: rows of the fit, with the classifier's logits as values.
         threshold: c.
         signed: whether the opposite direction counts as different.
         seed: of the choice of regions.
 
     Returns:
-        A `Constant`; open if one of the formula's is, or where too few rows are near.
+        A `Constant`; open if one of the formula's constants is, or where too few rows are near.
 
-    Example: a boundary that is not quite an ellipse.
+    Example: a boundary that is nearly an ellipse.
 
     >>> x = np.random.default_rng(0).uniform(-1, 1, (2000, 2))
     >>> logit = x[:, 0] ** 2 + 2 * x[:, 1] ** 2 - 1 + 0.05 * np.sin(5 * x[:, 0])
@@ -68,7 +68,7 @@ def threshold_interval(
     def line(constants: np.ndarray) -> np.ndarray:
         return inverse @ (design.T @ fit.values(constants)[near])
 
-    # The formula as it is shown, and not as it fits best.
+    # The formula as it is shown, not as it fits best.
     own = line(fit.start)
     errors = fit.values(fit.start)[near] - design @ own
     pulls = design * errors[:, None]
@@ -81,7 +81,7 @@ def threshold_interval(
         moved = np.array([[line(constants)[0] for constants in side] for side in ends]) - own[0]
         if not np.isfinite(moved).all():
             return Constant(threshold)
-        # The lower end of a constant may be that of a higher threshold.
+        # The lower end of a constant may belong to the higher threshold.
         below += (np.clip(-moved, 0, None).max(axis=0) ** 2).sum()
         above += (np.clip(moved, 0, None).max(axis=0) ** 2).sum()
     return Constant(threshold, threshold - math.sqrt(below), threshold + math.sqrt(above))

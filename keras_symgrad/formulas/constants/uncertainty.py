@@ -14,19 +14,19 @@ from keras_symgrad.formulas.constants.profiles import intervals
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.core import ConstantFit
 
-# Numbers of this size and more, and those below the inverse, are written as 1.2e+06.
+# Numbers of this size and larger, and those below its inverse, are written as 1.2e+06.
 LARGE = 1e6
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A constant of the fitted formula, and the number that it is shown as.
+    """A constant of the fitted formula, and the number shown for it.
 
     Attributes:
         value: of the best fit.
-        low: lower end of its 95 % interval; minus infinity where the rows set none.
-        high: upper end; infinity where they set none.
-        shown: the simple number in its place in the formula, or `None` if it is shown as it is.
+        low: lower end of its 95 % interval; minus infinity if the rows do not bound it.
+        high: upper end; infinity if the rows do not bound it.
+        shown: the simple number shown in the formula, or `None` if the fitted value is shown.
 
     Example:
 
@@ -42,11 +42,11 @@ class Constant:
     shown: sympy.Expr | None = None
 
     def holds(self, number: float) -> bool:
-        """Whether a number lies inside the interval."""
+        """Return whether a number lies inside the interval."""
         return self.low <= number <= self.high
 
     def of_multiple(self, factor: float) -> Constant:
-        """The constant times a positive number; only 0 stays a simple one."""
+        """The constant times a positive number; only a shown 0 stays simple."""
         if factor == 1:
             return self
         shown = self.shown if self.shown == 0 else None
@@ -54,7 +54,7 @@ class Constant:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether the interval has an end on either side."""
+        """Return whether at least one end of the interval is finite."""
         return math.isfinite(self.low) or math.isfinite(self.high)
 
     @property
@@ -73,7 +73,7 @@ class Constant:
         return text if self.shown is None else f"{text}, shown as {to_pretty(self.shown)}"
 
     def _text(self, number: float) -> str:
-        """A number with as many decimals as the first two digits of the interval have."""
+        """A number with as many decimals as the first two digits of the interval."""
         ends = [end for end in (self.low, self.high) if math.isfinite(end)]
         width = ends[-1] - ends[0] if len(ends) == 2 else abs(self.value - ends[0])
         digit = math.floor(math.log10(max(width, 1e-9 * abs(self.value), 1e-300))) - 1
@@ -83,7 +83,7 @@ class Constant:
         return f"{number:.{min(max(digits, 1), 16)}g}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Value, interval and what it is shown as, as plain data."""
+        """Value, interval and the number shown, as plain data."""
         shown = None if self.shown is None else str(self.shown)
         return {"value": self.value, "low": self.low, "high": self.high, "shown": shown}
 
@@ -93,19 +93,19 @@ def constants(
 ) -> tuple[Constant, ...]:
     """The constants of a formula with 95 % intervals, by the profile of its loss.
 
-    Intervals are those of `profiles.intervals`: open on one side, or on both, where the loss
-    does not rise. They know the errors of this network. An error that all rows share moves the
-    best fit and is in no interval.
+    Intervals are those of `profiles.intervals`: open on one side, or on both, where the loss does
+    not rise. They contain the errors of this network only: an error that all rows share moves the
+    best fit and is not in the interval.
 
     Args:
-        expression: its numbers are the constants, simple ones too, but not its exponents. They
-            are fitted here.
+        expression: its numbers are the constants, simple ones too, but not its exponents. They are
+            fitted here.
         field: rows that it was fitted on.
         signed: whether the opposite direction counts as different.
         seed: of the choice of regions.
 
     Returns:
-        Constants by ascending value. Those of simple numbers are `shown` as these.
+        Constants by ascending value. Simple numbers are `shown` unchanged.
 
     Example:
 
@@ -129,23 +129,23 @@ def constants(
     )
 
 
-# Stands in a sum for the term that was taken out of it.
+# Stands in a sum for the term that was taken out.
 _REST = sympy.Dummy("rest", real=True)
 
 
 def released(expression: sympy.Expr) -> tuple[sympy.Expr, dict[float, sympy.Expr]]:
-    """A formula with a float of its own for each of its numbers.
+    """Replace each number of a formula by a separate float.
 
-    Where a factor around a sum does not change the concept, one of its coefficients is 1, that
-    of the first term that has none or the smallest one: all of them together have no values of
-    their own. Exponents stay what they are, and signs.
+    Where a factor around a sum does not change the concept, one of its coefficients is 1, either
+    the first term's without a coefficient or the smallest one: the coefficients are determined only
+    up to a common factor. Exponents and signs are not changed.
 
     Args:
         expression: a SymPy expression.
 
     Returns:
-        The expression with floats, no two of them the same, and the simple numbers by the floats
-        that stand for them.
+        The expression with floats, all different, and the simple numbers by the floats that stand
+        for them.
 
     Example:
 
@@ -184,7 +184,7 @@ def _released(
     ]
     # A factor of -1 is a sign.
     if number != expression.func.identity and not (expression.is_Mul and number == -1):
-        # Numbers that are equal by chance are two constants.
+        # Numbers that are equal by chance are separate constants.
         value = float(number) * (1 + 1e-9 * next(numbers))
         if not number.has(sympy.Float):
             simple[value] = number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keras_symgrad.results.assessment.assess import assess, decisions
+from keras_symgrad.results.assessment.assessment import Assessment
 from keras_symgrad.results.assessment.evidence import SAME_CLASS, Alternative
 from keras_symgrad.results.assessment.fidelity import AGREEMENT, R2, Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
@@ -19,11 +20,15 @@ from keras_symgrad.results.assessment.influence import (
 )
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.results.assessment.one_variable import Graph, assess_one_variable
-from keras_symgrad.results.assessment.symmetry_checks import SymmetryCheck
+from keras_symgrad.results.assessment.symmetry_checks import (
+    SymmetryCheck,
+    warn_of_broken_symmetries,
+)
 
 __all__ = [
     "AGREEMENT",
     "Alternative",
+    "Assessment",
     "Fidelity",
     "FormulaRefiner",
     "Graph",
@@ -43,4 +48,5 @@ __all__ = [
     "influences_of_reading",
     "not_looked_at",
     "supported_groups",
+    "warn_of_broken_symmetries",
 ]

@@ -1,6 +1,6 @@
 """Assess a Pareto front: choose the best formula, fit phi and the rule, list rivals.
 
-It knows what was read of the network and what was kept apart, and nothing of how formulas were
+What was read of the network and what was kept apart decide, and nothing of how formulas were
 searched for.
 """
 
@@ -18,27 +18,26 @@ from keras_symgrad.formulas.constants import Constant, threshold_interval
 from keras_symgrad.gradients import Domain, GradientField, Reading, errors
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry
+from keras_symgrad.results.assessment.assessment import Assessment
 from keras_symgrad.results.assessment.evidence import NEAR_BOUNDARY_SHARE, SAME_CLASS, Evidence
 from keras_symgrad.results.assessment.fidelity import Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
-from keras_symgrad.results.assessment.symmetry_checks import (
-    check_symmetry_errors,
-    warn_of_broken_symmetries,
-)
+from keras_symgrad.results.assessment.margin import SETTLED_ANGLE, angle_error
+from keras_symgrad.results.assessment.symmetry_checks import check_symmetry_errors
 from keras_symgrad.search.core import FINEST_OF_LABELS, Archive, ConstantFit, box_of
 
-# Points that the agreement of the rule with the network is counted on.
+# Points on which the agreement of the rule with the network is measured.
 AGREEMENT_POINTS = 10_000
-# A formula whose rule agrees with the network by so much less than another's is not chosen.
+# A formula whose rule's agreement is lower than the best one's by this is not chosen.
 UNFAITHFUL = 0.02
-# How many times a simpler formula's boundary error one may have to be chosen.
+# Largest ratio of a chosen formula's boundary error to that of a simpler one.
 WORSE_AT_BOUNDARY = 5.0
-# A formula whose phi explains so much less of a neuron's values than another's is not chosen.
+# A formula whose phi has an R2 lower than the best one's by this is not chosen.
 UNLIKE = 0.1
-# How far two fits may be apart, as a share of the formula's own error. Measured on noisy fields: at
-# most 0.25 for the truth, 0.2 to 2.5 for formulas that follow the noise.
+# Largest difference between two fits, as a share of the formula's own error. Measured on noisy
+# fields: at most 0.25 for the truth, 0.2 to 2.5 for formulas that fit the noise.
 STABLE = 0.5
-# Rows that phi is fitted on for each formula of the front; for the chosen one it is on all.
+# Rows on which phi is fitted for each formula of the front; for the chosen one all rows are used.
 FAITHFUL_ROWS = 20_000
 
 
@@ -51,21 +50,26 @@ def assess(
     draw: bool = True,
     symmetries: Sequence[Symmetry] = (),
     seed: int = 0,
-) -> dict[str, Any]:
-    """What may be said of a neuron, as attributes of an `Interpretation`.
+    provisional: bool = False,
+) -> Assessment:
+    """What may be promised of a neuron's best formula, and the evidence for it.
 
     Args:
-        reading: what was read of the network.
-        finisher: makes formulas of trees and measures them.
-        archive: what the search has found.
-        sampler: draws points that the rule is tested on; else they come from the data's domain.
-        draw: whether any are drawn.
-        symmetries: that the concept is known to have.
+        reading: reading of the network.
+        finisher: makes formulas from trees and measures them.
+        archive: result of the search.
+        sampler: draws points on which the rule is tested; by default from the data's domain.
+        draw: whether points may be drawn.
+        symmetries: known symmetries of the concept.
         seed: of all random choices.
+        provisional: whether intervals and simple numbers for constants, the value's closed form,
+            symmetries and alternatives are left out, where the answer is not settled anyway.
 
     Returns:
-        The attributes by name: those of the formulas, of the evidence for them and of their
-        domain.
+        The assessment, in the units that the reading is in.
+
+    Raises:
+        ValueError: no formula of the archive is finite on all rows.
     """
     field, neuron = reading.field, reading.neuron
     front = finisher.front(archive)
@@ -79,18 +83,22 @@ def assess(
     elif neuron is not None:
         front = ParetoFront(front, front.floor, of_like_values(front, reading))
     front = stable(front, finisher)
-    best = finisher.with_simple_constants(front.best)
+    off = float(errors(front.best.expression, finisher.held_out).mean())
+    details = not provisional or off <= angle_error(SETTLED_ANGLE)
+    best = finisher.with_simple_constants(front.best) if details else front.best
     phi = value = None
     if field.values is not None:
         phi = MonotoneFit.through(best(field.points), field.values)
-        if neuron is not None and not reading.is_classifier:
+        if details and neuron is not None and not reading.is_classifier:
             value = value_of(best, reading, seed, finisher.complexity)
     decides_at = threshold(neuron, field, phi)
     rule = None
     if phi is not None and points is not None and yes is not None and decides_at is not None:
-        level = threshold_interval(
-            best.expression, finisher.train, decides_at, signed=finisher.signed, seed=seed
-        )
+        level = Constant(decides_at)
+        if details:
+            level = threshold_interval(
+                best.expression, finisher.train, decides_at, signed=finisher.signed, seed=seed
+            )
         rule = Rule.of(best, level, phi.rising, points, yes)
     evidence = Evidence(
         best,
@@ -102,25 +110,27 @@ def assess(
         front=list(filter(front.agrees_with_network, front)),
     )
     shown = best.expression if reading.units is None else reading.units.in_users(best.expression)
-    checks = check_symmetry_errors(symmetries, reading.raw, reading.network, reading.shown, shown)
-    warn_of_broken_symmetries(checks, neuron.name if neuron else "The field of gradients")
-    return {
-        "front": front,
-        "best": best,
-        "phi": phi,
-        "value": value,
-        "rule": rule,
-        "cosine_error": float(errors(best.expression, finisher.held_out).mean()),
-        "boundary_error": evidence.boundary_error,
-        "fidelity": evidence.fidelity,
-        "matches": evidence.matches,
-        "rivals": evidence.rivals,
-        "alternatives": evidence.alternatives(row for row in front if row is not front.best),
-        "noise_floor": front.floor,
-        "constants": finisher.constants(best.expression, seed),
-        "symmetries": checks,
-        "box": box_of(reading.domain),
-    }
+    wanted = symmetries if details else ()
+    checks = check_symmetry_errors(wanted, reading.raw, reading.network, reading.shown, shown)
+    others = [row for row in front if row is not front.best]
+    return Assessment(
+        front=front,
+        best=best,
+        phi=phi,
+        value=value,
+        rule=rule,
+        cosine_error=float(errors(best.expression, finisher.held_out).mean()),
+        boundary_error=evidence.boundary_error,
+        fidelity=evidence.fidelity,
+        matches=evidence.matches,
+        rivals=evidence.rivals,
+        alternatives=evidence.alternatives(others if details else ()),
+        noise_floor=front.floor,
+        constants=finisher.constants(best.expression, seed) if details else (),
+        symmetries=checks,
+        box=box_of(reading.domain),
+        margin=evidence.margin(halves_apart(front.best, finisher)),
+    )
 
 
 def fidelity(
@@ -131,17 +141,17 @@ def fidelity(
     *,
     decides: bool,
 ) -> Fidelity | None:
-    """How well a formula reproduces what the network returns, where nothing was fitted.
+    """Measure how well a formula reproduces the network's output on held-out rows.
 
     Args:
         formula: the concept g.
         phi: the function that wraps it; `None` for a field without values.
-        reading: what was read; data points that were kept apart are counted, and no others.
+        reading: reading; only held-out data points are counted.
         held_out: rows of the field, which are counted where there is no network.
-        decides: whether there are decisions to compare.
+        decides: whether decisions are compared.
 
     Returns:
-        The fidelity, or `None` where there are no values.
+        The fidelity, or `None` if the field has no values.
     """
     if phi is None:
         return None
@@ -153,7 +163,7 @@ def fidelity(
         values, points = neuron.values(kept), reading.in_variables(kept)
     with np.errstate(all="ignore"):
         found = phi(formula(points))
-    # Where all decisions are alike, values alone can tell a formula from a constant.
+    # Where all decisions are alike, only values can distinguish a formula from a constant.
     if decides and 0 < np.mean(values > 0) < 1:
         return Fidelity.of_decisions(values > 0, found > 0)
     return Fidelity.of_values(values, found)
@@ -162,17 +172,17 @@ def fidelity(
 def value_of(
     formula: Formula, reading: Reading, seed: int, complexity: Complexity | None = None
 ) -> PhiFormula | None:
-    """The neuron's value in closed form, phi of its concept.
+    """Find the neuron's value in closed form, phi of its concept.
 
     Args:
         formula: the concept.
-        reading: of the neuron; phi is fitted on the rows of its field, and measured on the points
-            that were kept apart.
+        reading: of the neuron; phi is fitted on the rows of its field, and measured on the held-out
+            points.
         seed: of the search for phi.
         complexity: of formulas.
 
     Returns:
-        phi with its R2 on the kept points; `None` where there is nothing to fit.
+        phi with its R2 on the held-out points; `None` where it cannot be fitted.
     """
     if reading.neuron is None:
         return None
@@ -194,16 +204,16 @@ def value_of(
 
 
 def threshold(neuron: Neuron | None, field: GradientField, phi: MonotoneFit | None) -> float | None:
-    """Where a classifier decides, in values of the concept.
+    """Find the concept's value at a classifier's decision boundary.
 
     Args:
-        neuron: the neuron, or `None` for a field of unknown origin: one that points were added to
-            was read on the slab of a classifier.
+        neuron: the neuron, or `None` for a field of unknown origin: a field with added points was
+            read on the slab of a classifier.
         field: its gradients.
-        phi: the function that wraps the concept, if the field has values.
+        phi: the function around the concept, if the field has values.
 
     Returns:
-        The concept's value there, or `None` for a neuron that decides nothing.
+        The concept's value there, or `None` for a neuron that is not a classifier.
     """
     added = field.origin.get("drawn", 0) + field.origin.get("moved", 0)
     decides = bool(added) if neuron is None else neuron.is_classifier
@@ -218,14 +228,14 @@ def decisions(
     draw: bool,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points that nothing was fitted on, and whether the network says yes there.
+    """Points that were not used in any fit, with the network's decisions.
 
     Args:
         neuron: the classifier.
-        kept: data points that were kept for it.
-        shown: the other ones, whose domain more are drawn from.
-        sampler: draws them instead.
-        draw: whether any are drawn.
+        kept: held-out data points.
+        shown: the other data points, from whose domain more are drawn.
+        sampler: draws points instead.
+        draw: whether points may be drawn.
         seed: of the draws.
 
     Returns:
@@ -234,7 +244,7 @@ def decisions(
     points = finite_points(kept)[:AGREEMENT_POINTS]
     missing = AGREEMENT_POINTS - len(points)
     if draw and missing > 0:
-        # Other random numbers than those that drew the rows of the field.
+        # Other random numbers than those of the field's rows.
         rng = np.random.default_rng([seed, 1])
         if sampler is not None:
             fresh = np.asarray(sampler(missing, rng), float)
@@ -247,11 +257,11 @@ def decisions(
 
 
 def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndarray) -> Rule | None:
-    """The decision rule of a formula with a threshold of unknown interval.
+    """Make the decision rule of a formula, with a threshold of unknown interval.
 
     Args:
         formula: the concept.
-        phi: the function that wraps it.
+        phi: the function around the concept.
         points: `(points, inputs)`.
         yes: the network's decisions there.
 
@@ -267,9 +277,9 @@ def rule_of(formula: Formula, phi: MonotoneFit, points: np.ndarray, yes: np.ndar
 def faithful(
     front: ParetoFront, field: GradientField, points: np.ndarray, yes: np.ndarray
 ) -> list[Formula]:
-    """The formulas of a front whose rules decide as the network does, or nearly.
+    """Select the formulas of a front whose rules decide as the network does, or nearly.
 
-    Around the boundary sin(g) may have the gradients of g and yet decide otherwise far away.
+    Around the boundary sin(g) may have the gradients of g and still decide differently far away.
 
     Args:
         front: the formulas.
@@ -292,17 +302,17 @@ def faithful(
 
 
 def true_to_boundary(front: ParetoFront, field: GradientField) -> list[Formula]:
-    """The trusted formulas of a front but those that get worse where labels fix the network.
+    """Exclude formulas of a front whose error grows at the boundary, where labels fix the network.
 
     A longer formula may have a fraction of a simpler one's loss on the whole slab, and many times
-    its error at the boundary: then it describes how the network bends away from what it was taught.
+    its error at the boundary: then it describes the network's deviation from its training labels.
 
     Args:
         front: the formulas.
         field: rows with the network's values.
 
     Returns:
-        Those with less than five times the boundary error of each simpler one.
+        Formulas with less than five times the boundary error of each simpler one.
     """
     distance = np.abs(field.known_values)
     nearest = field.take(np.flatnonzero(distance <= np.quantile(distance, NEAR_BOUNDARY_SHARE)))
@@ -316,11 +326,11 @@ def true_to_boundary(front: ParetoFront, field: GradientField) -> list[Formula]:
 
 
 def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
-    """The formulas of a front that explain a neuron's values on held-out rows, or nearly.
+    """Select the formulas of a front that explain a neuron's values on held-out rows, or nearly.
 
     Args:
         front: the formulas.
-        reading: what was read, with points that were kept apart.
+        reading: reading, with held-out points.
 
     Returns:
         Those whose R2 is within 0.1 of the best one's.
@@ -341,32 +351,40 @@ def of_like_values(front: ParetoFront, reading: Reading) -> list[Formula]:
 
 
 def stable(front: ParetoFront, finisher: FormulaRefiner) -> ParetoFront:
-    """A front whose best formula says the same when it is fitted on either half of the rows.
+    """Select a formula of the front whose fits on the two halves of the rows agree.
+
+    Two fits of one class do, and those that are nearer to each other than to the network.
 
     Args:
         front: the formulas.
         finisher: with the rows that constants are fitted on.
 
     Returns:
-        The front, without trust in formulas whose two fits are another concept each; as it is if
-        none is left.
+        The front, without trust in formulas whose two fits are different concepts; unchanged if no
+        trusted formula is left.
     """
     trusted = list(filter(front.agrees_with_network, front))
     found = front
     while trusted:
-        if _is_stable(found.best, finisher):
+        own = float(errors(found.best.expression, finisher.held_out).mean())
+        if halves_apart(found.best, finisher) <= max(SAME_CLASS, STABLE * own):
             return found
         trusted.remove(found.best)
         found = ParetoFront(front, front.floor, trusted)
     return front
 
 
-def _is_stable(formula: Formula, finisher: FormulaRefiner) -> bool:
-    """Whether two fits are of one class, or nearer to each other than to the network."""
+def halves_apart(formula: Formula, finisher: FormulaRefiner) -> float:
+    """Mean of 1 - |cos| between the fits of a formula on two halves of the rows.
+
+    Args:
+        formula: any.
+        finisher: with the rows that constants are fitted on, and those that fits are compared on.
+    """
     halves = finisher.train.split(0.5)
     fits = [ConstantFit(formula.expression, half, signed=finisher.signed) for half in halves]
     if not fits[0].parameters:
-        return True
+        return 0.0
     field = finisher.held_out
     one, other = (
         field.directions_of(
@@ -374,11 +392,10 @@ def _is_stable(formula: Formula, finisher: FormulaRefiner) -> bool:
         )
         for fit in fits
     )
-    apart = float(np.mean(1 - np.minimum(np.abs(np.sum(one * other, axis=1)), 1)))
-    return apart <= max(SAME_CLASS, STABLE * float(errors(formula.expression, field).mean()))
+    return float(np.mean(1 - np.minimum(np.abs(np.sum(one * other, axis=1)), 1)))
 
 
 def finite_points(points: np.ndarray) -> np.ndarray:
-    """The rows without NaN and infinity; the array itself where all are."""
+    """The rows without NaN and infinity; the array itself if all are finite."""
     finite = np.isfinite(points).all(axis=1)
     return points if finite.all() else points[finite]

@@ -1,8 +1,8 @@
 """Evidence for a formula: concept, boundary, approximation or nothing.
 
 The labels of a classifier fix one level set of a concept. All formulas that share it are rivals,
-and only the thickness of the slab on which the network was read tells them apart. What a formula
-leaves of a field is the network's own error, noise, or something that it misses.
+and only the thickness of the slab on which the network was read distinguishes them. The residual of
+a formula is the network's own error, noise, or structure that the formula misses.
 """
 
 from __future__ import annotations
@@ -24,67 +24,69 @@ from keras_symgrad.gradients import CERTAIN_STANDARD_ERRORS, GradientField, erro
 from keras_symgrad.results.assessment.fidelity import R2, Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.level_set_rivals import length, level_set_rivals
+from keras_symgrad.results.assessment.margin import Margin, angle_error
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.results.assessment.residuals import predictable, residuals
 from keras_symgrad.search.core import FINEST_OF_LABELS, NATS_PER_UNIT
 
 # Formulas closer than this, mean of 1 - |cos| on the domain, are the same concept.
 SAME_CLASS = 2e-3
-# Nats of error and length that a rival must be worse by. Measured on networks of smooth
+# Nats of error and length by which a rival must be worse. Measured on networks of smooth
 # activations, eight seeds: 1.1 to 4.5 for x1**2 + 2*x2**2 and others that made the labels; at most
 # -0.3 and 0.4 for x1*x2/r**2 and x1*x2 - r**2, which share a boundary, and 0.8 for x1 + x2 - 2*x3
 # where (x1 + x2)/x3 made the labels.
 MARGIN = 0.85
-# Degrees that a network's gradients may be off its concept on average, and off its boundary.
+# Mean angle in degrees accepted between a network's gradients and a concept's, and a boundary's.
 # Measured with `scripts/benchmarks/benchmark_truth.py`: 0.1 to 2.4 on networks that had learned
-# formulas, up to 6 on those that had not quite, 14 and more on networks of none.
+# formulas, up to 6 on those that had learned them incompletely, 14 and more on networks without
+# one.
 NETWORK_ANGLE = 4.0
 BOUNDARY_ANGLE = 7.0
-# Degrees that are rounding where gradients come from elsewhere.
+# Degrees of rounding error for gradients from elsewhere.
 ROUNDING_ANGLE = 0.5
-# Degrees that a formula of noisy directions may be off, noise included.
+# Largest angle in degrees of a formula for noisy directions, noise included.
 NOISY_ANGLE = 20.0
-# Share that a concept or a boundary must explain of decisions, beyond what a constant does.
+# Share of decisions, beyond a constant's, that a concept or a boundary must explain.
 EXPLAINED_DECISIONS = 0.9
-# R2 that phi of a concept must have.
+# Least R2 of phi for a concept.
 EXPLAINED_VALUES = 0.97
-# Either of a faithful account.
+# Least share of decisions, and least R2, of an approximation.
 FAITHFUL = 0.7
-# Share of a smooth difference of formulas that neighbouring rows must predict, or they are too few
-# to tell structure from noise.
+# Share of a smooth difference between formulas that neighbouring rows must predict; below it the
+# rows are too few to separate noise from structure.
 POWER = 0.3
-# Nats of error a unit of complexity, and times, by which a longer formula of less error shows that
-# something is missing, in degrees of error that are worth explaining.
+# A longer formula shows that something is missing if it gains this many nats of error a unit of
+# complexity, and this factor of error, from this error in degrees on.
 MISSING_NATS = 0.25
 MISSING_FACTOR = 3.0
 OWN_ANGLE = 1.0
-# Share of the rows that lie nearest to the decision boundary.
+# Share of the rows that are nearest to the decision boundary.
 NEAR_BOUNDARY_SHARE = 0.2
-# How many times the chosen formula's boundary error a simpler one's may be, to be as good there.
+# A simpler formula is as good at the boundary up to this multiple of the chosen one's error there.
 AS_GOOD = 2.0
-# How much worse a concept may fit the whole slab than the rows nearest to the boundary.
+# Largest ratio of a concept's error on the whole slab to that on the rows nearest to the boundary.
 THICKNESS = 3.0
-# How far a simple threshold of rivals may be from the network's, as a share of it.
+# Largest relative deviation of a rival's simple threshold from the network's.
 NEAR = 0.03
 # Angles below this are rounding errors.
 SMALLEST_ERROR = 1e-10
-# Rivals that are fitted at most, and domain points that classes are compared on.
+# Largest number of fitted rivals, and of domain points on which classes are compared.
 MOST_RIVALS = 12
 DOMAIN_ROWS = 2000
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another formula, compared with the one that was chosen.
+    """Another formula, compared with the chosen one.
 
     Attributes:
         formula: the other one.
         loss_ratio: its loss on the held-out rows, divided by that of the chosen one.
-        error_ratio: the same of the medians of 1 - |cos| on all rows, which outliers do not move.
-        worse_rows: share of all rows that it fits worse.
-        longer: words that it takes more, see `level_set_rivals.length`.
+        error_ratio: the ratio of the medians of 1 - |cos| on all rows, which is robust to outliers.
+        worse_rows: share of all rows on which its error is larger.
+        longer: additional words, see `level_set_rivals.length`.
         class_distance: mean of 1 - |cos| between the gradients of the two on the data's domain.
-        same_boundary: whether it has the chosen one's decision boundary by its form.
+        same_boundary: whether its form implies the chosen one's decision boundary.
     """
 
     formula: Formula
@@ -115,19 +117,19 @@ class Alternative:
 
 
 class Evidence:
-    """The chosen formula against others, row by row.
+    """Comparison of the chosen formula with others, row by row.
 
     Args:
         best: the chosen formula.
-        finisher: that made it, with the rows that it was fitted and measured on.
+        finisher: refiner that made it, with the rows of its fit and its measurement.
         field: all these rows. Rivals have as many constants as the chosen formula or one more, so
-            that it needs no held-out rows to compare them.
+            no held-out rows are needed to compare them.
         domain: points of the data, `(rows, variables)`, where classes are compared. Coordinates
-            that change from row to row are known on the field's rows only, which are then taken.
-        threshold: g where a classifier decides; `None` for a neuron that decides nothing.
-        fidelity: how well the formula reproduces the neuron's values or decisions on held-out
-            rows; `None` for a field without values.
-        front: formulas that the search kept and that may be chosen, this one's form among them.
+            that change from row to row are known only on the field's rows, which are then used.
+        threshold: g at a classifier's boundary; `None` for a neuron that is not a classifier.
+        fidelity: how well the formula reproduces the neuron's values or decisions on held-out rows;
+            `None` for a field without values.
+        front: formulas from the search that may be chosen, this one's form among them.
     """
 
     def __init__(
@@ -156,16 +158,16 @@ class Evidence:
 
     @cached_property
     def boundary_error(self) -> float | None:
-        """The same on the fifth of the rows that lies nearest to the decision boundary."""
+        """The same on the fifth of the rows that is nearest to the decision boundary."""
         return None if self.threshold is None else float(self._errors[self._nearest].mean())
 
     @cached_property
     def rivals(self) -> tuple[Alternative, ...]:
-        """Formulas with the same decision boundary and other gradients off it, fitted.
+        """Fit formulas with the same decision boundary and other gradients off it.
 
-        They are derived from the chosen formula, and from the simplest one of the front that
-        describes the boundary as well: what is long may hide a short one. Those that the slab can
-        tell apart least come first.
+        They are derived from the chosen formula, and from the simplest one of the front with as
+        good a boundary: a long formula may hide a short one. The rivals that the slab distinguishes
+        least come first.
         """
         if self.threshold is None:
             return ()
@@ -184,19 +186,19 @@ class Evidence:
 
     @cached_property
     def matches(self) -> Match:
-        """What may be promised of the formula; see `Match`.
+        """Class of the formula as a result; see `Match`.
 
-        *Concept*: nothing is left of the directions but noise and what a network of the concept
-        would err by; phi(g) explains 97 % of the variance of values, or nine tenths of the
-        decisions that no constant explains; no longer formula shows that something is missing,
-        and the error falls steeply towards this one; and, of a classifier, the whole slab is met
-        about as well as its boundary, and no rival with the same boundary explains the network
-        about as well in about as many words:
+        *Concept*: the directions deviate only by noise and by the errors that a network of the
+        concept has; phi(g) explains 97 % of the variance of values, or nine tenths of the decisions
+        that no constant explains; no longer formula shows that something is missing, and the error
+        falls steeply towards this one; and, for a classifier, the whole slab is fitted about as
+        well as its boundary, and no rival with the same boundary explains the network about as well
+        at about the same length:
 
             log(error of rival / error) + 0.4 (length of rival - length) > 0.85
 
-        *Boundary*: so much holds on the boundary only. *Approximation*: seven tenths of what no
-        constant explains are explained, or, without values, the directions are met to 20 degrees.
+        *Boundary*: the same on the boundary only. *Approximation*: the formula explains seven
+        tenths of what no constant explains, or, without values, the directions agree to 20 degrees.
         """
         of_values = self.fidelity is not None and self.fidelity.metric == R2
         explained = self._explained >= (EXPLAINED_VALUES if of_values else EXPLAINED_DECISIONS)
@@ -211,7 +213,7 @@ class Evidence:
 
     @cached_property
     def systematic_error(self) -> float:
-        """The part of the mean of 1 - |cos| that is no noise, as far as the rows can tell.
+        """Part of the mean of 1 - |cos| that is not noise, as far as the rows can show.
 
         A smooth network has no noise. Directions from elsewhere have: there it is the part that
         residuals of neighbouring rows predict. Where the rows are so few, or so far apart, that
@@ -219,7 +221,7 @@ class Evidence:
         """
         if self._field.is_read:
             return self.cosine_error
-        if self.cosine_error <= _error(ROUNDING_ANGLE):
+        if self.cosine_error <= angle_error(ROUNDING_ANGLE):
             return self.cosine_error
         left, points = residuals(self.best.expression, self._field), self._field.points
         share = predictable(left, points)
@@ -230,39 +232,39 @@ class Evidence:
     @property
     def _is_parallel(self) -> bool:
         if self._field.is_read:
-            return self.cosine_error <= _error(NETWORK_ANGLE)
-        noisy = self.cosine_error <= _error(NOISY_ANGLE)
-        return noisy and self.systematic_error <= _error(ROUNDING_ANGLE)
+            return self.cosine_error <= angle_error(NETWORK_ANGLE)
+        noisy = self.cosine_error <= angle_error(NOISY_ANGLE)
+        return noisy and self.systematic_error <= angle_error(ROUNDING_ANGLE)
 
     @property
     def _has_the_boundary(self) -> bool:
         if self.boundary_error is None:
             return False
         systematic = self.systematic_error / max(self.cosine_error, SMALLEST_ERROR)
-        return systematic * self.boundary_error <= _error(BOUNDARY_ANGLE)
+        return systematic * self.boundary_error <= angle_error(BOUNDARY_ANGLE)
 
     @property
     def _is_told_apart(self) -> bool:
-        # The middle row, because a few may lie where a gradient grows without bound.
+        # The median row, because the gradient may be unbounded on a few.
         slab, boundary = np.median(self._errors), np.median(self._errors[self._nearest])
         thick = slab <= max(THICKNESS * boundary, 2 * FINEST_OF_LABELS)
         return thick and all(map(self._is_worse, self.rivals))
 
     @property
     def _explained(self) -> float:
-        """The share that is explained of what no constant explains."""
+        """Explained share of what no constant explains."""
         if self.fidelity is not None:
             return self.fidelity.explained
-        return 1.0 if self.cosine_error <= _error(NOISY_ANGLE) else 0.0
+        return 1.0 if self.cosine_error <= angle_error(NOISY_ANGLE) else 0.0
 
     @cached_property
     def is_incomplete(self) -> bool:
-        """Whether a longer formula of the front shows that the chosen one misses something.
+        """Return whether a longer formula of the front shows that the chosen one misses something.
 
         It has a third of the error, and gains a quarter of a nat a unit of complexity: longer
-        formulas that follow a network's own errors gain a tenth.
+        formulas that fit a network's own errors gain a tenth.
         """
-        if self.systematic_error <= _error(OWN_ANGLE):
+        if self.systematic_error <= angle_error(OWN_ANGLE):
             return False
         own = max(self.cosine_error, SMALLEST_ERROR)
         for row in self.front:
@@ -274,27 +276,50 @@ class Evidence:
                     return True
         return False
 
-    @cached_property
+    @property
     def is_gradual(self) -> bool:
-        """Whether a read network's error falls towards the formula no faster than it falls anyhow.
+        """Return whether a network's error falls towards the formula no faster than beyond it.
 
         A formula that the network has learned ends a steep fall: 0.36 nats and more for each unit
-        of complexity that it takes more than a simpler row. Towards a function without a formula
-        the error of longer and longer sums falls by a fifth of a nat, and so on beyond any of them.
+        of complexity more than in a simpler row. Towards a function without a formula the error of
+        longer and longer sums falls by a fifth of a nat, and continues to fall beyond each of them.
         """
-        if not self._field.is_read:
-            return False
+        return self._field.is_read and self.steepness < MISSING_NATS
+
+    @cached_property
+    def steepness(self) -> float:
+        """Least nats of error a unit of complexity that the formula gains over a simpler row."""
         own = max(self.cosine_error, SMALLEST_ERROR)
-        return any(
-            np.log(max(float(errors(row.expression, self._field).mean()), SMALLEST_ERROR) / own)
-            < MISSING_NATS * (self.best.complexity - row.complexity)
+        gains = (
+            np.log(max(self._error_of(row), SMALLEST_ERROR) / own)
+            / (self.best.complexity - row.complexity)
             for row in self.front
             if row.complexity < self.best.complexity
         )
+        return float(min(gains, default=np.inf))
+
+    def margin(self, halves: float) -> Margin:
+        """By how much the formula is more than a concept must be.
+
+        Args:
+            halves: mean of 1 - |cos| between its fits on two halves of the rows.
+        """
+        return Margin(
+            float(np.degrees(np.arccos(1 - min(self.cosine_error, 1.0)))),
+            self._explained,
+            self.steepness,
+            min(map(self._advantage, self.rivals), default=np.inf),
+            halves / max(self.cosine_error, SMALLEST_ERROR),
+            is_read=self._field.is_read,
+            of_values=self.fidelity is None or self.fidelity.metric == R2,
+        )
+
+    def _error_of(self, row: Formula) -> float:
+        return float(errors(row.expression, self._field).mean())
 
     @cached_property
     def _nearest(self) -> np.ndarray:
-        """Which rows lie nearest to the decision boundary."""
+        """Select the rows nearest to the decision boundary."""
         distance = np.abs(self._field.known_values)
         return distance <= np.quantile(distance, NEAR_BOUNDARY_SHARE)
 
@@ -327,14 +352,14 @@ class Evidence:
                 return
 
     def alternatives(self, formulas: Iterable[Formula]) -> tuple[Alternative, ...]:
-        """Those of other formulas, rivals among them, that held-out rows do not find worse.
+        """Find other formulas, rivals among them, that held-out rows do not show to be worse.
 
         Args:
-            formulas: other rows of the front, say.
+            formulas: formulas, such as other rows of the front.
 
         Returns:
-            Those whose mean loss is not greater by two standard errors of the paired
-            difference, by ascending complexity.
+            Formulas whose mean loss is not greater by two standard errors of the paired difference,
+            by ascending complexity.
         """
         field, signed = self._finisher.held_out, self._finisher.signed
         own = losses(self.best.expression, field, signed)
@@ -347,11 +372,11 @@ class Evidence:
         return tuple(sorted(fitting, key=lambda other: other.formula.complexity))
 
     def compare(self, formula: Formula, *, same_boundary: bool = False) -> Alternative:
-        """Another formula against the chosen one.
+        """Compare another formula with the chosen one.
 
         Args:
             formula: the other one.
-            same_boundary: whether it has the same decision boundary by its form.
+            same_boundary: whether its form implies the same decision boundary.
         """
         own, other = (
             np.maximum(e, SMALLEST_ERROR)
@@ -372,9 +397,9 @@ class Evidence:
         return float(np.log(rival.error_ratio) + NATS_PER_UNIT * rival.longer)
 
     def _is_worse(self, rival: Alternative) -> bool:
-        """Whether a rival is clearly worse, or clearly longer.
+        """Return whether a rival is clearly worse, or clearly longer.
 
-        One that takes no more words must fit too many rows worse for a chance, by the sign test.
+        A rival that is not longer must be worse on significantly many rows, by the sign test.
         """
         certain = (2 * rival.worse_rows - 1) * np.sqrt(self._field.rows) > CERTAIN_STANDARD_ERRORS
         return self._advantage(rival) > MARGIN and (rival.longer > 0 or certain)
@@ -384,20 +409,20 @@ class Evidence:
             unit(in_frame(gradient(e, self.best.names, self._domain), self._frame))
             for e in (self.best.expression, expression)
         )
-        # Where either has no gradient there is nothing to compare.
+        # Rows where either has no gradient are not compared.
         both = one.any(axis=1) & other.any(axis=1)
         cosine = np.abs(np.sum(one * other, axis=1)[both])
         return float(np.mean(1 - np.minimum(cosine, 1))) if both.any() else 1.0
 
     def _simple_threshold(self, formula: Formula, threshold: float) -> float | sympy.Expr:
-        """A threshold as a simple number, if that is well within the slab."""
+        """A threshold as a simple number, if one is well within the slab."""
         values = formula(self._field.points)
         # Quartiles, because a quotient may have a few huge values.
         low, high = np.quantile(values[np.isfinite(values)], (0.25, 0.75))
         near = 0.25 * float(high - low)
         if abs(threshold) <= near:
             return sympy.Integer(0)
-        # Rivals are asked for with any number that is near, and none is believed for it.
+        # Rivals are derived for any simple number nearby, which is no evidence for the number.
         near = min(near, NEAR * abs(threshold))
         return next(iter(simple_numbers(threshold - near, threshold + near, chance=1.0)), threshold)
 
@@ -405,8 +430,3 @@ class Evidence:
         values = numpy_function([expression], [symbol(name) for name in self.best.names])
         positive = np.mean(values(self._domain)[:, 0] > 0)
         return bool(min(positive, 1 - positive) < 0.01)
-
-
-def _error(degrees: float) -> float:
-    """1 - |cos| of an angle."""
-    return float(1 - np.cos(np.radians(degrees)))

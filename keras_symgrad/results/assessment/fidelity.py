@@ -13,15 +13,15 @@ AGREEMENT = "agreement"
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How well a formula reproduces what a network returns, beside what no formula is needed for.
+    """Reproduction of a network's output by a formula, compared with a constant's.
 
     Attributes:
         metric: "R2" of phi(formula) against the network's values, or "agreement", the share of
-            decisions that are alike.
+            equal decisions.
         value: of the formula, at most 1.
-        baseline: of the constant that fits best: 0 for the mean, the larger share for decisions.
-        rows: number of held-out rows that it was counted on. Data rows, where there are some:
-            none of them was drawn or moved, and nothing was fitted on them.
+        baseline: of the best constant: 0 for the mean, the larger share for decisions.
+        rows: number of held-out rows of the measurement. These are data rows, where there are some:
+            they were neither drawn nor moved, nor used in any fit.
 
     Example:
 
@@ -39,12 +39,12 @@ class Fidelity:
 
     @classmethod
     def of_values(cls, network: np.ndarray, formula: np.ndarray) -> Fidelity:
-        """By the share of the variance of a network's values that a formula's explain.
+        """Measure the share of the variance of a network's values that a formula explains.
 
         Args:
             network: values, `(rows,)`; rows that are not finite do not count.
-            formula: phi(formula) there. Where it is not finite it explains nothing: the network's
-                mean is put in its place.
+            formula: phi(formula) there. Where it is not finite, the network's mean is put in its
+                place, which explains nothing.
         """
         network, formula = (array[np.isfinite(network)] for array in (network, formula))
         mean = network.mean() if len(network) else np.nan
@@ -55,7 +55,7 @@ class Fidelity:
 
     @classmethod
     def of_decisions(cls, network: np.ndarray, formula: np.ndarray) -> Fidelity:
-        """By the share of a network's decisions that a formula's are equal to.
+        """Measure the share of a network's decisions that a formula reproduces.
 
         Args:
             network: booleans, `(rows,)`.
@@ -67,11 +67,11 @@ class Fidelity:
 
     @property
     def explained(self) -> float:
-        """The share that the formula explains of what the baseline does not: 1 for all of it.
+        """Share of what the baseline does not explain that the formula explains: 1 for all of it.
 
             (value - baseline) / (1 - baseline)
 
-        Where the baseline is always right there is nothing to explain, and the share is 0.
+        If the baseline is always right, the share is 0.
 
         >>> Fidelity("agreement", 0.97, 0.9, 500).explained
         0.7

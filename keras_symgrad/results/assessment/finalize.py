@@ -29,16 +29,16 @@ from keras_symgrad.search.core import Archive, ConstantFit, Individual
 if TYPE_CHECKING:
     from keras_symgrad.search.core import PriorKnowledge
 
-# For one formula. Nearly all take some milliseconds; nested powers and sigmoids can take minutes.
+# Time limit for one formula. Nearly all take some milliseconds; nested powers and sigmoids minutes.
 SIMPLIFICATION_SECONDS = 20.0
 # Losses below it are rounding errors.
 LEAST_LOSS = 1e-14
-# Share of the loss by which a zero that was meant may raise it.
+# Largest relative increase of the loss by restoring a probable zero.
 UNNOTICED = 0.02
 
 
 class FormulaRefiner:
-    """Makes the formulas of a front from the trees of an archive.
+    """Refiner that makes the formulas of a front from the trees of an archive.
 
     Args:
         alphabet: of the trees.
@@ -46,8 +46,8 @@ class FormulaRefiner:
         train: rows that constants are fitted on.
         held_out: rows that losses are measured on.
         signed: whether the opposite direction counts as different.
-        knowledge: rules that formulas keep; none by default.
-        units: of the variables' own that the rows are in; `None` where they are the user's.
+        knowledge: rules of the formulas; none by default.
+        units: units of rescaled variables of the rows; `None` for the user's units.
     """
 
     def __init__(
@@ -65,10 +65,15 @@ class FormulaRefiner:
         self.train, self.held_out, self.signed = train, held_out, signed
         self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
         self._zeros = {} if units is None else units.zeros
+        # A search is assessed after each stage, and much of its front stays what it was.
         self._constants: dict[tuple[sympy.Expr, int], tuple[Constant, ...]] = {}
+        self._formulas: dict[tuple[str, float, float], Formula | None] = {}
+        self._fitted: dict[tuple[sympy.Expr, float], Formula | None] = {}
+        self._short: dict[sympy.Expr, sympy.Expr] = {}
+        self._simple: dict[Formula, Formula] = {}
 
     def front(self, archive: Archive) -> ParetoFront:
-        """The Pareto front of an archive.
+        """Make the Pareto front of an archive.
 
         Args:
             archive: best trees by complexity.
@@ -79,7 +84,7 @@ class FormulaRefiner:
         Raises:
             ValueError: no tree of the archive has a finite loss.
         """
-        made = [self._in_time(individual) for individual in archive.front()]
+        made = [self._formula(individual) for individual in archive.front()]
         formulas = [formula for formula in made if formula and np.isfinite(formula.loss)]
         if not formulas:
             has_rules = self.knowledge is not None and self.knowledge.has_rules
@@ -92,14 +97,14 @@ class FormulaRefiner:
         return ParetoFront(front, self.noise_floor(front))
 
     def noise_floor(self, front: ParetoFront) -> float:
-        """The loss below which the rows do not tell formulas apart.
+        """Loss below which the rows do not distinguish formulas.
 
         Args:
             front: formulas by complexity and loss.
 
         Returns:
-            The greatest loss on the front that held-out rows, paired, do not find greater than the
-            lowest; or the noise that the field knows of, if that is more.
+            The greatest loss on the front that paired held-out rows do not show to be greater than
+            the lowest; or the field's known noise, if that is larger.
         """
         lowest = losses(front[-1].expression, self.held_out, self.signed)
         equal = [
@@ -110,7 +115,7 @@ class FormulaRefiner:
         return max([*equal, self.held_out.noise or 0.0])
 
     def with_simple_constants(self, formula: Formula) -> Formula:
-        """The formula with simple numbers for constants whose intervals speak for them.
+        """Replace constants by simple numbers that their intervals support.
 
         Args:
             formula: of the front, say.
@@ -118,7 +123,9 @@ class FormulaRefiner:
         Returns:
             A formula whose simple numbers lie inside their intervals: those of `constants`.
         """
-        return self._with_zeros(self._with_simple_constants(formula))
+        if formula not in self._simple:
+            self._simple[formula] = self._with_zeros(self._with_simple_constants(formula))
+        return self._simple[formula]
 
     def _with_simple_constants(self, formula: Formula) -> Formula:
         barred: set[sympy.Expr] = set()
@@ -128,14 +135,14 @@ class FormulaRefiner:
                 self.train,
                 weight=self.weight,
                 barred=barred,
-                # What the user's rules have put into a formula is not the network's to move.
+                # Numbers that the user's rules put into a formula are not changed by the data.
                 whole=self.knowledge is None,
                 signed=self.signed,
             )
             short = self._first_conforming([self._shortened(simple), simple])
             if short is None or self.knowledge is not None:
                 return formula if short is None else self._measured(short, formula.complexity)
-            # Written in another way, a formula has other constants.
+            # A rewritten formula has other constants.
             if not self._outside(short):
                 return self._measured(short, formula.complexity)
             outside = self._outside(simple)
@@ -152,7 +159,7 @@ class FormulaRefiner:
         }
 
     def constants(self, expression: sympy.Expr, seed: int = 0) -> tuple[Constant, ...]:
-        """The constants of an expression with their intervals, on the rows that they are fitted on.
+        """The constants of an expression with their intervals, on the rows of the fit.
 
         Args:
             expression: in the alphabet's variables.
@@ -164,13 +171,13 @@ class FormulaRefiner:
         return self._constants[key]
 
     def _shortened(self, expression: sympy.Expr) -> sympy.Expr:
-        """The expression in fewer words if there are any, else as it is."""
+        """The expression in a shorter spelling if there is one, else unchanged."""
         short = self._shortest(expression)
         ways = [expression, short, canonicalize(simplify(short, seconds=2.0, measure=self.weight))]
         return min(ways, key=self.weight)
 
     def _with_zeros(self, formula: Formula) -> Formula:
-        """The formula with x itself for z + number, where the loss does not notice it."""
+        """The formula with x itself for z + number, where the loss hardly changes."""
         limit = (1 + UNNOTICED) * formula.loss + LEAST_LOSS
         for way in with_zeros(formula.expression, self._zeros):
             fit = ConstantFit(canonicalize(way), self.train, signed=self.signed)
@@ -181,8 +188,14 @@ class FormulaRefiner:
                     return other
         return formula
 
+    def _formula(self, individual: Individual) -> Formula | None:
+        key = str(individual.tree), individual.complexity, individual.loss
+        if key not in self._formulas:
+            self._formulas[key] = self._in_time(individual)
+        return self._formulas[key]
+
     def _in_time(self, individual: Individual) -> Formula | None:
-        """The formula of a tree, unless SymPy cannot cope with it in time."""
+        """The formula of a tree, unless SymPy exceeds the time limit."""
         try:
             return within_time_limit(
                 SIMPLIFICATION_SECONDS,
@@ -195,15 +208,21 @@ class FormulaRefiner:
             return None
 
     def fitted(self, expression: sympy.Expr, otherwise: float = np.inf) -> Formula | None:
-        """The concept of an expression in few words, its constants fitted.
+        """Write the concept of an expression shortly and fit its constants.
 
         Args:
             expression: in the alphabet's variables.
-            otherwise: the complexity, if the operators cannot write it.
+            otherwise: the complexity to report if the operators cannot write it.
 
         Returns:
             The formula, or `None` for an expression that is constant or not real.
         """
+        key = expression, otherwise
+        if key not in self._fitted:
+            self._fitted[key] = self._made(expression, otherwise)
+        return self._fitted[key]
+
+    def _made(self, expression: sympy.Expr, otherwise: float) -> Formula | None:
         if expression.has(sympy.nan, sympy.zoo, sympy.I) or not expression.free_symbols:
             return None
         concept = self._first_conforming([self._shortest(expression), expression])
@@ -215,11 +234,11 @@ class FormulaRefiner:
         return None if found is None else self._measured(found, otherwise)
 
     def _first_conforming(self, ways: Sequence[sympy.Expr]) -> sympy.Expr | None:
-        """The first of some ways to write a concept that keeps the rules, turned to grow."""
+        """The first spelling of a concept that keeps the rules, with the sign to grow."""
         for way in ways:
             if self.knowledge is None:
                 return self._oriented(way)
-            # What a template adds or leaves out, and a sign, may break another rule.
+            # The terms that a template adds or leaves out, or the sign, may break another rule.
             shown = self.knowledge.conforming(way)
             if shown is not None:
                 turned = self._oriented(shown)
@@ -227,17 +246,19 @@ class FormulaRefiner:
         return None
 
     def _shortest(self, expression: sympy.Expr) -> sympy.Expr:
+        if expression in self._short:
+            return self._short[expression]
         short = shortest(expression, self.alphabet, self.complexity)
         completed = completed_squares(short, list(self._zeros))
         if completed is not None:
             short = min([short, canonicalize(completed)], key=self.weight)
-        return self._oriented(short)
+        return self._short.setdefault(expression, self._oriented(short))
 
     def _oriented(self, expression: sympy.Expr) -> sympy.Expr:
-        """The expression, turned to grow where the neuron grows if the sign counts."""
+        """The expression, with the sign to grow where the neuron grows if the sign counts."""
         if not self.signed:
             return expression
-        # Whatever keeps the concept was dropped on the way, a factor of -1 among it.
+        # Changes that keep the concept were removed before, a factor of -1 among them.
         field = self.train
         ways = (expression, sympy.expand(-expression) if expression.is_Add else -expression)
         return min(

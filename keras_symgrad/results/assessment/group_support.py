@@ -1,7 +1,7 @@
 """Select groups of variables that held-out rows support.
 
-The search tries whatever group its rows suggest, for a wrong one costs it some time. A reader takes
-what is told for a fact.
+The search tries every group that its rows suggest, because a wrong one only costs some time. A
+reported group is read as a fact, so it needs more evidence.
 """
 
 from __future__ import annotations
@@ -17,26 +17,27 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.results.assessment.level_set_rivals import length
 from keras_symgrad.search.spectral import Group
 
-# Words of a group's function, see `level_set_rivals.length`: (x3 - x4)**2 + (x5 - x6)**2 has nine.
+# Longest function of a group, see `level_set_rivals.length`: (x3 - x4)**2 + (x5 - x6)**2 has nine
+# words.
 LONGEST = 12
-# Mean of 1 - |cos|, 8 degrees, of the partial derivatives on rows that were kept apart.
+# Mean of 1 - |cos|, 8 degrees, of the partial derivatives on held-out rows.
 LARGEST_ERROR = 0.01
-# Rows of which a group must be a part of the gradient, all their shares added up.
+# Least sum of the group's shares of the gradient over the rows.
 FEWEST_ROWS = 50.0
-# Groups that are told, those of smallest error first.
+# Number of reported groups, those of smallest error first.
 MOST_TOLD = 4
 
 
 def supported_groups(groups: Sequence[Group], held_out: GradientField) -> tuple[Group, ...]:
-    """The groups that may be told, with their errors on other rows.
+    """Select the groups that held-out rows support, with their errors there.
 
     Args:
-        groups: as they were found.
-        held_out: rows that no group was found on.
+        groups: candidates.
+        held_out: rows on which no group was found.
 
     Returns:
-        Groups of two variables and more with a short function, whose partial derivatives are those
-        of the neuron on the held-out rows as well; those of smallest error first.
+        Groups of at least two variables with a short function, whose partial derivatives agree with
+        the neuron's on the held-out rows as well; those of smallest error first.
 
     Example:
 
@@ -66,7 +67,7 @@ def supported_groups(groups: Sequence[Group], held_out: GradientField) -> tuple[
 
 
 def _error(group: Group, field: GradientField) -> tuple[float, float]:
-    """Mean of 1 - |cos| of the group's partial derivatives, and the rows that it is a mean of."""
+    """Mean of 1 - |cos| of the group's partial derivatives, and the effective rows."""
     columns = [k for k, name in enumerate(field.names) if name in group.variables]
     own = field.directions[:, columns]
     slopes = gradient(group.expression, field.names, field.points)

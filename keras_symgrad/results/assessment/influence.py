@@ -1,17 +1,18 @@
 """`Influence`: the share of each input in a neuron's value over the range of the data.
 
-With a network at hand the inputs of data rows are exchanged: B may be one column or the columns of
-a one-hot block, and x_B' comes from another row,
+With a network the inputs of data rows are exchanged: B may be one column or the columns of a
+one-hot block, and x_B' comes from another row,
 
     I_B = mean |f(x with x_B') - f(x)|
 
-which is the gradient along the way between the two, added up. Logits count between those of the
-probabilities 0.1 and 0.9: beyond, a decision is taken, and labels do not say how surely. Of a
-field of gradients alone the first order of the same is known, with C_BB the columns' covariance,
+which is the integral of the gradient along the way between the two. Logits count between those of
+the probabilities 0.1 and 0.9: beyond, the decision is certain, and labels do not determine the
+logit. For a field of gradients alone the first order is computed, with C_BB the columns'
+covariance,
 
     I_B = mean sqrt(g_B C_BB g_B)
 
-where one number added to the gradients of all levels of a block changes nothing. Shares are I_B
+where adding one number to the gradients of all levels of a block changes nothing. Shares are I_B
 divided by their sum.
 
 Measured on 16 networks of real tables and generators with 3 seeds each, the three largest hold the
@@ -33,40 +34,40 @@ if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField, Reading
     from keras_symgrad.neurons import Neuron
 
-# An input that changes the neuron by less than this part of what the strongest does is ignored.
+# An input that changes the neuron by less than this share of the strongest one is ignored.
 IGNORED = 0.03
-# Part of all changes that go one way where an input is said to have a sign.
+# Share of all changes in one direction above which an input has a sign.
 SIGN_LEVEL = 0.95
 SIGNS = ("+", "-", "mixed", "none")
-# Logit beyond which a decision is taken.
+# Logit beyond which a decision is certain.
 DECIDED = float(np.log(9.0))
-# Exchanges of each input: at most so many, which tell ranks of 64 pixels, and at least that many.
+# Number of exchanges of each input: at most (enough to rank 64 pixels) and at least.
 MAX_ROWS = 8000
 MIN_ROWS = 100
-# Evaluations of the network for all inputs together, about.
+# Approximate number of evaluations of the network for all inputs together.
 MAX_EVALUATIONS = 400_000
-# Rows whose gradients are asked for signs.
+# Rows whose gradients determine signs.
 MAX_GRADIENTS = 2000
-# Of more inputs than these, such as the pixels of a picture, the first order is taken.
+# For more inputs than these, such as the pixels of a picture, the first order is used.
 MAX_EXCHANGED = 1000
-# Inputs that are named in a line.
+# Inputs that are listed in a line.
 MAX_NAMED = 8
-# Values of a column that are all named.
+# Columns with more values than this are not listed with their values.
 MAX_VALUES_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Influence:
-    """How much a neuron depends on one input.
+    """Influence of one input on a neuron.
 
     Attributes:
         name: of the column, or of a one-hot block.
         columns: names of its columns: one, or the levels of the block.
-        share: of the neuron's change, in [0, 1]; those of all inputs have the sum 1.
-        sign: "+" where the neuron grows with the input and "-" where it falls, in at least 95 %
-            of all changes; "mixed" otherwise, and "none" where there is no change or no order, as
-            in a block.
-        looked_at: whether the search for groups of variables has looked at it.
+        share: share in the neuron's change, in [0, 1]; the shares of all inputs add up to 1.
+        sign: "+" where the neuron grows with the input and "-" where it falls, in at least 95 % of
+            all changes; "mixed" otherwise, and "none" where there is no change or no order, as in a
+            block.
+        looked_at: whether the search for groups of variables included it.
         values: the values of a column that has few, in ascending order.
 
     Example:
@@ -89,7 +90,7 @@ class Influence:
 
     @property
     def percent(self) -> str:
-        """The share for people: tenths below one per cent, and zero only for zero."""
+        """The share for people: tenths below one per cent, and zero only for exact zero."""
         if 0 < self.share < 5e-4:
             return "< 0.1 %"
         digits = 1 if 0 < self.share < 0.01 else 0
@@ -97,7 +98,7 @@ class Influence:
 
     @property
     def effect(self) -> str:
-        """What the neuron does where the input grows, as a word."""
+        """Direction of the neuron's change with the input, as a word."""
         if self.is_block:
             return f"depends on the level, one of {len(self.columns)}"
         words = {"+": "grows", "-": "falls", "mixed": "grows and falls", "none": ""}
@@ -105,7 +106,7 @@ class Influence:
 
     @property
     def is_block(self) -> bool:
-        """Whether it is a category in one-hot columns."""
+        """True if it is a category in one-hot columns."""
         return len(self.columns) > 1
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,13 +129,13 @@ def influences(
     looked_at: Collection[int] | None = None,
     seed: int = 0,
 ) -> tuple[Influence, ...]:
-    """The influence of each input on a neuron, by exchanging inputs between data rows.
+    """Influence of each input on a neuron, by exchanging inputs between data rows.
 
     Args:
         neuron: any neuron.
         x: data of shape `(rows, columns)`, finite, at least two rows.
         names: of the columns.
-        looked_at: columns that the search for groups has looked at; all by default.
+        looked_at: columns included in the search for groups; all by default.
         seed: of the choice of rows.
 
     Returns:
@@ -153,7 +154,7 @@ def influences(
     rng = np.random.default_rng(seed)
     rows = int(np.clip(MAX_EVALUATIONS // len(blocks), MIN_ROWS, MAX_ROWS))
     first = rng.permutation(np.resize(rng.permutation(len(x)), rows))
-    # Another row for each; the same ones for all inputs, so that they are compared on the same.
+    # Another row for each; the same rows for all inputs, so that the inputs are comparable.
     second = (first + rng.integers(1, max(len(x), 2), size=rows)) % len(x)
     gradients = neuron.values_and_gradients(x[first[:MAX_GRADIENTS]])[1].astype(np.float64)
     if len(blocks) > MAX_EXCHANGED:
@@ -164,7 +165,7 @@ def influences(
     changes = np.array(every, np.float64)
     limited = np.clip(changes, -bound, bound) - np.clip(values, -bound, bound)
     changes = changes - values
-    # Where nothing reaches the part that is read, the values themselves are all that there is.
+    # If no exchange changes the clipped values, the values themselves are used.
     counted = limited if np.nan_to_num(limited).any() else changes
     sizes = np.nan_to_num(np.abs(counted), nan=0.0, posinf=0.0).mean(axis=1)
     signs = np.full(len(blocks), np.nan)
@@ -175,7 +176,7 @@ def influences(
             (column,) = block
             rising = _rising(changes[k] * np.sign(steps[:, column]))
             local = _rising(gradients[:, column])
-            # Between two values a column has no gradient that anybody was shown.
+            # Between two values of a column the network has no trained gradient.
             signs[k] = rising if column in few or np.isnan(local) else _nearer(rising, local)
     return _sorted(blocks, sizes, signs, x, names, looked_at)
 
@@ -183,11 +184,11 @@ def influences(
 def influences_of_field(
     field: GradientField, *, looked_at: Collection[int] | None = None
 ) -> tuple[Influence, ...]:
-    """The influence of each variable to first order, by the directions of gradients alone.
+    """Influence of each variable to first order, from the directions of gradients alone.
 
     Args:
         field: gradients at points; their spread is that of the variables.
-        looked_at: columns that the search for groups has looked at; all by default.
+        looked_at: columns included in the search for groups; all by default.
 
     Returns:
         One `Influence` for each variable and one-hot block, the largest share first.
@@ -212,11 +213,11 @@ def influences_of_reading(
     looked_at: Collection[int] | None = None,
     seed: int = 0,
 ) -> tuple[Influence, ...]:
-    """The influence of each variable of formulas on what was read.
+    """Influence of each variable of formulas on a reading.
 
     Args:
         reading: of a network, whose inputs are exchanged between all of its data rows, or of a
-            field of gradients, or in terms of quantities, of which gradients alone are known.
+            field of gradients, or in terms of quantities, of which only gradients are known.
         looked_at: as in `influences`.
         seed: as in `influences`.
 
@@ -232,7 +233,7 @@ def influences_of_reading(
 
 
 def ignored(found: Sequence[Influence]) -> tuple[str, ...]:
-    """The columns that change a neuron by less than 3 % of what the strongest input does.
+    """The columns that change a neuron by less than 3 % of the strongest input's change.
 
     Args:
         found: influences of all inputs.
@@ -258,7 +259,7 @@ def described(found: Sequence[Influence]) -> str:
 
 
 def few_valued(found: Sequence[Influence]) -> str:
-    """The columns of few values with these, and one-hot blocks with their levels.
+    """The columns of few values with their values, and one-hot blocks with their levels.
 
     Args:
         found: influences of all inputs.
@@ -278,7 +279,7 @@ def few_valued(found: Sequence[Influence]) -> str:
 
 
 def not_looked_at(found: Sequence[Influence]) -> tuple[str, ...]:
-    """The columns of inputs that count and that the search for groups has not looked at.
+    """Influential columns that the search for groups did not include.
 
     Args:
         found: influences of all inputs.
@@ -311,7 +312,7 @@ def _first_order(
     blocks: Sequence[tuple[int, ...]],
     weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes, and parts of the changes that rise, by gradients over the range of `x`."""
+    """Sizes, and rising shares of the changes, by gradients over the range of `x`."""
     weights = np.ones(len(gradients)) if weights is None else weights
     weights = weights / weights.sum()
     widths = deviations(x)
@@ -330,14 +331,14 @@ def _first_order(
 
 
 def _rising(changes: np.ndarray) -> float:
-    """The part of all changes that are positive; NaN without a change."""
+    """Positive share of all changes; NaN without a change."""
     changes = np.nan_to_num(changes, nan=0.0, posinf=0.0, neginf=0.0)
     total = np.abs(changes).sum()
     return float(changes[changes > 0].sum() / total) if total > 0 else np.nan
 
 
 def _nearer(one: float, other: float) -> float:
-    """Of two parts the one that is nearer to a half."""
+    """The one of two shares that is nearer to a half."""
     return min(one, other, key=lambda part: abs(part - 0.5))
 
 
@@ -365,7 +366,7 @@ def _sorted(
         )
         if len(block) > 1:
             own = block_name(columns)
-            # A column of another kind may have the name that the block would get.
+            # Another column may have the name of the block.
             taken = own in names and own not in columns
             one = replace(one, name="/".join(columns) if taken else own, values=())
         found.append(one)

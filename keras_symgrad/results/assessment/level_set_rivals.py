@@ -1,7 +1,7 @@
 """Enumerate concepts that share a level set with a formula.
 
-Labels say on which side of g = c a point lies, and no more. This room knows algebra only; how
-well the rivals fit a network is measured in `evidence.py`.
+Labels only determine on which side of g = c a point lies. This module does algebra only; the fit of
+the rivals to a network is measured in `evidence.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def level_set_rivals(
     *,
     keeps_sign: Callable[[sympy.Expr], bool] | None = None,
 ) -> list[sympy.Expr]:
-    """Formulas with the level set g = c and, in general, other gradients off it.
+    """Find formulas with the level set g = c and, in general, other gradients off it.
 
     With the terms of g - c = t1 + t2 + ... these are the quotients of a term and the rest, and
     the sum divided by a factor of a term:
@@ -30,13 +30,13 @@ def level_set_rivals(
     Args:
         expression: a formula g in real symbols.
         threshold: c.
-        operators: a set whose monotone operators are recognised as wrappings.
-        keeps_sign: whether an expression keeps its sign on the domain. Where the divisor changes
-            it the quotient has a pole, and carries another concept than g on either side. All
-            do by default.
+        operators: a set whose monotone operators are recognised as outer functions.
+        keeps_sign: returns whether an expression keeps its sign on the domain. If the divisor
+            changes its sign, the quotient has a pole, and carries another concept than g on either
+            side. By default all expressions keep their sign.
 
     Returns:
-        Canonical expressions, none of them twice.
+        Canonical expressions, all different.
 
     Example:
 
@@ -63,10 +63,10 @@ def level_set_rivals(
 
 
 def length(expression: sympy.Expr) -> int:
-    """Words that a formula takes, in a measure of its own that no option changes.
+    """Length of a formula in words, independent of all options.
 
-    Variables and operations count 1, functions 2 and numbers 3, however simple: a number that
-    had to be 1 for the boundary to lie where it lies is a coincidence that asks for a reason.
+    Variables and operations count 1, functions 2 and numbers 3, however simple: a number that must
+    be exactly 1 for the boundary to be right is a coincidence that needs a reason.
 
     Args:
         expression: a SymPy expression.
@@ -89,7 +89,7 @@ def length(expression: sympy.Expr) -> int:
         parts = [part for part in expression.args if expression.is_Add or part != -1]
         return sum(map(length, parts)) + len(parts) - 1
     if expression.is_Pow and expression.exp.is_Rational:
-        # A division is counted where the factors meet.
+        # A division is counted where the factors are joined.
         return length(expression.base) + (expression.exp != -1)
     return sum(map(length, expression.args)) + 2
 
@@ -109,20 +109,20 @@ def _terms(expression: sympy.Expr, threshold: sympy.Expr) -> list[sympy.Expr]:
 
 
 def _rewritten(terms: list[sympy.Expr]) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:
-    """Rivals, each with what g - c is divided by."""
+    """Rivals, each with the divisor of g - c."""
     for factor in _factors(terms):
         yield sympy.Add(*(term / factor for term in terms)), factor
     if len(terms) > 1:
         for k, term in enumerate(terms):
             rest = sympy.Add(*terms[:k], *terms[k + 1 :])
-            # The same concept twice: one of the two may have no pole.
+            # Of two spellings of one concept, one may have no pole.
             if term.free_symbols and rest.free_symbols:
                 yield term / rest, rest
                 yield rest / term, term
 
 
 def _factors(terms: list[sympy.Expr]) -> list[sympy.Expr]:
-    """What varies among the factors of the terms, each once; 1/f where it is a denominator."""
+    """The variable factors of the terms, each once; 1/f for a factor in a denominator."""
     factors = [
         factor
         for term in terms

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Match(StrEnum):
-    """What a formula is of a network; each word is a promise.
+    """Relation of a formula to a network; each value is a promise to the user.
 
     >>> Match("concept").promise.split(". ")[0]
     'The formula is what the network computes, up to an invertible function'
@@ -21,7 +21,7 @@ class Match(StrEnum):
 
     @property
     def promise(self) -> str:
-        """What the word says, in sentences for people."""
+        """The promise of the value, in sentences for people."""
         return PROMISES[self]
 
 

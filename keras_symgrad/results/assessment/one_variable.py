@@ -1,14 +1,14 @@
 """Interpret a neuron of one variable by fitting its values.
 
-Every increasing function of one variable has the unit gradient 1, so that directions tell x from
+Every increasing function of one variable has the unit gradient 1, so directions distinguish x from
 sin(3 x) only by the places where they turn. The graph of f is a curve in the plane, the level set
 of v - f(x), whose normal is
 
     (-f'(x), 1) / sqrt(f'(x)^2 + 1)
 
-and a function T(x, v) has its gradients parallel to this normal everywhere exactly when it is
-phi(v - f(x)). So the graph is searched for like any concept of two variables, and what is found,
-v - a g(x) - b, is solved for v: the formula g has the neuron's values up to a factor and an offset.
+and a function T(x, v) has its gradients parallel to this normal everywhere exactly when it is phi(v
+- f(x)). So the graph is searched for like any concept of two variables, and the result, v - a g(x)
+- b, is solved for v: the formula g has the neuron's values up to a factor and an offset.
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.formulas import Formula, G, MonotoneFit, ParetoFront, PhiFormula
 from keras_symgrad.gradients import GradientField, Reading
 from keras_symgrad.results.assessment.assess import decisions, finite_points, rule_of
+from keras_symgrad.results.assessment.assessment import Assessment
 from keras_symgrad.results.assessment.evidence import EXPLAINED_DECISIONS, FAITHFUL, MISSING_NATS
 from keras_symgrad.results.assessment.fidelity import R2, Fidelity
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
+from keras_symgrad.results.assessment.margin import Margin
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.search.core import Archive, box_of
 
-# R2 of a formula that is what a neuron computes: nothing but its values is there to go by.
+# Least R2 of a formula that is the neuron's function: only values can be compared.
 EXPLAINED_EXACTLY = 0.998
-# Formulas that leave less of the variance are told apart by rounding only.
+# Formulas that leave less of the variance unexplained differ only by rounding.
 FLOOR = 1e-9
-# Labels fix where a classifier decides, and not how its logit bends: so much of the variance may be
-# left open by any formula of it.
+# Labels fix a classifier's boundary, but not the shape of its logit: this share of the variance may
+# be left open by any of its formulas.
 FLOOR_OF_LABELS = 1e-2
 
 
@@ -46,7 +48,7 @@ class Graph:
 
     Attributes:
         names: of the variables; one of them varies.
-        variable: name of the one that varies.
+        variable: name of the variable that varies.
         value: name of the axis of values.
         centre: mean of the values.
         scale: standard deviation of the values.
@@ -62,16 +64,16 @@ class Graph:
 
     @classmethod
     def of(cls, reading: Reading) -> Graph | None:
-        """The graph of what was read, if it has one variable.
+        """Make the graph of a reading, if it has one variable.
 
         Args:
             reading: of a neuron, or a field of gradients with values.
 
         Returns:
-            The graph; `None` where several variables vary, or several neurons were read.
+            The graph; `None` if several variables vary, or several neurons were read.
 
         Raises:
-            ValueError: one variable varies, and the values are not known or all the same.
+            ValueError: one variable varies, and the values are missing or constant.
         """
         field = reading.field
         varying = np.flatnonzero(np.ptp(field.points, axis=0) > 0)
@@ -104,7 +106,7 @@ class Graph:
             field: rows of the neuron.
 
         Returns:
-            A field with one variable more, the values in their standard deviations.
+            A field with one variable more, the values in units of their standard deviation.
         """
         heights = (field.known_values - self.centre) / self.scale
         points = np.column_stack([field.points, heights])
@@ -124,13 +126,13 @@ class Graph:
         return replace(lifted, loss=field.loss)
 
     def solved(self, expression: sympy.Expr) -> sympy.Expr | None:
-        """What a function of the plane says of the values, up to a factor and an offset.
+        """Solve a function of the plane for the values, up to a factor and an offset.
 
         Args:
             expression: T(x, v).
 
         Returns:
-            g(x), where T = 0 is v = a g(x) + b; `None` where it is no such function.
+            g(x), where T = 0 is v = a g(x) + b; `None` if T does not have this form.
 
         Example:
 
@@ -154,11 +156,11 @@ class Graph:
     def guesses(
         self, guesses: str | sympy.Expr | Sequence[str | sympy.Expr], operators: OperatorSet
     ) -> list[sympy.Expr]:
-        """Guesses g(x) as functions of the plane.
+        """Convert guesses g(x) to functions of the plane.
 
         Args:
-            guesses: as `interpret` takes them.
-            operators: that they are written in.
+            guesses: as for `interpret`.
+            operators: operators of the guesses.
 
         Raises:
             ValueError: one of them cannot be read.
@@ -173,7 +175,7 @@ class Graph:
         return found
 
     def on_graph(self, expression: sympy.Expr) -> sympy.Expr:
-        """T(x, v) of a formula g(x), whose factor is a constant to be fitted.
+        """T(x, v) of a formula g(x), with a factor to be fitted.
 
         Args:
             expression: g(x).
@@ -191,21 +193,21 @@ def assess_one_variable(
     sampler: Callable[..., Any] | None = None,
     draw: bool = True,
     seed: int = 0,
-) -> dict[str, Any]:
-    """What may be said of a neuron of one variable, as attributes of an `Interpretation`.
+) -> Assessment:
+    """What may be promised of the best formula of a neuron of one variable.
 
     Args:
         graph: of the neuron.
-        reading: what was read of it, its field not lifted.
+        reading: reading of the neuron, its field not lifted to the plane.
         finisher: for formulas in the plane of the graph.
-        archive: what the search has found there.
+        archive: result of the search in the plane.
         complexity: of formulas.
-        sampler: draws points that a rule is tested on.
-        draw: whether any are drawn.
+        sampler: draws points on which a rule is tested.
+        draw: whether points may be drawn.
         seed: of all random choices.
 
     Returns:
-        The attributes by name, as `assess.verdict` returns them.
+        The assessment, as `assess.assess` makes it of several variables.
     """
     field, held_out = reading.field, finisher.held_out
     values = field.known_values
@@ -234,7 +236,7 @@ def assess_one_variable(
         solved = graph.solved(lifted.expression)
         if solved is not None and (row := formula(solved, lifted.complexity)) is not None:
             rows.append(row)
-    # Without any the variable itself is left, whatever that is worth.
+    # Without any formula the variable itself is returned, whatever its fit.
     straight = formula(symbol(graph.variable), 1.0)
     floor = FLOOR_OF_LABELS if reading.is_classifier else FLOOR
     front = ParetoFront([*rows, *([straight] if straight else [])], floor)
@@ -267,23 +269,25 @@ def assess_one_variable(
             fidelity.rows,
             replace(best, expression=composed, complexity=best.complexity + 8),
         )
-    return {
-        "front": front,
-        "best": best,
-        "phi": phi,
-        "value": value,
-        "rule": rule,
-        "cosine_error": 0.0,
-        "boundary_error": None,
-        "fidelity": fidelity,
-        "matches": _match(fidelity, is_gradual(best, front)),
-        "rivals": (),
-        "alternatives": (),
-        "noise_floor": floor,
-        "constants": (),
-        "symmetries": (),
-        "box": box_of(reading.domain),
-    }
+    nats = steepness(best, front)
+    return Assessment(
+        front=front,
+        best=best,
+        phi=phi,
+        value=value,
+        rule=rule,
+        cosine_error=0.0,
+        boundary_error=None,
+        fidelity=fidelity,
+        matches=_match(fidelity, nats < MISSING_NATS),
+        rivals=(),
+        alternatives=(),
+        noise_floor=floor,
+        constants=(),
+        symmetries=(),
+        box=box_of(reading.domain),
+        margin=_margin(fidelity, nats, is_read=reading.neuron is not None),
+    )
 
 
 @dataclass(frozen=True)
@@ -296,7 +300,7 @@ class _Line:
 
 
 def _line(g: np.ndarray, values: np.ndarray) -> _Line | None:
-    """The line of least squares; `None` for a formula that is not finite or does not vary."""
+    """Line of least squares; `None` for a formula that is not finite or does not vary."""
     if not np.isfinite(g).all() or np.ptp(g) == 0:
         return None
     apart = g - g.mean()
@@ -323,12 +327,12 @@ def _up_to_scale(expression: sympy.Expr) -> sympy.Expr:
 
 
 def _whole(number: sympy.Number) -> sympy.Number:
-    """A float that is 1 or -1 up to rounding as such."""
+    """A float that equals 1 or -1 up to rounding, as an integer."""
     return sympy.Integer(round(number)) if abs(abs(float(number)) - 1) < 1e-9 else number
 
 
 def _slope(reading: Reading, column: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The derivative of a neuron: by its gradient, or of values alone by differences."""
+    """Derivative of a neuron: from its gradient, or by differences from values alone."""
     network = reading.network
     if network is not None:
         units = reading.units
@@ -345,7 +349,7 @@ def _slope(reading: Reading, column: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _fidelity(best: Formula, line: _Line, reading: Reading, held_out: GradientField) -> Fidelity:
-    """How well the formula reproduces the neuron on rows that nothing was fitted on."""
+    """Measure how well the formula reproduces the neuron on held-out rows."""
     if reading.neuron is None:
         return Fidelity.of_values(held_out.known_values, line(best(held_out.points[:, :-1])))
     kept = finite_points(reading.test_points)
@@ -357,34 +361,46 @@ def _fidelity(best: Formula, line: _Line, reading: Reading, held_out: GradientFi
     return Fidelity.of_values(values, found)
 
 
-def is_gradual(best: Formula, front: ParetoFront) -> bool:
-    """Whether the loss falls towards a formula no faster than towards any function's expansion.
+def steepness(best: Formula, front: ParetoFront) -> float:
+    """Least nats of loss a unit of complexity that a formula gains over a simpler row.
 
     Args:
         best: the formula.
         front: formulas with the share of the variance that each leaves open.
 
     Returns:
-        Whether it takes more than a unit of complexity for each quarter of a nat, compared with a
-        simpler row; see `Evidence.is_gradual`.
+        Nats; infinite where no row is simpler. See `Evidence.steepness`.
 
     Example:
 
     >>> x = sympy.Symbol("x", real=True)
     >>> rows = [Formula(x**k, k, loss, ("x",)) for k, loss in ((1, 0.5), (2, 1e-4), (9, 5e-5))]
-    >>> [is_gradual(row, ParetoFront(rows)) for row in rows]
-    [False, False, True]
+    >>> [round(steepness(row, ParetoFront(rows)), 1) for row in rows]
+    [inf, 8.5, 0.1]
     """
     own = max(best.loss, FLOOR)
-    return any(
-        np.log(max(row.loss, FLOOR) / own) < MISSING_NATS * (best.complexity - row.complexity)
+    gains = (
+        np.log(max(row.loss, FLOOR) / own) / (best.complexity - row.complexity)
         for row in front
         if row.complexity < best.complexity
+    )
+    return float(min(gains, default=np.inf))
+
+
+def _margin(fidelity: Fidelity, nats: float, *, is_read: bool) -> Margin:
+    """Of values alone: what is left of them is an angle of the graph, in its own units."""
+    left = max(1 - fidelity.value, 0.0)
+    return Margin(
+        float(np.degrees(np.arctan(np.sqrt(left)))),
+        # Of decisions of one variable nothing but the boundary is known.
+        fidelity.value if fidelity.metric == R2 else 0.0,
+        nats,
+        is_read=is_read,
     )
 
 
 def _match(fidelity: Fidelity, gradual: bool) -> Match:
-    """The word: labels of one variable fix where it decides, and values all of a formula."""
+    """Class of the result: labels fix only the boundary, values the whole formula."""
     if fidelity.metric == R2 and fidelity.value >= EXPLAINED_EXACTLY and not gradual:
         return Match.CONCEPT
     if fidelity.metric != R2 and fidelity.explained >= EXPLAINED_DECISIONS:

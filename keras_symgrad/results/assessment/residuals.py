@@ -1,7 +1,7 @@
 """Separate noise from structure in the residuals of a formula.
 
-What is noise at one row says nothing of the rows beside it; what a formula misses is a function of
-the point, and can be predicted from its neighbours.
+Noise at one row is independent of the neighbouring rows; structure that a formula misses is a
+function of the point, and can be predicted from its neighbours.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import sympy
 from keras_symgrad.engine import gradient, nearest
 from keras_symgrad.gradients import GradientField
 
-# Rows that neighbours are looked for among: an eigenvalue problem of this size takes 0.1 s.
+# Rows used for neighbours: an eigenvalue problem of this size takes 0.1 s.
 MOST_ROWS = 600
-# Widths of the kernel in standard deviations of the rows, and what is added to its diagonal.
+# Widths of the kernel in standard deviations of the rows, and ridges added to its diagonal.
 WIDTHS = (0.7, 2.0, 6.0)
 RIDGES = (1e-6, 1e-4, 1e-2, 1e-1, 1.0, 10.0)
-# Standard errors that make a gain of prediction a fact.
+# A gain of prediction is significant at this many standard errors.
 CERTAIN = 3.0
 
 
 def residuals(expression: sympy.Expr, field: GradientField) -> np.ndarray:
-    """What is left of unit gradients by those of an expression, the sign of each row turned.
+    """Residuals of unit gradients after those of an expression, with the better sign of each row.
 
     Args:
         expression: in the field's variables.
@@ -38,10 +38,10 @@ def residuals(expression: sympy.Expr, field: GradientField) -> np.ndarray:
 
 
 def predictable(left: np.ndarray, points: np.ndarray) -> float:
-    """The share of residuals that the residuals of other rows predict.
+    """Share of residuals that the residuals of other rows predict.
 
-    Each row is predicted from all others by kernel ridge regression on the points, with the width
-    and the ridge that do best:
+    Each row is predicted from all others by kernel ridge regression on the points, with the best
+    width and ridge:
 
         1 - sum |r - r_predicted|^2 / sum |r|^2
 
@@ -50,7 +50,7 @@ def predictable(left: np.ndarray, points: np.ndarray) -> float:
         points: `(rows, variables)`.
 
     Returns:
-        A number in [0, 1]: 0 where nothing is predicted that chance would not, near 1 for a smooth
+        A number in [0, 1]: 0 if the prediction is no better than chance, near 1 for a smooth
         function of the point.
 
     Example:
@@ -77,7 +77,7 @@ def predictable(left: np.ndarray, points: np.ndarray) -> float:
         across = axes.T @ left
         for ridge in RIDGES:
             shrunk = ridge / (np.maximum(spectrum, 0) + ridge)
-            # The error at a row of a fit to all others follows from the fit to all.
+            # The error at a row of the fit without it follows from the fit to all rows.
             own = np.maximum((axes**2) @ shrunk, 1e-12)
             missed = np.sum(((axes * shrunk) @ across / own[:, None]) ** 2, axis=1)
             if missed.sum() < best.sum():

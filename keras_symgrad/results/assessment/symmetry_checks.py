@@ -15,10 +15,10 @@ from keras_symgrad.gradients import Domain, GradientField, across, generators
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry
 
-# Rows that a number is taken from, and the fewest that will do.
+# Rows for a measurement, and the fewest that are enough.
 MAX_CHECKED_ROWS = 1000
 MIN_CHECKED_ROWS = 10
-# 1 - cos, 26 degrees on average, beyond which a network is said not to have a symmetry.
+# 1 - cos, 26 degrees on average, above which a network counts as not having a symmetry.
 BROKEN = 0.1
 
 Gradients = Callable[[np.ndarray], np.ndarray]
@@ -26,7 +26,7 @@ Gradients = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class SymmetryCheck:
-    """How well a network and the formula found for it keep a symmetry.
+    """Errors of a symmetry in a network and in the formula found for it.
 
     Attributes:
         symmetry: which, for people.
@@ -59,14 +59,14 @@ def check_symmetry_errors(
     x: np.ndarray | None,
     expression: sympy.Expr,
 ) -> tuple[SymmetryCheck, ...]:
-    """How well a network and a formula keep symmetries.
+    """Measure how well a network and a formula keep symmetries.
 
     Args:
         symmetries: any.
-        field: where they are checked; of a field without a network only the continuous symmetries
-            of the network can be.
+        field: rows of the check; for a field without a network only continuous symmetries can be
+            checked.
         neuron: the network, as a function of the field's variables.
-        x: data of the network: what it says off them is not asked.
+        x: data of the network, outside which it is not evaluated.
         expression: the formula.
 
     Returns:
@@ -87,7 +87,7 @@ def check_symmetry_errors(
 
 
 def warn_of_broken_symmetries(checks: Sequence[SymmetryCheck], neuron: str) -> None:
-    """Warns of symmetries that the network plainly does not have.
+    """Warn about symmetries that the network clearly does not have.
 
     Args:
         checks: of the network.
@@ -107,17 +107,17 @@ def warn_of_broken_symmetries(checks: Sequence[SymmetryCheck], neuron: str) -> N
 def broken(
     symmetry: Symmetry, names: Sequence[str], expression: sympy.Expr, points: np.ndarray
 ) -> float | None:
-    """How far an expression is from having a symmetry.
+    """Measure the deviation of an expression from a symmetry.
 
     Args:
-        symmetry: which.
+        symmetry: the symmetry.
         names: of the variables.
         expression: in them.
-        points: where, `(rows, variables)`.
+        points: points of the check, `(rows, variables)`.
 
     Returns:
-        Mean of 1 - cos between its gradients and those that the symmetry makes of them: 0 if it
-        has the symmetry, 2 if it has the opposite one.
+        Mean of 1 - cos between its gradients and their images under the symmetry: 0 if it has the
+        symmetry, 2 if it has the opposite one.
 
     Example:
 
@@ -137,7 +137,7 @@ def _broken(
     gradients: Gradients,
     holds: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> float | None:
-    """Mean of 1 - cos to what the symmetry makes of gradients; `None` where nothing can be said."""
+    """Mean of 1 - cos between gradients and their images; `None` if it cannot be measured."""
     own = gradients(field.points)
     directions = field.directions_of(own)
     steep = directions.any(axis=1)

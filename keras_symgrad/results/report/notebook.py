@@ -1,13 +1,15 @@
 """HTML and Markdown of results for notebooks.
 
-Jupyter shows the HTML; Markdown, with formulas in LaTeX, is what a notebook that becomes a PDF or
-a page of a repository is made of.
+Jupyter shows the HTML; Markdown, with formulas in LaTeX, is used when a notebook is converted to a
+PDF or shown by a repository's host.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from keras_symgrad.files import printable
 from keras_symgrad.formulas import front_markdown
 from keras_symgrad.results.assessment import MAX_NAMED
 
@@ -16,12 +18,17 @@ if TYPE_CHECKING:
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.joint_interpretation import JointInterpretation
 
+# Not all that shows Markdown keeps code from being read as markup or its end.
+MARKUP = re.compile(r"[<>&`]")
+# What means something in Markdown, in markup or between dollar signs.
+MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
+
 
 def interpretation_html(concept: Interpretation) -> str:
-    """The rule, how far to trust it and the front.
+    """HTML of the rule, its evidence and the front.
 
     Args:
-        concept: what `interpret` returned.
+        concept: result of `interpret`.
 
     Returns:
         Markup for a cell of a notebook.
@@ -35,15 +42,15 @@ def interpretation_html(concept: Interpretation) -> str:
 
 
 def interpretation_markdown(concept: Interpretation) -> str:
-    """The rule, how far to trust it and the front, as Markdown.
+    """Markdown of the rule, its evidence and the front.
 
     Args:
-        concept: what `interpret` returned.
+        concept: result of `interpret`.
 
     Returns:
         Lines of Markdown.
     """
-    # Where nothing simple fits no rule is named.
+    # No rule is shown where no simple formula fits.
     rule = concept.rule if concept.matches != "nothing" else None
     formula = rule.latex if rule else concept.best.to_latex()
     lines = [f"**What {_code(concept.neuron)} computes**", "", f"$$ {formula} $$", ""]
@@ -55,10 +62,10 @@ def interpretation_markdown(concept: Interpretation) -> str:
 
 
 def classes_html(found: ClassInterpretation) -> str:
-    """A rule for each pair of classes, and how well all together choose.
+    """HTML of a rule for each pair of classes, and their joint agreement.
 
     Args:
-        found: what `interpret_classes` returned.
+        found: result of `interpret_classes`.
 
     Returns:
         Markup for a cell of a notebook.
@@ -67,10 +74,10 @@ def classes_html(found: ClassInterpretation) -> str:
 
 
 def classes_markdown(found: ClassInterpretation) -> str:
-    """A rule for each pair of classes, and how well all together choose, as Markdown.
+    """Markdown of a rule for each pair of classes, and their joint agreement.
 
     Args:
-        found: what `interpret_classes` returned.
+        found: result of `interpret_classes`.
 
     Returns:
         Lines of Markdown.
@@ -89,10 +96,10 @@ def classes_markdown(found: ClassInterpretation) -> str:
 
 
 def jointly_html(found: JointInterpretation) -> str:
-    """The concepts of several neurons together, and how near they are to the neurons' span.
+    """HTML of the concepts of several neurons, with their distances from the neurons' span.
 
     Args:
-        found: what `interpret_jointly` returned.
+        found: result of `interpret_jointly`.
 
     Returns:
         Markup for a cell of a notebook.
@@ -101,10 +108,10 @@ def jointly_html(found: JointInterpretation) -> str:
 
 
 def jointly_markdown(found: JointInterpretation) -> str:
-    """The concepts of several neurons together, as Markdown.
+    """Markdown of the concepts of several neurons.
 
     Args:
-        found: what `interpret_jointly` returned.
+        found: result of `interpret_jointly`.
 
     Returns:
         Lines of Markdown.
@@ -121,9 +128,12 @@ def jointly_markdown(found: JointInterpretation) -> str:
 def _render(template: str, **values: object) -> str:
     from keras_symgrad.results.report.page import templates
 
-    return templates().get_template(template).render(**values)
+    return printable(templates().get_template(template).render(**values))
 
 
 def _code(text: str) -> str:
-    """Text as it is: nothing in it is Markdown."""
-    return f"`{' '.join(text.replace('`', chr(39)).split())}`"
+    """Text with Markdown and markup escaped."""
+    text = printable(" ".join(text.split()))
+    if not MARKUP.search(text):
+        return f"`{text}`"
+    return f"<code>{MARKDOWN.sub(lambda match: f'&#{ord(match[0])};', text)}</code>"

@@ -1,8 +1,8 @@
 """The report on one neuron: a self-contained HTML page.
 
-Jinja2 escapes whatever comes from the user's model and data. The page says of itself that nothing
-may be loaded and that only its own script may run, so that a browser would stop what an escape had
-missed. Pictures are SVG images inside of it; formulas are MathML, which browsers set themselves.
+Jinja2 escapes all text from the user's model and data. The page's content security policy forbids
+loading anything and running other scripts than its own, as a second barrier. Pictures are embedded
+SVG images; formulas are MathML, which browsers render themselves.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_symgrad.files import printable
 from keras_symgrad.formulas import NOTEBOOK_STYLE, html_table
 from keras_symgrad.results.assessment import Match
 from keras_symgrad.results.report import panels, plots
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.report.slices import Plane
 
-# Inches of a picture; on a phone it shrinks a little and its text stays legible.
+# Width of a picture in inches; on a phone it shrinks a little and its text stays legible.
 PICTURE_INCHES = 4.6, 3.5
 
-# Of a neuron that decides nothing, other formulas with the same boundary make no sense.
+# For a neuron that is not a classifier, other formulas with the same boundary are meaningless.
 VERDICT_OF_VALUES = (
     "The formula is what the neuron computes, up to an invertible function: their gradients are "
     "parallel over all the data."
@@ -43,9 +44,9 @@ VERDICT_OF_SPANS = (
     "The formula can be read from the neurons together: its gradient lies in the span of theirs "
     "over all the data."
 )
-# Variables that are all named, with their ranges.
+# Largest number of variables that are listed with their ranges.
 MOST_NAMES = 12
-# Remarks that have a section or a table of their own.
+# Remarks that have a separate section or table.
 SHOWN = ("matches", "fidelity", "constants", "ignored", "enter only as", "also fits")
 ORIGINS = {
     "data": "rows of the data",
@@ -61,12 +62,12 @@ ORIGINS = {
 
 
 def page_of_interpretation(concept: Interpretation) -> str:
-    """The report on an interpretation as HTML.
+    """Make the report on an interpretation as HTML.
 
     The same interpretation gives the same page, byte for byte.
 
     Args:
-        concept: what `interpret` returned.
+        concept: result of `interpret`.
 
     Returns:
         The whole page as text.
@@ -91,10 +92,10 @@ def page_of_interpretation(concept: Interpretation) -> str:
 
 
 def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, Any]:
-    """What pages show of one concept.
+    """Values of one concept for the templates.
 
     Args:
-        concept: what `interpret` returned.
+        concept: result of `interpret`.
         says_yes: the words before a rule.
         is_function: the words before the formula of a neuron that decides nothing.
 
@@ -102,7 +103,7 @@ def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, 
         Values for the macros of `parts.html`.
     """
     simple = concept.matches != Match.NOTHING
-    # Where nothing simple fits no rule is named.
+    # No rule is shown where no simple formula fits.
     rule = concept.rule if simple else None
     label = says_yes if rule else is_function
     if concept.matches == Match.APPROXIMATION:
@@ -123,7 +124,7 @@ def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, 
 
 
 def searched(concepts: Sequence[Interpretation]) -> str:
-    """How long the searches took, and what ended them, as a sentence."""
+    """Duration and end of the searches, as a sentence."""
     evaluations = sum(concept.evaluations for concept in concepts)
     seconds = sum(concept.timings["search"] for concept in concepts)
     endings = dict.fromkeys(concept.ending for concept in concepts)
@@ -133,11 +134,11 @@ def searched(concepts: Sequence[Interpretation]) -> str:
 
 
 def render(template: str, **values: Any) -> str:
-    """A page from one of the package's templates, with its style, its script and its policy.
+    """Render a page from one of the package's templates, with its style, script and policy.
 
     Args:
         template: name of the file.
-        **values: what it shows.
+        **values: values for the template.
 
     Returns:
         The whole page as text.
@@ -148,12 +149,13 @@ def render(template: str, **values: Any) -> str:
         f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
     )
     page_of_interpretation = templates().get_template(template)
-    return page_of_interpretation.render(style=style, script=script, policy=policy, **values)
+    page = page_of_interpretation.render(style=style, script=script, policy=policy, **values)
+    return printable(page)
 
 
 @cache
 def templates() -> Environment:
-    """The package's templates, escaping everything but what is marked as markup."""
+    """The package's templates; everything that is not marked as markup is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -164,7 +166,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # MathML comes from SymPy's printer, in which names are escaped already.
+    # MathML comes from SymPy's printer, which escapes names.
     texts.filters["math"] = lambda formula: Markup(formula.to_mathml())
     texts.globals |= {
         "front_table": html_table,
@@ -201,7 +203,7 @@ def scientific(number: float) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names for people, not too many of them."""
+    """Names for people, shortened if there are many."""
     more = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
@@ -212,7 +214,7 @@ def _degrees(angle: float) -> str:
 
 
 def _described(value: Any) -> str:
-    """A setting as people write it."""
+    """A setting in readable form."""
     if isinstance(value, dict):
         if IN_MEMORY in value:
             return f"{value[IN_MEMORY]} (in memory)"
@@ -236,12 +238,12 @@ def _verdict(concept: Interpretation) -> str:
 
 
 def _reason(concept: Interpretation) -> str:
-    """Why the verdict is what it is."""
+    """Reasons for the class of the result."""
     return dict(concept.remarks)["matches"].removeprefix(f"{concept.matches} (").removesuffix(")")
 
 
 def _ranges(concept: Interpretation) -> list[tuple[str, float, float]]:
-    """Names and ranges of the variables; of many, those of the formula."""
+    """Names and ranges of the variables; if there are many, those in the formula."""
     inside = {symbol.name for symbol in concept.best.expression.free_symbols}
     few = len(concept.names) <= MOST_NAMES
     return [
@@ -268,11 +270,11 @@ def side_by_side(plane: Plane) -> dict[str, Any]:
 def svg(draw: Callable[[Axes], object]) -> str:
     """A picture as the source of an image: an SVG file in a `data:` address.
 
-    As an image it can neither run code nor load anything, and its names meet no others. Its text
-    is text, set by the browser, which has letters that Matplotlib's own font lacks.
+    As an image it can neither run code nor load anything, and its ids are separate from other
+    images'. Its text is rendered by the browser, which has glyphs that Matplotlib's own font lacks.
 
     Args:
-        draw: draws on axes.
+        draw: function that draws on axes.
 
     Returns:
         A `data:` address.
@@ -281,7 +283,7 @@ def svg(draw: Callable[[Axes], object]) -> str:
     from matplotlib.figure import Figure
     from matplotlib.style import context
 
-    # Whatever the user's own style is: a page is printed on white.
+    # Independent of the user's style, because a page is printed on white.
     with context("default"), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "k"}):
         figure = Figure(figsize=PICTURE_INCHES, layout="constrained")
         draw(figure.add_subplot())

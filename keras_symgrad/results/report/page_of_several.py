@@ -1,7 +1,7 @@
 """The report on several formulas: pairs of classes, or neurons read jointly.
 
-Each formula has a section with its verdict, its front and a plane. What else there is to see of it
-stands in its own report: `found.pairs[1, 0].report(path)`, `found.concepts[0].report(path)`.
+Each formula has a section with its class, its front and a plane. Further details are in its own
+report: `found.pairs[1, 0].report(path)`, `found.concepts[0].report(path)`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.joint_interpretation import JointInterpretation
 
-# Of each formula.
+# Sections for each formula.
 MOST_PLANES = 1
 
 
 def page_of_classes(found: ClassInterpretation) -> str:
-    """The report on a classifier of several classes as HTML.
+    """Make the report on a classifier of several classes as HTML.
 
     Args:
-        found: what `interpret_classes` returned.
+        found: result of `interpret_classes`.
 
     Returns:
         The whole page as text; the same result gives the same page.
@@ -59,10 +59,10 @@ def page_of_classes(found: ClassInterpretation) -> str:
 
 
 def page_of_neurons(found: JointInterpretation) -> str:
-    """The report on several neurons together as HTML.
+    """Make the report on several neurons together as HTML.
 
     Args:
-        found: what `interpret_jointly` returned.
+        found: result of `interpret_jointly`.
 
     Returns:
         The whole page as text; the same result gives the same page.

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from keras_symgrad.results.interpretation import Interpretation
 
-# Variables whose planes are drawn at most, each with each.
+# Largest number of variables whose planes are drawn, each with each.
 MOST_SLICED = 3
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture of one axes.
+    """A picture on one axes.
 
     Attributes:
         title: a few words.
-        text: what the picture shows, for those who do not see it.
-        draw: draws it on axes.
+        text: description of the picture, for people who do not see it.
+        draw: function that draws it on axes.
     """
 
     title: str
@@ -82,7 +82,7 @@ def gradients(concept: Interpretation) -> list[Panel]:
 
 
 def has_planes(concept: Interpretation) -> bool:
-    """Whether network and formula can be drawn in planes, which data on a surface do not fill."""
+    """Return whether network and formula can be drawn in planes, which data on a surface lack."""
     known = concept.network and concept.phi and concept.gradients.fills_space
     return bool(known) and len(strongest(concept)) > 1
 
@@ -95,7 +95,7 @@ def planes(concept: Interpretation) -> Iterator[Plane]:
 
 
 def agreement(plane: Plane) -> str:
-    """What network and formula have in common on a plane, in words."""
+    """Agreement of network and formula on a plane, in words."""
     network, formula = plane.values
     if decided(plane.concept):
         alike = np.mean((network > 0) == (formula > 0))
@@ -113,14 +113,14 @@ def percent(share: float) -> str:
 
 
 def overview(concept: Interpretation) -> Figure:
-    """The useful pictures in one figure.
+    """Draw all panels in one figure.
 
     Args:
-        concept: what `interpret` returned.
+        concept: result of `interpret`.
 
     Returns:
-        A figure, open in pyplot only where there are windows to show it in: a notebook would
-        show it twice.
+        A figure, open in pyplot only where there are windows to show it: a notebook would show it
+        twice.
     """
     from matplotlib import pyplot
     from matplotlib.backends.registry import BackendFilter, backend_registry

@@ -1,8 +1,8 @@
 """Plots of an interpretation on Matplotlib axes.
 
-Without axes a function opens a figure of its own with pyplot, so that `plt.show()` shows it; with
-axes it draws there and touches nothing else. Settings of Matplotlib are the user's: only colours
-are fixed here, chosen from a palette that colour-blind readers can tell apart.
+Without axes a function opens a new pyplot figure, so that `plt.show()` shows it; with axes it draws
+there and changes nothing else. Matplotlib's settings are the user's: only colours are fixed here,
+from a palette for colour-blind readers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.engine import gradient
+from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import errors
 from keras_symgrad.results.report.slices import Plane, decided
 from keras_symgrad.search.core import SMALLEST_LOSS
@@ -30,19 +31,19 @@ ACCENT = "#009e73"
 GREY = "#5f6b76"
 NO = "#fbeee3"
 YES = "#dcebf5"
-# Points and arrows that are drawn at most: more hide each other.
+# Largest number of points and arrows drawn: more would hide each other.
 MOST_POINTS = 800
 MOST_ARROWS = 140
 SMALLEST_ANGLE = 1e-4
-# A legend that hides nothing, in the line of the title.
+# A legend in the line of the title, where it hides nothing.
 ABOVE = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0.1}
 
 
 def front(concept: Interpretation, axes: Axes | None = None) -> Axes:
-    """Pareto front: the loss of the best formula of each complexity, the chosen one marked.
+    """Plot the Pareto front: the loss of each formula by complexity, the chosen one marked.
 
     Args:
-        concept: what `interpret` returned.
+        concept: result of `interpret`.
         axes: to draw on; new ones by default.
 
     Returns:
@@ -58,7 +59,7 @@ def front(concept: Interpretation, axes: Axes | None = None) -> Axes:
     axes.scatter(*place, s=90, color=FORMULA, zorder=3, label=_short(best.to_pretty()))
     axes.set(xlabel="complexity", ylabel="loss on held-out rows", yscale="log")
     axes.set_xlim(0, max(complexities) * 1.05 + 1)
-    # A front that falls to exact zero must leave room for its marks.
+    # If the loss falls to exact zero, leave room for its marks.
     axes.set_ylim(losses.min() / 3, losses.max() * 3)
     if concept.noise_floor > losses.min() / 3:
         axes.axhline(concept.noise_floor, color=ACCENT, linestyle=":", label="noise floor")
@@ -67,20 +68,20 @@ def front(concept: Interpretation, axes: Axes | None = None) -> Axes:
 
 
 def phi(concept: Interpretation, axes: Axes | None = None) -> Axes:
-    """phi: how the neuron wraps the formula, with the rows it was fitted to and the threshold.
+    """Plot phi with the rows that it was fitted to and the threshold.
 
     Args:
-        concept: what `interpret` returned, of a neuron with values.
+        concept: result of `interpret`, for a neuron with values.
         axes: to draw on; new ones by default.
 
     Returns:
         The axes.
 
     Raises:
-        ValueError: the gradients came without values, so there is no phi.
+        ValueError: the gradients have no values, so there is no phi.
     """
     g, f, few, phi, axes = _values(concept, axes)
-    # A quotient has a few huge values, which would squeeze all others into a line.
+    # A quotient has a few huge values, which would compress all others into a line.
     low, high = np.quantile(g, (0.005, 0.995))
     grid = np.linspace(low, high, 400)
     axes.scatter(g[few], f[few], s=6, color=NETWORK, alpha=0.35, linewidths=0, label="rows")
@@ -97,17 +98,17 @@ def phi(concept: Interpretation, axes: Axes | None = None) -> Axes:
 
 
 def parity(concept: Interpretation, axes: Axes | None = None) -> Axes:
-    """The neuron's value against phi(formula): on the diagonal where the formula says it all.
+    """Plot the neuron's value against phi(formula); an exact formula lies on the diagonal.
 
     Args:
-        concept: what `interpret` returned, of a neuron with values.
+        concept: result of `interpret`, for a neuron with values.
         axes: to draw on; new ones by default.
 
     Returns:
         The axes.
 
     Raises:
-        ValueError: the gradients came without values, so there is no phi.
+        ValueError: the gradients have no values, so there is no phi.
     """
     g, f, few, phi, axes = _values(concept, axes)
     ends = [f.min(), f.max()]
@@ -119,10 +120,10 @@ def parity(concept: Interpretation, axes: Axes | None = None) -> Axes:
 
 
 def angles(concept: Interpretation, axes: Axes | None = None) -> Axes:
-    """Angles between the gradients of formula and network on held-out rows, as a histogram.
+    """Plot a histogram of the angles between formula's and network's gradients on held-out rows.
 
     Args:
-        concept: what `interpret` returned.
+        concept: result of `interpret`.
         axes: to draw on; new ones by default.
 
     Returns:
@@ -143,10 +144,10 @@ def angles(concept: Interpretation, axes: Axes | None = None) -> Axes:
 
 
 def directions(concept: Interpretation, axes: Axes | None = None) -> Axes:
-    """Directions of the gradients of network and formula, for two variables, as arrows.
+    """Plot the directions of the gradients of network and formula, for two variables, as arrows.
 
     Args:
-        concept: what `interpret` returned, of a neuron of two variables.
+        concept: result of `interpret`, for a neuron of two variables.
         axes: to draw on; new ones by default.
 
     Returns:
@@ -159,12 +160,12 @@ def directions(concept: Interpretation, axes: Axes | None = None) -> Axes:
     if not has_arrows(concept):
         raise ValueError(
             "Arrows are drawn of one neuron of two variables; `angles` compares gradients of any "
-            f"number. Received: variables {', '.join(concept.names)}"
+            f"number. Received: variables {listed_names(concept.names)}"
         )
     axes = _new() if axes is None else axes
     field = field.subset(MOST_ARROWS)
     own = field.directions_of(gradient(concept.best.expression, field.names, field.points))
-    # f and -f carry the same concept: the formula may point the other way.
+    # f and -f carry the same concept: the formula's sign may be the opposite.
     own = own * (1 if np.sum(own * field.directions) >= 0 else -1)
     size: dict[str, Any] = {"scale": 16, "pivot": "tail", "units": "width"}
     axes.quiver(*field.points.T, *field.directions.T, color=NETWORK, width=0.01, alpha=0.5, **size)
@@ -181,15 +182,16 @@ def boundary(
     axes: Sequence[Axes] | None = None,
     variables: Sequence[str] | None = None,
 ) -> Sequence[Axes]:
-    """What network and formula decide in the plane of two variables, side by side.
+    """Plot the decisions of network and formula in the plane of two variables, side by side.
 
-    Of more variables it is a slice: the others keep their values of a typical row near the
-    decision boundary. Of a neuron that decides nothing, levels of its value and of phi(formula).
+    For more variables it is a slice: the others have the values of a typical row near the decision
+    boundary. For a neuron that is not a classifier, levels of its value and of phi(formula).
 
     Args:
-        concept: what `interpret` returned, with its network.
+        concept: result of `interpret`, with its network.
         axes: two to draw on, for network and formula; new ones by default.
-        variables: names of the two; by default those that turn the formula's gradient most.
+        variables: names of the two; by default those with the largest share in the formula's
+            gradient.
 
     Returns:
         The two axes.
@@ -209,10 +211,10 @@ def boundary(
 
 
 def boundary_side(plane: Plane, side: int, axes: Axes) -> Axes:
-    """One side of `boundary`.
+    """Plot one side of `boundary`.
 
     Args:
-        plane: to draw on.
+        plane: plane to draw.
         side: 0 for the network, 1 for the formula.
         axes: to draw on.
 
@@ -242,14 +244,14 @@ def boundary_side(plane: Plane, side: int, axes: Axes) -> Axes:
 
 
 def held_out_angles(concept: Interpretation) -> np.ndarray:
-    """Degrees between the gradients of formula and network, for each held-out row."""
+    """Angles in degrees between the gradients of formula and network, for each held-out row."""
     _, held_out = concept.gradients.split(seed=concept.seed)
     off = errors(concept.best.expression, held_out)
     return np.maximum(np.degrees(np.arccos(1 - np.minimum(off, 1))), SMALLEST_ANGLE)
 
 
 def has_arrows(concept: Interpretation) -> bool:
-    """Whether `directions` can be drawn: one neuron of two variables."""
+    """Return whether `directions` can be drawn: one neuron of two variables."""
     return concept.gradients.directions.shape[1:] == (2,) and len(concept.names) == 2
 
 
@@ -278,13 +280,13 @@ def _values(
 
 
 def _line(axes: Axes, plane: Plane, values: np.ndarray, color: str, style: str) -> None:
-    # Matplotlib warns of a level that is nowhere.
+    # Matplotlib warns about a level outside the values.
     if np.nanmin(values) < 0 < np.nanmax(values):
         axes.contour(*plane.axes, values, levels=[0], colors=color, linestyles=style, linewidths=2)
 
 
 def _legend(axes: Axes, **kwargs: Any) -> None:
-    # A name between dollar signs is a name and no formula.
+    # A name between dollar signs is a name, not a formula.
     for text in axes.legend(framealpha=0.85, fontsize="small", **kwargs).get_texts():
         text.set_parse_math(False)
 

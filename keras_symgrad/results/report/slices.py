@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_symgrad.engine import gradient, unit
+from keras_symgrad.files import listed_names, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # Points along each side of a plane.
 GRID_POINTS_PER_SIDE = 161
-# Share of the rows nearest to the decision boundary, one of which a plane goes through.
+# Share of the rows nearest to the decision boundary, from which the plane's point is taken.
 PLANE_ROWS_SHARE = 0.1
 
 
@@ -29,9 +30,9 @@ class Plane:
     """The plane of two variables through a point, over the range of the data.
 
     Attributes:
-        concept: what was found.
+        concept: the interpretation.
         columns: of the two variables.
-        point: what all variables are where they do not vary, `(variables,)`.
+        point: values of all variables where they do not vary, `(variables,)`.
         axes: values of the two along the sides.
     """
 
@@ -42,22 +43,23 @@ class Plane:
 
     @classmethod
     def of(cls, concept: Interpretation, variables: Sequence[str] | None = None) -> Plane:
-        """The plane of two variables through a typical row.
+        """Choose the plane of two variables through a typical row.
 
         Args:
-            concept: what `interpret` returned.
-            variables: names of the two; by default those that turn the formula's gradient most.
+            concept: result of `interpret`.
+            variables: names of the two; by default those with the largest share in the formula's
+                gradient.
 
         Raises:
-            ValueError: they are not two variables that the neuron takes.
+            ValueError: they are not two variables of the neuron.
         """
         variables = strongest(concept)[:2] if variables is None else tuple(variables)
         if len(set(variables)) != 2 or not set(variables) <= set(concept.names):
             raise ValueError(
-                f"A plane needs two of the variables: {', '.join(concept.names)}. "
+                f"A plane needs two of the variables: {listed_names(concept.names)}. "
                 f"Received: variables={variables}"
             )
-        # In the order of the data, so that the first one is to the right.
+        # In the order of the data, so that the first one is the horizontal axis.
         first, second = sorted(concept.names.index(name) for name in variables)
         low, high = concept.box
         along, up = (
@@ -76,7 +78,7 @@ class Plane:
 
     @property
     def others(self) -> dict[str, float]:
-        """The variables of the formula that are held, and where."""
+        """The variables of the formula that are fixed, and their values."""
         inside = {symbol.name for symbol in self.concept.best.expression.free_symbols}
         return {
             name: float(self.point[k])
@@ -96,10 +98,10 @@ class Plane:
 
     @cached_property
     def values(self) -> tuple[np.ndarray, np.ndarray]:
-        """The neuron's values and phi(formula) on the plane, positive where they say yes.
+        """The neuron's values and phi(formula) on the plane, positive where the decision is yes.
 
-        Of a neuron that decides, the formula's side is its distance to the threshold: phi is flat
-        beyond the rows that it was fitted to.
+        For a classifier, the formula's side is its distance to the threshold: phi is flat beyond
+        the rows that it was fitted to.
 
         Raises:
             ValueError: there is no network, or no phi.
@@ -116,10 +118,10 @@ class Plane:
         return network, sign * (np.where(np.isfinite(g), g, np.nan) - rule.threshold)
 
     def frame(self, axes: Axes, margin: float = 0.0) -> None:
-        """Names and limits of the axes; a name between dollar signs is no formula."""
+        """Names and limits of the axes; a name between dollar signs is not a formula."""
         first, second = (self.concept.names[column] for column in self.columns)
-        axes.set_xlabel(first, parse_math=False)
-        axes.set_ylabel(second, parse_math=False)
+        axes.set_xlabel(printable(first), parse_math=False)
+        axes.set_ylabel(printable(second), parse_math=False)
         limits: tuple[Callable[..., object], ...] = (axes.set_xlim, axes.set_ylim)
         for limit, side in zip(limits, self.axes):
             more = margin * (side[-1] - side[0])
@@ -128,14 +130,14 @@ class Plane:
 
 
 def decided(concept: Interpretation) -> bool:
-    """Whether the neuron decides something, and the formula with it."""
+    """True if the neuron is a classifier with a rule."""
     return concept.rule is not None
 
 
 def strongest(concept: Interpretation) -> tuple[str, ...]:
-    """The variables of the formula, those that turn its gradient most first.
+    """The variables of the formula, ordered by their share in its gradient.
 
-    Each is measured in the width of its data. If there is one only, others follow.
+    Each is measured in units of its width. If there is only one, others follow.
 
     Args:
         concept: what `interpret` returned.
@@ -154,7 +156,7 @@ def strongest(concept: Interpretation) -> tuple[str, ...]:
 
 
 def typical(concept: Interpretation) -> np.ndarray:
-    """A row in the middle of those nearest to the decision boundary, `(variables,)`."""
+    """The median row among those nearest to the decision boundary, `(variables,)`."""
     field = concept.gradients
     points = field.points
     if decided(concept):

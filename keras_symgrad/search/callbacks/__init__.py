@@ -8,6 +8,7 @@ from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
     from keras_symgrad.search.callbacks.base import (
+        Assessed,
         Callback,
         CallbackList,
         EarlyStopping,
@@ -23,6 +24,7 @@ else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
+    "Assessed",
     "CSVLogger",
     "Callback",
     "CallbackList",

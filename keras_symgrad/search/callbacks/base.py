@@ -4,8 +4,11 @@
 
 `logs` hold `loss` (the lowest so far), `formula` (the choice from the front, as a tree),
 `complexity` (of the choice), `evaluations`, `seconds` and `settled` (generations since the choice
-last got better); at the end also `stopped`. The stages of the dictionary, which come before the
-first generation, are generation 0. `self.search` is the search: its `archive` has the front, and
+last improved); at the end also `stopped`. As soon as the formulas found are assessed on rows kept
+apart they hold `matches`, the provisional verdict, and `headline`, the rule or the formula as text;
+`self.search.assessment` has the rest of it, such as `best` and `rule`, during the search. The
+stages of the dictionary, which come before the first generation, are generation 0. `self.search`
+is the search: its `archive` has the front, and
 `self.search.stop("why")` ends it.
 """
 
@@ -23,16 +26,34 @@ from keras_symgrad.search.core import Archive, Plain, Problem, Progress
 Logs = dict[str, Any]
 
 
+class Assessed(Protocol):
+    """What is asked of an assessment of an archive, on rows that the search does not see."""
+
+    @property
+    def matches(self) -> str:
+        """The word for what may be promised of the best formula, such as "concept"."""
+
+    @property
+    def headline(self) -> str:
+        """The rule, or the formula, for people."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a longer search would change neither the word nor the formula's class."""
+
+
 class Search(Protocol):
-    """What callbacks may ask of a search, such as `PortfolioSearch`.
+    """Interface of a search for callbacks, such as `PortfolioSearch`.
 
     Attributes:
         problem: what is searched for.
         stopped: the limit that ended the search; empty before.
+        assessment: of the formulas found so far; `None` before the first one.
     """
 
     problem: Problem
     stopped: str
+    assessment: Assessed | None
 
     @property
     def archive(self) -> Archive:
@@ -42,20 +63,20 @@ class Search(Protocol):
         """A tree as a formula for people."""
 
     def stop(self, reason: str) -> None:
-        """Ends the search after the present generation; `stopped` is then the reason."""
+        """End the search after the present generation; `stopped` is then the reason."""
 
     def state(self) -> Plain | None:
-        """All that the next generations depend on; `None` before the first one."""
+        """State on which the next generations depend; `None` before the first one."""
 
     def restore(self, state: Plain) -> None:
-        """Takes over a `state`."""
+        """Restore a `state`."""
 
 
 class Callback:
-    """Base of all callbacks; override what is of interest.
+    """Base class of all callbacks; override the methods of interest.
 
     Attributes:
-        search: the search that it is told about.
+        search: the search that calls it.
 
     Example:
 
@@ -72,18 +93,18 @@ class Callback:
         self.search = search
 
     def on_search_begin(self, logs: Logs) -> None:
-        """Called before anything is searched. An exception here ends the search."""
+        """Called before the search begins. An exception here ends the search."""
 
     def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Called after every generation, and with an executor after every epoch of generations.
 
         Args:
-            generation: how many there have been; 0 after a stage of the dictionary.
-            logs: where the search stands.
+            generation: number of generations; 0 after a stage of the dictionary.
+            logs: progress of the search.
         """
 
     def on_search_end(self, logs: Logs) -> None:
-        """Called at the end, whatever it was that ended the search."""
+        """Called at the end, for any reason."""
 
 
 class LambdaCallback(Callback):
@@ -120,7 +141,7 @@ class LambdaCallback(Callback):
 
 
 class EarlyStopping(Callback):
-    """Ends a search that no longer gets better, or that is good enough.
+    """Callback that ends a search without improvement, or one that is good enough.
 
     Args:
         patience: generations without a better choice from the front, or `None`.
@@ -141,7 +162,7 @@ class EarlyStopping(Callback):
         self.patience, self.target_loss = patience, target_loss
 
     def on_generation_end(self, generation: int, logs: Logs) -> None:
-        """Ends the search if it is good enough or has settled."""
+        """End the search if it is good enough or has stagnated."""
         if self.target_loss is not None and logs["loss"] <= self.target_loss:
             self.search.stop("target_loss")
         elif self.patience is not None and logs["settled"] >= self.patience:
@@ -149,7 +170,7 @@ class EarlyStopping(Callback):
 
 
 class TimeLimit(Callback):
-    """Ends a search after so many seconds, those before it was resumed among them.
+    """Callback that ends a search after a time, including time before it was resumed.
 
     Args:
         seconds: the limit.
@@ -163,23 +184,23 @@ class TimeLimit(Callback):
         self.seconds = seconds
 
     def on_generation_end(self, generation: int, logs: Logs) -> None:
-        """Ends the search if its time is over."""
+        """End the search if its time is over."""
         if logs["seconds"] >= self.seconds:
             self.search.stop("time_limit")
 
 
 class CallbackList:
-    """Several callbacks that are told the same.
+    """List of callbacks that are called together.
 
-    A callback that raises is told no more and a warning says why: it must not cost the search.
-    Only what it raises before the search begins is raised here.
+    A callback that raises is not called again, and a warning gives the reason: it must not end the
+    search. Only exceptions before the search begins are raised here.
 
     Args:
         callbacks: the callbacks.
-        search: that they are told about.
+        search: the search that calls them.
 
     Raises:
-        ValueError: one of them is no callback.
+        ValueError: one of them is not a callback.
     """
 
     def __init__(self, callbacks: Sequence[Callback], search: Search):
@@ -190,20 +211,22 @@ class CallbackList:
             callback.set_search(search)
 
     def on_search_begin(self) -> None:
-        """Tells them that it begins."""
+        """Call `on_search_begin` of all callbacks."""
         for callback in self._callbacks:
             callback.on_search_begin({})
 
     def on_generation_end(self, progress: Progress) -> None:
-        """Tells them where the search stands."""
+        """Call `on_generation_end` of all callbacks."""
         self._logs = asdict(progress)
         generation = self._logs.pop("generation")
         if len(self._search.archive):
             self._logs["complexity"] = self._search.archive.choice().complexity
+        if (found := self._search.assessment) is not None:
+            self._logs |= {"matches": str(found.matches), "headline": found.headline}
         self._tell("on_generation_end", generation, self._logs)
 
     def on_search_end(self) -> None:
-        """Tells them that it has ended."""
+        """Call `on_search_end` of all callbacks."""
         self._tell("on_search_end", self._logs | {"stopped": self._search.stopped})
 
     def _tell(self, what: str, *arguments: Any) -> None:
@@ -220,7 +243,7 @@ class CallbackList:
 
 
 def check_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
-    """Callbacks, checked.
+    """Check callbacks.
 
     Args:
         callbacks: the callbacks.
@@ -229,7 +252,7 @@ def check_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
         A list of them.
 
     Raises:
-        ValueError: one of them is no callback.
+        ValueError: one of them is not a callback.
     """
     if isinstance(callbacks, Callback):
         return [callbacks]

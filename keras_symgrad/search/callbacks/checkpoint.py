@@ -1,6 +1,6 @@
 """`Checkpoint`: save a search to a file and resume it.
 
-The file is JSON, and written whole or not at all. Its parts:
+The file is JSON, written completely or not at all. Its parts:
 
     format      "keras-symgrad search"
     version     1
@@ -12,8 +12,8 @@ The file is JSON, and written whole or not at all. Its parts:
                 the first generation
 
 An island has its generation, its archive, the sets of features with their weights and the trees
-(demes, known forms, offspring just bred), and the random numbers of both. A tree is a list in
-prefix order: operators by name, variables by column, constants as numbers with a point.
+(demes, loss cache, pending offspring), and the random numbers of both. A tree is a list in prefix
+order: operators by name, variables by column, constants as numbers with a point.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ FIELD_ARRAYS = ("points", "directions", "weights", "frame")
 
 
 class Checkpoint(Callback):
-    """Keeps the search in a file, from which `interpret(..., resume=)` goes on.
+    """Callback that saves the search to a file, from which `interpret(..., resume=)` goes on.
 
     Args:
         filepath: of the file.
-        every: seconds between two times that it is written; 0 for every generation. It is also
-            written at the end, unless Ctrl-C was pressed twice.
+        every: seconds between two writes; 0 for every generation. The file is also written at the
+            end, unless Ctrl-C was pressed twice.
 
     Raises:
         ValueError: nothing can be written there.
@@ -59,39 +59,39 @@ class Checkpoint(Callback):
         self._last = 0.0
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
-        """Starts the clock."""
+        """Start the clock."""
         self._last = time.monotonic()
 
     def on_generation_end(self, generation: int, logs: Logs) -> None:
-        """Writes the search if it is time."""
+        """Write the search if it is time."""
         if time.monotonic() - self._last >= self.every:
             self._write()
             self._last = time.monotonic()
 
     def on_search_end(self, logs: Logs | None = None) -> None:
-        """Writes the search as it ended."""
+        """Write the final state of the search."""
         self._write()
 
     def _write(self) -> None:
         state = self.search.state()
-        # Nothing is kept of the dictionary, but the file is there to go on from.
+        # The dictionary has no state, but the file must exist to resume from.
         if state is not None or not self.filepath.exists():
             save_search(self.filepath, self.search.problem, state)
 
 
 def save_search(path: str | os.PathLike[str], problem: Problem, state: Plain | None) -> Path:
-    """Writes a search to a file.
+    """Write a search to a file.
 
     Args:
         path: of the file.
-        problem: what is searched for.
+        problem: problem of the search.
         state: of the search, from `PortfolioSearch.state`.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: nothing can be written there; a file that was there stays as it was.
+        ValueError: nothing can be written there; an existing file stays unchanged.
     """
     rows = {name: getattr(problem.gradients, name) for name in FIELD_ARRAYS}
     content = {
@@ -106,14 +106,14 @@ def save_search(path: str | os.PathLike[str], problem: Problem, state: Plain | N
 
 
 class SavedSearch:
-    """A search that was kept in a file.
+    """A saved search, read from a file.
 
     Args:
         path: of the file.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it holds no search, or one of another version.
+        FileNotFoundError: there is no file.
+        ValueError: it is not a search, or one of another version.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -133,16 +133,16 @@ class SavedSearch:
         self._content = content
 
     def field(self, field: GradientField) -> GradientField:
-        """The rows that the search was on.
+        """Return the rows of the search.
 
         Args:
             field: the rows as they are read now.
 
         Returns:
-            The same rows to the last digit that they had.
+            The same rows with all digits that they had.
 
         Raises:
-            ValueError: these are other rows.
+            ValueError: the rows differ.
         """
         kept: dict[str, Any] = {}
         for name in FIELD_ARRAYS:
@@ -162,13 +162,13 @@ class SavedSearch:
         return replace(field, **kept)
 
     def restore(self, search: Search) -> None:
-        """Sets a search to where this one was.
+        """Restore a search to the saved state.
 
         Args:
             search: for the same problem.
 
         Raises:
-            ValueError: the problem is another one, or the file is damaged.
+            ValueError: the problem differs, or the file is damaged.
         """
         then, now = self._content.get("problem"), _described(search.problem)
         if not isinstance(then, dict):
@@ -203,7 +203,7 @@ class SavedSearch:
 
 
 def _described(problem: Problem) -> dict[str, Any]:
-    """What must be the same for a search to go on, as it is read back from JSON."""
+    """Properties that must be equal for a search to go on, as read back from JSON."""
     operators = problem.alphabet.operators
     described = {
         "operators": {operator.name: str(operator.expression) for operator in operators},

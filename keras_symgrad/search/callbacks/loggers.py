@@ -24,8 +24,8 @@ LOGGED_COLUMNS = (
     "formula",
 )
 
-# What TensorBoard shows a number and a text with. The functions `tf.summary.scalar` and `text`
-# are TensorBoard's own and fail where it is not installed; the files need none of it.
+# TensorBoard's plugin names for numbers and texts. The functions `tf.summary.scalar` and `text`
+# need TensorBoard and fail where it is not installed; writing the files does not.
 _SCALARS = summary_pb2.SummaryMetadata(
     plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="scalars"),
     data_class=summary_pb2.DATA_CLASS_SCALAR,
@@ -37,12 +37,12 @@ _TEXT = summary_pb2.SummaryMetadata(
 
 
 class CSVLogger(Callback):
-    """Writes a line for every generation.
+    """Callback that writes a line for every generation.
 
     Args:
         filename: of the file.
         separator: between columns.
-        append: whether to go on with a file that is there, as after `resume`.
+        append: whether to append to an existing file, as after `resume`.
 
     Raises:
         ValueError: nothing can be written there.
@@ -56,7 +56,7 @@ class CSVLogger(Callback):
         self._file: TextIO | None = None
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
-        """Opens the file."""
+        """Open the file."""
         has_header = self.append and self.filename.exists() and self.filename.stat().st_size > 0
         file = self._file = open(
             self.filename, "a" if self.append else "w", newline="", encoding="utf-8"
@@ -68,19 +68,19 @@ class CSVLogger(Callback):
             self._writer.writeheader()
 
     def on_generation_end(self, generation: int, logs: Logs) -> None:
-        """Writes a line."""
+        """Write a line."""
         self._writer.writerow({"generation": generation} | logs)
         if self._file is not None:
             self._file.flush()
 
     def on_search_end(self, logs: Logs | None = None) -> None:
-        """Closes the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
 
 class TensorBoard(Callback):
-    """Writes event files that TensorBoard shows: losses, the front and its formulas.
+    """Callback that writes event files for TensorBoard: losses, the front and its formulas.
 
     Scalars are `loss`, `complexity`, `evaluations_per_second` and the loss at every complexity
     of the front, `front/complexity_9`. The front as a table of formulas is a text.
@@ -106,12 +106,12 @@ class TensorBoard(Callback):
         self._shown: list[Individual] = []
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
-        """Opens an event file."""
+        """Open an event file."""
         self._writer = tf.summary.create_file_writer(str(self.log_dir))
         self._shown = []
 
     def on_generation_end(self, generation: int, logs: Logs) -> None:
-        """Writes losses, and the front where it has changed."""
+        """Write losses, and the front where it has changed."""
         if self._writer is None:
             return
         front = self.search.archive.front()
@@ -137,6 +137,6 @@ class TensorBoard(Callback):
         return "\n".join(lines)
 
     def on_search_end(self, logs: Logs | None = None) -> None:
-        """Closes the event file."""
+        """Close the event file."""
         if self._writer is not None:
             self._writer.close()

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(Callback):
-    """A line on standard error with generation, speed, best loss and best formula.
+    """Callback that shows the answer so far, generation, speed and loss on standard error.
 
     Args:
-        stopping: the search's limits; they tell how far it is.
-        shown: whether to show it. It is never shown where standard error is no terminal.
+        stopping: the search's limits, for the share of the work that is done.
+        shown: whether to show it. It is never shown where standard error is not a terminal.
     """
 
     def __init__(self, stopping: Stopping = Stopping(), *, shown: bool = True):
@@ -24,7 +24,7 @@ class ProgressBar(Callback):
         self._bar: Progress | None = None
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
-        """Shows the bar."""
+        """Show the bar."""
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -42,17 +42,19 @@ class ProgressBar(Callback):
         bar.start()
 
     def on_generation_end(self, generation: int, logs: Logs) -> None:
-        """Moves the bar."""
+        """Update the bar."""
         speed = logs["evaluations"] / max(logs["seconds"], 1e-9)
         text = (
             f"generation {generation}, {speed:,.0f} evaluations/s, "
             f"loss {logs['loss']:.1e}: {logs['formula']}"
         )
+        if "matches" in logs:
+            text = f"{logs['matches']} so far: {logs['headline']}; {text}"
         share = self.stopping.share(generation, logs["evaluations"], logs["seconds"])
         if self._bar is not None:
             self._bar.update(self._task, completed=share, text=text)
 
     def on_search_end(self, logs: Logs | None = None) -> None:
-        """Takes the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()

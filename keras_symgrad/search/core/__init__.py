@@ -9,6 +9,7 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.search.core.archive import Archive, Individual
     from keras_symgrad.search.core.constant_fit import ConstantFit
+    from keras_symgrad.search.core.effort import EFFORTS, Effort, check_effort
     from keras_symgrad.search.core.model_selection import (
         FINEST_OF_LABELS,
         NATS_PER_UNIT,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.search.core.settings import GeneticSettings
     from keras_symgrad.search.core.stagnation import StagnationCounter
-    from keras_symgrad.search.core.stopping import Progress, Stopping, limits_of
+    from keras_symgrad.search.core.stopping import Ending, Progress, Stopping, limits_of
     from keras_symgrad.search.core.variation import Variation
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -57,6 +58,9 @@ __all__ = [
     "Archive",
     "Clock",
     "ConstantFit",
+    "EFFORTS",
+    "Effort",
+    "Ending",
     "FINEST_OF_LABELS",
     "GeneticSettings",
     "IN_MEMORY",
@@ -79,6 +83,7 @@ __all__ = [
     "as_plain",
     "box_of",
     "call",
+    "check_effort",
     "check_methods",
     "choose_model",
     "individual_from_plain",

@@ -13,12 +13,12 @@ from keras_symgrad.search.core.model_selection import choose_model, scores
 
 @dataclass(slots=True, frozen=True)
 class Individual:
-    """A tree with what the search knows of it.
+    """A tree with its complexity, fingerprint and loss.
 
     Attributes:
         tree: the tree.
         complexity: its complexity.
-        fingerprint: equal for trees that plainly carry the same concept.
+        fingerprint: equal for trees that evidently carry the same concept.
         loss: its loss on the search's rows.
     """
 
@@ -53,10 +53,10 @@ class Archive:
         return iter(self._best[complexity] for complexity in sorted(self._best))
 
     def add(self, individual: Individual) -> bool:
-        """Keeps the individual if it is the best at its complexity.
+        """Add the individual if it is the best at its complexity.
 
         Returns:
-            Whether it was kept.
+            Whether it was added.
         """
         if not np.isfinite(individual.loss):
             return False
@@ -75,12 +75,12 @@ class Archive:
         return front
 
     def choice(self) -> Individual:
-        """The individual that would be the answer if the search ended now."""
+        """The individual that would be chosen if the search ended now."""
         front = self.front()
         return front[choose_model([i.complexity for i in front], [i.loss for i in front])]
 
     def score(self) -> float:
-        """Score of the choice, the lower the better; infinite while there is none."""
+        """Score of the choice, the lower the better; infinite without a choice."""
         front = self.front()
         return float(
             scores([i.complexity for i in front], [i.loss for i in front]).min(initial=np.inf)

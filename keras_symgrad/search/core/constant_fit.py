@@ -1,7 +1,7 @@
 """Least-squares fit of the constants of one formula in float64.
 
-The search refines constants of thousands of trees in float32; the few formulas that are shown
-to the user get theirs from here, with exact derivatives of the SymPy expression.
+The search refines constants of thousands of trees in float32; the constants of the few reported
+formulas are fitted here, with exact derivatives of the SymPy expression.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import differentiate, numpy_function
 from keras_symgrad.gradients import GradientField
 
-# Rows that constants are fitted on, a random choice of them: what a network has learned of its
-# constants is less exact than what so many rows tell.
+# Number of randomly chosen rows on which constants are fitted: more rows do not improve them,
+# because a network's constants are less exact.
 FIT_ROWS = 20_000
-# Rounds of reweighting rows, by which losses that are no squares are fitted as if they were.
-# The last one is the first that lowers the loss by less than this share.
+# Rounds of reweighting rows for losses that are not squared, and the relative decrease of the loss
+# below which they end.
 MAX_REWEIGHTINGS = 20
 RELATIVE_CONVERGENCE = 1e-4
 
@@ -29,9 +29,9 @@ class ConstantFit:
     """The constants of an expression as parameters of its loss on a gradient field.
 
     Attributes:
-        parameters: SymPy symbols that stand for the constants, which ascend.
+        parameters: SymPy symbols for the constants, which ascend.
         start: constants of the expression, `(constants,)`.
-        field: rows that they are fitted on.
+        field: rows of the fit.
 
     Args:
         expression: its floats are the constants; whole numbers and fractions are not.
@@ -55,7 +55,7 @@ class ConstantFit:
         self._form = expression.xreplace(dict(zip(floats, self.parameters)))
         field = field.subset(FIT_ROWS)
         occurring = [symbol(name) in expression.free_symbols for name in field.names]
-        # A formula moves along the axes of its own variables, which may be few of many.
+        # A formula moves only along the axes of its own variables, which may be few of many.
         self._points = field.points[:, occurring]
         frame = np.eye(field.variables) if field.frame is None else field.frame
         self._frame = frame[..., occurring]
@@ -85,7 +85,7 @@ class ConstantFit:
         return self.field.loss.average(distances, self._rows) / self.field.axes
 
     def mean(self, constants: np.ndarray) -> float:
-        """The mean of rho, divided by the axes: what `residual` has half the slope of."""
+        """The mean of rho, divided by the axes: its slope is twice that of `residual`."""
         distances = self._distances(self._apart(constants))
         return float(self._rows @ self.field.loss.of(distances)) / self.field.axes
 
@@ -96,15 +96,15 @@ class ConstantFit:
         *,
         precision: float = 1e-14,
     ) -> np.ndarray:
-        """Constants at the nearest minimum of the loss.
+        """Find the constants at the nearest minimum of the loss.
 
         Args:
             constants: to start from.
-            moved: which of them may move; all by default.
+            moved: mask of the constants that may move; all by default.
             precision: relative, of the loss.
 
         Returns:
-            Constants of no higher loss.
+            Constants whose loss is not higher.
         """
         from scipy.optimize import least_squares
 
@@ -144,12 +144,12 @@ class ConstantFit:
         return self._rows * self.field.loss.weights(self._distances(self._apart(constants)))
 
     def residual(self, constants: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """What is left of the unit gradients, `(rows, axes)`.
+        """Residuals of the unit gradients, `(rows, axes)`.
 
         Args:
-            constants: where.
-            weights: of the rows; by default those that the loss has there. Of the squared loss the
-                squares then add to the loss.
+            constants: values of the constants.
+            weights: of the rows; by default those of the loss at these constants. For the squared
+                loss the squares then add up to the loss.
         """
         apart = self._apart(constants)
         if weights is None:

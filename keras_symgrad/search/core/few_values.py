@@ -1,9 +1,9 @@
-"""Columns of few values in formulas: a function of one alone is a polynomial through its values.
+"""Columns of few values: replace a function of one by the polynomial through its values.
 
-On a column of k values every function of it is a polynomial of degree k - 1, of a column of zeros
-and ones a straight line: exp(-0.02*red**2 + sin(red)) and 1 + 1.27*red are one function there. What
-a formula does between the values nobody was shown, so that the polynomial stands for all of them.
-Functions of several variables, such as x1*red or sin(x1 + red), are left as they are.
+On a column of k values every function of it is a polynomial of degree k - 1, on a column of zeros
+and ones a straight line: exp(-0.02*red**2 + sin(red)) and 1 + 1.27*red are one function there. The
+data do not determine a formula between the values, so the polynomial represents all of them.
+Functions of several variables, such as x1*red or sin(x1 + red), are not changed.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from keras_symgrad.expressions import Alphabet, Constant, Operator, Variable, sy
 
 Nodes = Sequence[gp.Primitive | gp.Terminal]
 
-# Of more values than these a column shows its shape, and formulas may bend it.
+# With more values than these a column determines a function's shape, and formulas may transform it.
 MAX_VALUES = 4
-# A coefficient of an interpolating polynomial below this part of the largest is rounding.
+# A coefficient of an interpolating polynomial below this share of the largest is rounding.
 RELATIVE_ROUNDING_OF_COEFFICIENTS = 1e-12
-# Of a subtree: no variable in it, or several, or one of many values.
+# Column of a subtree: none, or several, or one with many values.
 _NUMBER = -1
 _FREE = -2
 
 
 class FewValuedColumns:
-    """Keeps formulas from bending columns of few values.
+    """Rule against nonlinear transforms of columns of few values.
 
     Args:
         alphabet: operators and variables of the formulas.
@@ -61,12 +61,12 @@ class FewValuedColumns:
         return bool(self.values)
 
     def satisfies(self, tree: Nodes) -> bool:
-        """Whether every part of a tree that holds one such column alone is a low polynomial.
+        """Return whether each part of a tree with only one such column is a low polynomial.
 
         Args:
             tree: nodes in prefix order.
         """
-        # Of the subtrees behind a node: the column that is alone in it, and the degree.
+        # For the subtrees after a node: their only column, and the degree.
         stack: list[tuple[int, float]] = []
         for node in reversed(tree):
             if isinstance(node, Variable):
@@ -88,14 +88,14 @@ class FewValuedColumns:
         return True
 
     def rewritten(self, tree: Nodes) -> gp.PrimitiveTree | None:
-        """A tree with the polynomial in the place of each part that bends such a column alone.
+        """Replace each part of a tree that transforms such a column alone by the polynomial.
 
         Args:
             tree: nodes in prefix order.
 
         Returns:
-            A tree that is admitted; `None` if a part is not defined on all values, or the alphabet
-            cannot write the polynomial.
+            A tree that satisfies the rule; `None` if a part is undefined at some values, or the
+            alphabet cannot write the polynomial.
         """
         tree = gp.PrimitiveTree(tree)
         if self.satisfies(tree):
@@ -121,14 +121,14 @@ class FewValuedColumns:
         return gp.PrimitiveTree(nodes)
 
     def straightened(self, expression: sympy.Expr) -> sympy.Expr | None:
-        """An expression with the polynomial in the place of what bends such a column alone.
+        """Replace parts of an expression that transform such a column alone by the polynomial.
 
         Args:
             expression: in the alphabet's variables.
 
         Returns:
-            The expression, with the same values on all rows; `None` if a part of it is not defined
-            on all values of its column.
+            The expression, with the same values on all rows; `None` if a part of it is undefined at
+            some values of its column.
         """
         for variable, values in self._symbols.items():
             if variable in expression.free_symbols:
@@ -150,7 +150,7 @@ class FewValuedColumns:
         for power, weight in enumerate(weights):
             if weight:
                 term = [Constant(weight)] if power == 0 or weight != 1 else []
-                # a*x**n as mul(a, mul(x, x)...).
+                # Writes a*x**n as mul(a, mul(x, x)...).
                 factors = [term] * bool(term) + [[variable]] * power
                 terms.append(_joined(factors, primitives.get("mul")))
         known = [term for term in terms if term is not None]
@@ -160,7 +160,7 @@ class FewValuedColumns:
 
 
 def _joined(parts: Sequence[list[Any]], operator: gp.Primitive | None) -> list[Any] | None:
-    """Nodes under one operator of two arguments; `None` without it."""
+    """Nodes joined by one binary operator; `None` without it."""
     first, *others = parts
     for other in others:
         if operator is None:
@@ -198,7 +198,7 @@ def _coefficients(
     Raises:
         ValueError: the expression is not a real number at one of the values.
     """
-    # In floats: whole numbers to the power of whole numbers would have more digits than memory.
+    # In floats: powers of integers would have more digits than memory.
     (found,) = evaluate([expression], [variable.name], np.array(values)[:, None])
     if not np.isfinite(found).all():
         raise ValueError(f"{expression} is not a real number at {variable} = {values}")
@@ -213,7 +213,7 @@ def _coefficients(
 
 @lru_cache(maxsize=4096)
 def _degree(operator: Operator, degrees: tuple[float, ...]) -> float:
-    """Degree of an operator on polynomials of one variable; infinite where it is none."""
+    """Degree of an operator on polynomials of one variable; infinite if it is not a polynomial."""
     open_ = [a for a, degree in zip(operator.arguments, degrees) if degree]
     if not operator.expression.is_polynomial(*open_) or math.inf in degrees:
         return math.inf

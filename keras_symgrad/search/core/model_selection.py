@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# A step up in complexity must lower the log-loss by this much for each unit to be believed.
-# The truth is reached by a drop of a nat or more a unit; what follows it fits the network's own
-# errors at a tenth of a nat a unit.
+# A step up in complexity must lower the log-loss by this much for each unit to count. The truth is
+# reached by a drop of a nat or more a unit; later rows fit the network's own errors at a tenth of a
+# nat a unit.
 NATS_PER_UNIT = 0.4
-# As long as a formula misses by more than this (1 - |cos|), something that is no error of a network
-# is still unexplained, and a longer formula need not gain as much.
+# As long as a formula misses by more than this (1 - |cos|), some structure is still unexplained,
+# and a longer formula needs a smaller gain.
 POOR_FIT = 1e-2
 NATS_PER_UNIT_OF_POOR_FIT = 0.05
 # The error (1 - |cos|) below which formulas of a classifier are equally good. Labels do not fix its
-# gradients any better: on 40 networks the truth's own error was between 4e-6 and 6e-3.
+# gradients better: on 40 networks the truth's own error was between 4e-6 and 6e-3.
 FINEST_OF_LABELS = 5e-6
 # Losses below this are rounding errors and count as equal.
 SMALLEST_LOSS = 1e-10
@@ -38,23 +38,23 @@ def choose_model(
     floor: float = SMALLEST_LOSS,
     poor: float = np.inf,
 ) -> int:
-    """Number of the row after the last steep drop of log-loss.
+    """Choose the row after the last steep drop of log-loss.
 
-    On the lower hull of the front, in the plane of complexity and log-loss, it is the last
-    corner that is reached by a slope steeper than 0.4 a unit of complexity: beyond it, rows
-    near the floor buy too little.
+    On the lower hull of the front, in the plane of complexity and log-loss, it is the last corner
+    that is reached by a slope steeper than 0.4 a unit of complexity: rows beyond it, near the
+    floor, gain too little.
 
         argmin of log(loss) + 0.4 complexity
 
-    Where the row so chosen fits poorly, 0.05 a unit is enough: noise that stands in the way of a
-    true formula stands in the way of longer ones too, but a formula that is too simple does not.
+    Where the row so chosen fits poorly, 0.05 a unit is enough: noise limits the gain of longer
+    formulas as well as of the true one, but too simple a formula does not.
 
     Args:
         complexities: of the rows.
         losses: of the rows.
         floor: losses below it are noise and count as equal, so that the simplest of these rows
             is the best of them.
-        poor: losses above it are those of a poor fit.
+        poor: losses above it count as a poor fit.
 
     Returns:
         An index.
@@ -67,7 +67,7 @@ def choose_model(
     >>> choose_model([5, 9, 14, 16, 18], [5.0e-2, 2.6e-2, 3.7e-4, 2.5e-4, 1.9e-4])
     2
 
-    The same with a noise that hides all differences beyond the first step.
+    The same with noise that hides all differences beyond the first step.
 
     >>> choose_model([5, 9, 14, 16, 18], [5.0e-2, 2.6e-2, 3.7e-4, 2.5e-4, 1.9e-4], floor=2e-2)
     0

@@ -1,7 +1,7 @@
 """`PriorKnowledge`: test trees against everything that the user knows of the formula.
 
-Rules of shape, units, an outer form and starting guesses restrict one search together. All rooms
-of the search ask here; where nothing is known everything is admitted, at no cost.
+Constraints, units, a template and starting guesses restrict one search together. All modules of the
+search use this class; without prior knowledge every tree is accepted, at no cost.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class PriorKnowledge:
-    """Rules that a search keeps, and formulas that it starts from.
+    """Rules of a search, and formulas to start from.
 
     Args:
         alphabet: operators and variables of the formulas.
@@ -45,16 +45,15 @@ class PriorKnowledge:
         template: an outer form with free parts, such as "f(x1, x2) + sin(g(x3))".
         guesses: formulas to start from, as text or SymPy expressions.
         max_complexity: the largest that a guess may have.
-        values: of columns that have few of them, by the column's number: formulas do not bend
-            these. A template does as its user likes.
+        values: of columns that have few of them, by the column's number: formulas do not transform
+            these. A template may.
 
     Attributes:
         guesses: the guesses as trees.
-        few_values: what keeps formulas from bending columns of few values.
+        few_values: the rule for columns of few values.
 
     Raises:
-        ValueError: a rule names what does not exist, or a guess cannot be written or breaks a
-            rule.
+        ValueError: a rule names something undefined, or a guess cannot be written or breaks a rule.
 
     Example:
 
@@ -92,7 +91,7 @@ class PriorKnowledge:
             dimensions = Dimensions(dimensions)
         self.analysis = None if dimensions is None else DimensionalAnalysis(dimensions, alphabet)
         self.template = None if template is None else Template(template, alphabet)
-        # What `satisfies` asks, from the quickest to the slowest.
+        # Tests of `satisfies`, from the fastest to the slowest.
         self._rules = [r for r in (self.analysis, self.template, self.constraints) if r is not None]
         if self.template is not None:
             self._check_template(self.template)
@@ -102,17 +101,17 @@ class PriorKnowledge:
 
     @property
     def restricts(self) -> bool:
-        """Whether there is a rule at all, of the user's or of the data."""
+        """True if there is any rule, from the user or from the data."""
         return bool(self._rules) or bool(self.few_values)
 
     @property
     def has_rules(self) -> bool:
-        """Whether the user gave a rule."""
+        """True if the user gave a rule."""
         return bool(self._rules)
 
     @property
     def described(self) -> dict[str, object] | None:
-        """Rules and guesses as plain data; `None` where nothing is known."""
+        """Rules and guesses as plain data; `None` without them."""
         if not self.has_rules and not self.guesses:
             return None
         rules, units = self.constraints, self.analysis and self.analysis.dimensions
@@ -125,7 +124,7 @@ class PriorKnowledge:
 
     @property
     def fixed_variables(self) -> frozenset[str]:
-        """Variables that stand in a template outside of its parts, in the units that it gives."""
+        """Variables in a template outside of its parts, in the template's units."""
         if self.template is None:
             return frozenset()
         return frozenset(part.name for part in self.template.form.free_symbols) - {
@@ -134,15 +133,15 @@ class PriorKnowledge:
 
     @property
     def allows_shifts(self) -> bool:
-        """Whether x may become x - 1000, which with units needs a number that has one."""
+        """Return whether x may become x - 1000, which with units needs a number that has one."""
         return self.analysis is None or self.analysis.dimensions.constants == "any"
 
     def in_units(self, units: OwnUnits) -> PriorKnowledge:
-        """The same rules, for which a variable in units of its own is a variable like any other.
+        """The same rules for rescaled variables.
 
         Args:
-            units: that formulas are in; guesses are rewritten in them, and left out with a warning
-                where that breaks a rule.
+            units: of the formulas; guesses are rewritten in them, and left out with a warning where
+                that breaks a rule.
         """
         own = copy(self)
         values = {
@@ -167,7 +166,7 @@ class PriorKnowledge:
         return None
 
     def satisfies(self, tree: Nodes) -> bool:
-        """Whether a tree keeps all rules.
+        """Return whether a tree keeps all rules.
 
         Args:
             tree: nodes in prefix order.
@@ -175,7 +174,7 @@ class PriorKnowledge:
         return self.few_values.satisfies(tree) and all(rule.satisfies(tree) for rule in self._rules)
 
     def violation(self, tree: Nodes) -> str | None:
-        """Which rule a tree breaks, in words; `None` if it breaks none.
+        """Describe the rule that a tree breaks; `None` if it breaks none.
 
         Args:
             tree: nodes in prefix order.
@@ -183,10 +182,10 @@ class PriorKnowledge:
         return next(filter(None, (rule.violation(tree) for rule in self._rules)), None)
 
     def with_fixed_numbers(self, tree: Nodes) -> gp.PrimitiveTree:
-        """A tree with the numbers that a template fixes, after others were refined.
+        """Restore the numbers that a template fixes, after refinement.
 
         Args:
-            tree: that had the template's form before.
+            tree: a tree that had the template's form before.
         """
         return (
             gp.PrimitiveTree(tree)
@@ -197,7 +196,7 @@ class PriorKnowledge:
     def variation(
         self, seed: int, max_nodes: int, blocks: Sequence[gp.PrimitiveTree] = ()
     ) -> Variation:
-        """How new trees are made that keep the rules.
+        """Make the variation operators that keep the rules.
 
         Args:
             seed: of the random numbers.
@@ -217,10 +216,10 @@ class PriorKnowledge:
         return Variation(self.alphabet, seed, max_nodes, blocks, satisfies=satisfies)
 
     def part_satisfies(self, nodes: Nodes) -> bool:
-        """Whether a part of a formula may be of this kind.
+        """Return whether a part of a formula may have this form.
 
-        It keeps the rules of shape, has a dimension, though not yet that of the whole, and holds
-        variables that may stand in one part of the template.
+        It must keep the constraints, have a dimension, though not yet that of the whole, and hold
+        only variables that may stand in one part of the template.
 
         Args:
             nodes: in prefix order.
@@ -237,17 +236,17 @@ class PriorKnowledge:
         return any(columns <= allowed for allowed in self.template.together)
 
     def summable(self, features: Sequence[Feature]) -> list[list[Feature]]:
-        """Features in groups that may be added up with weights.
+        """Group features whose weighted sums keep the rules.
 
-        Weights are numbers: with units, the features of a sum have one dimension. Logarithms are
-        those of a product, whose factors may have any; what stands with them in a sum stands in
-        an exponential in the product, and is a number.
+        Weights are numbers: with units, the features of a sum have one dimension. Logarithms belong
+        to a product, whose factors may have any dimension; other terms of such a sum stand in an
+        exponential in the product, and must be numbers.
 
         Args:
             features: any features.
 
         Returns:
-            Groups in the order of their first features, none of them empty.
+            Nonempty groups in the order of their first features.
         """
         analysis = self.analysis
         if analysis is None or analysis.dimensions.constants == "any":
@@ -259,14 +258,14 @@ class PriorKnowledge:
         return list(groups.values())
 
     def conforming(self, expression: sympy.Expr) -> sympy.Expr | None:
-        """An expression as it may be shown.
+        """Rewrite an expression so that it keeps the rules.
 
         Args:
             expression: in the alphabet's variables.
 
         Returns:
-            The expression, in the template's form if there is one, with columns of few values
-            unbent; `None` if it breaks a rule or cannot be written with the operators.
+            The expression, in the template's form if there is one, without transforms of columns of
+            few values; `None` if it breaks a rule or cannot be written with the operators.
         """
         expression = self.few_values.straightened(expression)
         if expression is None or not self._rules:
@@ -279,7 +278,7 @@ class PriorKnowledge:
         return expression if self.tree(expression) is not None else None
 
     def tree(self, expression: sympy.Expr) -> gp.PrimitiveTree | None:
-        """The tree of an expression that keeps all rules.
+        """Convert an expression to a tree that keeps all rules.
 
         Args:
             expression: in the alphabet's variables.
@@ -304,7 +303,7 @@ class PriorKnowledge:
         return self.template.tree(written)
 
     def _check_template(self, template: Template) -> None:
-        """Raises if no formula of the form can keep the rules of shape."""
+        """Raise if no formula of the form can keep the constraints."""
         if self.constraints is None:
             return
         # Nothing is simpler than a variable.

@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from keras_symgrad.search.core.prior_knowledge import PriorKnowledge
 
 METHODS = ("dictionary", "features", "trees")
-# Rows of the field that sums of features are fitted on; trees take them all.
+# Rows of the field for fits of sums of features; trees are evaluated on all rows.
 SPECTRAL_ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """All that decides what a search finds, but for its limits.
+    """Everything that determines the result of a search, except its limits.
 
-    It is what another process is given to work on.
+    It is sent to other processes as a whole.
 
     Args:
         alphabet: operators and variables of the formulas.
         gradients: the rows to search on.
         complexity: of trees.
-        settings: how trees are bred.
+        settings: settings of the genetic search.
         methods: which ways to search: "dictionary", "features" and "trees".
         signed: whether the opposite direction counts as different.
         seed: of all random choices.
-        knowledge: rules that formulas keep and guesses to start from; none by default.
+        knowledge: rules of the formulas and guesses to start from; none by default.
 
     Raises:
         ValueError: a method is unknown, or there is none.
@@ -62,12 +62,12 @@ class Problem:
 
     @property
     def spectral(self) -> GradientField:
-        """The rows that sums of features are fitted on."""
+        """The rows for fits of sums of features."""
         return self.gradients.subset(SPECTRAL_ROWS, self.seed)
 
 
 def check_methods(methods: str | Sequence[str]) -> tuple[str, ...]:
-    """Ways to search, checked.
+    """Check search methods.
 
     Args:
         methods: one name or several.

@@ -17,18 +17,18 @@ import keras
 import numpy as np
 import sympy
 
-from keras_symgrad.engine import LOSSES, Loss
+from keras_symgrad.engine import LOSSES, Loss, as_loss
 from keras_symgrad.expressions import PRESETS, Complexity, Operator, OperatorSet, shipped
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry
 from keras_symgrad.search.core.stopping import Stopping
 
-# Key of the description of what has no plain form.
+# Key of the description of a value without a plain form.
 IN_MEMORY = "in_memory"
-# What changes how a search is shown and not what it finds.
+# Arguments that change how a search is shown and not its result.
 SHOWN_ONLY = ("verbose",)
-# Arguments that are recorded as those of a public class.
+# Arguments that are recorded as arguments of a public class.
 _CLASSES = {"stopping": "Stopping", "constraints": "Constraints", "dimensions": "Dimensions"}
 # Arguments whose fields are recorded each by its own name, by the name of their class.
 _OPTIONS = {"sampling": "Sampling", "priors": "Priors", "search": "Search"}
@@ -37,7 +37,7 @@ _OF_NEURON = ("kind", "signature")
 
 
 def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `interpret` as plain data for files and people.
+    """Record the arguments of `interpret` as plain data for files and people.
 
     Paths, numbers and names stay as they are. What lives in memory alone, such as a model or an
     array, is described: `{"in_memory": "array of shape (50, 2)"}`. Fields of `Sampling`, `Priors`
@@ -73,15 +73,15 @@ def call(
     function: Callable[..., Any],
     passed_on_to: Callable[..., Any] | None = None,
 ) -> str:
-    """Python code that repeats a call, with the arguments that are no defaults.
+    """Write Python code that repeats a call, with the arguments that differ from the defaults.
 
     Args:
         given: arguments by name, as `recorded` returns them.
-        function: that they were given to.
-        passed_on_to: the function that takes the options which `function` has no parameters for.
+        function: function that received them.
+        passed_on_to: the function that takes the options for which `function` has no parameters.
 
     Returns:
-        Lines of code; what lives in memory alone goes by the argument's name.
+        Lines of code; objects in memory are represented by the argument's name.
 
     Example:
 
@@ -162,7 +162,7 @@ def _code(name: str, value: Any) -> str:
         return name
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    # Where a sequence is asked for a tuple will do, and a pair of units must be one.
+    # A tuple is valid where a sequence is expected, and a pair of units must be one.
     return repr(tuple(value) if isinstance(value, list) else value)
 
 
@@ -186,13 +186,13 @@ def box_of(points: np.ndarray) -> np.ndarray:
 
 
 def as_plain(value: Any) -> Any:
-    """A value as plain data, or a description of it.
+    """Convert a value to plain data, or describe it.
 
     Args:
         value: anything.
 
     Returns:
-        Numbers, text, lists and dictionaries; `{"in_memory": ...}` for what has no such form.
+        Numbers, text, lists and dictionaries; `{"in_memory": ...}` for other values.
 
     Example:
 
@@ -217,9 +217,9 @@ def _of_complexity(complexity: Complexity) -> dict[str, Any]:
     return {name: as_plain(getattr(complexity, name)) for name in names}
 
 
-# The first row that holds says how.
+# The first matching row decides.
 _PLAIN: tuple[tuple[type | tuple[type, ...], Callable[..., Any]], ...] = (
-    # Those of NumPy first: some are floats of Python as well.
+    # NumPy's types first: some are floats of Python as well.
     (np.generic, lambda value: value.item()),
     ((type(None), str, bool, int, float), lambda value: value),
     (np.ndarray, lambda value: {IN_MEMORY: f"array of shape {value.shape}"}),
@@ -227,7 +227,8 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable[..., Any]], ...] = (
     (Operator, _of_operator),
     (Complexity, _of_complexity),
     (Stopping, asdict),
-    (Loss, lambda loss: loss.name if loss in LOSSES.values() else {IN_MEMORY: str(loss)}),
+    (keras.optimizers.Optimizer, lambda optimizer: {IN_MEMORY: type(optimizer).__name__}),
+    (Loss, lambda loss: loss.name if loss in map(as_loss, LOSSES) else {IN_MEMORY: str(loss)}),
     (Symmetry, repr),
     ((Constraints, Dimensions), lambda rules: rules.to_dict()),
     (sympy.Expr, str),
@@ -240,7 +241,7 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable[..., Any]], ...] = (
 
 
 class Clock:
-    """Seconds spent in named parts of a work.
+    """Timer of the named parts of a computation.
 
     Example:
 
@@ -256,7 +257,7 @@ class Clock:
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        """Counts what its block takes to the part."""
+        """Add the time of a block to a part."""
         start = time.perf_counter()
         yield
         self.seconds[part] = round(time.perf_counter() - start, 3)

@@ -1,7 +1,7 @@
 """Replace operators of a tree by equivalent ones of lower weight, such as square(a) by a*a.
 
-Weights of the user's own may make an operator dear that another one does the work of. What a tree
-says does not change with it, and a formula must not be lost because it was made of the wrong one.
+The user's weights may make an operator heavier than an equivalent one. The tree's values do not
+depend on the choice, and a formula must not be lost because it was bred with the heavier one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Nodes = tuple[gp.Primitive | gp.Terminal, ...]
 
 
 class Replacements:
-    """Rewrites trees with lighter operators.
+    """Rewriter of trees with lighter operators.
 
     Args:
         alphabet: operators and variables of the trees.
@@ -38,9 +38,9 @@ class Replacements:
 
     def __init__(self, alphabet: Alphabet, complexity: Complexity):
         self.alphabet, self.complexity = alphabet, complexity.over(alphabet.operators)
-        # By operator: how others write it, its arguments as variables.
+        # For each operator: its spellings with others, its arguments as variables.
         self.forms: dict[str, gp.PrimitiveTree] = {}
-        # A function of the expression weighs all trees of it alike.
+        # A function of the expression gives all trees of it the same weight.
         if complexity.function is None:
             for operator in alphabet.operators:
                 form = self._form(operator)
@@ -48,13 +48,13 @@ class Replacements:
                     self.forms[operator.name] = form
 
     def lightened(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree:
-        """The tree, its operators replaced where that makes it lighter.
+        """Replace operators of a tree where that makes it lighter.
 
         Args:
             tree: a tree, which is not changed.
 
         Returns:
-            A tree of the same values; the same one where nothing is to be replaced.
+            A tree of the same values; the same object if nothing is replaced.
         """
         if not any(node.name in self.forms for node in tree if node.arity):
             return tree
@@ -78,7 +78,7 @@ class Replacements:
     def _form(self, operator: Operator) -> gp.PrimitiveTree | None:
         """The operator by others, if that is lighter."""
         others = [other for other in self.alphabet.operators if other.name != operator.name]
-        # Nearly always an operator is the lightest way to do its work, and SymPy is not asked.
+        # Nearly always an operator is the lightest way to write itself, and SymPy is not needed.
         own = self.complexity.of_node(operator.name)
         if not others or own <= min(self.complexity.of_node(other.name) for other in others):
             return None

@@ -1,8 +1,8 @@
 """Serialize trees, individuals and random states.
 
-What a search keeps is written as lists, numbers and names, so that it is the same in a file, in
-another process and on another machine. What is read back is data: nothing is looked up but
-operators by name and variables by number.
+A search is saved as lists, numbers and names, so it is the same in a file, in another process and
+on another machine. Files are read as data: only operators are looked up by name, and variables by
+number.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def tree_from_plain(nodes: Any, alphabet: Alphabet) -> gp.PrimitiveTree:
         The tree.
 
     Raises:
-        ValueError: it is no tree of this alphabet.
+        ValueError: it is not a tree of this alphabet.
     """
     open_ = 1
     for node in nodes:
@@ -104,7 +104,7 @@ def number_from_plain(value: float | None) -> float:
 
 
 def number(value: Any) -> float:
-    """The value, if it is a finite number.
+    """Check that the value is a finite number.
 
     Raises:
         ValueError: it is not.
@@ -128,7 +128,7 @@ def whole(value: Any) -> int:
 def array_to_text(array: np.ndarray) -> str:
     """Many numbers as one text: their little-endian bytes in base64.
 
-    A list of a hundred thousand numbers takes a tenth of a second to send, this takes none.
+    Sending a list of a hundred thousand numbers takes a tenth of a second; a text takes no time.
 
     Example:
 
@@ -142,7 +142,7 @@ def array_from_text(text: str, dtype: type) -> np.ndarray:
     """The numbers of `array_to_text`.
 
     Raises:
-        ValueError: the text holds none.
+        ValueError: the text does not hold numbers.
     """
     content = base64.b64decode(text, validate=True)
     return np.frombuffer(content, np.dtype(dtype).newbyteorder("<"))
@@ -155,7 +155,7 @@ def random_to_plain(random: Random) -> list[Any]:
 
 
 def restore_random(random: Random, plain: Sequence[Any]) -> None:
-    """Sets random numbers to a state of `random_to_plain`."""
+    """Set random numbers to a state of `random_to_plain`."""
     version, words, gauss = plain
     random.setstate((version, tuple(words), gauss))
 
@@ -166,5 +166,5 @@ def numbers_to_plain(numbers: np.random.Generator) -> Plain:
 
 
 def restore_numbers(numbers: np.random.Generator, plain: Plain) -> None:
-    """Sets random numbers to a state of `numbers_to_plain`."""
+    """Set random numbers to a state of `numbers_to_plain`."""
     numbers.bit_generator.state = plain

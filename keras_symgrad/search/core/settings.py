@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class GeneticSettings:
-    """How the genetic search breeds.
+    """Settings of the genetic search's demes and variation.
 
     Args:
         demes: separate populations; an even number, at least 2.
         population: individuals in a deme.
-        offspring: bred by a deme in a generation; they replace its oldest.
-        tournament: individuals that compete to be a parent.
+        offspring: bred by a deme in a generation; they replace its oldest members.
+        tournament: individuals that compete to become a parent.
         crossover: share of offspring with two parents.
-        parsimony: how strongly crowded complexities are handicapped in tournaments, which
-            keeps a spread of complexities alive.
-        migrants: members of each deme that are replaced by the archive's, ...
-        migration: ... every so many generations.
-        patience: generations without a better choice after which a deme starts anew.
+        parsimony: weight of the penalty for frequent complexities in tournaments, which keeps a
+            spread of complexities.
+        migrants: members of each deme that are replaced by the archive's ...
+        migration: ... at this interval of generations.
+        patience: generations without a better choice after which a deme is restarted.
         known: largest number of known forms, as a share of the offspring, that are bred again and
-            join the deme with the loss they are known to have.
-        memory: known forms that are remembered, the last ones.
-        max_complexity: more complex trees are not bred.
-        max_nodes: nor trees with more nodes.
+            join the deme with their cached loss.
+        memory: size of the loss cache, which keeps the latest forms.
+        max_complexity: more complex trees are rejected.
+        max_nodes: trees with more nodes are rejected.
         refined: largest share of evaluated offspring whose constants are refined.
         rounds: of constant refinement.
+        optimizer: configuration of a Keras optimizer that refines constants in the place of
+            Levenberg-Marquardt.
     """
 
     demes: int = 8
@@ -45,13 +48,14 @@ class GeneticSettings:
     max_nodes: int = 40
     refined: float = 0.08
     rounds: int = 4
+    optimizer: Mapping[str, Any] | None = None
 
     @classmethod
     def of_population(cls, population: int, **others: Any) -> GeneticSettings:
-        """Settings for so many individuals in all demes together.
+        """Make settings for a total number of individuals in all demes.
 
         Args:
-            population: how many, a few more where the demes do not divide them.
+            population: total number, rounded up to a multiple of the demes.
             **others: further settings.
 
         Returns:

@@ -10,12 +10,12 @@ from keras_symgrad.search.core.archive import Archive
 from keras_symgrad.search.core.serialization import number_from_plain, number_to_plain, whole
 from keras_symgrad.search.core.stopping import Progress
 
-# Half a tenth of a nat: less is the last digit of a constant.
+# Half a tenth of a nat: a smaller gain is the last digit of a constant.
 MIN_GAIN_NATS = 0.05
 
 
 class StagnationCounter:
-    """Counts the generations since the choice from an archive last got better.
+    """Counter of the generations since the choice from an archive last improved.
 
     Example:
 
@@ -31,10 +31,10 @@ class StagnationCounter:
     def progress(
         self, archive: Archive, generation: int, evaluations: int, seconds: float
     ) -> Progress:
-        """The progress of a search after a generation.
+        """Update the counter after a generation and return the progress.
 
         Args:
-            archive: what was found so far.
+            archive: archive of the search.
             generation: number of generations done.
             evaluations: candidates evaluated.
             seconds: since the start.
@@ -48,10 +48,10 @@ class StagnationCounter:
         return Progress(generation, evaluations, seconds, loss, formula, generation - self._since)
 
     def state(self) -> list[Any]:
-        """Best score and the generation that it is from, as plain data."""
+        """Best score and its generation, as plain data."""
         return [number_to_plain(self._best_score), self._since]
 
     def restore(self, state: list[Any]) -> None:
-        """Takes over a `state`."""
+        """Restore a `state`."""
         best, since = state
         self._best_score, self._since = number_from_plain(best), whole(since)

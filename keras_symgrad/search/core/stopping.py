@@ -1,4 +1,4 @@
-"""`Stopping`: the limits of a search, and Ctrl-C that waits for the end of a generation."""
+"""`Stopping`: the limits of a search, and a graceful stop on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -15,9 +16,50 @@ import numpy as np
 Step = TypeVar("Step", bound="Progress | None")
 
 
+class Ending(StrEnum):
+    """What ended a search. A callback may end it for a reason of its own, which is plain text.
+
+    >>> Ending("settled").text
+    'until the answer was settled'
+    """
+
+    TIME_LIMIT = "time_limit"
+    GENERATIONS = "generations"
+    EVALUATIONS = "evaluations"
+    PATIENCE = "patience"
+    TARGET_LOSS = "target_loss"
+    SETTLED = "settled"
+    QUICK = "quick"
+    EXHAUSTED = "exhausted"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def text(self) -> str:
+        """The end of a sentence that begins with the search."""
+        return _TEXTS[self]
+
+    @classmethod
+    def of(cls, reason: str) -> Ending | str:
+        """An ending of this list, or the reason of a callback as it is."""
+        return cls(reason) if reason in list(cls) else reason
+
+
+_TEXTS = {
+    Ending.TIME_LIMIT: "until the time limit, unfinished",
+    Ending.GENERATIONS: "until the limit of generations",
+    Ending.EVALUATIONS: "until the limit of evaluations",
+    Ending.PATIENCE: "until the choice had not improved for long",
+    Ending.TARGET_LOSS: "until a perfect match",
+    Ending.SETTLED: "until the answer was settled",
+    Ending.QUICK: "through the dictionary alone",
+    Ending.EXHAUSTED: "until everything had been tried",
+    Ending.INTERRUPTED: "until Ctrl-C",
+}
+
+
 @dataclass(frozen=True)
 class Progress:
-    """Where a search stands after a generation.
+    """Progress of a search after a generation.
 
     Attributes:
         generation: number of generations done.
@@ -25,7 +67,7 @@ class Progress:
         seconds: since the start.
         loss: lowest loss.
         formula: the tree with that loss, as text.
-        settled: generations since the choice from the front last got better.
+        settled: generations since the choice from the front last improved.
     """
 
     generation: int
@@ -38,18 +80,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Stopping:
-    """Limits of a search; whichever is reached first ends it.
+    """Limits of a search; the first one reached ends it.
 
     Args:
         time_limit: seconds, or `None`.
         generations: number, or `None`.
         evaluations: candidates, or `None`.
         target_loss: ends the search when a loss is at or below it, or `None`.
-        patience: generations without a better choice from the front (`search.selection`) that
-            end the search, if there were as many without as before; or `None`.
+        patience: generations without a better choice from the front (`search.selection`) that end
+            the search, if they are at least half of all; or `None`.
 
     Raises:
-        ValueError: a limit is not positive, or there is none at all.
+        ValueError: a limit is not positive, or there is no limit.
 
     Example:
 
@@ -79,7 +121,7 @@ class Stopping:
         """Name of the limit that is reached, or `None`.
 
         Args:
-            progress: where the search stands.
+            progress: progress of the search.
             waited: seconds since then.
         """
         seconds = progress.seconds + waited
@@ -100,13 +142,14 @@ class Stopping:
         on_step: Callable[[Step], str | None] | None = None,
         start: Progress | None = None,
     ) -> str:
-        """Takes steps of a search until a limit is reached or Ctrl-C is pressed.
+        """Take steps of a search until a limit is reached or Ctrl-C is pressed.
 
         Args:
-            steps: yields the progress after each step, and `None` while it waits for others.
-            on_step: called with what each yields; may return a reason to end.
-            start: where a search that goes on stands already; if a limit is reached there, no step
-                is taken.
+            steps: yields the progress after each step, and `None` while it waits for other
+                processes.
+            on_step: called with each yielded value; may return a reason to end.
+            start: progress of a resumed search; if it has reached a limit already, no step is
+                taken.
 
         Returns:
             Name of the limit, "exhausted" if there were no more steps, "interrupted" after Ctrl-C,
@@ -122,16 +165,16 @@ class Stopping:
                         last, since = progress, time.perf_counter()
                     reason = on_step(progress) if on_step else None
                     if was_pressed():
-                        return "interrupted"
+                        return Ending.INTERRUPTED.value
                     waited = time.perf_counter() - since
                     if reason := reason or (last and self.reason(last, waited)):
                         return reason
         except KeyboardInterrupt:
-            return "interrupted"
-        return "exhausted"
+            return Ending.INTERRUPTED.value
+        return Ending.EXHAUSTED.value
 
     def share(self, generation: int, evaluations: int, seconds: float) -> float:
-        """How much of the nearest limit is used up, in [0, 1].
+        """Used share of the nearest limit, in [0, 1].
 
         Args:
             generation: generations done.
@@ -151,10 +194,10 @@ class Stopping:
 
 
 def limits_of(time_limit: float | None | Literal["auto"], stopping: Stopping | None) -> Stopping:
-    """The limits that a user gave in two places.
+    """Combine the limits that a user gave in two places.
 
     Args:
-        time_limit: seconds, or `None`; "auto" leaves it to `stopping`, or is a minute without it.
+        time_limit: seconds, or `None`; "auto" uses that of `stopping`, or a minute without it.
         stopping: all limits.
 
     Returns:
@@ -184,13 +227,13 @@ def limits_of(time_limit: float | None | Literal["auto"], stopping: Stopping | N
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Takes the first Ctrl-C as a wish, and only the second one as an order.
+    """Handle Ctrl-C: the first one requests a graceful stop, the second raises an exception.
 
-    A search that is interrupted in the middle of a generation cannot be resumed from there. In
-    threads other than the main one nothing changes.
+    A search that is interrupted in the middle of a generation cannot be resumed from there. Nothing
+    changes in threads other than the main one.
 
     Yields:
-        A function that tells whether Ctrl-C was pressed.
+        A function that returns whether Ctrl-C was pressed.
 
     Example:
 

@@ -15,14 +15,14 @@ WHOLE_PART_CROSSOVER_SHARE = 0.3
 
 
 class TemplateVariation(Variation):
-    """Random trees of a template's form, and mutations and crossover that keep it.
+    """Random trees of a template's form, with mutations and crossover that keep it.
 
     Args:
         template: the form.
         seed: of the random numbers.
         max_nodes: no tree gets more nodes than this.
         blocks: subtrees that stand in for variables, in the parts that may hold theirs.
-        satisfies: whether a tree keeps all rules of the search. Trees that do not are tried anew.
+        admits: whether a tree keeps all rules of the search. Trees that do not are tried anew.
         admits_part: whether a part keeps those that it can keep alone.
 
     Example:
@@ -65,14 +65,14 @@ class TemplateVariation(Variation):
             )
             for name, allowed in columns.items()
         }
-        # Parts whose contents may stand in a part.
+        # For each part, the parts whose contents it may hold.
         self._donors = {
             name: [other for other in columns if set(columns[other]) <= set(allowed)]
             for name, allowed in columns.items()
         }
         self._names = list(columns)
 
-    # What is inherited makes trees by these three.
+    # The inherited methods make trees with these three.
 
     def _grow(self, nodes: int) -> Nodes:
         left = max(nodes - len(self.template.outer) + len(self._names), len(self._names))
@@ -86,7 +86,7 @@ class TemplateVariation(Variation):
 
     def _mutated(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
         spans = self._spans(tree)
-        # Larger parts more often, as in a tree without a form.
+        # Larger parts more often, as in a tree without a template.
         sizes = [spans[name].stop - spans[name].start for name in self._names]
         name = self.random.choices(self._names, sizes)[0]
         part = self._parts[name].mutate(gp.PrimitiveTree(tree[spans[name]]))

@@ -1,8 +1,8 @@
 """Random trees, mutation and crossover.
 
-DEAP's own mutations draw from Python's global random numbers and know no constants that can be
-refined; these take a generator of their own, so that a seed decides everything and nothing
-outside is touched. They work on DEAP's `PrimitiveTree` and return new trees.
+DEAP's own mutations use Python's global random numbers and have no constants that can be refined;
+these take a generator, so that the result depends only on the seed and no global state is changed.
+They work on DEAP's `PrimitiveTree` and return new trees.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from keras_symgrad.expressions import CONSTANT_CODE, Alphabet, Constant, Variabl
 
 Nodes = list[gp.Primitive | gp.Terminal]
 
-# Relative frequencies. Growing by a node and shrinking by one keep the balance; crossover
-# mixes what two trees have found.
+# Relative frequencies. Growing by a node and shrinking by one are balanced; crossover combines the
+# subtrees of two trees.
 MUTATIONS = {
     "insert": 5.0,
     "delete": 2.0,
@@ -27,8 +27,8 @@ MUTATIONS = {
     "constant": 1.0,
     "swap": 0.5,
 }
-# Where a rule is to be kept, a tree is tried so many times: most steps off a tree that keeps it
-# break it, and one that is tried again costs a tenth of an evaluation.
+# Number of attempts to keep a rule: most mutations of a tree that keeps it break it, and an attempt
+# costs a tenth of an evaluation.
 MAX_ATTEMPTS_TO_KEEP_RULES = 12
 
 
@@ -38,10 +38,10 @@ class Variation:
     Args:
         alphabet: operators and variables.
         seed: of the random numbers, or such a generator to share.
-        max_nodes: no tree gets more nodes than this.
-        blocks: subtrees that stand in for variables in one of three new leaves.
+        max_nodes: largest number of nodes of a tree.
+        blocks: subtrees that replace variables in one of three new leaves.
         variables: leaves of new trees; all of the alphabet's by default.
-        satisfies: whether a tree keeps the rules of the search. Trees that do not are tried anew.
+        admits: whether a tree keeps the rules of the search. Trees that do not are tried anew.
 
     Example:
 
@@ -78,10 +78,9 @@ class Variation:
         self._weights = [sum(list(MUTATIONS.values())[: k + 1]) for k in range(len(MUTATIONS))]
 
     def random_tree(self, nodes: int) -> gp.PrimitiveTree:
-        """A random tree of that many nodes, up to half as many more where operators need them.
+        """Make a random tree of that many nodes, up to half as many more where operators need them.
 
-        Where rules are to be kept it may be smaller; where none was found that keeps them, it is
-        the last that was tried.
+        With rules it may be smaller; if no attempt keeps them, the last tree is returned.
         """
         tree = gp.PrimitiveTree(self._grow(nodes))
         attempts = 0
@@ -95,7 +94,7 @@ class Variation:
         return tree
 
     def mutate(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
-        """A mutated copy, or `None` where the mutation that was drawn does not apply."""
+        """A mutated copy, or `None` where the drawn mutation does not apply."""
         return self._admitted(self._mutated, tree)
 
     def cross(self, tree: gp.PrimitiveTree, other: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
@@ -105,7 +104,7 @@ class Variation:
     def _admitted(
         self, make: Callable[..., gp.PrimitiveTree | None], *trees: gp.PrimitiveTree
     ) -> gp.PrimitiveTree | None:
-        """What is made of trees, made until it keeps the rules; `None` where it never does."""
+        """Call a function until its tree keeps the rules; `None` if it never does."""
         if self.satisfies is None:
             return make(*trees)
         for _ in range(MAX_ATTEMPTS_TO_KEEP_RULES):
@@ -123,12 +122,12 @@ class Variation:
         return self._replaced(tree, self._span(tree, self._place(tree)), other[taken])
 
     def subtree(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
-        """A random subtree in place of one that is there."""
+        """A random subtree in place of an existing one."""
         span = self._span(tree, self._place(tree))
         return self._replaced(tree, span, self._grow(self.random.randint(1, 7)))
 
     def hoist(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
-        """A subtree in place of the subtree that it stands in."""
+        """A subtree in place of one of its ancestors."""
         span = self._span(tree, self._place(tree))
         if span.stop - span.start < 2:
             return None
@@ -143,7 +142,7 @@ class Variation:
         return None if new[0] is node else self._replaced(tree, slice(at, at + 1), new)
 
     def insert(self, tree: gp.PrimitiveTree) -> gp.PrimitiveTree | None:
-        """An operator between a subtree and what it stands in, other arguments being leaves."""
+        """An operator inserted above a subtree, with leaves as its other arguments."""
         span = self._span(tree, self.random.randrange(len(tree)))
         operator = self._operator()
         at = self.random.randrange(operator.arity)
@@ -205,7 +204,7 @@ class Variation:
         return self.random.choice(self._by_arity[self.random.choice(self._arities)])
 
     def _place(self, tree: gp.PrimitiveTree) -> int:
-        """A node, inner nodes nine times in ten: leaves are half of all and say little."""
+        """A random node, nine times in ten an inner one: half of all nodes are leaves."""
         at = self.random.randrange(len(tree))
         if tree[at].arity or self.random.random() < 0.1:
             return at

@@ -1,12 +1,12 @@
 """Evolve sets of features that the spectral fit combines.
 
-It is the general form of the dictionary search. Breeding decides what the features are, the
-spectral fit how they add up, and constant refinement what stands inside of them.
+This generalizes the dictionary search. Breeding changes the features, the spectral fit their
+weights, and constant refinement the constants inside them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,15 +34,15 @@ from keras_symgrad.search.spectral import (
     SpectralSearch,
 )
 
-# What a unit of complexity costs in nats: one taste or another decides who is a parent.
+# Parsimony levels: cost of a unit of complexity in nats, one of which is drawn to choose a parent.
 PARSIMONY_LEVELS_NATS = (0.05, 0.2, 0.4)
-# Features of one set, and nodes of one feature.
+# Largest number of features of one set, and of nodes of one feature.
 MAX_FEATURES = 6
 MAX_FEATURE_NODES = 12
-# Features of the whole population that a set may choose its next one from.
+# Number of features of the whole population among which a set chooses its next one.
 OFFERED = 40
-# Constants inside of features are refined in so many sets of a brood, if these are at most so
-# many nats worse than the best one, in so many rounds.
+# Constants inside features are refined in this many sets of a batch of offspring, if these are at
+# most this many nats worse than the best one, in this many rounds.
 MAX_REFINED_OFFSPRING = 6
 MAX_SCORE_GAP_NATS = 3.0
 LM_ITERATIONS = 5
@@ -78,15 +78,16 @@ class Member:
 
 
 class FeatureEvolution:
-    """Evolves sets of features.
+    """Evolution of sets of features.
 
     Args:
-        spectral: what the dictionary search has found; its rows and its features are used.
+        spectral: dictionary search, whose rows, features and results are used.
         complexity: of trees.
-        max_complexity: more complex sets are not kept.
+        max_complexity: more complex sets are rejected.
         seed: of all random choices.
         population: sets that are kept at each complexity.
         offspring: sets bred in a step.
+        optimizer: configuration of a Keras optimizer for constants; see `refine`.
 
     Example:
 
@@ -113,7 +114,9 @@ class FeatureEvolution:
         seed: int = 0,
         population: int = 4,
         offspring: int = 24,
+        optimizer: Mapping[str, Any] | None = None,
     ):
+        self.optimizer = optimizer
         self.spectral, self.complexity = spectral, complexity
         self.replacements = Replacements(spectral.alphabet, complexity)
         self.max_complexity, self.population, self.offspring = max_complexity, population, offspring
@@ -123,22 +126,22 @@ class FeatureEvolution:
         )
         self.random = self.variation.random
         self.sets: list[Member] = []
-        # Broods bred.
+        # Number of batches bred.
         self.broods = 0
         self._begun = False
 
     def begin(self) -> None:
-        """Takes over what the dictionary search has found, once."""
+        """Take the candidates of the dictionary search as parents, once."""
         if not self._begun:
             self._begun = True
             found = filter(None, map(self._rewritten, self.spectral.found))
             self.sets = self._survivors(list(found))
 
     def step(self, engine: Engine | None = None) -> list[Candidate]:
-        """Breeds one brood.
+        """Breed one batch of offspring.
 
         Args:
-            engine: refines constants inside of features; without it they stay as they are.
+            engine: refines constants inside features; without it they stay unchanged.
 
         Returns:
             All new candidates.
@@ -149,14 +152,14 @@ class FeatureEvolution:
         broods = [breed() for _ in range(self.offspring)]
         born = [one for features in broods if (one := self._evaluated(features)) is not None]
         if engine is not None:
-            # Nothing that the dictionary has found was refined so far.
+            # No candidate of the dictionary has been refined yet.
             born += self._refined([*self.sets, *born] if first else born, engine)
         self.broods += 1
         self.sets = self._survivors([*self.sets, *born])
         return [one.candidate for one in born]
 
     def state(self) -> Plain:
-        """All that the next broods depend on, as plain data."""
+        """State on which the next batches depend, as plain data."""
         self.begin()
         return {
             "broods": self.broods,
@@ -165,7 +168,7 @@ class FeatureEvolution:
         }
 
     def restore(self, state: Plain) -> None:
-        """Takes over a `state`: the next broods are those that would have followed it."""
+        """Restore a `state`: the next batches are those that would have followed it."""
         self._begun = True
         self.broods = whole(state["broods"])
         restore_random(self.random, state["random"])
@@ -189,18 +192,18 @@ class FeatureEvolution:
         return [self._feature(tree) for tree in trees]
 
     def _child(self) -> list[Feature]:
-        """The features of a new set, made of those of one or two others."""
+        """The features of a new set, made of those of one or two parents."""
         features = list(self._parent().features)
         way = self.random.choice(_WAYS)
         return way(self, features, self.random.randrange(len(features)))
 
     def _parent(self) -> Member:
-        """The best of four for a taste drawn anew."""
+        """The best of four for a random parsimony level."""
         taste = self.random.choice(PARSIMONY_LEVELS_NATS)
         entrants = [self.random.choice(self.sets) for _ in range(4)]
         return min(entrants, key=lambda one: one.score(taste))
 
-    # Ways to breed: each takes features and the number of the one to begin with.
+    # Ways to breed: each takes features and the number of the first one.
 
     def _mutated(self, features: list[Feature], at: int) -> list[Feature]:
         tree = self.variation.mutate(features[at].tree)
@@ -218,7 +221,7 @@ class FeatureEvolution:
         return features[:at] + features[at + 1 :] or features
 
     def _lengthened(self, features: list[Feature], at: int) -> list[Feature]:
-        """With the feature, of many offered, that lowers the loss most."""
+        """Add the one of many features that lowers the loss most."""
         if len(features) > 1 and self.random.random() < 0.5:
             del features[at]
         members = [feature for one in self.sets for feature in one.features]
@@ -230,7 +233,7 @@ class FeatureEvolution:
         return [choice[k] for k in grown[0]] if grown else features
 
     def _grown(self) -> Feature:
-        """A random feature, or one a step away from a feature that is there."""
+        """A random feature, or a mutation of an existing one."""
         if self.random.random() < 1 / 3:
             return self._feature(self.variation.random_tree(self.random.randint(1, 6)))
         near = self.random.choice(self._parent().features)
@@ -238,7 +241,7 @@ class FeatureEvolution:
         return self._feature(vary(near.tree) or near.tree)
 
     def _scaled(self, features: list[Feature], at: int) -> list[Feature]:
-        """With a constant factor inside of a feature, for constant refinement to move."""
+        """Insert a constant factor in a feature, for constant refinement."""
         tree = features[at].tree
         if "mul" not in self.spectral.alphabet.primitives:
             return features
@@ -257,7 +260,7 @@ class FeatureEvolution:
         return features
 
     def _like(self, old: Feature, tree: Sequence[Any]) -> Feature:
-        """The feature of a tree, or its logarithm if it takes the place of one."""
+        """The feature of a tree, or its logarithm if it replaces one."""
         feature = self._feature(tree)
         return feature.logarithm() if old.is_logarithm else feature
 
@@ -265,7 +268,7 @@ class FeatureEvolution:
         return self.spectral.maker.of_tree(tree, self.spectral.variables)
 
     def _evaluated(self, features: Sequence[Feature]) -> Member | None:
-        """The set with its weights, `None` if it is nothing worth keeping."""
+        """The set with its weights, `None` if it is not worth keeping."""
         features = self._different(features)[:MAX_FEATURES]
         if not features:
             return None
@@ -297,9 +300,9 @@ class FeatureEvolution:
         return Member(candidate, complexity) if complexity <= self.max_complexity else None
 
     def _rewritten(self, candidate: Candidate) -> Member | None:
-        """The set of a candidate, its features evaluated as all others are.
+        """The set of a candidate, with its features evaluated like all others.
 
-        Products of powers are made in another order there, and differ in the last digit.
+        Products of powers are computed in another order there, and differ in the last digit.
         """
         if candidate.combination is None:
             return None
@@ -308,7 +311,7 @@ class FeatureEvolution:
         return self._member(replace(candidate, combination=combination))
 
     def _refined(self, born: Sequence[Member], engine: Engine) -> list[Member]:
-        """New sets with constants inside of their features, these refined."""
+        """New sets with constants inside their features, refined."""
         inner = [one for one in born if any(map(_holds_constant, one.features))]
         least = min(
             (one.score(PARSIMONY_LEVELS_NATS[1]) for one in (*self.sets, *born)), default=np.inf
@@ -320,14 +323,14 @@ class FeatureEvolution:
             if one.score(PARSIMONY_LEVELS_NATS[1]) < least + MAX_SCORE_GAP_NATS
         ]
         before = [one.candidate.tree for one in promising]
-        after, _ = refine(engine, before, rounds=LM_ITERATIONS)
+        after, _ = refine(engine, before, rounds=LM_ITERATIONS, optimizer=self.optimizer)
         found = (self._evaluated(self._moved(*trio)) for trio in zip(promising, before, after))
         return [one for one in found if one is not None]
 
     def _moved(
         self, member: Member, before: gp.PrimitiveTree, after: gp.PrimitiveTree
     ) -> list[Feature]:
-        """A member's features with the constants that its tree has now."""
+        """A member's features with the present constants of its tree."""
         return [self._like(old, _same_place(before, after, old.nodes)) for old in member.features]
 
     def _survivors(self, sets: Sequence[Member]) -> list[Member]:
@@ -345,10 +348,10 @@ def _holds_constant(feature: Feature) -> bool:
 
 
 def _same_place(tree: Sequence[Any], other: Sequence[Any], nodes: Sequence[Any]) -> Sequence[Any]:
-    """The nodes that stand in the other tree where some nodes stand in the tree.
+    """The nodes of the other tree at the positions of some nodes of the tree.
 
-    Nodes that are written in another way than they were made, as powers of a product, are
-    returned as they are.
+    Nodes whose spelling differs from their construction, as powers of a product, are returned
+    unchanged.
     """
     size = len(nodes)
     for start in range(len(tree) - size + 1):

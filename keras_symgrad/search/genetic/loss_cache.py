@@ -10,10 +10,10 @@ from keras_symgrad.search.core import array_from_text, array_to_text
 
 
 class LossCache:
-    """Complexity and loss by fingerprint, of the forms that were bred last.
+    """Cache of complexity and loss by fingerprint, for the latest forms.
 
-    Two tables take turns: when the younger one is full it becomes the older one, and what was in
-    that is forgotten. A form that is forgotten may be evaluated again, which costs its time.
+    It uses two tables: when the younger one is full it becomes the older one, and the older one is
+    dropped. A dropped form may be evaluated again, which only costs time.
 
     Args:
         capacity: forms in each of the two tables.
@@ -33,7 +33,7 @@ class LossCache:
         self._older: dict[int, tuple[float, float]] = {}
 
     def __getitem__(self, fingerprint: int) -> tuple[float, float]:
-        """Complexity and loss; infinite for what is not known."""
+        """Complexity and loss of a form; infinite for an unknown one."""
         found = self._younger.get(fingerprint) or self._older.get(fingerprint)
         return found or (np.inf, np.inf)
 
@@ -43,7 +43,7 @@ class LossCache:
         self._younger[fingerprint] = measured
 
     def forget(self, fingerprint: int) -> None:
-        """Forgets a form."""
+        """Remove a form."""
         self._younger.pop(fingerprint, None)
         self._older.pop(fingerprint, None)
 
@@ -61,7 +61,7 @@ class LossCache:
         ]
 
     def restore(self, state: list[Any]) -> None:
-        """Takes over the tables of `state`."""
+        """Restore the tables of `state`."""
         self._younger, self._older = map(_table, state)
 
 

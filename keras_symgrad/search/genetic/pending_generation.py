@@ -22,11 +22,11 @@ from keras_symgrad.search.core import (
 
 @dataclass(frozen=True)
 class PendingGeneration:
-    """Offspring that are being evaluated.
+    """Offspring under evaluation.
 
     Attributes:
         half: numbers of the demes that bred them.
-        bred: by each of these.
+        bred: offspring of each of these demes.
         job: their trees and losses, all demes' in one list.
     """
 

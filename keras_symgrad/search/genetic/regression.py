@@ -1,14 +1,14 @@
 """Genetic search on labels or values, as a baseline for gradients.
 
-Symbolic classification looks for a formula whose sign separates the classes; other tools distil a
-network by fitting its values. Here both are engines that `GeneticSearch` takes in place of the one
-for gradients: same trees, same breeding, same constant refinement, another loss. An offset and a
-factor are free in either, so that no formula has to spend constants on them:
+Symbolic classification searches for a formula whose sign separates the classes; other tools distil
+a network by fitting its values. Both are available as engines for `GeneticSearch` in place of the
+gradient engine: same trees, same breeding, same constant refinement, another loss. An offset and a
+factor are free in either, so formulas need no constants for them:
 
     labels y = +-1:  mean of max(0, 1 - y (a T + b))
     values f:        mean of (f - (a T + b))^2 / var(f), which is 1 - r^2
 
-Both are weighted least-squares problems in a, b and the constants. The hinge is made one by its
+Both are weighted least-squares problems in a, b and the constants. For the hinge, this uses its
 quadratic majorizer, which touches it at the last margins m = 1 - y s:
 
     max(0, m') <= (m' + |m|)^2 / (4 |m|)
@@ -39,9 +39,9 @@ from keras_symgrad.engine import (
 from keras_symgrad.expressions import Alphabet, Complexity, Fingerprint, OperatorSet
 from keras_symgrad.search.genetic.search import GeneticSearch
 
-# Steps down the hinge's majorizer, each nearly twice as long as it proposes, and the stretch of
-# a T + b that is tried after each: where the classes separate, the smallest loss is far out. A
-# truth whose smallest hinge loss is 0.006 was left at 0.083 by 30 plain steps; now it is 0.0065.
+# Steps down the hinge's majorizer, each nearly twice as long as proposed, and the stretch of a T +
+# b that is tried after each: where the classes separate, the smallest loss is far out. After 30
+# plain steps a truth whose smallest hinge loss is 0.006 had a loss of 0.083; now it is 0.0065.
 HINGE_STEPS = 20
 RELAXATION = 1.9
 STRETCH = 1.5
@@ -50,7 +50,7 @@ SMALLEST_MARGIN = 1e-3
 
 
 class TargetEngine(Engine):
-    """Evaluates populations of trees against a target at each point.
+    """Evaluator of tree populations against a target at each point.
 
     The loss of a tree is that of the best a T + b. A tree that is not finite on every row has
     infinite loss.
@@ -143,7 +143,7 @@ def search_for(
     complexity: Complexity | None = None,
     seed: int = 0,
 ) -> GeneticSearch:
-    """The genetic search on a target.
+    """Make the genetic search on a target.
 
     Args:
         engine: evaluates trees.
@@ -152,7 +152,7 @@ def search_for(
         seed: of all random choices.
 
     Returns:
-        A search that has not yet run.
+        A search that has not run yet.
 
     Example:
 
@@ -167,7 +167,7 @@ def search_for(
     """
     search = GeneticSearch(engine, alphabet, complexity, seed=seed)
     if not engine.is_labels:
-        # exp(T) separates what T separates, but it does not have its values.
+        # exp(T) separates the same classes as T, but does not have its values.
         search.fingerprint = Fingerprint(alphabet.operators, affine=True)
     return search
 
@@ -176,7 +176,7 @@ def search_for(
 def _compiled_fit(
     operators: OperatorSet, layout: Layout, lanes: int, rows: int, dtype: str, is_labels: bool
 ) -> Callable[..., Any]:
-    """The program that fits a T + b for all trees of a chunk.
+    """Compile the program that fits a T + b for all trees of a chunk.
 
     Returns:
         A compiled function of (tape arrays of one chunk, points and target) that returns a
@@ -186,7 +186,7 @@ def _compiled_fit(
 
     def fit(tape: dict[str, tf.Tensor], field: dict[str, tf.Tensor]) -> tf.Tensor:
         target = field["target"]
-        # Nothing is walked backwards: that is for gradients.
+        # There is no backward pass: it is needed for gradients only.
         forward = {**tape, "loads": tape["used"]}
         buffers = new_buffers(layout, lanes, field)
         slots, _ = walk(operators, layout, lanes, forward, field, buffers)
@@ -245,7 +245,7 @@ def _compiled_fit(
         def mean(of: tf.Tensor) -> tf.Tensor:
             return tf.reduce_sum(weights * of, axis=2, keepdims=True)
 
-        # What a change of a and b can do as well is taken out of the derivatives.
+        # The part that a change of a and b can produce is removed from the derivatives.
         apart = value[:, None] - mean(value[:, None])
         variance = mean(apart**2)
         slopes = slope[:, None] * (tangents - mean(tangents))

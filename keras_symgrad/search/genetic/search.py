@@ -1,8 +1,8 @@
 """Genetic search: demes of trees evolve towards the directions of a gradient field.
 
-Every generation each deme breeds offspring by tournament, mutation and crossover, and they
-replace its oldest members. Two halves of the demes take turns: while one half is evaluated in
-compiled code, which needs no Python, the other half breeds.
+In every generation each deme breeds offspring by tournament, mutation and crossover, and they
+replace its oldest members. Two halves of the demes alternate: while one half is evaluated in
+compiled code, which does not hold Python's lock, the other half breeds.
 """
 
 from __future__ import annotations
@@ -59,19 +59,19 @@ if TYPE_CHECKING:
 
 
 class GeneticSearch:
-    """Evolves trees on an engine and keeps the best at each complexity.
+    """Evolution of trees on an engine, with an archive of the best at each complexity.
 
     Args:
         engine: evaluates trees.
         alphabet: operators and variables of the trees.
         complexity: of trees.
-        settings: how to breed.
+        settings: settings of breeding.
         guesses: trees to start from, beside random ones.
-        seed: decides every random choice. Limits by generations or evaluations then give the
-            same front on the same machine; a limit on time ends where the clock says.
-        blocks: subtrees that new leaves are drawn from as well, beside variables.
-        archive: where to keep the best; shared with other searches.
-        knowledge: rules that trees keep; none by default.
+        seed: determines every random choice. Limits by generations or evaluations then give the
+            same front on the same machine; a limit on time does not.
+        blocks: subtrees from which new leaves are drawn as well, beside variables.
+        archive: archive of the best; may be shared with other searches.
+        knowledge: rules of the trees; none by default.
 
     Example:
 
@@ -115,11 +115,11 @@ class GeneticSearch:
         self._known = LossCache(settings.memory // 2)
         self._crowd: dict[float, float] = {}
         self._demes: list[list[Individual]] = [[] for _ in range(settings.demes)]
-        # When each deme's choice last got better, and its score.
+        # Generation of each deme's last improvement of the choice, and its score.
         self._records = [(0, np.inf)] * settings.demes
         self._settling = StagnationCounter()
         self._pending: PendingGeneration | None = None
-        # Generations done.
+        # Number of generations done.
         self.generation = 0
 
     def run(
@@ -127,7 +127,7 @@ class GeneticSearch:
         stopping: Stopping = Stopping(),
         on_generation: Callable[[Progress], str | None] | None = None,
     ) -> Archive:
-        """Searches until a limit is reached or Ctrl-C is pressed.
+        """Search until a limit is reached or Ctrl-C is pressed.
 
         Args:
             stopping: the limits.
@@ -135,17 +135,17 @@ class GeneticSearch:
                 to end.
 
         Returns:
-            The archive, whatever ended the search; `stopped` tells which limit it was.
+            The archive, whatever ended the search; `stopped` is the limit.
         """
         with closing(self.generations()) as generations:
             self.stopped = stopping.drive(generations, on_generation)
         return self.archive
 
     def generations(self) -> Generator[Progress, None, None]:
-        """One generation after the other, for ever.
+        """Run generations, without end.
 
-        While the caller looks at the progress, the last offspring are being evaluated. They are
-        taken in when the iterator is closed.
+        While the caller uses the progress, the last offspring are being evaluated. They join when
+        the iterator is closed.
 
         Yields:
             The progress after each generation.
@@ -171,7 +171,7 @@ class GeneticSearch:
                 self.take_in()
 
     def take_in(self) -> None:
-        """Puts evaluated offspring in the place of the oldest members."""
+        """Replace the oldest members by evaluated offspring."""
         if self._pending is None:
             return
         half, bred, job = self._pending.half, self._pending.bred, self._pending.job
@@ -189,7 +189,7 @@ class GeneticSearch:
             self._crowd = {c: n / 2 for c, n in self._crowd.items()}
 
     def state(self) -> Plain:
-        """All that the next generations depend on, as plain data, offspring just bred included."""
+        """State on which the next generations depend, as plain data, pending offspring included."""
         return {
             "generation": self.generation,
             "evaluations": self.evaluations,
@@ -204,13 +204,13 @@ class GeneticSearch:
         }
 
     def restore(self, state: Plain) -> None:
-        """Takes over a `state`: the next generations are those that would have followed it.
+        """Restore a `state`: the next generations are those that would have followed it.
 
         Args:
             state: of a search with the same alphabet and settings.
 
         Raises:
-            ValueError: a tree in it is none of this alphabet.
+            ValueError: a tree in it does not belong to this alphabet.
         """
         alphabet = self.alphabet
         self.generation = whole(state["generation"])
@@ -232,7 +232,7 @@ class GeneticSearch:
         )
 
     def _breed(self, index: int) -> list[Individual]:
-        """New individuals, not yet evaluated; known ones join the deme at once."""
+        """New individuals, not yet evaluated; those with a cached loss join the deme at once."""
         deme, settings = self._demes[index], self.settings
         if not deme:
             bred, _ = self._sorted(self._first_trees(), settings.population, 0)
@@ -244,7 +244,7 @@ class GeneticSearch:
         return bred
 
     def _first_trees(self) -> Iterator[gp.PrimitiveTree]:
-        # Only the first deme to breed collects the guesses: afterwards they are known.
+        # Only the first deme to breed receives the guesses: afterwards they are in the cache.
         yield from self._guesses
         while True:
             yield self._variation.random_tree(self._variation.random.randint(2, 10))
@@ -266,7 +266,7 @@ class GeneticSearch:
     def _sorted(
         self, trees: Iterator[gp.PrimitiveTree | None], wanted: int, most_known: int
     ) -> tuple[list[Individual], list[Individual]]:
-        """Individuals of the trees: those to evaluate, and those whose loss is known."""
+        """Individuals of the trees: those to evaluate, and those with a cached loss."""
         bred: list[Individual] = []
         known: list[Individual] = []
         for tree in islice(trees, 8 * wanted + len(self._guesses)):
@@ -295,7 +295,7 @@ class GeneticSearch:
         return bred, known
 
     def _bounds(self) -> Callable[[float], float]:
-        """Loss that counts as promising at a complexity, as known now."""
+        """Loss that counts as promising at a complexity, by the present archive."""
         front = self.archive.front()
         complexities = np.array([i.complexity for i in front])
         losses = np.array([i.loss for i in front])
@@ -309,7 +309,7 @@ class GeneticSearch:
     def _evaluate(
         self, bred: list[Individual], bound: Callable[[float], float], generation: int
     ) -> list[tuple[gp.PrimitiveTree, float]]:
-        """Trees and losses, the constants of the most promising refined."""
+        """Trees and losses, with refined constants in the most promising ones."""
         trees = [individual.tree for individual in bred]
         losses = self.engine.losses(trees)
         evaluated = list(zip(trees, losses.tolist()))
@@ -324,6 +324,7 @@ class GeneticSearch:
             [trees[k] for k in best],
             rounds=self.settings.rounds,
             skip=generation * self.engine.lanes,
+            optimizer=self.settings.optimizer,
         )
         if self._knowledge is not None:
             return self._refined_by_the_rules(self._knowledge, evaluated, best, refined)
@@ -338,10 +339,10 @@ class GeneticSearch:
         places: list[int],
         refined: list[gp.PrimitiveTree],
     ) -> list[tuple[gp.PrimitiveTree, float]]:
-        """Trees and losses, the refined ones where they keep the rules and are better.
+        """Trees and losses, with the refined ones where they keep the rules and are better.
 
-        Refinement moves every number: those that belong to a template go back, and an exponent
-        that is another now may be another dimension.
+        Refinement changes every number: those fixed by a template are restored, and an exponent
+        that has changed may have changed a dimension.
         """
         refined = [knowledge.with_fixed_numbers(tree) for tree in refined]
         for k, tree, loss in zip(places, refined, self.engine.losses(refined).tolist()):
@@ -354,13 +355,13 @@ class GeneticSearch:
     ) -> Individual | None:
         """The evaluated individual, its constants perhaps refined; `None` without a loss."""
         if not np.isfinite(loss):
-            # Another tree of this form may be defined where this one was not: log(f) and f.
+            # Another tree of this form may be defined where this one is not: log(f) and f.
             if self._is_simplest(individual):
                 self._known.forget(individual.fingerprint)
             return None
         child = replace(individual, loss=loss)
         if tree is not individual.tree:
-            # Refinement moves whole numbers too, and they are cheap only as long as they are whole.
+            # Refinement changes whole numbers too, which are cheap only as long as they are whole.
             child = Individual(tree, self.complexity(tree), self.fingerprint(tree), loss)
         if self._is_simplest(child):
             self._known[child.fingerprint] = child.complexity, loss
@@ -368,12 +369,12 @@ class GeneticSearch:
         return child
 
     def _is_simplest(self, individual: Individual) -> bool:
-        """Whether no simpler tree of the form has been bred while this one was evaluated."""
+        """Return whether no simpler tree of the form was bred during its evaluation."""
         least, _ = self._known[individual.fingerprint]
         return individual.complexity <= least
 
     def _renewed(self, index: int, deme: list[Individual], generation: int) -> list[Individual]:
-        """The deme with migrants from the archive; an empty one, to start anew, if it is stuck."""
+        """The deme with migrants from the archive; an empty deme, to restart, if it stagnates."""
         if not deme:
             return deme
         best = float(scores([i.complexity for i in deme], [i.loss for i in deme]).min())
@@ -390,7 +391,7 @@ class GeneticSearch:
         return deme
 
     def _scores(self, deme: list[Individual]) -> np.ndarray:
-        """What tournaments compare: log-loss, and a handicap for crowded complexities."""
+        """Values compared in tournaments: log-loss, and a penalty for frequent complexities."""
         total = max(sum(self._crowd.values()), 1)
         crowd = [self._crowd.get(individual.complexity, 0) for individual in deme]
         losses = np.array([individual.loss for individual in deme])
@@ -398,5 +399,5 @@ class GeneticSearch:
 
 
 def _is_open(node: gp.Primitive | gp.Terminal) -> bool:
-    """Whether a node is a constant that refinement may move: one that is not whole already."""
+    """Return whether a node is a constant that is not whole, which refinement may change."""
     return node.code == CONSTANT_CODE and not is_small_integer(node.value)

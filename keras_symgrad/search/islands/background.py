@@ -8,10 +8,10 @@ from typing import Any
 
 
 class BackgroundTask:
-    """Work that is done in a thread of its own as soon as it is started.
+    """Work that runs in a separate thread as soon as it is started.
 
     Args:
-        work: what to do; what it raises is raised by `done`.
+        work: function to run; its exceptions are raised by `done`.
 
     Example:
 
@@ -29,11 +29,11 @@ class BackgroundTask:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Nobody waits for work that is not needed any more.
+        # Work that is not needed any more must not delay the end of the process.
         self._thread.shutdown(wait=False)
 
     def start(self) -> None:
-        """Starts the work, once."""
+        """Start the work, once."""
         self._started()
 
     def _started(self) -> Future[Any]:
@@ -42,7 +42,7 @@ class BackgroundTask:
         return self._job
 
     def done(self, seconds: float) -> bool:
-        """Whether the work, started now if it was not before, is done after some seconds.
+        """Start the work if necessary, and return whether it is done after some seconds.
 
         Args:
             seconds: to wait at most.
@@ -51,7 +51,7 @@ class BackgroundTask:
             True when it is done.
 
         Raises:
-            Exception: what the work raised.
+            Exception: raised by the work.
         """
         job = self._started()
         if not wait([job], seconds).done:

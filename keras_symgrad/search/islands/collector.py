@@ -1,8 +1,8 @@
 """`Collector`: gather the trees of all strategies in one archive, rounded and shortened.
 
-A whole number says in one digit what a fitted constant says in many, and is priced accordingly
-(`Complexity`). Constant refinement never lands on one, so constants near whole numbers are rounded
-and tried.
+A whole number has one digit where a fitted constant has many, and is lighter accordingly
+(`Complexity`). Constant refinement never reaches one exactly, so constants near whole numbers are
+rounded and tried.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from keras_symgrad.search.core import (
 from keras_symgrad.search.islands.evaluators import Evaluators
 from keras_symgrad.search.spectral import Candidate
 
-# A sum is written with whole numbers if its loss grows by no more than this factor.
+# A sum is written with whole numbers if its loss grows by at most this factor.
 WORTH_SHORTENING = 2.5
-# Longer trees take SymPy tenths of a second, and nobody wants them.
+# Longer trees take SymPy tenths of a second, and are rarely useful.
 MOST_NODES_SHORTENED = 25
-# Sums that are too complex as they were found and are shortened nevertheless.
+# Number of sums that are too complex as found but are shortened nevertheless.
 MOST_TOO_COMPLEX = 5
 
 
 class Collector:
-    """Puts candidates into an archive, and other ways to write them.
+    """Collector that adds candidates and their other spellings to an archive.
 
     Args:
-        instruments: to measure with.
+        instruments: evaluators of the problem.
 
     Attributes:
         archive: the best tree at each complexity.
@@ -60,17 +60,17 @@ class Collector:
         self.archive = Archive()
         self._instruments, self._problem = instruments, instruments.problem
         self._replacements = Replacements(self._problem.alphabet, self._problem.complexity)
-        # Members of the front whose constants were rounded.
+        # Members of the front whose constants were already rounded.
         self._rounded: set[tuple[float, float]] = set()
 
     def keep(self, found: Sequence[Candidate]) -> bool:
-        """Adds candidates, and tells whether one is the best of its complexity."""
+        """Add candidates, and return whether one is the best at its complexity."""
         return sum(self.add(candidate.tree, candidate.loss) for candidate in found) > 0
 
     def add(self, tree: gp.PrimitiveTree, loss: float) -> bool:
-        """Adds a tree that is not too complex, and tells whether it is the best so complex.
+        """Add a tree that is not too complex, and return whether it is the best at its complexity.
 
-        One that breaks a rule of the problem is not added.
+        A tree that breaks a rule of the problem is not added.
         """
         known = self._problem.knowledge
         lighter = self._replacements.lightened(tree)
@@ -85,7 +85,7 @@ class Collector:
         return bool(key) and self.archive.add(Individual(tree, complexity, key, loss))
 
     def round(self) -> None:
-        """Tries whole numbers in new formulas of the front."""
+        """Try whole numbers in new formulas of the front."""
         for individual in self.archive.front():
             if (key := (individual.complexity, individual.loss)) not in self._rounded:
                 self._rounded.add(key)
@@ -93,17 +93,17 @@ class Collector:
                     self.add(tree, self._instruments.measure(tree))
 
     def shorten(self, found: Sequence[Candidate]) -> Iterator[None]:
-        """Adds the shortest writing of sums: those of the front, and those of whole numbers.
+        """Add the shortest spelling of sums: those of the front, and those of whole numbers.
 
-        A sum with whole numbers may be much shorter when it is factored, and yet be hidden
-        behind sums that fit a little better with their many digits.
+        A sum with whole numbers may be much shorter when it is factored, but hidden behind sums
+        that fit a little better with many digits.
 
         Yields:
-            `None` after each of them: all together take SymPy seconds.
+            `None` after each of them: together they take SymPy seconds.
         """
         alphabet, measure = self._problem.alphabet, self._instruments.measure
         if "mul" not in alphabet.primitives:
-            return  # nothing to put before brackets
+            return  # nothing to factor out
         front = self.archive.front()
         trees = [individual.tree for individual in front]
         least = front[-1].loss if front else float("inf")
@@ -125,7 +125,7 @@ class Collector:
             yield
 
     def _too_complex(self, found: Sequence[Candidate]) -> Iterator[Candidate]:
-        """Those that were not added, the best first. Shortened they may be simple enough."""
+        """The best candidates that were not added: shortened they may be simple enough."""
         most = self._problem.settings.max_complexity
         for candidate in sorted(found, key=lambda one: one.loss):
             tree = self._replacements.lightened(candidate.tree)
@@ -148,7 +148,7 @@ class Collector:
         return tree
 
     def receive(self, individuals: Sequence[list[Any]]) -> None:
-        """Adds individuals of another archive, given as plain data."""
+        """Add individuals of another archive, given as plain data."""
         for plain in individuals:
             self.archive.add(individual_from_plain(plain, self._problem.alphabet))
 
@@ -160,17 +160,17 @@ class Collector:
         }
 
     def restore(self, state: Plain) -> None:
-        """Takes over a `state`."""
+        """Restore a `state`."""
         self.receive(state["archive"])
         self._rounded = {(number(weight), number(loss)) for weight, loss in state["rounded"]}
 
 
-# How near a constant must be to a whole number, as a share of its size.
+# Largest relative distance of a constant from a whole number.
 RELATIVE_ROUNDING = 0.1
 
 
 def rounded_variants(tree: gp.PrimitiveTree) -> Iterator[gp.PrimitiveTree]:
-    """The tree with all constants that are nearly whole made whole, and with each of them alone.
+    """Round the nearly whole constants of a tree: all of them, and each of them alone.
 
     Args:
         tree: a tree, which is not changed.

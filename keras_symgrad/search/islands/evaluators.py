@@ -11,16 +11,16 @@ from keras_symgrad.search.spectral import FeatureMaker, SpectralSearch, TreeLoss
 
 
 class Evaluators:
-    """Engine, measure of single trees, features and fingerprints for one problem.
+    """Engine, loss of single trees, features and fingerprints for one problem.
 
     Args:
-        problem: alphabet, rows and how to search.
+        problem: alphabet, rows and search settings.
         workers: threads of the engine.
 
     Attributes:
         measure: loss of single trees, on all rows.
-        spectral: sums of features, on some of them.
-        fingerprint: equal for trees that plainly carry the same concept.
+        spectral: fits of sums of features, on some of the rows.
+        fingerprint: equal for trees that evidently carry the same concept.
     """
 
     def __init__(self, problem: Problem, workers: int = 1):
@@ -45,7 +45,7 @@ class Evaluators:
 
     @cached_property
     def engine(self) -> Engine:
-        """Evaluates populations, on all rows."""
+        """Engine that evaluates populations, on all rows."""
         gradients = self.problem.gradients
         return Engine(
             self.problem.alphabet.operators,

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 PROCESSES = "processes"
-# One worker is one core: its libraries must not start threads for all of them.
+# One worker uses one core: its libraries must not start threads for all of them.
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -21,7 +21,7 @@ ONE_THREAD = {
 
 
 class Workers:
-    """An executor that is made anew when its workers are lost, if it can be.
+    """An executor that is replaced when its workers are lost, if possible.
 
     Args:
         executor: "processes" for worker processes of this machine, `None` for threads of this
@@ -30,7 +30,7 @@ class Workers:
         count: processes or threads to start.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is neither.
 
     Example:
 
@@ -51,13 +51,13 @@ class Workers:
         self._close()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Lets a worker call a function."""
+        """Submit a call to a worker."""
         if self._executor is None:
             self._executor = self._made()
         return self._executor.submit(function, *arguments)
 
     def renew(self) -> bool:
-        """Starts new workers in the place of those that are lost, if they are ours to start."""
+        """Start new workers in place of lost ones, if this process owns them."""
         if self._given not in (PROCESSES, None):
             return False
         self._close()
@@ -70,7 +70,7 @@ class Workers:
             return self._given
         from loky import ProcessPoolExecutor
 
-        # Loky's processes do not run the user's script again, so that it needs no guard.
+        # Loky's processes do not run the user's script again, so that it needs no `__main__` guard.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
         return ProcessPoolExecutor(
             self.count, env=ONE_THREAD | quiet, initializer=end_with, initargs=(os.getpid(),)
@@ -89,9 +89,9 @@ class Workers:
 
 
 def end_with(parent: int) -> None:
-    """Lets this process end when the one that started it has, even if it was killed.
+    """End this process when the one that started it ends, even if it was killed.
 
-    Loky's workers would wait for its next task for ever, each with some 800 MB.
+    Loky's workers would otherwise wait for its next task for ever, each with some 800 MB.
 
     Args:
         parent: number of the process that started this one.
@@ -106,7 +106,7 @@ def end_with(parent: int) -> None:
 
 
 def check_executor(executor: Any) -> None:
-    """Raises unless islands can be handed to it.
+    """Raise unless islands can be submitted to it.
 
     Raises:
         ValueError: it has no `submit` and is neither "processes" nor `None`.

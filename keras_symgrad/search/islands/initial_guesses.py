@@ -13,17 +13,17 @@ from deap import gp
 from keras_symgrad.expressions import to_sympy, with_free_coefficients, within_time_limit
 from keras_symgrad.search.core import SPECTRAL_ROWS, ConstantFit, Problem
 
-# For the coefficients of one guess; nearly all take some milliseconds.
+# Time limit for the coefficients of one guess; nearly all take some milliseconds.
 GUESS_FIT_SECONDS = 5.0
-# How near a coefficient must be to a whole number, as a share of its size.
+# Largest relative distance of a coefficient from a whole number.
 RELATIVE_ROUNDING_OF_GUESSES = 0.03
 
 
 def initial_trees(problem: Problem) -> list[gp.PrimitiveTree]:
-    """The guesses of a problem, each followed by itself with fitted coefficients, then rounded.
+    """The guesses of a problem, each followed by its fitted and its rounded version.
 
-    Every coefficient is fitted, those that are 1 or another whole number as well: who guesses a
-    form seldom knows its numbers. Exponents stay.
+    Every coefficient is fitted, also those that are 1 or another whole number: a guessed form
+    seldom has the right numbers. Exponents stay.
 
     Args:
         problem: with its guesses and its rows.
@@ -86,7 +86,7 @@ def _is_nearly_whole(number: sympy.Float) -> bool:
 
 
 def _apart(expression: sympy.Expr, numbers: Iterator[int]) -> sympy.Expr:
-    """The expression with no two floats that are equal, so that each is a constant of its own."""
+    """The expression with all floats different, so that each is a separate constant."""
     if expression.is_Float:
         return sympy.Float(float(expression) * (1 + 1e-9 * next(numbers)), 17)
     if not expression.args:

@@ -1,7 +1,7 @@
 """`Island`: features and trees that evolve side by side into one archive.
 
-It can be taken to plain data between two generations, and goes on from there in any process as if
-nothing had happened.
+Between two generations it can be converted to plain data, and continued in any process without a
+change of the result.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from keras_symgrad.search.islands.collector import Collector
 from keras_symgrad.search.islands.evaluators import Evaluators
 from keras_symgrad.search.islands.initial_guesses import initial_trees
 
-# After so many steps without a formula worth keeping, features are evolved in every so-many-th
-# generation only.
+# After this many steps without a formula worth keeping, features are evolved only in every n-th
+# generation.
 MAX_IDLE_GENERATIONS = 5
 RESTING_GENERATIONS = 4
 
 
 class Island:
-    """Evolves features and trees, whichever of them the problem asks for.
+    """Evolution of features and trees, as the problem requires.
 
     Args:
-        instruments: to measure with. What their dictionary search has found is where it starts.
-        collector: gathers what is found; its archive is where migrants come from.
-        index: number of the island; each has random numbers of its own.
+        instruments: evaluators. The results of their dictionary search are the start.
+        collector: collects the results; its archive provides migrants.
+        index: number of the island; each has separate random numbers.
 
     Attributes:
-        generation: generations done.
+        generation: number of generations done.
     """
 
     def __init__(self, instruments: Evaluators, collector: Collector, index: int = 0):
@@ -41,14 +41,18 @@ class Island:
         self._instruments = instruments
         self._others = 0
         self._idle = 0
-        # Seeds next to each other belong to other searches.
+        # Consecutive seeds belong to other searches.
         seed = problem.seed + 1_000_003 * index
         self.evolution = self.genetic = None
         known = problem.knowledge
-        # Sums of features do not know the form of a template.
+        # Sums of features cannot have a template's form.
         if "features" in problem.methods and (known is None or known.template is None):
             self.evolution = FeatureEvolution(
-                spectral, problem.complexity, problem.settings.max_complexity, seed=seed
+                spectral,
+                problem.complexity,
+                problem.settings.max_complexity,
+                seed=seed,
+                optimizer=problem.settings.optimizer,
             )
         if "trees" in problem.methods:
             uses_dictionary = "dictionary" in problem.methods
@@ -69,18 +73,18 @@ class Island:
 
     @property
     def evaluations(self) -> int:
-        """Candidates evaluated."""
+        """Number of candidates evaluated."""
         return self._others + (self.genetic.evaluations if self.genetic else 0)
 
     def generations(self) -> Generator[int, None, None]:
-        """Generations, for ever; none if neither features nor trees are asked for.
+        """Run generations, without end; none if the problem uses neither features nor trees.
 
         Yields:
-            How many there have been.
+            Number of generations done.
         """
         with closing(self._bred()) as bred:
             for self.generation in bred:
-                # Where trees alone find something, evolved features take little of their time.
+                # If only trees find something, evolved features get little of the time.
                 if self.evolution and (
                     self._idle < MAX_IDLE_GENERATIONS or self.generation % RESTING_GENERATIONS == 0
                 ):
@@ -99,7 +103,7 @@ class Island:
             yield from count(self.generation + 1)
 
     def take_in(self) -> None:
-        """Takes in the offspring bred last, as when `generations` is closed."""
+        """Let the pending offspring join, as when `generations` is closed."""
         if self.genetic:
             self.genetic.take_in()
 
@@ -115,7 +119,7 @@ class Island:
         }
 
     def restore(self, state: Plain) -> None:
-        """Takes over a `state` of an island of the same problem."""
+        """Restore a `state` of an island of the same problem."""
         self.generation = whole(state["generation"])
         self._others, self._idle = whole(state["others"]), whole(state["idle"])
         self.collector.restore(state["collector"])

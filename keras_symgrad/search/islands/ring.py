@@ -1,13 +1,13 @@
 """Ring of islands on any executor: threads, processes, a Dask cluster, MPI.
 
-The islands stand in a ring. An epoch takes one island some generations further, and begins with
-the archive that its neighbour had an epoch before:
+The islands form a ring. An epoch runs some generations of one island, and begins with the archive
+that its neighbour had an epoch before:
 
     island i, epoch e   <-   island i, epoch e - 1   and   island i - 1, epoch e - 1
 
-There is no barrier: an island waits for one neighbour and for nobody else. What an epoch gives is
-decided by what it is given, so the same seed gives the same archives whoever works on them and in
-whatever order they come back. What a lost worker was doing is done again by another one.
+There is no barrier: an island waits only for one neighbour. The result of an epoch depends only on
+its input, so the same seed gives the same archives with any workers and any order of results. The
+unfinished epoch of a lost worker is repeated by another one.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from keras_symgrad.search.islands.evaluators import Evaluators
 from keras_symgrad.search.islands.executors import Workers
 from keras_symgrad.search.islands.island import Island
 
-# Generations of an epoch: some seconds, of which taking an island to plain data and back are a
+# Generations of an epoch: some seconds, of which converting an island to plain data and back is a
 # twentieth.
 EPOCH = 10
-# How often an epoch that failed is tried again.
+# Number of attempts for an epoch that fails.
 RETRIES = 3
-# A worker that has done nothing for so many epochs is spoken of at the end.
+# A worker without a result for this many epochs is reported at the end.
 SILENCE = 3
-# Ctrl-C is looked for so often, in seconds.
+# Interval of checks for Ctrl-C, in seconds.
 INTERRUPT_POLL_SECONDS = 0.5
 _MAKING = threading.Lock()
 
 
 class WorkersLostError(RuntimeError):
-    """Nobody is left to work on islands."""
+    """There are no workers left."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Epoch:
     """An island after an epoch.
 
     Attributes:
-        generation: how many there have been.
+        generation: number of generations done.
         evaluations: candidates evaluated by this island.
         archive: its individuals, as plain data.
-        state: all of it as text, which only the next worker reads.
-        worker: who took it so far, by machine and process.
+        state: its full state as text, which only the next worker decodes.
+        worker: machine and process of the last worker.
     """
 
     generation: int
@@ -67,7 +67,7 @@ class Epoch:
 
     @classmethod
     def of(cls, island: Island, worker: str = "") -> Epoch:
-        """The island as it is now."""
+        """The present state of the island as an epoch."""
         state = island.state()
         archive = state["collector"]["archive"]
         text = json.dumps(state, allow_nan=False)
@@ -75,46 +75,46 @@ class Epoch:
 
 
 class IslandRing:
-    """A ring of islands that workers take further, epoch by epoch.
+    """A ring of islands whose epochs are computed by workers.
 
     Args:
-        problem: of all of them.
-        workers: who works on them.
+        problem: common problem of the islands.
+        workers: executor of the epochs.
         epoch: generations of an epoch.
 
     Attributes:
-        repeated: epochs that were done again because a worker was lost.
+        repeated: number of epochs that were repeated because a worker was lost.
     """
 
     def __init__(self, problem: Problem, workers: Workers, epoch: int = EPOCH):
         self.problem, self.workers, self.epoch = problem, workers, epoch
         self.repeated = 0
-        # The last epoch of each worker.
+        # Number of the last epoch of each worker.
         self._heard_of: dict[str, int] = {}
         self._epoch = 0
         self._token = uuid.uuid4().hex
-        # By island and number of the epoch, as long as somebody needs them.
+        # By island and number of the epoch, as long as they are needed.
         self._epochs: dict[tuple[int, int], Epoch] = {}
         self._count = 0
         self._running: dict[Future[Any], tuple[int, int]] = {}
         self._failures: dict[tuple[int, int], int] = {}
 
     def warm_up(self, count: int) -> None:
-        """Lets so many workers import and compile what they need."""
+        """Make workers import and compile what they need."""
         for _ in range(count):
             self.workers.submit(prepare, self._token, self.problem)
 
     def epochs(self, start: Sequence[Epoch]) -> Generator[list[Epoch] | None, None, None]:
-        """One epoch after the other, for ever.
+        """Run epochs, without end.
 
         Args:
-            start: where the islands start, one each.
+            start: initial state of each island.
 
         Yields:
-            All islands after each; `None` now and then while they are awaited.
+            All islands after each epoch; `None` at intervals while waiting.
 
         Raises:
-            WorkersLostError: an epoch failed again and again, or nobody is left to work.
+            WorkersLostError: an epoch failed repeatedly, or no workers are left.
         """
         self._epochs = {(island, 0): epoch for island, epoch in enumerate(start)}
         self._count = len(start)
@@ -136,11 +136,11 @@ class IslandRing:
 
     @property
     def silent(self) -> list[str]:
-        """Workers that have taken part, but not in the last epochs: they may be lost."""
+        """Workers that took part, but not in the last epochs: they may be lost."""
         return [name for name, last in self._heard_of.items() if last < self._epoch - SILENCE]
 
     def _submit(self) -> None:
-        """Hands out all epochs whose island and whose neighbour are there."""
+        """Submit all epochs whose island and neighbour are ready."""
         started = {*self._epochs, *self._running.values()}
         for island, epoch in list(self._epochs):
             neighbour = ((island - 1) % self._count, epoch)
@@ -157,7 +157,7 @@ class IslandRing:
         self._running[job] = place
 
     def _collect(self) -> bool:
-        """Takes what is done, starts again what failed, and tells whether there was anything."""
+        """Collect results, resubmit failures, and return whether there was a result."""
         done, _ = wait(self._running, INTERRUPT_POLL_SECONDS, FIRST_COMPLETED)
         for job in done:
             place = self._running.pop(job, None)
@@ -182,7 +182,7 @@ class IslandRing:
             stacklevel=2,
         )
         if isinstance(error, BrokenExecutor):
-            # Whatever else was running there is lost with it.
+            # Everything else that was running there is lost with it.
             lost = [place, *self._running.values()]
             self._running.clear()
             if not self.workers.renew():
@@ -194,7 +194,7 @@ class IslandRing:
 
 
 def prepare(token: str, problem: Problem) -> None:
-    """Compiles the engine's programs, in a worker."""
+    """Compile the engine's programs, in a worker."""
     _instruments(token, problem).engine.compile()
 
 
@@ -206,18 +206,18 @@ def advance(
     index: int,
     generations: int,
 ) -> Epoch:
-    """Takes an island some generations further, in a worker.
+    """Run some generations of an island, in a worker.
 
     Args:
-        token: of the search; what belongs to it is made once in each worker.
-        problem: that is worked on.
+        token: of the search; its evaluators are made once in each worker.
+        problem: problem of the islands.
         state: of the island, as text.
         migrants: individuals of its neighbour.
         index: number of the island.
         generations: how many.
 
     Returns:
-        The island after them.
+        The island after these generations.
     """
     worker = f"{socket.gethostname()}:{os.getpid()}"
     instruments = _instruments(token, problem)
@@ -240,7 +240,7 @@ def _instruments_of(token: str) -> list[Evaluators]:
 
 
 def _instruments(token: str, problem: Problem) -> Evaluators:
-    """The instruments of a search, which are made at its first epoch in this process."""
+    """The evaluators of a search, made at its first epoch in this process."""
     with _MAKING:
         made = _instruments_of(token)
         if not made:

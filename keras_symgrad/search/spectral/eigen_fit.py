@@ -7,12 +7,12 @@ of sum_k w_k T_k is parallel to u at every row exactly when
 
 so the best weights of given features belong to the smallest eigenvalue of the pencil (A, A + P),
 where A_kl sums <perp grad T_k, perp grad T_l> over the rows and P_kl the same for the parallel
-parts. It weighs rows by |grad T|^2; dividing by the last solution's |grad T|^2 a few times turns
-it into the loss of unit gradients (iteratively reweighted least squares), and rows that miss by
-far more than most count less on the way (robust weights). Another loss is another weight.
+parts. It weighs rows by |grad T|^2; dividing by the last solution's |grad T|^2 a few times turns it
+into the loss of unit gradients (iteratively reweighted least squares), and rows with far larger
+errors than most are down-weighted (robust weights). Another loss is another weight.
 
-The pencil does not see the signs of rows. Logarithms of products that change sign, whose gradients
-turn around where the product does, are therefore fitted like everything else.
+The pencil does not depend on the signs of rows. Logarithms of products that change sign, whose
+gradients reverse where the product does, are therefore fitted like all other features.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from keras_symgrad.engine import SQUARED, Loss, as_span, nearest, reduce_axes, s
 from keras_symgrad.search.spectral.features import Feature
 from keras_symgrad.search.spectral.linear_combination import LinearCombination
 
-# Rounds of reweighting. Weights have settled to a per mille by then.
+# Rounds of reweighting. Weights have converged to a per mille by then.
 REWEIGHTING_ROUNDS = 4
-# A row counts half when its error is this many times the median error.
+# A row has half the weight when its error is this many times the median error.
 OUTLIER = 9.0
-# Weights that are this near to 1 are made so where the loss does not notice.
+# Weights this near to 1 become 1 where the loss hardly changes.
 NEARLY_ONE = 0.03
-# Under another loss each set has row weights of its own, which one pencil for all does not know:
-# so many times the sets that are wanted are fitted one by one, and the weights of so many pairs are
-# lent to all. Measured with 14 % of the rows far off: the true pair was number 208 in the order of
-# the plain pencil, and number 1 with the weights of almost any pair that fitted well.
+# Under another loss each set has separate row weights, which one pencil for all does not include:
+# this many times the wanted number of sets are fitted one by one, and the weights of this many
+# pairs are used for all. Measured with 14 % of the rows far off: the true pair was number 208 in
+# the order of the plain pencil, and number 1 with the weights of almost any pair that fitted well.
 FITTED = 2
 LENT = 4
 
 
 class SpectralFit:
-    """Fits weights of features of a dictionary to directions, all sets from the same arrays.
+    """Fit of weights of a dictionary's features to directions, all sets from the same arrays.
 
     Args:
         features: the dictionary.
         directions: unit gradients, `(rows, axes)`, or spans, `(rows, k, axes)`.
         rows: weights of the rows, `(rows,)`, of sum 1.
-        columns: the variables to look at; the others may do what they want. Rows then count by
-            the share of the gradient that these variables have, for the noise is the same in all,
-            and may have any sign: in (a - b)**2 it is that of a - b.
+        columns: the variables to include; the others are free. Rows then count by the share of the
+            gradient that these variables have, for the noise is the same in all, and may have any
+            sign: in (a - b)**2 it is that of a - b.
         loss: how much a difference of directions counts.
     """
 
@@ -67,23 +67,23 @@ class SpectralFit:
             rows = rows / (rows.sum() + 1e-300)
             directions = unit(directions)
         self.features, self.rows, self.loss = features, rows, loss
-        # Of the loss, which is a mean over them; the fit makes do with fewer.
+        # Rows of the loss, which is a mean over them; the fit needs fewer.
         self.axes = directions.shape[-1]
         gradients, self.target = reduce_axes(
             [f.gradients if columns is None else f.gradients[:, columns] for f in features],
             directions,
         )
-        # Features differ by orders of magnitude; the eigenproblem wants them alike.
+        # Features differ by orders of magnitude; the eigenproblem needs similar scales.
         self.scale = np.sqrt(np.einsum("r,krv->k", rows, gradients**2)) + 1e-300
         self.gradients = gradients / self.scale[:, None, None]
         self.along, self.across = split(self.gradients, as_span(self.target))
         self.square = (self.gradients**2).sum(axis=2)
         self.is_logarithm = np.array([feature.is_logarithm for feature in features])
-        # Features that may turn around from row to row.
+        # Features whose gradients may change sign from row to row.
         self.turning = self.is_logarithm | (columns is not None or directions.ndim == 3)
 
     def singles(self, count: int) -> list[tuple[int, ...]]:
-        """The best features alone."""
+        """The best single features."""
         cosines = self.along[:, :, 0] / np.sqrt(self.square + 1e-300)
         if self.turning.any():
             lengths = np.linalg.norm(self.along[self.turning], axis=2)
@@ -98,9 +98,9 @@ class SpectralFit:
     def pairs(self, count: int) -> list[tuple[int, ...]]:
         """The best of all pairs, by two weightings of the rows.
 
-        One weighting serves all pairs at once, so that features whose gradient is huge on a few
-        rows would be judged by those alone. They are left out of the first, and the second
-        gives each row the weight that evens out the logarithms.
+        One weighting is used for all pairs at once, so features whose gradient is huge on a few
+        rows would be judged by those alone. They are left out of the first, and the second gives
+        each row the weight that evens out the logarithms.
         """
         found = self._pairs(self.rows, count)
         if self.is_logarithm.any():
@@ -118,7 +118,7 @@ class SpectralFit:
 
         Args:
             sets: features by their number in the dictionary.
-            count: how many to return.
+            count: number of sets to return.
         """
         scored: dict[tuple[int, ...], float] = {}
         for chosen in sets:
@@ -132,11 +132,11 @@ class SpectralFit:
         return best[:count] if self.loss.is_squared else self._fitted(best[: FITTED * count], count)
 
     def exchanged(self, sets: Sequence[tuple[int, ...]], count: int) -> list[tuple[int, ...]]:
-        """The best sets with one feature replaced, which a beam that only adds may have missed.
+        """The best sets with one feature replaced, which a beam that only adds may miss.
 
         Args:
             sets: features by their number in the dictionary.
-            count: how many to return.
+            count: number of sets to return.
         """
         fewer = {
             tuple(k for k in chosen if k != left_out) for chosen in sets for left_out in chosen
@@ -152,18 +152,18 @@ class SpectralFit:
         return 1 - float(self.rows @ (candidate * target).sum(axis=1) ** 2)
 
     def pruned(self, most: int) -> list[tuple[int, ...]]:
-        """Nested sets: all features, and one less at a time, always the one that is missed least.
+        """Nested sets: all features, then always without the feature whose removal costs least.
 
         With the eigenvectors v_j and eigenvalues l_j of the pencil, leaving out feature k raises
         the smallest eigenvalue, to first order, by
 
             v_1k^2 / sum_{j > 1} v_jk^2 / (l_j - l_1)
 
-        which tells features that others can stand in for from those that count, where weights
-        alone do not.
+        which separates features that others can replace from those that count; the weights alone do
+        not.
 
         Args:
-            most: features in the largest set returned.
+            most: number of features in the largest set returned.
 
         Returns:
             Sets of `most` features and fewer, down to two.
@@ -181,7 +181,7 @@ class SpectralFit:
         return sets
 
     def solve(self, chosen: Sequence[int]) -> LinearCombination | None:
-        """The combination of chosen features; one without weight in it is left out.
+        """Fit chosen features; a feature with zero weight is left out.
 
         Args:
             chosen: features by their number in the dictionary.
@@ -245,13 +245,13 @@ class SpectralFit:
         if self.loss.is_squared:
             robust = 1 / (1 + error / (OUTLIER * np.median(error) + 1e-9))
         else:
-            # The pencil does not know of signs: of the two distances the smaller one.
+            # The pencil does not depend on signs: the smaller one of the two distances.
             robust = self.loss.weights(2 * (1 - np.sqrt(np.maximum(1 - error, 0))))
         rows = self.rows * robust / (square + 1e-3 * square.mean() + 1e-300)
         return rows / rows.sum()
 
     def _fitted(self, sets: Sequence[tuple[int, ...]], count: int) -> list[tuple[int, ...]]:
-        """Those of the sets that have the lowest loss."""
+        """The sets with the lowest loss."""
         fits = {chosen: self.solve(chosen) for chosen in dict.fromkeys(sets)}
         losses = {chosen: fit.loss if fit else np.inf for chosen, fit in fits.items()}
         return sorted(losses, key=lambda chosen: (losses[chosen], chosen))[:count]
@@ -279,7 +279,7 @@ class SpectralFit:
         return [(int(even[i[k]]), int(even[j[k]])) for k in best]
 
     def _blocks(self, members: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Products of members with all features, the own products of all in the last row."""
+        """Products of members with all features; last row: each feature with itself."""
         root = np.sqrt(rows)[None, :, None]
         across = (self.across * root).reshape(len(self.across), -1)
         along = (self.along * root).reshape(len(self.along), -1)
@@ -288,16 +288,16 @@ class SpectralFit:
         return np.vstack([a, own[0]]), np.vstack([p, own[1]])
 
 
-# A combination of collinear features has no gradient at all. The same small number on both
-# sides gives it the quotient 1, the worst there is, instead of 0/0.
+# A combination of collinear features may have no gradient at all. The same small number on both
+# sides gives it the quotient 1, the worst possible, instead of 0/0.
 _RIDGE = 1e-9
 
 
 def smallest_eigenvector(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The weights w with the smallest quotient (w a w) / (w b w) of two symmetric matrices.
 
-    By Cholesky factors in NumPy: half the time of `scipy.linalg.eigh` on matrices as small as
-    these, of which a search solves tens of thousands.
+    It uses Cholesky factors in NumPy: half the time of `scipy.linalg.eigh` on matrices this small,
+    of which a search solves tens of thousands.
     """
     return _eigenpairs(a, b)[1][:, 0]
 
@@ -313,7 +313,7 @@ def _eigenpairs(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _smallest_eigenvalue_of_pairs(
     a: np.ndarray, b: np.ndarray, i: np.ndarray, j: np.ndarray
 ) -> np.ndarray:
-    """Of the pencils of all pairs, by the quadratic formula."""
+    """Eigenvalues of the pencils of all pairs, by the quadratic formula."""
     ridge = _RIDGE * (b[i, i] + b[j, j])
     aii, ajj, aij = a[i, i] + ridge, a[j, j] + ridge, a[i, j]
     bii, bjj, bij = b[i, i] + ridge, b[j, j] + ridge, b[i, j]
@@ -327,7 +327,7 @@ def _smallest_eigenvalue_of_pairs(
 def _best_additions(
     a: np.ndarray, b: np.ndarray, members: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features that lower the smallest eigenvalue most when they join the members."""
+    """Features that lower the smallest eigenvalue most when added to the members."""
     size, count = len(members) + 1, a.shape[1]
 
     def pencils(block: np.ndarray) -> np.ndarray:

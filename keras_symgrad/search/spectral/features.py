@@ -30,9 +30,9 @@ class Feature:
     Attributes:
         nodes: of the tree, in prefix order.
         values: `(rows,)`.
-        gradients: in the coordinates that directions are compared in, `(rows, axes)`.
+        gradients: in the coordinates in which directions are compared, `(rows, axes)`.
         is_logarithm: whether values and gradients are those of log|tree|. A sum of these is a
-            product of the trees, which can be written without any logarithm.
+            product of the trees, which can be written without a logarithm.
     """
 
     nodes: Nodes
@@ -47,13 +47,13 @@ class Feature:
 
     @cached_property
     def is_usable(self) -> bool:
-        """Whether it is finite on every row and its gradient neither vanishes nor explodes."""
+        """True if it is finite on every row and its gradient is neither zero nor huge."""
         size = np.abs(self.gradients).max(initial=0)
         return bool(1e-12 < size < 1e12 and np.isfinite(self.values).all())
 
     @cached_property
     def concept(self) -> bytes:
-        """Equal for features whose gradients are the same up to one factor."""
+        """A key, equal for features whose gradients are the same up to one factor."""
         some = self.gradients[:: max(1, len(self.gradients) // 32)]
         largest = some.flat[np.argmax(np.abs(some))]
         # Adding zero makes -0.0 the same bytes as 0.0.
@@ -68,11 +68,11 @@ class Feature:
 
 
 class FeatureMaker:
-    """Builds features from features, one operator at a time.
+    """Builder of features from features, one operator at a time.
 
     Args:
         alphabet: the operators and variables.
-        knowledge: rules that features keep; none by default.
+        knowledge: rules of features; none by default.
 
     Example:
 
@@ -86,7 +86,7 @@ class FeatureMaker:
     def __init__(self, alphabet: Alphabet, knowledge: PriorKnowledge | None = None):
         self.alphabet = alphabet
         self.knowledge = knowledge if knowledge is not None and knowledge.restricts else None
-        # Whether nodes keep the rules that a feature can keep; `None` without rules.
+        # Tests whether nodes keep the rules that apply to features; `None` without rules.
         self.satisfies = None if self.knowledge is None else self.knowledge.part_satisfies
         self._code = {operator.name: _code(operator) for operator in alphabet.operators}
 
@@ -122,7 +122,7 @@ class FeatureMaker:
 
         Args:
             points: `(rows, variables)`.
-            frame: takes gradients to the coordinates that directions are compared in,
+            frame: maps gradients to the coordinates in which directions are compared,
                 `(axes, variables)` or `(rows, axes, variables)`; those of the variables by default.
         """
         frame = np.eye(points.shape[1]) if frame is None else frame
@@ -146,18 +146,19 @@ class FeatureMaker:
         return Feature((head, *nodes), np.asarray(value, float), np.asarray(gradients, float))
 
     def dictionary(self, atoms: Sequence[Feature], size: int) -> list[Feature]:
-        """Features over atoms, short ones first.
+        """Make features over atoms, short ones first.
 
         Atoms; logarithms of atoms; operators of one argument on atoms; operators of two arguments
         on atoms; logarithms of sums and differences; operators of one argument on all pairs;
-        products of bent atoms with atoms and with each other, and of bent pairs with atoms.
+        products of transformed atoms with atoms and with each other, and of transformed pairs with
+        atoms.
 
         Args:
             atoms: variables, or features to use in their place.
             size: largest number of features.
 
         Returns:
-            Usable features, no two of the same concept.
+            Usable features, all of different concepts.
         """
         found: dict[bytes, Feature] = {}
         for feature in self._candidates(atoms):
@@ -168,7 +169,7 @@ class FeatureMaker:
         return list(found.values())
 
     def is_usable(self, feature: Feature) -> bool:
-        """Whether a feature has values and gradients, and keeps the rules."""
+        """Return whether a feature has values and gradients, and keeps the rules."""
         return feature.is_usable and (self.satisfies is None or self.satisfies(feature.nodes))
 
     def summable(self, features: Sequence[Feature]) -> list[list[Feature]]:
@@ -182,7 +183,7 @@ class FeatureMaker:
 
         Args:
             atoms: what to multiply.
-            degree: the largest; 2 gives the words of every quadratic form.
+            degree: the largest; 2 gives the monomials of every quadratic form.
 
         Returns:
             Usable features; the atoms alone where the alphabet has no `mul`.
@@ -195,7 +196,7 @@ class FeatureMaker:
         return [feature for feature in found if self.is_usable(feature)]
 
     def nonlinear_transforms(self, atom: Feature) -> list[Feature]:
-        """The atom, and every operator of one argument on it that is no polynomial."""
+        """The atom, and every operator of one argument on it that is not a polynomial."""
         operators = [o for o in self._bending if not o.expression.is_polynomial(*o.arguments)]
         bent = [self.apply(operator, [atom]) for operator in operators]
         return [atom, *filter(self.is_usable, bent)]

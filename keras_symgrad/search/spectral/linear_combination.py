@@ -12,9 +12,9 @@ from deap import gp
 from keras_symgrad.expressions import Alphabet, Constant
 from keras_symgrad.search.spectral.features import Feature, Nodes
 
-# Higher powers are written with no formula that anybody would read.
+# Formulas with higher powers are not written, because nobody would read them.
 HIGHEST_POWER = 6
-# How far from a whole number an exponent may be; the loss of the tree decides what it is worth.
+# Largest distance of an exponent from a whole number; the loss of the tree decides later.
 NEARLY_WHOLE = 0.05
 _POWERS = {2: "square", 3: "cube", 4: "pow4", 5: "pow5"}
 
@@ -26,8 +26,8 @@ class LinearCombination:
     Attributes:
         features: its features.
         weights: of the features.
-        loss: mean squared difference of unit gradients on the rows: one sign for all rows, or,
-            with logarithms of either sign among the features, the better sign for each.
+        loss: mean squared difference of unit gradients on the rows: one sign for all rows, or, with
+            logarithms of either sign among the features, the better sign for each.
     """
 
     features: tuple[Feature, ...]
@@ -35,12 +35,12 @@ class LinearCombination:
     loss: float
 
     def trees(self, alphabet: Alphabet) -> list[gp.PrimitiveTree]:
-        """The ways to write it: as a sum, and with logarithms in it as a product.
+        """Spellings: as a sum, and with logarithms as a product.
 
             w_1 log|T_1| + w_2 log|T_2| + v F   <->   T_1**n_1 * T_2**n_2 * exp(n_1/w_1 v F)
 
         Args:
-            alphabet: what to write it with.
+            alphabet: alphabet of the trees.
 
         Returns:
             At most two trees, none if the alphabet cannot write it.
@@ -88,11 +88,11 @@ class LinearCombination:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A combination as it is written, with what the writing is worth.
+    """A spelling of a combination, with its loss.
 
     Attributes:
-        combination: the weighted sum; `None` for what is no sum.
-        tree: one way to write it.
+        combination: the weighted sum; `None` for other candidates.
+        tree: the spelling.
         loss: of the tree.
     """
 
@@ -102,7 +102,7 @@ class Candidate:
 
 
 def _whole_exponents(weights: np.ndarray) -> tuple[list[int], float] | None:
-    """Whole numbers in the proportions of the weights, and what to multiply the weights with."""
+    """Whole numbers in the proportions of the weights, and the factor of the weights."""
     smallest = np.abs(weights).min()
     for multiple in (1, 2, 3):
         exponents = weights / smallest * multiple
@@ -118,12 +118,12 @@ def _whole_exponents(weights: np.ndarray) -> tuple[list[int], float] | None:
 def as_quotient(
     over: Sequence[tuple[float, Nodes]], under: Sequence[tuple[float, Nodes]], alphabet: Alphabet
 ) -> gp.PrimitiveTree | None:
-    """A quotient of two weighted sums as a tree.
+    """Write a quotient of two weighted sums as a tree.
 
     Args:
         over: weights and nodes of the numerator; no nodes stand for the constant 1.
         under: the same of the denominator.
-        alphabet: what to write it with.
+        alphabet: alphabet of the tree.
 
     Returns:
         A tree, `None` if the alphabet cannot write it.

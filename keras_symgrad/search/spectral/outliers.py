@@ -1,8 +1,8 @@
-"""Detect outlying rows: gradients that no formula explains which explains the others.
+"""Detect outlying rows: gradients that no formula explains together with the others.
 
-A few rows that are far off decide more, by mean squares, than many that are nearly right. The
-spectral fit itself bears some of them. Whether there are any shows after its first stage: where
-most rows are explained far better than the mean of all.
+By mean squares, a few rows that are far off have more weight than many that are nearly right. The
+spectral fit itself is robust to some of them. Outliers show after its first stage: most rows are
+explained far better than the mean of all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from keras_symgrad.engine import LOSSES, SQUARED, Loss
+from keras_symgrad.engine import SQUARED, Loss, as_loss
 from keras_symgrad.expressions import Alphabet, to_sympy
 from keras_symgrad.gradients import GradientField, errors
 from keras_symgrad.search.spectral.search import SpectralSearch
@@ -19,27 +19,27 @@ from keras_symgrad.search.spectral.search import SpectralSearch
 # Mean over median of 1 - |cos|. Measured with 2 to 4 terms: 1.3 to 5 on twelve networks without
 # outlying rows, 100 to 1,600 on fields of which 5 to 30 % of the rows had random directions.
 MAX_MEAN_OVER_MEDIAN = 20.0
-# A smaller mean of 1 - |cos|, 2.6 degrees, leaves the rows nothing to decide.
+# A smaller mean of 1 - |cos|, 2.6 degrees, needs no robust loss.
 SMALLEST_MEAN = 1e-3
-# Where squares leave a mean of more, 8 degrees, outlying rows may have hidden the formula.
+# If squares leave a mean of more than this, 8 degrees, outlying rows may have hidden the formula.
 POOR_MEAN = 1e-2
-# A robust fit that finds it has a median of 1 - |cos| smaller by this factor at least.
+# A robust fit that finds it has a median of 1 - |cos| smaller by at least this factor.
 SMALLEST_GAIN = 4.0
 # Rows of the robust fit, which takes four times as long as one of squares.
 ROBUST_ROWS = 256
 
 
 def has_outlying_rows(alphabet: Alphabet, field: GradientField) -> bool:
-    """Whether some rows of a field are far off a formula that explains most of them.
+    """Return whether some rows of a field are far off a formula that explains most of them.
 
     Args:
-        alphabet: what formulas are made of.
+        alphabet: alphabet of the formulas.
         field: unit gradients; some hundred rows are enough.
 
     Returns:
-        Whether the mean of 1 - |cos| is more than 20 times the median for the best formula of the
-        first stage of the spectral search, by squares; or whether squares find nothing that
-        fits, and a robust loss a formula whose median is four times smaller.
+        True if the mean of 1 - |cos| is more than 20 times the median for the best formula of the
+        first stage of the spectral search, by squares; or if squares find no formula that fits, and
+        a robust loss finds one whose median is four times smaller.
 
     Example:
 
@@ -59,12 +59,12 @@ def has_outlying_rows(alphabet: Alphabet, field: GradientField) -> bool:
         return mean > SMALLEST_MEAN
     if mean <= POOR_MEAN:
         return False
-    robust = _errors(alphabet, field.subset(ROBUST_ROWS), LOSSES["huber"])
+    robust = _errors(alphabet, field.subset(ROBUST_ROWS), as_loss("huber"))
     return SMALLEST_GAIN * float(np.median(robust)) < median
 
 
 def _errors(alphabet: Alphabet, field: GradientField, loss: Loss) -> np.ndarray:
-    """1 - |cos| of the best formula of the first stage, `(rows,)`; 0 where there is none."""
+    """1 - |cos| of the best formula of the first stage, `(rows,)`; 0 without a formula."""
     search = SpectralSearch(alphabet, replace(field, loss=loss))
     stage = next((found for found in search.quick_stages() if found is not None), [])
     if not stage:

@@ -1,9 +1,9 @@
 """Polynomials and their quotients in coordinates that are transformed one by one.
 
-Each coordinate is taken as it is or under one function, such as exp(x1) and sqrt(x2). All monomials
-in the bent coordinates are fitted at once, which ranks the bendings without a search over terms;
-terms are then dropped one by one. Sums whose terms do nothing alone or in pairs are found this way,
-such as x1 + x2 + 2*sqrt(x1*x2)*cos(x3), and rational functions.
+Each coordinate is used unchanged or under one function, such as exp(x1) and sqrt(x2). All monomials
+in the transformed coordinates are fitted at once, which ranks the transforms without a search over
+terms; terms are then dropped one by one. This finds sums whose terms explain nothing alone or in
+pairs, such as x1 + x2 + 2*sqrt(x1*x2)*cos(x3), and rational functions.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from keras_symgrad.search.spectral.features import Feature, FeatureMaker
 from keras_symgrad.search.spectral.linear_combination import LinearCombination, as_quotient
 from keras_symgrad.search.spectral.rational import RationalFit, RationalFunction
 
-# As many coordinates are bent all at once; of more, one at a time.
+# Up to this many coordinates are transformed in all combinations; of more, one at a time.
 MAX_TRANSFORMED_COORDINATES = 3
-# Of polynomials in so many coordinates; 2 in more.
+# Largest degree for this many coordinates; 2 for more.
 DEGREES = {1: 4, 2: 4, 3: 3}
-# Of more coordinates than these not even quadratic forms are made: the words would be too many.
+# For more coordinates than this no quadratic forms are made: there would be too many monomials.
 MOST_COORDINATES = 6
-# Bendings whose terms are dropped one by one.
+# Number of transforms whose terms are dropped one by one.
 MAX_PRUNED_TRANSFORMS = 5
-# Words of one side of a quotient that is written.
+# Largest number of monomials on one side of a quotient that is written.
 MAX_MONOMIALS = 6
 
 
 class PolynomialSearch:
-    """Fits polynomials and quotients of them in bent coordinates.
+    """Fit of polynomials and their quotients in transformed coordinates.
 
     Args:
-        maker: makes the words.
+        maker: makes the monomials.
         directions: unit gradients, `(rows, axes)`, or spans, `(rows, k, axes)`.
         rows: weights of the rows, of sum 1.
         loss: how much a difference of directions counts.
@@ -54,14 +54,14 @@ class PolynomialSearch:
     def polynomials(
         self, atoms: Sequence[Feature], terms: int
     ) -> Iterator[LinearCombination | None]:
-        """Sums of monomials, those of the most promising bendings.
+        """Fit sums of monomials, for the most promising transforms.
 
         Args:
             atoms: the coordinates.
             terms: largest number of terms in a sum.
 
         Yields:
-            Sums; `None` while bendings are compared, and for sets of terms without a sum.
+            Sums; `None` while transforms are compared, and for sets of terms without a sum.
         """
         degree = DEGREES.get(len(atoms), 2)
         fits = []
@@ -74,13 +74,13 @@ class PolynomialSearch:
             yield from map(fit.solve, fit.pruned(terms))
 
     def quotients(self, atoms: Sequence[Feature]) -> Iterator[gp.PrimitiveTree | None]:
-        """Quotients of quadratic forms, those of the most promising bendings, as trees.
+        """Fit quotients of quadratic forms, for the most promising transforms, as trees.
 
         Args:
             atoms: the coordinates.
 
         Yields:
-            Trees; `None` while bendings are compared, and for quotients that are too long.
+            Trees; `None` while transforms are compared, and for quotients that are too long.
         """
         if "div" not in self.maker.alphabet.primitives or len(atoms) > MOST_COORDINATES:
             return
@@ -124,7 +124,7 @@ class PolynomialSearch:
                 return None
             # Most weights positive, and the smallest of size 1.
             smallest = np.abs(weights[chosen]).min() * (1 if weights.sum() >= 0 else -1)
-            # Word 0 is the constant 1, which has no nodes.
+            # Monomial 0 is the constant 1, which has no nodes.
             sides.append(
                 [(float(weights[k] / smallest), words[k - 1].nodes if k else ()) for k in chosen]
             )

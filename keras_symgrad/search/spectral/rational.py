@@ -1,17 +1,17 @@
 """Quotients of two sums by alternating eigenproblems.
 
-Let N and D be sums of words T_k with weights n and d. Up to a factor on every row, which directions
-do not know of, the gradient of N/D is
+Let N and D be sums of basis functions T_k with weights n and d. Up to a factor on every row, which
+does not change directions, the gradient of N/D is
 
     sum_k n_k (D grad T_k - T_k grad D)
 
-which is linear in n while d stands, and the other way round for D/N, which is the same concept. So
-n and d are found in turn, each as the eigenvector of a pencil (`spectral_fit`), until neither
+which is linear in n for fixed d, and the other way round for D/N, which is the same concept. So n
+and d are found alternately, each as the eigenvector of a pencil (`eigen_fit`), until neither
 changes.
 
-The same concept belongs to every other pair of sums from the plane that n and d span, for
-(a N + b D)/(c N + e D) is a fractional linear function of N/D. Of these pairs the one with the
-fewest words is written.
+Every other pair of sums from the plane that n and d span has the same concept, because (a N + b
+D)/(c N + e D) is a fractional linear function of N/D. The pair with the fewest basis functions is
+written.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from keras_symgrad.engine import as_span, reduce_axes, split
 from keras_symgrad.search.spectral.eigen_fit import smallest_eigenvector
 from keras_symgrad.search.spectral.features import Feature
 
-# Rounds of the two eigenproblems from one start, and how little gained ends them.
+# Rounds of the two eigenproblems from one start, and the gain below which they end.
 ALTERNATING_ROUNDS = 24
 MIN_GAIN_PER_ROUND = 0.02
-# A word that carries less than this share of its sum is tried without.
+# A basis function that contributes less than this share of its sum is dropped on trial.
 NEGLIGIBLE = 1e-3
 # The largest cosine between the weights of numerator and denominator.
 MOST_ALIKE = 0.9
-# Starts that are followed to the end, of those that look best after the first eigenproblem.
+# Number of starts that are completed, chosen by their error after the first eigenproblem.
 MAX_RATIONAL_STARTS = 4
-# Those that end with so many times the error of the best are given up.
+# Starts with this many times the error of the best are discarded.
 MUCH_WORSE = 10.0
-# Words of both sides that are dropped one by one.
+# Basis functions of both sides that are dropped one by one.
 MOST_WRITTEN = 12
 
 
 @dataclass(frozen=True, eq=False)
 class RationalFunction:
-    """Two weighted sums of the same words.
+    """Two weighted sums of the same basis functions.
 
     Attributes:
-        over: weights of the numerator, `(words,)`.
+        over: weights of the numerator, `(functions,)`.
         under: weights of the denominator.
         error: mean of 1 - cos^2 between its gradient and the target.
     """
@@ -57,7 +57,7 @@ class RationalFunction:
 
 
 class RationalFit:
-    """Fits quotients of sums of words to directions.
+    """Fit of quotients of sums of basis functions to directions.
 
     Args:
         words: features; the constant 1 is added to them.
@@ -71,22 +71,22 @@ class RationalFit:
         slopes = [word.gradients for word in words]
         gradients, target = reduce_axes([np.zeros_like(slopes[0]), *slopes], directions)
         self.target = as_span(target)
-        # Words of one typical size: weights and what they carry then compare.
+        # Basis functions of one typical size, so that weights and contributions are comparable.
         self.scale = np.exp(np.log(np.abs(values) + 1e-12) @ rows)
         self.values = values / self.scale[:, None]
         self.gradients = gradients / self.scale[:, None, None]
 
     def promise(self) -> float:
-        """The least error with a denominator of one word: enough to compare sets of words."""
+        """The least error with a one-term denominator: enough to compare sets of functions."""
         every = np.ones(len(self.scale), bool)
         return min(self._other(word, every, 1)[1] for word in np.eye(len(self.scale)))
 
     def quotients(self, pairs: bool = False) -> Iterator[RationalFunction]:
-        """The best quotients of all words, and sparser and sparser ones of fewer words.
+        """The best quotients of all basis functions, and sparser ones of fewer and fewer.
 
         Args:
-            pairs: whether to start from all sums and differences of two words as well, and not
-                from single words alone.
+            pairs: whether to start from all sums and differences of two basis functions as well,
+                and not from single ones only.
         """
         every = np.ones(len(self.scale), bool)
         starts = list(np.eye(len(self.scale)))
@@ -103,13 +103,13 @@ class RationalFit:
                 yield from self._pruned(self._sparsest(quotient))
 
     def weights(self, quotient: RationalFunction) -> tuple[np.ndarray, np.ndarray]:
-        """Weights of numerator and denominator for the words as they were given."""
+        """Weights of numerator and denominator for the unscaled basis functions."""
         return quotient.over / self.scale, quotient.under / self.scale
 
     def _settled(
         self, under: np.ndarray, allowed_over: np.ndarray, allowed_under: np.ndarray
     ) -> RationalFunction:
-        """The two eigenproblems in turn, from a denominator on."""
+        """Alternate the two eigenproblems, starting from a denominator."""
         over, error = under, np.inf
         for _ in range(ALTERNATING_ROUNDS):
             over, _ = self._other(under, allowed_over)
@@ -125,10 +125,10 @@ class RationalFit:
     def _other(
         self, fixed: np.ndarray, allowed: np.ndarray, reweighted: int = 3
     ) -> tuple[np.ndarray, float]:
-        """The sum that goes best with a fixed one, and the error of the two."""
+        """The best sum for a fixed one, and the error of the two."""
         value, slope = fixed @ self.values, np.einsum("k,krv->rv", fixed, self.gradients)
         # A multiple of the fixed sum adds a constant to the quotient and nothing to its gradient:
-        # without one of the words there is no such multiple.
+        # one basis function is left out to exclude such multiples.
         chosen = np.flatnonzero(allowed & (np.arange(len(fixed)) != np.argmax(np.abs(fixed))))
         found = np.zeros(len(self.scale))
         if not len(chosen):
@@ -139,7 +139,7 @@ class RationalFit:
         along, across = split(gradients, self.target)
         rows = self.rows / ((gradients**2).sum(axis=(0, 2)) + 1e-300)
         weights = np.zeros(len(chosen))
-        # On rows of one size each, words have other sizes than on the whole: exp(x)**2 hides 1.
+        # Row by row, basis functions have other sizes than on the whole: exp(x)**2 hides 1.
         size = np.sqrt(np.einsum("krv,r->k", gradients**2, rows)) + 1e-300
         along, across, gradients = (g / size[:, None, None] for g in (along, across, gradients))
         for _ in range(reweighted):
@@ -158,7 +158,7 @@ class RationalFit:
         return found, error if np.isfinite(error) else np.inf
 
     def _sparsest(self, quotient: RationalFunction) -> RationalFunction:
-        """The pair of the same plane with the fewest words."""
+        """The pair of the same plane with the fewest basis functions."""
         plane = np.stack([quotient.over, quotient.under])
         best, least = quotient, np.inf
         for i, j in combinations(range(plane.shape[1]), 2):
@@ -168,28 +168,28 @@ class RationalFit:
             sides = np.linalg.solve(block, plane)
             sides /= np.linalg.norm(sides, axis=1, keepdims=True)
             over, under = sides
-            # Two sums that are nearly the same have few words that count, and say nothing.
+            # Two sums that are nearly equal have few basis functions, and no meaning.
             if abs(over @ under) > MOST_ALIKE:
                 continue
-            # The sum of the fourth roots counts words and does not jump.
+            # The sum of the fourth roots is a smooth count of basis functions.
             sparsity = (np.abs(sides) ** 0.25).sum()
             if sparsity < least:
                 best, least = RationalFunction(over, under, quotient.error), sparsity
         return best
 
     def _pruned(self, quotient: RationalFunction) -> Iterator[RationalFunction]:
-        """The quotient, and others of fewer words, as long as it has two."""
+        """The quotient, and others of fewer basis functions, down to two."""
         yield quotient
         over, under = quotient.over, quotient.under
         while (over != 0).sum() + (under != 0).sum() > 2:
             keep = np.concatenate([over != 0, under != 0])
             sides = [np.abs(side) / np.abs(side).max() for side in (over, under)]
             shares = np.concatenate([np.where(s > 0, s, np.inf) for s in sides])
-            # No side may become empty.
+            # Neither side may become empty.
             for offset, side in ((0, over), (len(over), under)):
                 if (side != 0).sum() == 1:
                     shares[offset : offset + len(over)] = np.inf
-            # Of many words several at a time.
+            # If there are many basis functions, several are dropped at a time.
             count = max(1, int(keep.sum() - MOST_WRITTEN) // 3, (shares < NEGLIGIBLE).sum())
             drop = np.argsort(shares)[:count]
             keep[drop] = False

@@ -1,9 +1,9 @@
 """Spectral search: sums of features from dictionaries of growing size.
 
-The weights of a sum are an eigenvector (`spectral_fit`), so that all there is to search for is
-which features to add. Dictionaries are made of the variables, and of the coordinates that the
-gradients show (`structure`); a beam over them grows sums term by term. Products are sums as well:
-they carry the same concept as the sum of their logarithms.
+The weights of a sum are an eigenvector (`eigen_fit`), so only the features must be searched for.
+Dictionaries are made of the variables, and of the coordinates that the gradients show
+(`separability`); a beam over them grows sums term by term. Products are sums as well: they carry
+the same concept as the sum of their logarithms.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from keras_symgrad.search.spectral.separability import Separability, find_separa
 from keras_symgrad.search.spectral.template_descent import TemplateDescent
 from keras_symgrad.search.spectral.tree_loss import TreeLoss
 
-# The first look takes a dictionary and sums as small as these.
+# The first stage uses a dictionary and sums of at most these sizes.
 FIRST_DICTIONARY_SIZE = 120
 FIRST_MAX_TERMS = 3
-# The first features of a dictionary, which are all fitted at once and left out one by one.
+# Number of the dictionary's first features that are all fitted at once and left out one by one.
 SIMPLE = 30
-# Candidates of a stage that are asked whether they have a template's form.
+# Number of a stage's candidates that are tested for a template's form.
 MAX_TEMPLATE_CHECKS = 20
-# Sets of each size whose features are exchanged one by one.
+# Number of sets of each size whose features are exchanged one by one.
 EXCHANGED = 4
-# Variables of the linear form that others are left out of, and terms of the largest that is tried.
+# Variables of the linear form from which others are dropped, and largest number of terms tried.
 MAX_LINEAR = 60
 MAX_LINEAR_TERMS = 15
 
 
 class SpectralSearch:
-    """Finds sums of features, in stages from quick to thorough.
+    """Search for sums of features, in stages from quick to thorough.
 
     Args:
         alphabet: features are made of its operators and variables.
@@ -52,8 +52,8 @@ class SpectralSearch:
         terms: largest number of features in a sum.
         dictionary: largest number of features to choose from.
         measure: loss of a tree; on the field's rows by default.
-        signed: whether a tree and its opposite are two.
-        knowledge: rules that formulas keep; none by default.
+        signed: whether a tree and its opposite are different.
+        knowledge: rules of the formulas; none by default.
 
     Attributes:
         found: the candidates of all stages so far.
@@ -101,27 +101,27 @@ class SpectralSearch:
 
     @cached_property
     def structure(self) -> Separability:
-        """Ignored variables and groups, read off the gradients when it is first asked for."""
+        """Ignored variables and groups, computed from the gradients on first use."""
         return find_separability(self.maker, self.field, self.variables, self.rows)
 
     def run(self) -> list[gp.PrimitiveTree]:
-        """All stages.
+        """Run all stages.
 
         Returns:
             Trees, those of lower loss first, and of several perfect ones the shortest.
         """
         for _ in self.stages():
             pass
-        # Of perfect ones the shortest: their losses are rounding errors.
+        # The shortest of several perfect ones: their losses are rounding errors.
         ordered = sorted(self.found, key=lambda one: (max(one.loss, 1e-12), len(one.tree)))
         return [candidate.tree for candidate in ordered]
 
     def stages(self) -> Iterator[list[Candidate] | None]:
-        """One stage after the other, each when it is asked for: the quick ones, then the others.
+        """Run one stage after the other, each on request: the quick ones, then the others.
 
         Yields:
-            `None` in between, many times a second, so that a limit can end a stage, and at its
-            end the stage's candidates.
+            `None` in between, many times a second, so that a limit can end a stage, and at its end
+            the stage's candidates.
         """
         yield from self.quick_stages()
         yield from self.thorough_stages()
@@ -148,7 +148,7 @@ class SpectralSearch:
             units = [unit.feature for unit in self.structure.units]
             yield from self._stage([*units, *variables], self.terms, self.size)
         if self.structure.others:
-            # The words of all quadratic forms in so many variables would be too many.
+            # There would be too many monomials of quadratic forms in this many variables.
             every = [*variables, *(unit.feature for unit in self.structure.others)]
             sums = self._combinations(every, self.terms, self.size)
             yield from self._sums_stage(chain(self._linear_forms(every), sums))
@@ -192,10 +192,10 @@ class SpectralSearch:
         yield self.end_stage()
 
     def end_stage(self) -> list[Candidate]:
-        """Ends the present stage, be it done or not.
+        """End the present stage, complete or not.
 
         Returns:
-            What it has found; nothing between two stages.
+            Its results; nothing between two stages.
         """
         stage, self._gathered = self._gathered, []
         if not self._have_form:
@@ -204,13 +204,13 @@ class SpectralSearch:
         return stage
 
     def candidates(self, combination: LinearCombination) -> Iterator[Candidate]:
-        """The ways to write a combination, each with the loss of what is written."""
+        """The spellings of a combination, each with its loss."""
         ways = combination.trees(self.alphabet)
         if self.signed:
             ways += replace(combination, weights=-combination.weights).trees(self.alphabet)
         known = self.maker.knowledge
         if known is not None:
-            # A product of powers and exponentials may bend a column that the sum does not.
+            # A product of powers and exponentials may transform a column that the sum does not.
             ways = list(filter(None, map(known.few_values.rewritten, ways)))
         for tree in ways:
             loss = self.measure(tree)
@@ -218,14 +218,14 @@ class SpectralSearch:
                 yield Candidate(combination, tree, loss)
 
     def _keeps_rules(self, tree: gp.PrimitiveTree) -> bool:
-        """Whether a tree may be a candidate; whether it has a template's form is asked later."""
+        """Return whether a tree may be a candidate; a template's form is tested later."""
         known = self.maker.knowledge
         return known is None or self.template is not None or known.satisfies(tree)
 
     def _of_form(self, stage: list[Candidate]) -> list[Candidate]:
         """The candidates that have the template's form.
 
-        Asking SymPy for it takes some 20 ms, so that the best of each length are asked.
+        SymPy's test takes some 20 ms, so only the best of each length are tested.
         """
         known = self.maker.knowledge
         if known is None:
@@ -240,17 +240,17 @@ class SpectralSearch:
         return [Candidate(None, tree, self.measure(tree)) for tree in filter(None, asked)]
 
     def _quotient(self, tree: gp.PrimitiveTree) -> Candidate | None:
-        # Of a quotient and its negative one grows where the neuron does.
+        # Either a quotient or its negative grows where the neuron does.
         ways = [tree, self._negative(tree)] if self.signed else [tree]
         loss, tree = min(((self.measure(way), way) for way in ways), key=lambda pair: pair[0])
         kept = np.isfinite(loss) and self._keeps_rules(tree)
         return Candidate(None, tree, loss) if kept else None
 
     def _quadratic_forms(self, atoms: Sequence[Feature], terms: int) -> Iterator[LinearCombination]:
-        """Quadratic forms in the atoms, with linear terms and without, from all terms to two.
+        """Fit quadratic forms in the atoms, with linear terms and without, from all terms to two.
 
-        A beam that grows sums one by one looks at pairs first, and no two terms of
-        x1**2 + 3*x1*x2 + 2*x2**2 look better together than many others.
+        A beam that grows sums one by one starts from pairs, and no two terms of x1**2 + 3*x1*x2 +
+        2*x2**2 fit better together than many others.
         """
         quadratics = self.maker.monomials(atoms, 2)
         for features in (quadratics, quadratics[len(atoms) :]):
@@ -260,7 +260,7 @@ class SpectralSearch:
                     yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
 
     def _linear_forms(self, atoms: Sequence[Feature]) -> Iterator[LinearCombination]:
-        """Linear forms in many atoms, from many terms to two."""
+        """Fit linear forms in many atoms, from many terms to two."""
         for group in self.maker.summable(atoms[:MAX_LINEAR]):
             if len(group) > 1:
                 fit = self._fit(group)
@@ -292,7 +292,7 @@ class SpectralSearch:
         yield from filter(None, map(fit.solve, chosen))
 
     def _relevant(self) -> list[int]:
-        """The variables that turn the gradient most; the small dictionary has room for few."""
+        """The variables with the largest share in the gradient; the small dictionary holds few."""
         strength = self.field.strength(self.rows)
         order = np.argsort(-strength, kind="stable")[:6]
         return sorted(int(k) for k in order if strength[k] > 0)

@@ -2,13 +2,13 @@
 
 A variable that the neuron ignores has no partial derivative. A group of variables that enters only
 through one function h of its own has partial derivatives parallel to grad h, whatever the rest of
-the formula and whatever phi is: the ratio of two components of the gradient knows nothing of them.
+the formula and phi: the ratio of two components of the gradient does not depend on them.
 
     f = F(h(a, b), c)   =>   f_a : f_b = h_a : h_b
 
-Sums, differences, products and quotients are such functions, and so is every other that a short
-sum of features makes parallel. A group that is found becomes one coordinate, and the search for
-groups begins anew among the coordinates, until nothing more comes together.
+Sums, differences, products and quotients are such functions, and so is every other whose gradient a
+short sum of features makes parallel. A group that is found becomes one coordinate, and the search
+for groups is repeated among the coordinates, until no more groups are found.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from keras_symgrad.search.spectral.eigen_fit import SpectralFit
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker
 from keras_symgrad.search.spectral.linear_combination import LinearCombination
 
-# A variable that turns the gradient by less than this share of the strongest one is left out.
+# A variable whose share in the gradient is less than this part of the strongest one's is ignored.
 WEAKEST = 1e-3
-# Groups are formed of the variables that turn the gradient most. The others are searched with.
+# Number of variables, the strongest, in which groups are searched for; the search uses the others.
 MOST_VARIABLES = 12
-# A group whose partial derivatives miss those of its function by more than this is none; the
-# measure is 1 - |cos|, rows weighted by the group's share of the gradient.
+# Largest error of a group, 1 - |cos| between its partial derivatives and those of its function,
+# with rows weighted by the group's share of the gradient.
 LARGEST_ERROR = 0.03
-# Groups of one round that miss by more than this many times the best one's are left to the next.
+# Groups with more than this many times the error of the round's best are left to the next round.
 CLEARLY_WORSE = 8.0
-# Nats that a node more of a group's function must gain.
+# Gain in nats for one more node of a group's function.
 NATS_PER_NODE = 0.35
-# Triples are looked at among as many coordinates at most.
+# Triples are tested among at most this many coordinates.
 MOST_FOR_TRIPLES = 6
 _DICTIONARY = 90
 
@@ -51,7 +51,7 @@ class Unit:
 
     Attributes:
         columns: the variables.
-        feature: the function through which they enter; the variable itself if it is alone.
+        feature: the function through which they enter; a single variable's feature is itself.
         error: mean of 1 - |cos| between the partial derivatives of the neuron and of the function,
             rows weighted by the share of the gradient that the variables have.
     """
@@ -63,12 +63,12 @@ class Unit:
 
 @dataclass(frozen=True, eq=False)
 class Separability:
-    """What the gradients of a field show without a search.
+    """Structure that the gradients of a field show without a search.
 
     Attributes:
-        ignored: columns that hardly turn the gradient.
+        ignored: columns with a negligible share in the gradient.
         levels: coordinates, the variables first, each level with fewer of them than the one before.
-        others: variables that count and that no group was looked for among, the strongest first.
+        others: variables that count but were not tested for groups, the strongest first.
     """
 
     ignored: tuple[int, ...]
@@ -77,7 +77,7 @@ class Separability:
 
     @property
     def looked_at(self) -> frozenset[int]:
-        """The columns that groups were looked for among."""
+        """The columns that were tested for groups."""
         return frozenset().union(*(unit.columns for unit in self.levels[0]))
 
     @property
@@ -88,9 +88,9 @@ class Separability:
 
     @property
     def blocks(self) -> list[gp.PrimitiveTree]:
-        """Subtrees to make formulas of: groups and, where others are ignored, the variables left.
+        """Building blocks: groups and, where some variables are ignored, those that remain.
 
-        Of a hundred variables of which three matter, few random trees would hold any of the three.
+        If three of a hundred variables matter, few random trees would contain any of the three.
         """
         left = (*self.levels[0], *self.others) if self.ignored else ()
         return [unit.feature.tree for unit in (*self.units, *left)]
@@ -135,10 +135,10 @@ class Group:
 def find_separability(
     maker: FeatureMaker, field: GradientField, variables: Sequence[Feature], rows: np.ndarray
 ) -> Separability:
-    """Ignored variables and groups, from the directions of a field.
+    """Find ignored variables and groups, from the directions of a field.
 
     Args:
-        maker: makes the features that groups may enter through.
+        maker: makes the candidate functions of groups.
         field: the directions.
         variables: the columns as features.
         rows: weights of the rows, of sum 1.
@@ -149,7 +149,7 @@ def find_separability(
     apart = field.column_by_column()
     if apart is None or apart is field:
         return Separability(*_Reader(maker, field, variables, rows).read())
-    # Partial derivatives of one variable each are read in a metric that keeps variables apart.
+    # Partial derivatives are computed in a metric that keeps variables apart.
     own = maker.variables(apart.points, apart.frame)
     ignored, levels, others = _Reader(maker, apart, own, rows).read()
 
@@ -160,7 +160,7 @@ def find_separability(
 
 
 class _Reader:
-    """Looks for groups among coordinates, remembering those that it has looked at."""
+    """Search for groups among coordinates, with a memory of the tested ones."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class _Reader:
         level = self._alone(sorted(counts[:MOST_VARIABLES]))
         others = self._alone(counts[MOST_VARIABLES:])
         levels = [level]
-        # Off the coordinates of the variables, their partial derivatives are not known apart.
+        # Outside the coordinates of the variables, their partial derivatives are not separable.
         while len(level) > 2 and self.field.keeps_variables_apart:
             joined = self._joined(level)
             if joined is None:
@@ -217,7 +217,7 @@ class _Reader:
         return self._known[key]
 
     def _best(self, members: tuple[Unit, ...]) -> Unit | None:
-        """The function that a group enters through, if there is one."""
+        """The function through which a group enters, if there is one."""
         columns = sorted(frozenset().union(*(unit.columns for unit in members)))
         features = self.maker.dictionary([unit.feature for unit in members], _DICTIONARY)
         best, least = None, np.inf
@@ -243,7 +243,7 @@ class _Reader:
         trees = combination.trees(self.maker.alphabet)
         if not trees:
             return None
-        # The product, where there is one: it needs no logarithm.
+        # The product, if there is one: it needs no logarithm.
         tree = trees[-1]
         return Unit(columns, self.maker.of_tree(tree, self.variables), error)
 
@@ -257,6 +257,6 @@ def _combinations(fit: SpectralFit) -> Iterator[LinearCombination]:
 
 
 def _length(combination: LinearCombination) -> int:
-    """Nodes of the features, and what the weights add."""
+    """Nodes of the features, and the complexity that the weights add."""
     weighted = np.abs(combination.weights) != 1
     return sum(len(f.nodes) + 1 + 4 * w for f, w in zip(combination.features, weighted))

@@ -1,8 +1,8 @@
 """Fit the parts of a template by coordinate descent over dictionaries.
 
-A part that adds to the rest is found by the spectrum already. Here are those that the form bends,
-such as g in sqrt(f(x1) + x2*g(x3)): each part in turn becomes the word that fits best while the
-others stand (coordinate descent), until no part changes.
+A part that is added to the rest is already found by the spectral fit. This module fits the parts
+inside nonlinear functions, such as g in sqrt(f(x1) + x2*g(x3)): each part in turn becomes the basis
+function that fits best while the others are fixed (coordinate descent), until no part changes.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from keras_symgrad.expressions import Constant
 from keras_symgrad.priors import Template
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker, Nodes
 
-# Words for a part, and rounds over all parts from one start.
+# Basis functions for a part, and rounds over all parts from one start.
 MAX_BASIS_FUNCTIONS = 60
 DESCENT_ROUNDS = 3
-# Starts: the first words of each part.
+# Number of starts: the first basis functions of each part.
 STARTS = 4
 
 
 class TemplateDescent:
-    """Fills a template with words of small dictionaries.
+    """Coordinate descent that fills a template with basis functions.
 
     Args:
-        maker: makes the words, by the rules of the search.
+        maker: makes the basis functions, by the rules of the search.
         template: the form.
         variables: the columns as features.
         measure: loss of a tree.
@@ -83,7 +83,7 @@ class TemplateDescent:
                     break
 
     def _measured(self, chosen: dict[str, int]) -> tuple[gp.PrimitiveTree, float, bool]:
-        """The tree with the words that were chosen, its loss, and whether it is a new one."""
+        """The tree with the chosen functions, its loss, and whether it is a new one."""
         tree = self.template.tree({name: self._words[name][k] for name, k in chosen.items()})
         key = tuple(chosen.values())
         is_new = key not in self._known
@@ -94,7 +94,7 @@ class TemplateDescent:
         return tree, self._known[key], is_new
 
     def _signed(self, atoms: Sequence[Feature]) -> list[Nodes]:
-        """The words over some atoms, and the negative of each."""
+        """The basis functions over some atoms, and the negative of each."""
         words = [
             f.nodes for f in self.maker.dictionary(atoms, MAX_BASIS_FUNCTIONS) if not f.is_logarithm
         ]

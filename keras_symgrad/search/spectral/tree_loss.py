@@ -14,18 +14,18 @@ from keras_symgrad.expressions import Variable
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker
 
-# With more axes than these, trees are measured in those of their own variables: with a hundred, 0.3
-# milliseconds a tree instead of 1.1.
+# With more axes than these, trees are evaluated in the coordinates of their own variables: with a
+# hundred, 0.3 milliseconds a tree instead of 1.1.
 MANY_AXES = 8
-# Sets of variables whose coordinates are kept.
+# Number of sets of variables whose coordinates are cached.
 MOST_KEPT = 64
 
 
 class TreeLoss:
-    """Measures trees on all rows of a field: some 20 us a node, nothing to compile.
+    """Loss of trees on all rows of a field: some 20 us a node, without compilation.
 
     Args:
-        maker: of the features that trees are evaluated as.
+        maker: makes the features as which trees are evaluated.
         field: unit gradients to match.
         signed: whether the opposite direction counts as different.
 
@@ -68,7 +68,7 @@ class TreeLoss:
         return min(losses) / self._axes
 
     def _in_own_axes(self, columns: frozenset[int]) -> tuple[dict[int, Feature], np.ndarray]:
-        """Variables, and the directions, in coordinates that tell apart what these can do."""
+        """Variables, and the directions, in the fewest coordinates that preserve products."""
         chosen = sorted(columns)
         gradients, directions = reduce_axes(
             [self._variables[k].gradients for k in chosen], self._directions

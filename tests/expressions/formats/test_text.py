@@ -8,10 +8,12 @@ import sympy
 
 from keras_symgrad.expressions.codegen.numpy_code import numpy_function
 from keras_symgrad.expressions.formats import parser as parsing
+from keras_symgrad.expressions.formats.mathml import to_mathml
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.formats.text import rounded, to_latex, to_pretty, to_text
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
+from keras_symgrad.formulas.formula import Formula
 
 NAMES = ("x1", "x2", "x3")
 SYMBOLS = x1, x2, x3 = tuple(map(symbol, NAMES))
@@ -117,7 +119,7 @@ def test_what_is_no_real_formula_has_no_text(part):
         to_text(x1 + part)
 
 
-# Text that nobody vouches for. --------------------------------------------------------------
+# Untrusted text. -----------------------------------------------------------------------------
 
 
 REFUSED = {
@@ -291,10 +293,19 @@ def test_latex_escapes_what_names_might_do():
     name = r"a_b $x^2$ 100% \input{f} #1 & ~ <script>"
     text = to_latex(symbol(name) ** 2)
     assert text == (
-        r"\text{a\_b \$x\textasciicircum{}2\$ 100\% \textbackslash{}input\{f\} \#1 \& "
-        r"\textasciitilde{} <script>}^{2}"
+        r"{\text{a\_b \$x\textasciicircum{}2\$ 100\% \textbackslash{}input\{f\} \#1 \& "
+        r"\textasciitilde{} }{<}\text{script}{>}}^{2}"
     )
     assert "\n" not in to_latex(symbol("two\nlines"))
+
+
+@pytest.mark.parametrize("write", [to_latex, to_mathml, to_pretty, to_text, repr])
+def test_no_name_turns_the_direction_of_writing_or_commands_a_terminal(write):
+    name = "a\x1b[2J\u202eb\u2066c\x00\x07\u2028|`d`"
+    formula = Formula(symbol(name) ** 2, 3, 0.0, (name,)) if write is repr else symbol(name) ** 2
+    text = write(formula)
+    assert text.isprintable()
+    assert "x1b" in text and "u202e" in text and "x00" in text
 
 
 def test_latex_is_accepted_by_matplotlib():

@@ -1,4 +1,4 @@
-"""What is said of a formula: its rule is tested where nothing was fitted."""
+"""Assessment of a formula: its rule is tested on held-out points."""
 
 from __future__ import annotations
 

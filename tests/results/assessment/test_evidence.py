@@ -1,4 +1,4 @@
-"""What may be promised of a formula: on networks that were trained, and on fields made for it."""
+"""Classes of results: on networks that were trained, and on fields made for the tests."""
 
 from __future__ import annotations
 

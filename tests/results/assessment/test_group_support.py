@@ -1,4 +1,4 @@
-"""Groups are told where they are short and other rows support them."""
+"""Groups are reported where they are short and other rows support them."""
 
 import numpy as np
 import pytest

@@ -194,7 +194,7 @@ def test_a_column_of_zeros_and_ones_is_not_bent(slopes, expected):
 
 @pytest.fixture(scope="module")
 def concept() -> ks.Interpretation:
-    """Of a linear neuron of a number, a flag and a category in three columns."""
+    """Interpretation of a linear neuron of a number, a flag and a category in three columns."""
     x = np.column_stack([table_with_a_flag(300)[:, :2], np.eye(3)[R.integers(0, 3, 300)]])
     names = ["<b>", "red", "kind_x", "kind_y", "kind_z"]
     options = {**QUICK, "operators": "add, mul"}

@@ -1,4 +1,4 @@
-"""Noise and structure in what a formula leaves of a field are told apart."""
+"""Noise and structure in the residuals of a formula are separated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Jupyter shows of formulas, fronts and interpretations."""
+"""Notebook output of formulas, fronts and interpretations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KINDS = {"classifier": classifier, "regressor": regressor, "without_values": wit
 
 
 def shown(found) -> dict[str, str]:
-    """What a cell that ends in it would show, by kind."""
+    """Output of a notebook cell that ends in the object, by kind."""
     return DisplayFormatter().format(found)[0]
 
 
@@ -34,6 +34,13 @@ def test_names_are_text_in_html():
         assert "<script" not in html
         assert "&lt;script&gt;alert" in html
         assert html.count("<math") > len(classifier().front)
+
+
+def test_names_are_text_in_markdown():
+    for found in (classifier(), classifier().front):
+        markdown = shown(found)["text/markdown"]
+        assert "<script" not in markdown
+        assert r"{<}\text{script}{>}" in markdown
 
 
 def test_the_chosen_row_is_marked_once():

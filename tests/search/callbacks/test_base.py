@@ -1,4 +1,4 @@
-"""Callbacks are told what happens, may end a search, and never cost one."""
+"""Callbacks are called at each step, may end a search, and never cause one to fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.search.searches import generations, small_search
 
 
 class Recorder(Callback):
-    """Writes down what it is told."""
+    """Callback that records its calls."""
 
     def __init__(self):
         self.told = []

@@ -25,7 +25,7 @@ bar.on_search_end()
 
 
 def on_a_terminal(shown: bool) -> str:
-    """What a person sees on a terminal of their own."""
+    """Output of the bar on a terminal."""
     terminal, its_end = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
     code = SHOW.replace("SHOWN", str(shown))

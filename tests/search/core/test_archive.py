@@ -50,7 +50,7 @@ def test_on_the_front_whoever_is_more_complex_is_better():
     # None of all that were offered dominates one of the front.
     for kept in front:
         assert not any(c <= kept.complexity and loss < kept.loss for c, loss in pairs)
-    # None is missing: whoever is dominated by nobody is on it.
+    # No member of the front is missing: every other individual is dominated.
     best = min(loss for _, loss in pairs)
     assert front[-1].loss == best
 

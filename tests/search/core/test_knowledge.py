@@ -1,4 +1,4 @@
-"""What is known of a formula changes what is found, on trained networks, as it should."""
+"""Prior knowledge changes the result, on trained networks, as it should."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ QUICK = {
 
 
 def searched(network: str, **options) -> Interpretation:
-    """What is found on a network with a part of its rows, which is enough here."""
+    """Result on a network with a part of its rows, which is enough here."""
     return interpret(MODELS / f"{network}.keras", MODELS / f"{network}.csv", **QUICK | options)
 
 
 @cache
 def found(network: str) -> Interpretation:
-    """What is found without knowledge."""
+    """Result without prior knowledge."""
     return searched(network)
 
 
@@ -54,7 +54,7 @@ def until(**limits) -> Search:
 
 
 def has_a_dimension(expression: sympy.Expr) -> bool:
-    """Whether pint can do the arithmetic of an expression with quantities."""
+    """Return whether pint can do the arithmetic of an expression with quantities."""
     registry = pint.UnitRegistry()
     names = list(UNITS)
     code = sympy.lambdify([sympy.Symbol(name, real=True) for name in names], expression, "numpy")

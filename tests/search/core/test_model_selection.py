@@ -1,4 +1,4 @@
-"""Which row of a front is the answer: the one after the steep drop, not the lowest."""
+"""Model selection: the chosen row is the one after the steep drop, not the lowest."""
 
 from __future__ import annotations
 

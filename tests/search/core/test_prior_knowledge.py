@@ -1,4 +1,4 @@
-"""All that is known restricts one search together, and contradictions are told before it."""
+"""All prior knowledge restricts one search together; contradictions are errors before it."""
 
 from __future__ import annotations
 

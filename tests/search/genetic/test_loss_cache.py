@@ -1,4 +1,4 @@
-"""What is known of forms takes bounded memory."""
+"""The loss cache takes bounded memory."""
 
 from __future__ import annotations
 

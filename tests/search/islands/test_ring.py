@@ -1,4 +1,4 @@
-"""Islands: the same front whoever works on them, and whatever happens to the workers."""
+"""Islands: the same front on any workers, and after the loss of workers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def by_threads():
 
 
 class Unruly(Executor):
-    """Runs everything at once, hands it out late and in an order of its own; loses some of it."""
+    """Executor that runs at once and returns results late, in another order, and not all."""
 
     def __init__(self, losses: int = 0, error: Exception = RuntimeError("the machine is gone")):
         self.left, self.error = losses, error
@@ -59,7 +59,7 @@ class Unruly(Executor):
 
 
 class Steady(Unruly):
-    """Runs everything at once, one after the other."""
+    """Executor that runs everything at once, one after the other."""
 
     def submit(self, function, *arguments):
         future = super().submit(function, *arguments)

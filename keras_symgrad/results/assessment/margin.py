@@ -1,0 +1,70 @@
+"""`Margin`: by how much a formula is more than what "concept" asks for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+# Degrees that a network's gradients may be off a formula that a longer search does not change.
+# One that fits as well is then at most twice that apart, which is about the same concept.
+SETTLED_ANGLE = 1.8
+# Degrees that are rounding of float32, for gradients that come from elsewhere.
+EXACT_ANGLE = 0.02
+# Shares that must be explained of values, and of decisions beyond what a constant explains.
+SETTLED_VALUES = 0.985
+SETTLED_DECISIONS = 0.95
+# Nats of error that each unit of complexity must gain over every simpler row of the front.
+SETTLED_NATS = 0.5
+# Nats of error and length that every rival of the same boundary must be worse by.
+SETTLED_ADVANTAGE = 1.2
+# How far the fits on two halves of the rows may be apart, as a share of the formula's own error.
+SETTLED_HALVES = 0.25
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How far a formula is from the bars of a concept.
+
+    Attributes:
+        angle: degrees between its gradients and the network's, on rows kept apart.
+        explained: share of values, or of decisions beyond a constant's, that it explains.
+        steepness: least nats of error a unit of complexity that it gains over a simpler row.
+        advantage: least nats of error and length by which a rival is worse.
+        halves: mean of 1 - |cos| between its fits on two halves of the rows, as a share of its own.
+        is_read: whether the gradients are a network's, and not from elsewhere.
+        of_values: whether values are explained, and not decisions.
+
+    Example:
+
+    >>> Margin(0.4, 0.999, 1.1).is_wide, Margin(3.1, 0.999, 1.1).is_wide
+    (True, False)
+    """
+
+    angle: float
+    explained: float
+    steepness: float = math.inf
+    advantage: float = math.inf
+    halves: float = 0.0
+    is_read: bool = True
+    of_values: bool = True
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the formula is beyond all bars by so much that a longer search adds nothing."""
+        share = SETTLED_VALUES if self.of_values else SETTLED_DECISIONS
+        return (
+            self.angle <= (SETTLED_ANGLE if self.is_read else EXACT_ANGLE)
+            and self.explained >= share
+            and self.steepness >= SETTLED_NATS
+            and self.advantage >= SETTLED_ADVANTAGE
+            and self.halves <= SETTLED_HALVES
+        )
+
+
+def angle_error(degrees: float) -> float:
+    """1 - |cos| of an angle.
+
+    >>> round(angle_error(60.0), 12)
+    0.5
+    """
+    return 1 - math.cos(math.radians(degrees))

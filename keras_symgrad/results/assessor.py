@@ -1,0 +1,103 @@
+"""`Assessor`: assesses what a search has found so far, as often as it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras_symgrad.expressions import Complexity
+from keras_symgrad.gradients import OwnUnits, Reading
+from keras_symgrad.priors import Symmetry
+from keras_symgrad.results.assessment import (
+    Assessment,
+    FormulaRefiner,
+    Graph,
+    assess,
+    assess_one_variable,
+)
+from keras_symgrad.results.users_units import in_users
+from keras_symgrad.search.core import Archive, Individual
+
+
+class Assessor:
+    """Assesses archives of one search; a front that has not changed is not assessed again.
+
+    Args:
+        reading: what was read of the network, in the user's units.
+        finisher: makes formulas of trees and measures them.
+        graph: of a neuron of one variable; `None` for others.
+        complexity: of formulas.
+        symmetries: that the concept is known to have.
+        sampler: draws points that the rule is tested on; else they come from the data's domain.
+        draw: whether any are drawn.
+        seed: of all random choices.
+        units: of the variables' own that the search is in; `None` where they are the user's.
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        finisher: FormulaRefiner,
+        graph: Graph | None = None,
+        complexity: Complexity | None = None,
+        *,
+        symmetries: Sequence[Symmetry] = (),
+        sampler: Callable[..., Any] | None = None,
+        draw: bool = True,
+        seed: int = 0,
+        units: OwnUnits | None = None,
+    ):
+        self._reading, self._finisher, self._graph = reading, finisher, graph
+        self._units = units
+        self._searched = reading if units is None else reading.in_units(units)
+        self._complexity = complexity or Complexity()
+        self._symmetries = symmetries
+        self._sampler, self._draw, self._seed = sampler, draw, seed
+        # By whether it is provisional: the front and its assessment.
+        self._last: dict[bool, tuple[list[Individual], Assessment]] = {}
+
+    def __call__(self, archive: Archive) -> Assessment:
+        """The assessment of the present front, in the user's units.
+
+        Args:
+            archive: what the search has found.
+
+        Raises:
+            ValueError: no formula is finite on all rows.
+        """
+        return self._of_front(archive, provisional=False)
+
+    def provisional(self, archive: Archive) -> Assessment:
+        """The same without details where the answer is not settled: see `assess`."""
+        return self._of_front(archive, provisional=True)
+
+    def _of_front(self, archive: Archive, *, provisional: bool) -> Assessment:
+        front = archive.front()
+        if provisional not in self._last or self._last[provisional][0] != front:
+            found = self._in_users(self._made(archive, provisional))
+            if found.is_settled:
+                # It lacks nothing.
+                self._last[False] = front, found
+            self._last[provisional] = front, found
+        return self._last[provisional][1]
+
+    def _made(self, archive: Archive, provisional: bool) -> Assessment:
+        fresh: dict[str, Any] = {"sampler": self._sampler, "draw": self._draw, "seed": self._seed}
+        reading, finisher = self._searched, self._finisher
+        if self._graph is not None:
+            return assess_one_variable(
+                self._graph, reading, finisher, archive, self._complexity, **fresh
+            )
+        return assess(
+            reading,
+            finisher,
+            archive,
+            symmetries=self._symmetries,
+            provisional=provisional,
+            **fresh,
+        )
+
+    def _in_users(self, assessment: Assessment) -> Assessment:
+        if self._units is None:
+            return assessment
+        return in_users(assessment, self._units, self._reading, self._finisher)
