@@ -41,6 +41,7 @@ from keras_symgrad.search.core import (
     Ending,
     PriorKnowledge,
     call,
+    keeps_what_was_found,
     limits_of,
     recorded,
     versions,
@@ -52,6 +53,7 @@ MAX_SEARCH_ROWS = 512
 _OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 
 
+@keeps_what_was_found
 @trims
 def interpret(
     model: keras.Model | Neuron | GradientField | str | os.PathLike[str] | Sequence[Any],
@@ -306,7 +308,7 @@ def interpret(
 
 
 def check_options(**options: Any) -> None:
-    """Raises for `sampling`, `priors` or `search` that are not of their classes."""
+    """Raise for `sampling`, `priors` or `search` that are not of their classes."""
     for name, value in options.items():
         kind = _OPTIONS[name]
         if not isinstance(value, kind):

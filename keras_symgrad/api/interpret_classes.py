@@ -23,7 +23,7 @@ from keras_symgrad.gradients import Domain, Sampling, split
 from keras_symgrad.neurons import ClassLogits
 from keras_symgrad.results import ClassInterpretation, Pair, margins
 from keras_symgrad.results.assessment import decisions
-from keras_symgrad.search.core import call, recorded, versions
+from keras_symgrad.search.core import call, keeps_what_was_found, recorded, versions
 
 # With fewer points where two classes are the likeliest, the boundary of the pair is not read.
 MIN_BOUNDARY_ROWS_PER_PAIR = 20
@@ -31,6 +31,7 @@ MIN_BOUNDARY_ROWS_PER_PAIR = 20
 DRAWS_PER_POINT = 200
 
 
+@keeps_what_was_found
 def interpret_classes(
     model: keras.Model | str | os.PathLike[str],
     x: Any,

@@ -31,9 +31,10 @@ from keras_symgrad.gradients import (
 )
 from keras_symgrad.neurons import Inputs, Neuron, Quantities, loading, only_tensor, tracing
 from keras_symgrad.results import Interpretation, JointInterpretation
-from keras_symgrad.search.core import call, recorded, versions
+from keras_symgrad.search.core import call, keeps_what_was_found, recorded, versions
 
 
+@keeps_what_was_found
 def interpret_jointly(
     model: keras.Model | str | os.PathLike[str] | Sequence[Neuron],
     x: Any,

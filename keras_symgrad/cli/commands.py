@@ -75,7 +75,9 @@ def in_lines(answer: Answer) -> list[str]:
     return [concept.headline for concept in concepts_of(answer)]
 
 
-def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Answer:
+def ask(
+    options: argparse.Namespace, x: np.ndarray, names: Sequence[str]
+) -> tuple[Answer, list[Callback]]:
     """Call the function that the options select.
 
     Args:
@@ -84,10 +86,11 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         names: of the columns.
 
     Returns:
-        The result of that function.
+        The result of that function, and the callbacks of the search.
     """
     import keras_symgrad as ks
 
+    callbacks = _callbacks(options)
     question = question_of(options)
     sampling = {name: getattr(options, name) for name in ("rows", "metric", "smoothing")}
     sampling["tangent"] = None if options.tangent == "none" else options.tangent
@@ -112,7 +115,9 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         "seed": options.seed,
         "verbose": not options.quiet,
     }
-    return _ASK[question](options, x, common)
+    if callbacks:
+        common["callbacks"] = callbacks
+    return _ASK[question](options, x, common), callbacks
 
 
 def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
@@ -144,7 +149,7 @@ def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict[str, Any
     if (options.kind, signature) != (None, None):
         read = {"kind": options.kind, "signature": signature, "inputs": x.shape[1]}
         model, chosen = Neuron.of(model, **chosen, **read), {}
-    return interpret(model, x, **chosen, callbacks=_callbacks(options), **common)
+    return interpret(model, x, **chosen, **common)
 
 
 def _model(options: argparse.Namespace) -> tuple[Any, str | None]:

@@ -7,15 +7,15 @@ can be checked without a search is checked before the search, which takes a minu
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
 import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,19 +24,20 @@ from keras_symgrad.cli.commands import (
     ask,
     concepts_of,
     conflict,
-    in_lines,
+    question_of,
     with_source,
 )
+from keras_symgrad.cli.output import in_one_line, show, show_several
 from keras_symgrad.cli.parser import PROGRAM_NAME, RESULT_FILE, parser
+from keras_symgrad.cli.process_signals import ignore_further, signals_as_ctrl_c
 from keras_symgrad.files import check_writable, printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from keras_symgrad.results import Interpretation
+    pass
 
 INTERRUPTED = 130
 DIFFERENT = 3
+NOT_WRITTEN = 4
 # Arguments in errors of the library: `unit=3`, `ks.Sampling(columns=...)` and the like.
 _NAMED_ARGUMENT = re.compile(r"`(?:ks\.[\w.]+\((?:\w+, )?)?(\w+)=([^`]*?)\)?`")
 # Arguments that are options of the command line.
@@ -65,16 +66,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))
     options = parser(_interpret, _show_result, _compare).parse_args(arguments)
+    with signals_as_ctrl_c():
+        status = _run(options)
+        if status == INTERRUPTED and arguments is None:
+            ignore_further()
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         with _warnings_in_one_line():
             return options.run(options)
     except KeyboardInterrupt:
-        print(f"\n{PROGRAM_NAME}: interrupted", file=sys.stderr)
+        _say("interrupted")
         return INTERRUPTED
     except Exception as error:
         if options.traceback:
             traceback.print_exc()
-        print(f"{PROGRAM_NAME}: error: {_one_line(error)}", file=sys.stderr)
+        _say(f"error: {_one_line(error)}")
         return 1
 
 
@@ -96,30 +105,70 @@ def _interpret(options: argparse.Namespace) -> int:
     with _tensorflow_start_up():
         import_module("keras_symgrad.api.interpret")
         from keras_symgrad.formulas import check_path
-        from keras_symgrad.results import Interpretation
 
     for path in options.export:
         check_path(path)
-    answer = ask(options, x, names)
-    answer = with_source(answer, options)
-    # The file is written before printing: a pipe that closes early must not cost the result.
-    written = []
-    if options.out is not None:
-        written.append(answer.save(options.out / RESULT_FILE))
-    if options.report is not None:
-        written.append(answer.report(options.report))
-    if isinstance(answer, Interpretation):
-        written += [answer.best.export(path) for path in options.export]
-    if not isinstance(answer, Interpretation):
-        _show_several(answer, written, options.quiet)
+    from keras_symgrad.search.core import deferred_interrupts
+
+    with deferred_interrupts() as interrupts:
+        answer, callbacks = ask(options, x, names)
+        answer = with_source(answer, options)
+        failures = _printed(lambda: _show_answer(answer, options))
+        written, unwritten = _written(answer, options)
+        failures += [*unwritten, *(f for one in callbacks if (f := getattr(one, "failure", None)))]
+        if written and not options.quiet:
+            failures += _printed(lambda: print(f"written: {', '.join(map(str, written))}"))
+        was_interrupted = interrupts.presses > 0 or any(
+            concept.stopped == "interrupted" for concept in concepts_of(answer)
+        )
+    if was_interrupted:
+        _say("interrupted; this is what was found by then")
+    for failure in failures:
+        _say(f"error: {_one_line(failure)}")
+    return NOT_WRITTEN if failures else INTERRUPTED if was_interrupted else 0
+
+
+def _show_answer(answer: Any, options: argparse.Namespace) -> None:
+    if question_of(options) != "neuron":
+        show_several(answer, options.quiet)
     elif options.quiet:
-        print(_in_one_line(answer))
+        print(in_one_line(answer))
     else:
-        _show(answer, written)
-    if any(concept.stopped == "interrupted" for concept in concepts_of(answer)):
-        print(f"{PROGRAM_NAME}: interrupted; this is what was found by then", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+        show(answer)
+
+
+def _written(answer: Any, options: argparse.Namespace) -> tuple[list[Path], list[Exception]]:
+    """The files that were written, and why others were not: one must not cost the next."""
+    ways: list[Callable[[], Path]] = []
+    if options.out is not None:
+        ways.append(lambda: answer.save(options.out / RESULT_FILE))
+    if options.report is not None:
+        ways.append(lambda: answer.report(options.report))
+    ways += [partial(answer.best.export, path) for path in options.export]
+    written, failures = [], []
+    for write in ways:
+        try:
+            written.append(write())
+        except Exception as error:
+            failures.append(error)
+    return written, failures
+
+
+def _printed(show: Callable[[], None]) -> list[Exception]:
+    """Prints; a pipe that was closed or a full disk behind it must not cost the files."""
+    try:
+        show()
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still to be printed goes nowhere, at the end of the process as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return [OSError(error.errno, error.strerror, "standard output")]
+    return []
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):
+        print(f"{PROGRAM_NAME}: {line}", file=sys.stderr)
 
 
 def _show_result(options: argparse.Namespace) -> int:
@@ -134,9 +183,9 @@ def _show_result(options: argparse.Namespace) -> int:
     if not isinstance(result, Interpretation):
         print(printable(str(result)))
     elif options.quiet:
-        print(_in_one_line(result))
+        print(in_one_line(result))
     else:
-        _show(result, [])
+        show(result)
     return 0
 
 
@@ -156,80 +205,6 @@ def _compare(options: argparse.Namespace) -> int:
             print(printable(f"{path}: {result.headline}"))
     print(agreement)
     return 0 if agreement.same else DIFFERENT
-
-
-def _in_one_line(concept: Interpretation) -> str:
-    rule = concept.rule if concept.matches != "nothing" else None
-    return printable(concept.headline if rule is None else rule.text)
-
-
-def _show_several(answer: Any, written: Sequence[Path], quiet: bool) -> None:
-    lines = in_lines(answer) if quiet else str(answer).splitlines()
-    if written and not quiet:
-        lines += ["", f"written: {', '.join(map(str, written))}"]
-    print("\n".join(map(printable, lines)))
-
-
-def _show(concept: Interpretation, written: Sequence[Path]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    console = _console()
-    variables = ", ".join(concept.names)
-    heading = printable(f"\nWhat {concept.neuron} computes of {variables}\n")
-    console.print(Text(heading), soft_wrap=True)
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("")
-    table.add_column("complexity", justify="right")
-    table.add_column("loss", justify="right")
-    table.add_column("formula", overflow="fold")
-    best = concept.front.best
-    for row in concept.front:
-        cells = (f"{row.complexity:g}", f"{row.loss:.2e}", row.to_pretty())
-        is_best = row is best
-        table.add_row(
-            "best" if is_best else "", *map(Text, cells), style="bold green" if is_best else None
-        )
-    console.print(table)
-
-    summary = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    summary.add_column(style="bold")
-    summary.add_column(overflow="fold")
-    for name, text in _summary(concept, written):
-        summary.add_row(name, Text(printable(text)))
-    console.print()
-    console.print(summary)
-
-
-def _summary(concept: Interpretation, written: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    rule = concept.rule
-    if rule is None or concept.matches == "nothing":
-        yield "formula", concept.headline
-    else:
-        yield "rule", rule.text
-        yield "agreement", f"{rule.agreement:.2%} of {rule.points:,} points, with the model"
-    held_out = concept.rows["held_out"]
-    yield "1 - |cos|", f"{concept.cosine_error:.1e} between gradients, on {held_out:,} unseen rows"
-    yield from concept.remarks
-    yield (
-        "search",
-        f"{concept.timings['search']:.0f} s, {concept.evaluations:,} formulas, "
-        f"{concept.ending}, seed {concept.seed}",
-    )
-    if written:
-        yield "written", ", ".join(map(str, written))
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    # A character that the terminal cannot show must not cost the result.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    console = Console(highlight=False)
-    # In a file or a pipe, lines are not wrapped.
-    return console if console.is_terminal else Console(highlight=False, width=10_000)
 
 
 def _check_writable(folder: Path) -> None:

@@ -60,7 +60,8 @@ exit status:
   1    something failed; one line on standard error says what
   2    wrong usage
   3    compare: the concepts are different
-  130  Ctrl-C; what the search had found by then was printed and written all the same
+  4    the result was printed, but a file could not be written; lines on standard error say which
+  130  Ctrl-C, SIGTERM or SIGHUP; what the search had found by then was printed and written
 """
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
         RESULT_VERSION,
         check_writable,
         heading,
+        replacing,
+        unwritable,
         write_json,
         write_text,
     )
@@ -48,6 +50,8 @@ __all__ = [
     "read_arrays",
     "read_json",
     "read_points",
+    "replacing",
+    "unwritable",
     "write_json",
     "write_text",
 ]

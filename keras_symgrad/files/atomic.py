@@ -6,10 +6,12 @@ import errno
 import json
 import math
 import os
+import secrets
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 # Version of result files. It is increased when older programs cannot read a file; version 0 are
 # files from before there were versions.
@@ -34,6 +36,37 @@ def heading(kind: str) -> dict[str, Any]:
     return {"format": RESULT_FORMAT, "version": RESULT_VERSION, "kind": kind}
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Opens a new file that takes the path's place when the block ends, and never before.
+
+    The new file has a random name in the same folder and is made anew (`O_EXCL`), so that neither
+    links that lie there nor other writers of the same path are in the way.
+
+    Args:
+        path: of the file.
+
+    Yields:
+        A file for bytes.
+
+    Raises:
+        OSError: nothing can be written there; nothing half-written is left behind.
+    """
+    _refuse_folder(path)
+    part = path.with_name(f".keras-symgrad-{secrets.token_hex(8)}.part")
+    try:
+        with open(part, "xb") as file:
+            yield file
+            file.flush()
+            # Only then is it known whether the disk had room.
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
 def write_text(path: str | os.PathLike[str], text: str, what: str) -> Path:
     """Write a text file; an existing file is replaced only by a complete one.
 
@@ -50,17 +83,10 @@ def write_text(path: str | os.PathLike[str], text: str, what: str) -> Path:
     """
     path = Path(path)
     try:
-        _refuse_folder(path)
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        except OSError:
-            with suppress(OSError):
-                part.unlink()
-            raise
+        with replacing(path) as file:
+            file.write(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise _unwritable(path, what, error) from error
+        raise unwritable(path, what, error) from error
     return path
 
 
@@ -108,7 +134,7 @@ def check_writable(path: str | os.PathLike[str], what: str) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise _unwritable(path, what, error) from error
+        raise unwritable(path, what, error) from error
 
 
 def _refuse_folder(path: Path) -> None:
@@ -116,8 +142,15 @@ def _refuse_folder(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
-def _unwritable(path: Path, what: str, error: OSError) -> ValueError:
+def unwritable(path: Path, what: str, error: OSError) -> ValueError:
+    """The error for a file that cannot be written.
+
+    Args:
+        path: of the file.
+        what: it would be.
+        error: of the system.
+    """
     return ValueError(
-        f"{what} cannot be written to {path}: {error.strerror}. "
-        "Choose a folder that exists and that you may write to."
+        f"{what} cannot be written to {path}: {error.strerror or error}. "
+        "Choose a folder that exists, that you may write to and that has room."
     )

@@ -41,7 +41,7 @@ MAX_VALUES = 2**28
 
 
 def check_sizes(config: Any, weights: int) -> None:
-    """Raises if a layer would need more memory than a bound, and than its file's weights can fill.
+    """Raise if a layer would need more memory than a bound, and than its file's weights can fill.
 
     Args:
         config: of a model, plain data.

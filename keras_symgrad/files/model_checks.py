@@ -16,7 +16,7 @@ from keras_symgrad.files.layer_sizes import check_sizes
 from keras_symgrad.files.terminal import printable
 from keras_symgrad.files.zip_checks import check_archive
 
-# Of the texts in an archive: as JSON they take ten times the memory, and Keras copies them.
+# Largest text in an archive: parsed JSON takes ten times its memory, and Keras copies it.
 MAX_TEXT_BYTES = 2**25
 HARMLESS_TEXT_BYTES = 2**20
 # Configurations of real models are compressed by a factor of 10 to 50.

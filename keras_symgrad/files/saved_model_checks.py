@@ -30,7 +30,7 @@ MAX_CONSTANT_VALUES = 2**28
 
 
 def check_saved_model(path: Path, allowed: Collection[str] = ()) -> None:
-    """Raises if a SavedModel holds an operation that is not known to be harmless.
+    """Raise if a SavedModel holds an operation that is not known to be harmless.
 
     Args:
         path: of the folder.

@@ -17,7 +17,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions.formats import from_text
-from keras_symgrad.files import check_writable, write_text
+from keras_symgrad.files import check_writable, replacing, unwritable, write_text
 from keras_symgrad.formulas.python_source import to_python
 
 if TYPE_CHECKING:
@@ -141,14 +141,18 @@ def export(formula: Formula, path: str | os.PathLike[str]) -> Path:
     check_path(path)
     if path.suffix in _TEXTS:
         return write_text(path, _TEXTS[path.suffix](formula), "The formula")
-    with tempfile.TemporaryDirectory() as folder:
-        # A converter that fails must leave no incomplete file.
-        made = Path(folder) / f"formula{path.suffix}"
-        _MODELS[path.suffix](formula, made)
-        if path.suffix:
-            shutil.move(made, path)
-        else:
-            shutil.copytree(made, path, dirs_exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            # A converter that fails must leave no incomplete file.
+            made = Path(folder) / f"formula{path.suffix}"
+            _MODELS[path.suffix](formula, made)
+            if path.suffix:
+                with made.open("rb") as source, replacing(path) as target:
+                    shutil.copyfileobj(source, target)
+            else:
+                shutil.copytree(made, path, dirs_exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, "The formula", error) from error
     return path
 
 

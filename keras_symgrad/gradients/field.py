@@ -39,6 +39,8 @@ from keras_symgrad.files import (
     listed_names,
     read_arrays,
     read_points,
+    replacing,
+    unwritable,
 )
 from keras_symgrad.gradients.boundary_sampling import Sampler
 from keras_symgrad.gradients.ensemble import mean_directions, mean_neuron
@@ -381,18 +383,12 @@ def _write_field(field: Field, path: str | os.PathLike[str]) -> Path:
         "about": np.array(json.dumps(about)),
     }
     content |= {n: array for n in OPTIONAL_ARRAYS if (array := getattr(field, n)) is not None}
-    # An existing file is replaced only by a complete one.
-    part = path.with_name(path.name + ".part")
     try:
-        with part.open("wb") as file:
+        with replacing(path) as file:
             # No array is named like the option `allow_pickle`.
             np.savez_compressed(file, **content)  # type: ignore[arg-type]
-        part.replace(path)
     except OSError as error:
-        raise ValueError(
-            f"The gradient field cannot be written to {path}: {error.strerror}. "
-            "Choose a folder that exists and that you may write to."
-        ) from error
+        raise unwritable(path, "The gradient field", error) from error
     return path
 
 

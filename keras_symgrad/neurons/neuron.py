@@ -167,8 +167,17 @@ class Neuron:
     def _graph(self, function: Callable[..., Any]) -> Callable[..., Any]:
         # The number of rows is left open, so that a smaller last batch is not compiled again.
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
+
         # A concrete function: TensorFlow would warn about retracing with many neurons.
-        traced = tf.function(function, input_signature=signature).get_concrete_function()
+        def trace(autograph: bool) -> Callable[..., Any]:
+            traced = tf.function(function, input_signature=signature, autograph=autograph)
+            return traced.get_concrete_function()
+
+        try:
+            # Most models need no AutoGraph, which takes a second to rewrite the code of Keras.
+            traced = trace(autograph=False)
+        except Exception:  # a layer's own code may have an `if` or a `for` on tensors
+            traced = trace(autograph=True)
         return graph_cleanup.end_with(traced)
 
     def settle(self, x: np.ndarray) -> Neuron:
@@ -278,7 +287,7 @@ class Neuron:
         if kind is None:
             return self
         name = self.name if kind == "value" else self.name.replace("/output", "/logit")
-        # Of what was open `kind` decides as in `of`; what was a logit becomes another function.
+        # An open kind is decided as in `of`; a logit becomes another function.
         source = None
         if self.source is not None and self.is_classifier is None:
             source = {**self.source, "kind": kind}

@@ -109,15 +109,15 @@ def networks(seed: int, folder: Path | None) -> Iterator[dict]:
 def true_form_on_front(search: PortfolioSearch, system: System) -> Callable[[Logs], bool]:
     """Return whether a formula of the front is the concept, or for E its boundary."""
     wanted = ("concept", "boundary") if system.id == "E" else ("concept",)
-    operators = search.alphabet.operators
-    truth = search.complexity(from_sympy(system.expression, search.alphabet))
+    alphabet = search.problem.alphabet
+    truth = search.problem.complexity(from_sympy(system.expression, alphabet))
     known: dict[str, bool] = {}
 
     def reached(_: Logs) -> bool:
         for individual in search.archive.front():
             text = str(individual.tree)
             if text not in known:
-                expression = to_sympy(individual.tree, operators)
+                expression = to_sympy(individual.tree, alphabet.operators)
                 short = individual.complexity <= 1.5 * truth
                 known[text] = short and judge(expression, system, rows=2000).kind in wanted
         return any(known[str(individual.tree)] for individual in search.archive.front())

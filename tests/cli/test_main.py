@@ -25,9 +25,8 @@ from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.datasets.recovery import judge
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import PRESETS
-from keras_symgrad.search.core.effort import EFFORTS
 from keras_symgrad.search.core.problem import METHODS
-from keras_symgrad.search.core.stopping import Stopping
+from keras_symgrad.search.core.stopping import EFFORTS, Stopping
 
 cli = import_module("keras_symgrad.cli.main")
 

@@ -356,6 +356,19 @@ def test_the_model_is_left_as_it_was_even_if_a_layer_raises(points):
         np.testing.assert_array_equal(weight, same)
 
 
+def test_conditions_on_tensors_in_plain_code_are_followed(points):
+    def doubled_where_there_are_rows(x):
+        if tf.shape(x)[0] > 0:
+            x = 2 * x
+        return x[:, 0] ** 2
+
+    neuron = Neuron("plain", doubled_where_there_are_rows, inputs=2)
+    values, gradients = neuron.values_and_gradients(points[:3])
+    np.testing.assert_allclose(values, 4 * points[:3, 0] ** 2, rtol=1e-5)
+    np.testing.assert_allclose(gradients[:, 0], 8 * points[:3, 0], rtol=1e-5)
+    np.testing.assert_allclose(neuron.values(points[:3]), values, rtol=1e-6)
+
+
 def test_training_the_model_further_changes_the_neuron():
     model = small(layers.Dense(1, activation="sigmoid"))
     x = np.ones((3, 2))

@@ -52,7 +52,7 @@ def assess(
     seed: int = 0,
     provisional: bool = False,
 ) -> Assessment:
-    """What may be promised of a neuron's best formula, and the evidence for it.
+    """Assess the best formula of a neuron, with the evidence for it.
 
     Args:
         reading: reading of the network.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """What the rows kept apart say of the formulas that a search has found so far.
+    """Assessment of the formulas found so far, on rows kept apart.
 
     It may be made as often as the search finds something; the last one is the answer's.
 
@@ -67,5 +67,5 @@ class Assessment:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the word is "concept" by a margin that no longer search would take away."""
+        """True if the class is "concept" by a margin that a longer search would not close."""
         return self.matches == Match.CONCEPT and self.margin.is_wide

@@ -115,7 +115,7 @@ def _rewritten(terms: list[sympy.Expr]) -> Iterator[tuple[sympy.Expr, sympy.Expr
     if len(terms) > 1:
         for k, term in enumerate(terms):
             rest = sympy.Add(*terms[:k], *terms[k + 1 :])
-            # Of two spellings of one concept, one may have no pole.
+            # One of two spellings of a concept may have no pole.
             if term.free_symbols and rest.free_symbols:
                 yield term / rest, rest
                 yield rest / term, term

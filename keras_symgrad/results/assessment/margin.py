@@ -23,7 +23,7 @@ SETTLED_HALVES = 0.25
 
 @dataclass(frozen=True)
 class Margin:
-    """How far a formula is from the bars of a concept.
+    """Distance of a formula from the limits of a concept.
 
     Attributes:
         angle: degrees between its gradients and the network's, on rows kept apart.
@@ -50,7 +50,7 @@ class Margin:
 
     @property
     def is_wide(self) -> bool:
-        """Whether the formula is beyond all bars by so much that a longer search adds nothing."""
+        """True if the formula is beyond all limits by so much that a longer search adds nothing."""
         share = SETTLED_VALUES if self.of_values else SETTLED_DECISIONS
         return (
             self.angle <= (SETTLED_ANGLE if self.is_read else EXACT_ANGLE)

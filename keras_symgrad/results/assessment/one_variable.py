@@ -194,7 +194,7 @@ def assess_one_variable(
     draw: bool = True,
     seed: int = 0,
 ) -> Assessment:
-    """What may be promised of the best formula of a neuron of one variable.
+    """Assess the best formula of a neuron of one variable.
 
     Args:
         graph: of the neuron.
@@ -388,11 +388,11 @@ def steepness(best: Formula, front: ParetoFront) -> float:
 
 
 def _margin(fidelity: Fidelity, nats: float, *, is_read: bool) -> Margin:
-    """Of values alone: what is left of them is an angle of the graph, in its own units."""
+    """Match by values alone: their residual is an angle of the graph, in its own units."""
     left = max(1 - fidelity.value, 0.0)
     return Margin(
         float(np.degrees(np.arctan(np.sqrt(left)))),
-        # Of decisions of one variable nothing but the boundary is known.
+        # Decisions of one variable determine nothing but the boundary.
         fidelity.value if fidelity.metric == R2 else 0.0,
         nats,
         is_read=is_read,

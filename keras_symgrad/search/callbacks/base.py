@@ -27,11 +27,11 @@ Logs = dict[str, Any]
 
 
 class Assessed(Protocol):
-    """What is asked of an assessment of an archive, on rows that the search does not see."""
+    """Interface of an assessment of an archive, on rows that the search does not use."""
 
     @property
     def matches(self) -> str:
-        """The word for what may be promised of the best formula, such as "concept"."""
+        """Class of the best formula, such as "concept"."""
 
     @property
     def headline(self) -> str:
@@ -39,7 +39,7 @@ class Assessed(Protocol):
 
     @property
     def is_settled(self) -> bool:
-        """Whether a longer search would change neither the word nor the formula's class."""
+        """True if a longer search would change neither the match nor the formula's class."""
 
 
 class Search(Protocol):

@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,23 @@ SEARCH_VERSION = 1
 # Rows that are read again from a network may differ by rounding.
 ROW_TOLERANCE = 1e-3
 FIELD_ARRAYS = ("points", "directions", "weights", "frame")
+TRIED_AGAIN = "It is tried again after each generation; the search goes on."
+LOST = "The end of the search is not kept."
 
 
 class Checkpoint(Callback):
     """Callback that saves the search to a file, from which `interpret(..., resume=)` goes on.
 
+    A write that fails, as on a full disk, warns and is tried again after each generation and at
+    the end; it costs neither the search nor the file that was there.
+
     Args:
         filepath: of the file.
         every: seconds between two writes; 0 for every generation. The file is also written at the
             end, unless Ctrl-C was pressed twice.
+
+    Attributes:
+        failure: why the last write failed; `None` after one that did not.
 
     Raises:
         ValueError: nothing can be written there.
@@ -56,6 +65,7 @@ class Checkpoint(Callback):
         if not every >= 0:
             raise ValueError(f"`every` is a number of seconds, at least 0. Received: {every=}")
         self.filepath, self.every = Path(filepath), every
+        self.failure: str | None = None
         self._last = 0.0
 
     def on_search_begin(self, logs: Logs | None = None) -> None:
@@ -64,19 +74,25 @@ class Checkpoint(Callback):
 
     def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Write the search if it is time."""
-        if time.monotonic() - self._last >= self.every:
+        if self.failure or time.monotonic() - self._last >= self.every:
             self._write()
             self._last = time.monotonic()
 
     def on_search_end(self, logs: Logs | None = None) -> None:
         """Write the final state of the search."""
-        self._write()
+        self._write(is_last=True)
 
-    def _write(self) -> None:
-        state = self.search.state()
-        # The dictionary has no state, but the file must exist to resume from.
-        if state is not None or not self.filepath.exists():
-            save_search(self.filepath, self.search.problem, state)
+    def _write(self, is_last: bool = False) -> None:
+        before, self.failure = self.failure, None
+        try:
+            state = self.search.state()
+            # The dictionary has no state, but the file must exist to resume from.
+            if state is not None or not self.filepath.exists():
+                save_search(self.filepath, self.search.problem, state)
+        except Exception as error:
+            self.failure = str(error) if isinstance(error, ValueError) else _line(error)
+            if is_last or self.failure != before:
+                warnings.warn(f"{self.failure} {LOST if is_last else TRIED_AGAIN}", stacklevel=2)
 
 
 def save_search(path: str | os.PathLike[str], problem: Problem, state: Plain | None) -> Path:

@@ -9,7 +9,7 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.search.core.archive import Archive, Individual
     from keras_symgrad.search.core.constant_fit import ConstantFit
-    from keras_symgrad.search.core.effort import EFFORTS, Effort, check_effort
+    from keras_symgrad.search.core.interrupts import deferred_interrupts, keeps_what_was_found
     from keras_symgrad.search.core.model_selection import (
         FINEST_OF_LABELS,
         NATS_PER_UNIT,
@@ -49,7 +49,15 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.search.core.settings import GeneticSettings
     from keras_symgrad.search.core.stagnation import StagnationCounter
-    from keras_symgrad.search.core.stopping import Ending, Progress, Stopping, limits_of
+    from keras_symgrad.search.core.stopping import (
+        EFFORTS,
+        Effort,
+        Ending,
+        Progress,
+        Stopping,
+        check_effort,
+        limits_of,
+    )
     from keras_symgrad.search.core.variation import Variation
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -86,8 +94,10 @@ __all__ = [
     "check_effort",
     "check_methods",
     "choose_model",
+    "deferred_interrupts",
     "individual_from_plain",
     "individual_to_plain",
+    "keeps_what_was_found",
     "limits_of",
     "number",
     "number_from_plain",

@@ -1,23 +1,23 @@
-"""`Stopping`: the limits of a search, and a graceful stop on Ctrl-C."""
+"""`Stopping`, `Effort` and `Ending`: limits of a search, how far it goes, and why it ended."""
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
+
+from keras_symgrad.search.core.interrupts import Interrupts, deferred_interrupts
 
 Step = TypeVar("Step", bound="Progress | None")
 
 
 class Ending(StrEnum):
-    """What ended a search. A callback may end it for a reason of its own, which is plain text.
+    """Reason for the end of a search. A callback may give a reason of its own, as plain text.
 
     >>> Ending("settled").text
     'until the answer was settled'
@@ -55,6 +55,36 @@ _TEXTS = {
     Ending.EXHAUSTED: "until everything had been tried",
     Ending.INTERRUPTED: "until Ctrl-C",
 }
+
+
+Effort = Literal["quick", "normal", "thorough"]
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+
+
+def check_effort(effort: str, methods: Sequence[str]) -> None:
+    """Raise unless an effort can be made with some ways to search.
+
+    Args:
+        effort: "quick" for the dictionary alone, "normal" until the answer is settled, "thorough"
+            until a limit is reached.
+        methods: ways to search.
+
+    Raises:
+        ValueError: the effort is unknown, or "quick" without a dictionary.
+
+    Example:
+
+    >>> check_effort("quick", ("dictionary", "trees"))
+    """
+    if effort not in EFFORTS:
+        raise ValueError(
+            f"`effort` is one of {', '.join(map(repr, EFFORTS))}. Received: effort={effort!r}"
+        )
+    if effort == "quick" and "dictionary" not in methods:
+        raise ValueError(
+            '`effort="quick"` searches the dictionary alone, which is not among `methods`. Add '
+            f'"dictionary", or ask for "normal". Received: methods={tuple(methods)!r}'
+        )
 
 
 @dataclass(frozen=True)
@@ -159,12 +189,12 @@ class Stopping:
             return reason
         last, since = start, time.perf_counter()
         try:
-            with deferred_interrupt() as was_pressed:
+            with deferred_interrupts() as interrupts, _searching(interrupts):
                 for progress in steps:
                     if progress is not None:
                         last, since = progress, time.perf_counter()
                     reason = on_step(progress) if on_step else None
-                    if was_pressed():
+                    if interrupts.presses:
                         return Ending.INTERRUPTED.value
                     waited = time.perf_counter() - since
                     if reason := reason or (last and self.reason(last, waited)):
@@ -226,36 +256,10 @@ def limits_of(time_limit: float | None | Literal["auto"], stopping: Stopping | N
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Handle Ctrl-C: the first one requests a graceful stop, the second raises an exception.
-
-    A search that is interrupted in the middle of a generation cannot be resumed from there. Nothing
-    changes in threads other than the main one.
-
-    Yields:
-        A function that returns whether Ctrl-C was pressed.
-
-    Example:
-
-    >>> with deferred_interrupt() as was_pressed:
-    ...     signal.raise_signal(signal.SIGINT)
-    ...     was_pressed()
-    True
-    """
-    pressed = False
-    before = signal.getsignal(signal.SIGINT)
-
-    def press(*_: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    if threading.current_thread() is not threading.main_thread() or before is None:
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, press)
+def _searching(interrupts: Interrupts) -> Iterator[None]:
+    """Mark that there is something to keep from now on."""
+    interrupts.armed = interrupts.searching = True
     try:
-        yield lambda: pressed
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        interrupts.searching = False

@@ -103,7 +103,7 @@ class TemplateVariation(Variation):
         return self._with(tree, spans[name], part)
 
     def _spans(self, tree: gp.PrimitiveTree) -> dict[str, slice]:
-        """Where the parts of a tree of the form are."""
+        """Positions of the parts in a tree of the form."""
         spans = self.template.spans(tree)
         if spans is None:
             raise ValueError(f"Expected a tree of the form {self.template.text}. Received: {tree}")

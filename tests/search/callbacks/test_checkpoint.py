@@ -205,3 +205,31 @@ def test_a_file_of_another_kind_or_version_is_refused_by_name(tmp_path, text, me
 def test_where_nothing_can_be_written_is_said_before_the_search(tmp_path):
     with pytest.raises(ValueError, match="The search cannot be written"):
         Checkpoint(tmp_path / "no" / "search.json")
+
+
+@pytest.mark.parametrize("returns", [True, False])
+def test_a_write_that_fails_is_tried_again_and_costs_nothing(tmp_path, returns):
+    folder, elsewhere = tmp_path / "kept", tmp_path / "elsewhere"
+    folder.mkdir()
+    path, seen = folder / "search.json", []
+
+    def on_generation_end(generation, logs):
+        if generation == 2:
+            folder.rename(elsewhere)
+        if generation == 4 and returns:
+            elsewhere.rename(folder)
+
+    def look(generation, logs):
+        seen.append((generation, checkpoint.failure is None))
+
+    search, checkpoint = small_search(), Checkpoint(path, every=0)
+    around = [LambdaCallback(None, on_generation_end), checkpoint, LambdaCallback(None, look)]
+    with pytest.warns(UserWarning) as warned:
+        search.run(generations(6), around)
+    messages = [str(warning.message) for warning in warned]
+    assert "cannot be written" in messages[0] and "tried again" in messages[0]
+    assert [kept for k, kept in seen if k > 0] == [True, False, False, *3 * [returns]]
+    assert ("end of the search is not kept" in messages[-1]) == (not returns)
+    assert len(written(search)) >= 3
+    if returns:
+        assert written(resumed(path)) == written(search)

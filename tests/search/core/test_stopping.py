@@ -90,7 +90,9 @@ def test_ctrl_c_ends_a_search_after_its_step():
     assert seen == [1, 2] and signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_ctrl_c_ends_it_at_once():
+def test_a_second_ctrl_c_ends_it_at_once(monkeypatch):
+    monkeypatch.setattr("keras_symgrad.search.core.interrupts.SAME_PRESS_SECONDS", 0.0)
+
     def press_twice():
         yield Progress(1, 0, 0.0, 1.0, "", 0)
         signal.raise_signal(signal.SIGINT)

@@ -1,6 +1,6 @@
 """Kill a search at random moments, resume it, and compare its final result.
 
-    python scripts/benchmarks/check_resume.py --kills 20 --seed 1 --json resume.json
+    python scripts/soak/check_resume.py --kills 20 --seed 1 --json resume.json
 
 One search runs to its end undisturbed. Another one, of the same network and seed, is killed by
 SIGKILL again and again, and resumed from the file of its `Checkpoint` each time, until it has been
@@ -39,6 +39,7 @@ concept = ks.interpret(
     data,
     operators="default",
     search=ks.Search(
+        effort="thorough",
         stopping=ks.Stopping(None, generations=int(generations), patience=None, target_loss=None),
         resume=resume,
         executor="processes" if int(workers) else None,

@@ -1,6 +1,6 @@
 """Interpret one network after the other in one process for hours, and record its memory.
 
-    python scripts/benchmarks/soak.py --minutes 120 --json soak.json
+    python scripts/soak/soak.py --minutes 120 --json soak.json
 
 Prints the resident memory after every search. It is flat if no reading after the first ten minutes
 exceeds those at their end by more than 5 %.

@@ -1,0 +1,89 @@
+"""Answers on standard output: the Pareto front as a table, the rule and the remarks below it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from keras_symgrad.cli.commands import in_lines
+from keras_symgrad.files import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from keras_symgrad.results import Interpretation
+
+
+def in_one_line(concept: Interpretation) -> str:
+    """The rule, or the formula where there is none."""
+    rule = concept.rule if concept.matches != "nothing" else None
+    return printable(concept.headline if rule is None else rule.text)
+
+
+def show_several(answer: Any, quiet: bool) -> None:
+    """Prints what was found of several neurons."""
+    lines = in_lines(answer) if quiet else str(answer).splitlines()
+    print("\n".join(map(printable, lines)))
+
+
+def show(concept: Interpretation) -> None:
+    """Prints the Pareto front as a table, and below it what is said of the best formula."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console()
+    variables = ", ".join(concept.names)
+    heading = printable(f"\nWhat {concept.neuron} computes of {variables}\n")
+    console.print(Text(heading), soft_wrap=True)
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("")
+    table.add_column("complexity", justify="right")
+    table.add_column("loss", justify="right")
+    table.add_column("formula", overflow="fold")
+    best = concept.front.best
+    for row in concept.front:
+        cells = (f"{row.complexity:g}", f"{row.loss:.2e}", row.to_pretty())
+        is_best = row is best
+        table.add_row(
+            "best" if is_best else "", *map(Text, cells), style="bold green" if is_best else None
+        )
+    console.print(table)
+
+    summary = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    summary.add_column(style="bold")
+    summary.add_column(overflow="fold")
+    for name, text in _summary(concept):
+        summary.add_row(name, Text(printable(text)))
+    console.print()
+    console.print(summary)
+
+
+def _summary(concept: Interpretation) -> Iterator[tuple[str, str]]:
+    rule = concept.rule
+    if rule is None or concept.matches == "nothing":
+        yield "formula", concept.headline
+    else:
+        yield "rule", rule.text
+        yield "agreement", f"{rule.agreement:.2%} of {rule.points:,} points, with the model"
+    held_out = concept.rows["held_out"]
+    yield "1 - |cos|", f"{concept.cosine_error:.1e} between gradients, on {held_out:,} unseen rows"
+    yield from concept.remarks
+    yield (
+        "search",
+        f"{concept.timings['search']:.0f} s, {concept.evaluations:,} formulas, "
+        f"{concept.ending}, seed {concept.seed}",
+    )
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # A character that the terminal cannot show must not cost the result.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    console = Console(highlight=False)
+    # In a file or a pipe, lines are not wrapped.
+    return console if console.is_terminal else Console(highlight=False, width=10_000)
