@@ -56,14 +56,14 @@ _OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 @keeps_what_was_found
 @trims
 def interpret(
-    model: keras.Model | Neuron | GradientField | str | os.PathLike | Sequence,
+    model: keras.Model | Neuron | GradientField | str | os.PathLike[str] | Sequence[Any],
     x: Any = None,
     *,
     layer: str | None = None,
     unit: Unit = None,
     activation: bool = False,
     names: Sequence[str] | None = None,
-    operators: str | OperatorSet | Sequence = "default",
+    operators: str | OperatorSet | Sequence[Any] = "default",
     complexity: Complexity | Mapping[str, float] | None = None,
     loss: str | Loss = "auto",
     sampling: Sampling = Sampling(),
@@ -319,7 +319,7 @@ def check_options(**options: Any) -> None:
 
 
 def _check_model(
-    model: Any, x: Any, chosen: tuple, names: Sequence[str] | None, sampling: Sampling
+    model: Any, x: Any, chosen: tuple[Any, ...], names: Sequence[str] | None, sampling: Sampling
 ) -> None:
     """Raise where arguments do not fit the kind of model."""
     if isinstance(model, GradientField) != (x is None):

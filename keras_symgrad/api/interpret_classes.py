@@ -33,7 +33,7 @@ DRAWS_PER_POINT = 200
 
 @keeps_what_was_found
 def interpret_classes(
-    model: keras.Model | str | os.PathLike,
+    model: keras.Model | str | os.PathLike[str],
     x: Any,
     *,
     layer: str | None = None,
@@ -149,7 +149,7 @@ def _two_likeliest(scores: np.ndarray) -> np.ndarray:
 
 
 def _sampler(
-    scores: ClassLogits, pair: Pair, x: np.ndarray, given: Callable | None
+    scores: ClassLogits, pair: Pair, x: np.ndarray, given: Callable[..., Any] | None
 ) -> Callable[[int, np.random.Generator], np.ndarray]:
     """Draw points of the data's domain where a pair is the two likeliest."""
     domain = Domain(x)

@@ -36,7 +36,7 @@ from keras_symgrad.search.core import call, keeps_what_was_found, recorded, vers
 
 @keeps_what_was_found
 def interpret_jointly(
-    model: keras.Model | str | os.PathLike | Sequence[Neuron],
+    model: keras.Model | str | os.PathLike[str] | Sequence[Neuron],
     x: Any,
     layer: str | None = None,
     units: Sequence[int] | None = None,

@@ -95,7 +95,7 @@ def _progress_bar(total: int, shown: bool) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def _results(calls: Sequence[dict], pool: Workers) -> Iterator[tuple[int, Any]]:
+def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[int, Any]]:
     """Numbers of jobs and their results, in the order in which they end."""
     losses = [0] * len(calls)
     waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}

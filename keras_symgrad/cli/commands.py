@@ -140,7 +140,7 @@ def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
     return replace(answer, settings=settings, call=call(settings, *asked))
 
 
-def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
+def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict[str, Any]) -> Answer:
     from keras_symgrad.api import interpret
     from keras_symgrad.neurons import Neuron
 
@@ -178,7 +178,7 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
     return callbacks
 
 
-def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
+def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict[str, Any]) -> Answer:
     from keras_symgrad.api import interpret_classes
 
     model, signature = _model(options)
@@ -186,7 +186,7 @@ def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict) -> Ans
     return interpret_classes(model, x, classes=options.class_names, **chosen, **common)
 
 
-def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
+def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict[str, Any]) -> Answer:
     from keras_symgrad.api import interpret_jointly
 
     units = (options.unit,) if isinstance(options.unit, int) else options.unit

@@ -287,7 +287,7 @@ def _one_line(message: BaseException | Warning | str) -> str:
     return _NAMED_ARGUMENT.sub(_as_option, text)
 
 
-def _as_option(match: re.Match) -> str:
+def _as_option(match: re.Match[str]) -> str:
     if match[1] not in SHARED_NAMES:
         return match[0]
     option, value = match[1].replace("_", "-"), match[2].strip("().'\"").replace(", ", ",")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from keras_symgrad import __version__
 from keras_symgrad.cli.parser_types import (
@@ -117,7 +118,7 @@ def parser(
     return top
 
 
-def _add_show(commands: argparse._SubParsersAction, show: Command | None) -> None:
+def _add_show(commands: argparse._SubParsersAction[Any], show: Command | None) -> None:
     command = commands.add_parser(
         "show", help="print a result that was written before", allow_abbrev=False
     )
@@ -127,7 +128,7 @@ def _add_show(commands: argparse._SubParsersAction, show: Command | None) -> Non
     _add_traceback(command)
 
 
-def _add_compare(commands: argparse._SubParsersAction, compare: Command | None) -> None:
+def _add_compare(commands: argparse._SubParsersAction[Any], compare: Command | None) -> None:
     command = commands.add_parser(
         "compare",
         help="tell whether two results are the same concept",

@@ -14,6 +14,7 @@ import inspect
 import keyword
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy
@@ -62,7 +63,7 @@ class Operator:
         self._check_code()
 
     @classmethod
-    def _of_package(cls, name: str, function: Callable, complexity: float) -> Operator:
+    def _of_package(cls, name: str, function: Callable[..., Any], complexity: float) -> Operator:
         """One whose code tests have checked, so that nothing is compiled before it is used."""
         operator = cls.__new__(cls)
         operator._define(name, function, complexity)
@@ -108,13 +109,13 @@ class Operator:
     def __hash__(self) -> int:
         return hash(self._identity)
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         # Generated code does not pickle; it is made again on demand.
         kept = ("name", "complexity", "arguments", "expression", "partials")
         return {name: self.__dict__[name] for name in kept}
 
     @property
-    def _identity(self) -> tuple:
+    def _identity(self) -> tuple[Any, ...]:
         return self.name, self.expression, self.complexity
 
     @cached_property
@@ -127,17 +128,17 @@ class Operator:
         )
 
     @cached_property
-    def value_code(self) -> Callable:
+    def value_code(self) -> Callable[..., Any]:
         """TensorFlow function `(a, b, ...) -> value`."""
         return tensorflow_function(self.arguments, [self.expression])
 
     @cached_property
-    def partials_code(self) -> Callable:
+    def partials_code(self) -> Callable[..., Any]:
         """TensorFlow function `(a, b, ..., value) -> [d/da, d/db, ...]`."""
         return tensorflow_function((*self.arguments, VALUE), self.partials)
 
     @cached_property
-    def curvature_code(self) -> Callable:
+    def curvature_code(self) -> Callable[..., Any]:
         """TensorFlow function `(a, b, ..., value) -> [d/da, ..., d2/da da, d2/da db, ...]`."""
         seconds = [entry for row in self.second_partials for entry in row]
         return tensorflow_function((*self.arguments, VALUE), [*self.partials, *seconds])
@@ -208,7 +209,7 @@ class Operator:
 
 
 def _in_standard_arguments(
-    name: str, expression: sympy.Expr | Callable
+    name: str, expression: sympy.Expr | Callable[..., Any]
 ) -> tuple[tuple[sympy.Symbol, ...], sympy.Expr]:
     if callable(expression) and not isinstance(expression, sympy.Basic):
         arity = len(inspect.signature(expression).parameters)
@@ -281,7 +282,7 @@ class OperatorSet:
     def __hash__(self) -> int:
         return hash(tuple(self))
 
-    def __add__(self, other: OperatorSet | Operator | str | Iterable) -> OperatorSet:
+    def __add__(self, other: OperatorSet | Operator | str | Iterable[Any]) -> OperatorSet:
         return OperatorSet([*self, *OperatorSet(other)])
 
     def __repr__(self) -> str:
@@ -302,7 +303,7 @@ def _resolve(operators: str | Operator | Iterable[str | Operator]) -> Iterator[O
             yield from _resolve(operator)
 
 
-_SHIPPED: dict[str, tuple[Callable, float]] = {
+_SHIPPED: dict[str, tuple[Callable[..., Any], float]] = {
     "add": (lambda a, b: a + b, 1),
     "sub": (lambda a, b: a - b, 1),
     "mul": (lambda a, b: a * b, 1),

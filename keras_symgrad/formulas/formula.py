@@ -149,7 +149,7 @@ class Formula:
 
         return from_json(text)
 
-    def export(self, path: str | os.PathLike) -> Path:
+    def export(self, path: str | os.PathLike[str]) -> Path:
         """Write `.py`, `.json`, `.tex`, `.keras`, `.onnx`, `.tflite` or a SavedModel folder.
 
         Args:
@@ -162,12 +162,12 @@ class Formula:
 
         return export(self, path)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Expression, complexity and loss as plain data."""
         entries = {"expression": self.to_text(), "complexity": self.complexity, "loss": self.loss}
         return entries | self.own_to_dict()
 
-    def own_to_dict(self) -> dict:
+    def own_to_dict(self) -> dict[str, Any]:
         """The units of its computation, and its expression in them, if they are not the user's."""
         return {}
 

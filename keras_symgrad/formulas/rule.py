@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy
@@ -151,7 +152,7 @@ class Rule:
         """
         return replace(self, formula=formula, level=self.level.of_multiple(factor))
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The rule as plain data."""
         return {
             "text": self.text,

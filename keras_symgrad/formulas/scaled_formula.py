@@ -144,7 +144,7 @@ class ScaledFormula(Formula):
             **kwargs,
         )
 
-    def own_to_dict(self) -> dict:
+    def own_to_dict(self) -> dict[str, Any]:
         """The units of its variables, and its expression in them, as plain data."""
         return {
             "own": to_text(self.scaled, names=self.names),

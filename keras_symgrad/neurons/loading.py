@@ -85,7 +85,7 @@ class SavedFunction:
 
 
 def load_saved_model(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     signature: str | None = None,
     *,
     allow_operations: Collection[str] = (),
@@ -136,8 +136,8 @@ def load_saved_model(
 
 
 def load(
-    path: str | os.PathLike, signature: str | None = None
-) -> tuple[keras.Model | SavedFunction, dict | None]:
+    path: str | os.PathLike[str], signature: str | None = None
+) -> tuple[keras.Model | SavedFunction, dict[str, Any] | None]:
     """Load a model, safely and without compiling it.
 
     Args:
@@ -179,8 +179,8 @@ def load(
 
 
 def opened(
-    model: keras.Layer | SavedFunction | str | os.PathLike, signature: str | None = None
-) -> tuple[keras.Layer | SavedFunction, dict | keras.losses.Loss | str | None]:
+    model: keras.Layer | SavedFunction | str | os.PathLike[str], signature: str | None = None
+) -> tuple[keras.Layer | SavedFunction, dict[str, Any] | keras.losses.Loss | str | None]:
     """Load a model if necessary, and check that TensorFlow can differentiate it.
 
     Args:
@@ -271,7 +271,7 @@ def _no_directory(signature: str, model: Any) -> str:
     return f"Only a SavedModel directory has signatures. Received: signature={signature!r}, {model}"
 
 
-def kind_by_loss(loss: dict | keras.losses.Loss | str | None) -> str | None:
+def kind_by_loss(loss: dict[str, Any] | keras.losses.Loss | str | None) -> str | None:
     """Classify a model's output by its loss.
 
     Args:
@@ -299,7 +299,7 @@ def kind_by_loss(loss: dict | keras.losses.Loss | str | None) -> str | None:
     return "logit" if (loss.get("config") or {}).get("from_logits") else "probability"
 
 
-def _saved_loss(path: Path) -> dict | None:
+def _saved_loss(path: Path) -> dict[str, Any] | None:
     """The loss's configuration from the file's JSON; `None` if it cannot be read."""
     training = _config(path).get("training")
     loss = training.get("loss") if isinstance(training, dict) else None

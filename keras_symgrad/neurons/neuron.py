@@ -164,12 +164,12 @@ class Neuron:
     def _compiled_value(self) -> Callable[[tf.Tensor], tf.Tensor]:
         return self._graph(lambda x: self(x))
 
-    def _graph(self, function: Callable) -> Callable:
+    def _graph(self, function: Callable[..., Any]) -> Callable[..., Any]:
         # The number of rows is left open, so that a smaller last batch is not compiled again.
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
 
         # A concrete function: TensorFlow would warn about retracing with many neurons.
-        def trace(autograph: bool) -> Callable:
+        def trace(autograph: bool) -> Callable[..., Any]:
             traced = tf.function(function, input_signature=signature, autograph=autograph)
             return traced.get_concrete_function()
 
@@ -204,7 +204,7 @@ class Neuron:
     @classmethod
     def of(
         cls,
-        model: keras.Layer | str | os.PathLike,
+        model: keras.Layer | str | os.PathLike[str],
         layer: str | None = None,
         unit: Unit = None,
         activation: bool = False,

@@ -42,7 +42,7 @@ class Assessor:
         complexity: Complexity | None = None,
         *,
         symmetries: Sequence[Symmetry] = (),
-        sampler: Callable | None = None,
+        sampler: Callable[..., Any] | None = None,
         draw: bool = True,
         seed: int = 0,
         units: OwnUnits | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from keras_symgrad.files import check_writable, write_json, write_text
 
@@ -18,7 +18,7 @@ class Result:
 
     what: ClassVar[str] = "The interpretation"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""
         raise NotImplementedError
 
@@ -26,7 +26,7 @@ class Result:
         """The result as HTML."""
         raise NotImplementedError
 
-    def save(self, path: str | os.PathLike) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result as JSON, which `load_interpretation` reads.
 
         The gradients and the network are not in the file; `gradients.save(path)` saves the
@@ -43,7 +43,7 @@ class Result:
         """
         return write_json(path, self.to_dict(), self.what)
 
-    def report(self, path: str | os.PathLike) -> Path:
+    def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the result as one HTML page that needs no other file and no network access.
 
         Args:

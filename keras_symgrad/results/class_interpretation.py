@@ -101,7 +101,7 @@ class ClassInterpretation(Result):
         ]
         return printable("\n".join(lines))
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""
         return {
             **heading("classes"),

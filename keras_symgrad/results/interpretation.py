@@ -280,7 +280,7 @@ class Interpretation(Result):
             return f"{off}, the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
         return f"{off}, {rival.formula.to_pretty()} has the same boundary and fits {apart}"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The result as plain data, as `save` writes it and `load_interpretation` reads it."""
         return {
             **heading("neuron"),

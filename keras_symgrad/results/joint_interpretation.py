@@ -60,7 +60,7 @@ class JointInterpretation(Result):
             lines.append(f"{missing} more, for which nothing simple fits")
         return printable("\n".join(lines))
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""
         return {
             **heading("joint"),

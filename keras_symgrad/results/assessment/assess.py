@@ -7,6 +7,7 @@ searched for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def assess(
     finisher: FormulaRefiner,
     archive: Archive,
     *,
-    sampler: Callable | None = None,
+    sampler: Callable[..., Any] | None = None,
     draw: bool = True,
     symmetries: Sequence[Symmetry] = (),
     seed: int = 0,
@@ -92,7 +93,7 @@ def assess(
             value = value_of(best, reading, seed, finisher.complexity)
     decides_at = threshold(neuron, field, phi)
     rule = None
-    if phi and points is not None and yes is not None and decides_at is not None:
+    if phi is not None and points is not None and yes is not None and decides_at is not None:
         level = Constant(decides_at)
         if details:
             level = threshold_interval(
@@ -223,7 +224,7 @@ def decisions(
     neuron: Neuron,
     kept: np.ndarray,
     shown: np.ndarray,
-    sampler: Callable | None,
+    sampler: Callable[..., Any] | None,
     draw: bool,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -48,7 +48,9 @@ class CSVLogger(Callback):
         ValueError: nothing can be written there.
     """
 
-    def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+    ):
         check_writable(filename, "The log")
         self.filename, self.separator, self.append = Path(filename), separator, append
         self._file: TextIO | None = None
@@ -90,7 +92,7 @@ class TensorBoard(Callback):
         ValueError: nothing can be written there.
     """
 
-    def __init__(self, log_dir: str | os.PathLike = "logs"):
+    def __init__(self, log_dir: str | os.PathLike[str] = "logs"):
         self.log_dir = Path(log_dir)
         try:
             self.log_dir.mkdir(parents=True, exist_ok=True)

@@ -68,7 +68,11 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def call(given: Mapping[str, Any], function: Callable, passed_on_to: Callable | None = None) -> str:
+def call(
+    given: Mapping[str, Any],
+    function: Callable[..., Any],
+    passed_on_to: Callable[..., Any] | None = None,
+) -> str:
     """Write Python code that repeats a call, with the arguments that differ from the defaults.
 
     Args:
@@ -139,7 +143,9 @@ def _code_of_options(name: str, given: Mapping[str, Any], default: Any) -> str:
     return f"ks.{_OPTIONS[name]}({options})"
 
 
-def _further(function: Callable, known: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
+def _further(
+    function: Callable[..., Any], known: Mapping[str, Any]
+) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(function).parameters
     return {name: parameters[name] for name in parameters if name not in known}
 
@@ -212,7 +218,7 @@ def _of_complexity(complexity: Complexity) -> dict[str, Any]:
 
 
 # The first matching row decides.
-_PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
+_PLAIN: tuple[tuple[type | tuple[type, ...], Callable[..., Any]], ...] = (
     # NumPy's types first: some are floats of Python as well.
     (np.generic, lambda value: value.item()),
     ((type(None), str, bool, int, float), lambda value: value),

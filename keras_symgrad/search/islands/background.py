@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 
 class BackgroundTask:
@@ -22,7 +23,7 @@ class BackgroundTask:
 
     def __init__(self, work: Callable[[], object]):
         self._work, self._thread = work, ThreadPoolExecutor(1)
-        self._job: Future | None = None
+        self._job: Future[Any] | None = None
 
     def __enter__(self) -> BackgroundTask:
         return self
@@ -35,7 +36,7 @@ class BackgroundTask:
         """Start the work, once."""
         self._started()
 
-    def _started(self) -> Future:
+    def _started(self) -> Future[Any]:
         if self._job is None:
             self._job = self._thread.submit(self._work)
         return self._job

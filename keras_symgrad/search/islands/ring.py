@@ -23,6 +23,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
+from typing import Any
 
 from keras_symgrad.search.core import Problem
 from keras_symgrad.search.islands.collector import Collector
@@ -60,7 +61,7 @@ class Epoch:
 
     generation: int
     evaluations: int
-    archive: list
+    archive: list[Any]
     state: str
     worker: str = ""
 
@@ -95,7 +96,7 @@ class IslandRing:
         # By island and number of the epoch, as long as they are needed.
         self._epochs: dict[tuple[int, int], Epoch] = {}
         self._count = 0
-        self._running: dict[Future, tuple[int, int]] = {}
+        self._running: dict[Future[Any], tuple[int, int]] = {}
         self._failures: dict[tuple[int, int], int] = {}
 
     def warm_up(self, count: int) -> None:
@@ -201,7 +202,7 @@ def advance(
     token: str,
     problem: Problem,
     state: str,
-    migrants: Sequence[list],
+    migrants: Sequence[list[Any]],
     index: int,
     generations: int,
 ) -> Epoch:

@@ -63,8 +63,8 @@ def test_the_code_in_it_repeats_the_search(report, monkeypatch):
     for entity, sign in (("&#34;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">")):
         code = code.replace(entity, sign)
     exec(code.replace("&amp;", "&"), {"model": None, "x": None})
-    assert given["rows"] == 400
-    assert given["stopping"].generations == 1
+    assert given["sampling"].rows == 400
+    assert given["search"].stopping.generations == 1
     assert given["operators"] == "polynomial"
     assert "seed" not in given
     if hasattr(found, "pairs"):
