@@ -37,7 +37,7 @@ def points(models) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def ellipse(models, points) -> Interpretation:
-    return read(models / "A1.keras", points, effort="thorough")
+    return read(models / "A1.keras", points, search=Search(effort="thorough"))
 
 
 @pytest.fixture(scope="module")

@@ -102,12 +102,12 @@ def test_what_the_quantities_do_not_tell_is_said():
     assert "explained: 50.0%" in str(result)
 
 
-def test_a_layer_of_a_model_is_named_and_a_neuron_has_none(models):
-    neuron = Neuron.of(models / "A1.keras")
-    with pytest.raises(ValueError, match="a `Neuron` does not know its model"):
+def test_a_layer_is_named_where_there_is_a_model(models):
+    neuron = Neuron("own", lambda x: x[:, 0], inputs=2)
+    with pytest.raises(ValueError, match="this `Neuron` was made of a function"):
         interpret(neuron, models / "A1.csv", sampling=Sampling(in_terms_of="hidden_1"))
     field = GradientField.from_gradients(np.ones((5, 2)), np.ones((5, 2)))
-    with pytest.raises(ValueError, match="`in_terms_of`, or make the field with them"):
+    with pytest.raises(ValueError, match="make the field with them. Received: .*in_terms_of"):
         interpret(field, sampling=Sampling(in_terms_of="hidden_1"))
 
 

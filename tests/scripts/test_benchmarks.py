@@ -117,9 +117,9 @@ def test_latent_systems_are_read_with_and_without_the_tangent_space(
 ):
     tangents = []
 
-    def interpret(encoder, x, *, names, tangent, **settings):
-        tangents.append(tangent)
-        if tangent is None:
+    def interpret(encoder, x, *, names, sampling, **settings):
+        tangents.append(sampling.tangent)
+        if sampling.tangent is None:
             raise RuntimeError("lost across the data")
         x1, x2, x3, x4 = latent.LATENT_SYSTEMS["002"].variables
         best = latent.keras_symgrad.Formula(x1 * x4 - x2 * x3, 7.0, 1e-5, names)

@@ -228,7 +228,8 @@ def _described(problem: Problem) -> dict[str, Any]:
         "signed": problem.signed,
         "loss": str(problem.gradients.loss),
         "seed": problem.seed,
-        "settings": asdict(problem.settings),
+        # A setting that is not given is left out: files from before it was there lack it.
+        "settings": {k: v for k, v in asdict(problem.settings).items() if v is not None},
         "complexity": as_plain(problem.complexity),
         "knowledge": problem.knowledge and problem.knowledge.described,
     }

@@ -188,7 +188,9 @@ def a_worker() -> int:
     import psutil
 
     children = psutil.Process().children(recursive=True)
-    busy = [child for child in children if "loky" in " ".join(child.cmdline())]
+    # Workers of searches before this one may be ending.
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    busy = [child for child in alive if "loky" in " ".join(child.cmdline())]
     return max(busy, key=lambda child: child.cpu_times().user).pid
 
 
