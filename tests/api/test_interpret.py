@@ -37,7 +37,8 @@ def points(models) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def ellipse(models, points) -> Interpretation:
-    return read(models / "A1.keras", points, search=Search(effort="thorough"))
+    thorough = Search(effort="thorough", stopping=Stopping(None, generations=4))
+    return read(models / "A1.keras", points, search=thorough)
 
 
 @pytest.fixture(scope="module")
