@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.engine import Engine, Huber, Loss
     from keras_symgrad.expressions import Complexity, Operator, OperatorSet
+    from keras_symgrad.expressions.formats import read_operators
     from keras_symgrad.formulas import (
         Formula,
         MonotoneFit,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
         SymbolicLayer,
     )
     from keras_symgrad.gradients import GradientField
-    from keras_symgrad.neurons import Neuron, Quantities
+    from keras_symgrad.neurons import Neuron, Quantities, load_model
     from keras_symgrad.priors import (
         Constraints,
         Dimensions,
@@ -103,5 +104,7 @@ __all__ = [
     "interpret_jointly",
     "interpret_many",
     "load_interpretation",
+    "load_model",
+    "read_operators",
     "replace",
 ]

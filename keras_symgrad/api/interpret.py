@@ -29,7 +29,7 @@ from keras_symgrad.gradients import (
     few_values,
     with_mapped_rows,
 )
-from keras_symgrad.neurons import Neuron, Quantities, Unit
+from keras_symgrad.neurons import Neuron, Quantities, Unit, loaded
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry, check_symmetries
 from keras_symgrad.results import Interpretation, groups_in_users, in_users
 from keras_symgrad.results.assessment import (
@@ -74,6 +74,8 @@ def interpret(
     activation: bool = False,
     kind: str | None = None,
     signature: str | None = None,
+    weights: str | os.PathLike | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     names: Sequence[str] | None = None,
     columns: Sequence[str | int] | None = None,
     delta: float | None = 1e-2,
@@ -132,6 +134,9 @@ def interpret(
         activation: whether to read a hidden unit after its activation.
         kind: what the model's output is: "logit", "probability" or "value". Found out if `None`.
         signature: of a SavedModel that has several; `serving_default` by default.
+        weights: HDF5 file with the weights of a model whose path is that of its JSON.
+        custom_objects: classes and functions by name that a file needs and Keras does not have; see
+            `load_model`.
         names: of the variables; by default those of the data, or `x1`, `x2`...
         columns: names or numbers of the columns of `x` that the model takes; all by default.
         delta: rows of a classifier are read where its probability is within [delta, 1 - delta];
@@ -273,6 +278,7 @@ def interpret(
             points, found = read_points(x, columns)
             names = found if names is None else check_names(names, points.shape[1])
             chosen = {"kind": kind, "inputs": points.shape[1], "signature": signature}
+            models = [loaded(one, signature, weights, custom_objects) for one in models]
             neurons = [
                 one
                 if isinstance(one, Neuron)

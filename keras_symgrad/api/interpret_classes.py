@@ -9,7 +9,7 @@ pair is read near its own boundary, at points where it is the two likeliest.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -17,9 +17,9 @@ import keras
 import numpy as np
 
 from keras_symgrad.api.interpret import interpret
-from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
+from keras_symgrad.files import check_names, check_width, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import Domain, split
-from keras_symgrad.neurons import ClassLogits
+from keras_symgrad.neurons import ClassLogits, loaded
 from keras_symgrad.results import ClassInterpretation, Pair, margins
 from keras_symgrad.results.assessment import decisions
 from keras_symgrad.search.core import call, recorded, versions
@@ -36,6 +36,8 @@ def interpret_classes(
     *,
     layer: str | None = None,
     signature: str | None = None,
+    weights: str | os.PathLike | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     classes: Sequence[str] | None = None,
     pairs: Sequence[Pair] | None = None,
     names: Sequence[str] | None = None,
@@ -54,6 +56,8 @@ def interpret_classes(
         x: points of shape `(rows, inputs)` from where the model was trained, as in `interpret`.
         layer: of the scores, where the model has several outputs.
         signature: of a SavedModel that has several; `serving_default` by default.
+        weights: file with the weights of a model in JSON, as in `interpret`.
+        custom_objects: that a file needs, as in `interpret`.
         classes: their names, in the order of the model's output; numbers by default.
         pairs: which pairs of classes to read, as numbers; by default all that meet.
         names: of the variables.
@@ -82,16 +86,13 @@ def interpret_classes(
     (x1**2 + x2**2, [(2, 0), (2, 1)])
     """
     given = {name: value for name, value in locals().items() if name != "options"} | options
+    model = loaded(model, signature, weights, custom_objects)
     scores = ClassLogits.of(model, layer, signature)
     classes = _class_names(classes, scores.classes)
     chosen = _check_pairs(pairs, scores.classes)
     points, found = in_model_order(*read_points(x, columns), scores.names)
     names = found if names is None else check_names(names, points.shape[1])
-    if points.shape[1] != scores.inputs:
-        raise ValueError(
-            f"'{scores.name}' takes {scores.inputs} columns, but the data have {points.shape[1]}: "
-            f"{', '.join(found)}. Choose the model's own with `columns=`, in its order."
-        )
+    check_width(found, scores.inputs, f"'{scores.name}'")
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))
 

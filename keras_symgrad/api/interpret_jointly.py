@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,8 @@ def interpret_jointly(
     *,
     activation: bool = False,
     signature: str | None = None,
+    weights: str | os.PathLike | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     names: Sequence[str] | None = None,
     columns: Sequence[str | int] | None = None,
     concepts: int | None = None,
@@ -69,6 +71,8 @@ def interpret_jointly(
         units: which of its units; all by default.
         activation: whether to read them after the layer's activation.
         signature: of a SavedModel that has several; `serving_default` by default.
+        weights: file with the weights of a model in JSON, as for `interpret`.
+        custom_objects: that a file needs, as for `interpret`.
         names: of the variables.
         columns: of `x` that the model takes.
         concepts: how many to look for; by default as many as are independent by the singular
@@ -107,6 +111,7 @@ def interpret_jointly(
         _check_alone(layer, units, activation, signature, in_terms_of)
         neurons = list(model)
     else:
+        model = loading.loaded(model, signature, weights, custom_objects)
         opened, _ = loading.opened(model, signature)
         if isinstance(opened, keras.Layer):
             # A file is read once and not for each unit.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from keras_symgrad.cli.own_code import imported, objects_of, operators_of
 from keras_symgrad.cli.prior_options import knowledge_of
 
 if TYPE_CHECKING:
@@ -87,9 +88,9 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         What the function for this question returned.
     """
     search = {
-        name: getattr(options, name)
-        for name in ("operators", "max_complexity", "methods", "time_limit", "seed")
+        name: getattr(options, name) for name in ("max_complexity", "methods", "time_limit", "seed")
     }
+    modules = imported(options.imported)
     common = {
         **{
             name: getattr(options, name)
@@ -97,7 +98,10 @@ def ask(options: argparse.Namespace, x: np.ndarray, names: Sequence[str]) -> Ans
         },
         "names": names,
         "tangent": None if options.tangent == "none" else options.tangent,
+        "weights": options.weights,
+        "custom_objects": objects_of(modules) or None,
         "verbose": not options.quiet,
+        "operators": operators_of(options.operators, options.operator_file, modules),
         **search,
         **knowledge_of(options),
     }

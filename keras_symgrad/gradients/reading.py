@@ -31,7 +31,7 @@ class Reading:
         raw: the same as they were read, before anything known of them was used.
         neuron: that was read; `None` for gradients from elsewhere.
         shown: points that the field may be from, `(rows, inputs)`.
-        test_points: points kept apart, for the rule to be tested on.
+        unseen: points kept apart, for the rule to be tested on.
         in_terms_of: quantities that formulas are in, in the place of the inputs.
         flat: rows that had no gradient.
         units: that the field is in, where they are not the user's; `raw` and points are in theirs.

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad.engine import in_frame, unit
-from keras_symgrad.files import Columns, check_names, check_weights, finite_rows, read_points
+from keras_symgrad.files import (
+    Columns,
+    check_names,
+    check_weights,
+    check_width,
+    finite_rows,
+    in_model_order,
+    read_points,
+)
 from keras_symgrad.gradients.boundary_sampling import Rows, Sampler, data_rows, slab_rows
 from keras_symgrad.gradients.change_of_variables import ChangeOfVariables, explained
 from keras_symgrad.gradients.metric import Metric, check_metric, covariance, metric_frame
@@ -79,13 +87,11 @@ def select_rows(
     _check_options(delta, rows)
     metric = check_metric(metric)
     x, found = read_points(x, columns)
-    if neuron.inputs is not None and x.shape[1] != neuron.inputs:
-        raise ValueError(
-            f"The model of '{neuron.name}' takes {neuron.inputs} columns, but the data have "
-            f"{x.shape[1]}: {', '.join(found)}. Choose the model's own with `columns=`, in "
-            "its order."
-        )
-    names = found if names is None else check_names(names, x.shape[1])
+    x, names = in_model_order(
+        x, found if names is None else check_names(names, x.shape[1]), neuron.names
+    )
+    if neuron.inputs is not None:
+        check_width(names, neuron.inputs, f"The model of '{neuron.name}'")
     weights = check_weights(weights, len(x))
     finite = finite_rows(x)
     if not finite.all():

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from keras_symgrad.neurons.batches import in_batches
     from keras_symgrad.neurons.class_logits import ClassLogits
     from keras_symgrad.neurons.inputs import Inputs
-    from keras_symgrad.neurons.loading import kind_by_loss, load
+    from keras_symgrad.neurons.loading import kind_by_loss, load, load_model, loaded
     from keras_symgrad.neurons.neuron import Neuron
     from keras_symgrad.neurons.quantities import Quantities
     from keras_symgrad.neurons.unit_index import Unit, only_tensor
@@ -28,5 +28,7 @@ __all__ = [
     "is_softmax",
     "kind_by_loss",
     "load",
+    "load_model",
+    "loaded",
     "only_tensor",
 ]

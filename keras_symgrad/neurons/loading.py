@@ -7,11 +7,9 @@ from a regression.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_symgrad.files import check_hdf5, check_keras_archive, check_saved_model
+from keras_symgrad.files import check_saved_model
+from keras_symgrad.neurons import formats
 from keras_symgrad.neurons.inputs import Inputs
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -78,13 +77,24 @@ class SavedFunction:
 
 
 def load(
-    path: str | os.PathLike, signature: str | None = None
+    path: str | os.PathLike,
+    signature: str | None = None,
+    *,
+    weights: str | os.PathLike | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
 ) -> tuple[keras.Model | SavedFunction, dict | None]:
     """Loads a model, safely and without compiling it.
 
+    What a file is follows from its content, whatever its name. Files of Keras 1 and 2 are rewritten
+    as Keras 3 describes models, as data.
+
     Args:
-        path: a `.keras` file, a legacy `.h5` file or a SavedModel directory.
+        path: a `.keras` file, a legacy `.h5` file, a SavedModel directory, or the JSON of a model
+            (`model.to_json()`) whose `weights` are in another file.
         signature: of a SavedModel; `serving_default`, or the only one, if `None`.
+        weights: an HDF5 file that `model.save_weights` wrote.
+        custom_objects: classes and functions by name, as in `keras.models.load_model`. A function
+            with the name of a Lambda layer is what that layer computes.
 
     Returns:
         The model, and the configuration of the loss that it was trained with, if the file says.
@@ -99,29 +109,146 @@ def load(
     if not path.exists():
         raise FileNotFoundError(f"Expected {READABLE_FORMATS}. There is nothing at: {path}")
     if path.is_dir():
+        if weights is not None:
+            raise ValueError(
+                f"A SavedModel has its weights in its folder. Leave out `weights`. Received: {path}"
+            )
         return _load_saved_model(path, signature), None
     if not path.is_file():
         raise ValueError(
             f"Expected {READABLE_FORMATS}. Received what is neither file nor folder: {path}"
         )
-    if path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise ValueError(f"Expected {READABLE_FORMATS}. Received: {path}")
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise ValueError(
-            f"Expected {READABLE_FORMATS}, but this `.keras` file is no archive: {path}"
-        )
-    if path.suffix != ".keras" and not _is_hdf5(path):
-        raise ValueError(f"Expected {READABLE_FORMATS}, but this file is no HDF5 file: {path}")
+    if weights is not None and not Path(weights).is_file():
+        raise FileNotFoundError(f"Expected a file of weights. There is no file at: {weights}")
     try:
-        (check_keras_archive if path.suffix == ".keras" else check_hdf5)(path)
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        file = formats.read_model_file(path)
+        if file is None:
+            found = formats.described_otherwise(path) or "none of them by its content"
+            raise ValueError(f"It is {found}.")
+        model = formats.model_from(file, _checked_weights(file, weights), custom_objects)
     except Exception as error:
         raise ValueError(_reason(path, error)) from error
-    return model, _saved_loss(path)
+    return model, file.loss
+
+
+def _checked_weights(file: formats.ModelFile, weights: str | os.PathLike | None) -> Path | None:
+    """The other file that a model has its weights in, after a look at both."""
+    if file.kind == formats.HDF5_WEIGHTS:
+        raise ValueError(
+            "It holds weights without a model. Pass the model's JSON (`model.to_json()`), and this "
+            "file as `weights=`; or make the model with your code, `model.load_weights` them, and "
+            "pass the model."
+        )
+    if weights is None:
+        if file.kind == formats.JSON:
+            raise ValueError(
+                "It holds a model without weights. Pass the HDF5 file that `model.save_weights` "
+                "wrote, or a model's `.h5` file, as `weights=`."
+            )
+        return None
+    weights = Path(weights)
+    if formats.read_model_file(weights) is None:
+        raise ValueError(
+            f"Expected weights in an HDF5 file, as `model.save_weights` writes. Received: {weights}"
+        )
+    formats.check_weights_fit(file, weights)
+    return weights
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model from a file, with the loss that the file says.
+
+    Args:
+        model: that was loaded.
+        loss: configuration of the loss that it was trained with.
+    """
+
+    model: keras.Model | SavedFunction
+    loss: dict | None
+
+
+def loaded(
+    model: Any,
+    signature: str | None = None,
+    weights: str | os.PathLike | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+) -> Any:
+    """A model whose file needs more than its path; any other as it is.
+
+    Args:
+        model: what a user gave as one.
+        signature: of a SavedModel.
+        weights: as in `load`.
+        custom_objects: as in `load`.
+
+    Returns:
+        A `LoadedModel`, which stands for the path, or `model` where there is nothing more to give.
+
+    Raises:
+        FileNotFoundError, ValueError: as in `load`, or `model` is no path.
+    """
+    if weights is None and custom_objects is None:
+        return model
+    if not isinstance(model, (str, os.PathLike)):
+        raise ValueError(
+            "`weights` and `custom_objects` belong to a model in a file. Load the weights into the "
+            f"model, and leave them out. Received: a model of type {type(model).__name__}"
+        )
+    _check_backend()
+    return LoadedModel(*load(model, signature, weights=weights, custom_objects=custom_objects))
+
+
+def load_model(
+    path: str | os.PathLike,
+    *,
+    weights: str | os.PathLike | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+) -> keras.Model:
+    """Loads a Keras model of any age as a model of Keras 3, without running code from the file.
+
+    Files of Keras 1 and 2 are rewritten as Keras 3 describes models. Initializers, regularizers and
+    constraints, which matter to training alone, are left out, and the model is not compiled.
+
+    Args:
+        path: a `.keras` or `.h5` file, whatever its name, or the JSON of a model.
+        weights: an HDF5 file that `model.save_weights` wrote, for JSON.
+        custom_objects: classes and functions by name, as in `keras.models.load_model`. A function
+            with the name of a Lambda layer is what that layer computes.
+
+    Returns:
+        The model, as `interpret`, `replace` and Keras take it.
+
+    Raises:
+        FileNotFoundError: there is no file at the path.
+        ValueError: it is no model, or one that cannot be loaded without running code from the file.
+
+    Example:
+
+    >>> import tempfile
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     description, weights = Path(folder, "model.json"), Path(folder, "model.weights.h5")
+    ...     _ = description.write_text(model.to_json())
+    ...     model.save_weights(weights)
+    ...     again = load_model(description, weights=weights)
+    >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
+    True
+    """
+    model, loss = load(path, weights=weights, custom_objects=custom_objects)
+    if isinstance(model, SavedFunction):
+        raise ValueError(
+            "A SavedModel holds a function, not a Keras model. Pass its path to `interpret`. "
+            f"Received: {path}"
+        )
+    if loss is not None:
+        # Where `compile` would put it: it tells a logit from a number.
+        model.loss = loss
+    return model
 
 
 def opened(
-    model: keras.Layer | str | os.PathLike, signature: str | None = None
+    model: keras.Layer | LoadedModel | str | os.PathLike, signature: str | None = None
 ) -> tuple[keras.Layer | SavedFunction, dict | keras.losses.Loss | str | None]:
     """A model from wherever it is, checked that TensorFlow can differentiate it.
 
@@ -136,12 +263,9 @@ def opened(
         TypeError: it is neither a Keras model nor a path.
         FileNotFoundError, ValueError: as in `load`, or Keras does not run on TensorFlow.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "Gradients are read with TensorFlow. Set the environment variable "
-            "KERAS_BACKEND=tensorflow before Keras is imported. "
-            f"Received: backend '{keras.backend.backend()}'"
-        )
+    _check_backend()
+    if isinstance(model, LoadedModel):
+        return model.model, model.loss
     if isinstance(model, (str, os.PathLike)):
         return load(model, signature)
     if not isinstance(model, keras.Layer):
@@ -154,14 +278,31 @@ def opened(
     return model, getattr(model, "loss", None)
 
 
+def _check_backend() -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Gradients are read with TensorFlow. Set the environment variable "
+            "KERAS_BACKEND=tensorflow before Keras is imported. "
+            f"Received: backend '{keras.backend.backend()}'"
+        )
+
+
 def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
     if not any((path / f"saved_model.{ending}").exists() for ending in ("pb", "pbtxt")):
         raise ValueError(
             f"Expected {READABLE_FORMATS}, but this directory holds no `saved_model.pb`: {path}"
         )
+    missing = _missing_variables(path)
+    if missing is not None:
+        raise ValueError(
+            f"The SavedModel in {path} has no {missing}, where its weights are. Copy the whole "
+            "folder, with its subfolder `variables` (large files may be kept in Git LFS: `git lfs "
+            "pull`)."
+        )
     try:
         check_saved_model(path)
-        loaded = tf.saved_model.load(os.fspath(path))
+        with formats.without_optimizer_slots(path) as folder:
+            loaded = tf.saved_model.load(os.fspath(folder))
     except Exception as error:
         raise ValueError(_reason(path, error)) from error
     names = list(loaded.signatures)
@@ -182,6 +323,21 @@ def _load_saved_model(path: Path, signature: str | None) -> SavedFunction:
         dict(sorted(chosen.structured_input_signature[1].items())),
         tuple(sorted(chosen.structured_outputs)),
     )
+
+
+def _missing_variables(path: Path) -> str | None:
+    """What is missing of the files that a SavedModel with variables has beside it."""
+    folder = path / "variables"
+    if not folder.is_dir():
+        has_some = any(path.glob("variables.*")) or _is_of_keras(path)
+        return "folder `variables`" if has_some else None
+    if (folder / "variables.index").exists() and not any(folder.glob("variables.data-*")):
+        return "`variables/variables.data-00000-of-00001`"
+    return None
+
+
+def _is_of_keras(path: Path) -> bool:
+    return (path / "keras_metadata.pb").exists()
 
 
 def _no_signature(path: Path, loaded: Any, name: str | None) -> str:
@@ -236,30 +392,6 @@ def kind_by_loss(loss: dict | keras.losses.Loss | str | None) -> str | None:
     return "logit" if (loss.get("config") or {}).get("from_logits") else "probability"
 
 
-def _saved_loss(path: Path) -> dict | None:
-    """The loss's configuration from the file's JSON; `None` wherever there is none to read."""
-    try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read("config.json")).get("compile_config") or {}
-        else:
-            import h5py
-
-            with h5py.File(path) as file:
-                config = json.loads(file.attrs["training_config"])
-        loss = config.get("loss")
-    except (KeyError, ValueError, AttributeError):
-        return None
-    if isinstance(loss, str):
-        return {"class_name": loss, "config": {}}
-    return loss if isinstance(loss, dict) and "class_name" in loss else None
-
-
-def _is_hdf5(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(8) == b"\x89HDF\r\n\x1a\n"
-
-
 def _reason(path: Path, error: Exception) -> str:
     """One sentence of what is wrong, from the chain of errors that Keras raised."""
     chain, text = error, str(error)
@@ -267,17 +399,22 @@ def _reason(path: Path, error: Exception) -> str:
         chain = chain.__context__
         text += f"\n{chain}"
     if "safe_mode" in text or "arbitrary code" in text:
-        return (
-            f"The model in {path} holds Python code (a Lambda layer), which is not run from a "
-            "file. If you trust it, load it yourself with `safe_mode=False` and pass the model."
-        )
+        first = str(error) if "`custom_objects=" in str(error) else formats.holds_code(["name"])
+        return f"The model in {path} cannot be loaded. {first}"
     unknown = re.search(r"(?:Could not locate \w+|Unknown layer:) '([^']+)'", text)
     if unknown:
-        name = " ".join(unknown[1].split())[:80]
-        return (
-            f"The model in {path} uses '{name}', which is not part of Keras. Import the code "
-            "that registers it (`keras.saving.register_keras_serializable`), or load the model "
-            "yourself and pass it."
-        )
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"Expected {READABLE_FORMATS}, but this could not be loaded: {path}. {first[:300]}"
+        return f"The model in {path} cannot be loaded. {formats.is_unknown(unknown[1])}"
+    first = _first_lines(str(error))
+    if "deserialized properly" in first:
+        innermost = re.findall(r"Exception encountered: (.+)", text)
+        first = innermost[-1] if innermost else first
+    if first.startswith(("Expected", "There is no")):
+        return first
+    return f"Expected {READABLE_FORMATS}, but this could not be loaded: {path}. {first[:600]}"
+
+
+def _first_lines(text: str) -> str:
+    """The first line of an error, and the second where the first only says that there was one."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", text).splitlines() if line.strip()]
+    says_nothing = lines and lines[0].startswith("Exception encountered when calling")
+    return " ".join(lines[: 2 if says_nothing else 1])

@@ -53,6 +53,10 @@ class Neuron:
     dtype: str = "float32"
     names: tuple[str, ...] | None = None
 
+    def __deepcopy__(self, _memo: object) -> Neuron:
+        # A value that never changes, of a function that cannot be copied.
+        return self
+
     def __call__(self, x: tf.Tensor | np.ndarray) -> tf.Tensor:
         """The neuron's value at each row.
 

@@ -14,7 +14,7 @@ from keras_symgrad.results.interpretation import Interpretation
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassInterpretation(Result):
     """What a classifier of several classes learned: a formula for each pair, and all as one.
 
@@ -82,6 +82,10 @@ class ClassInterpretation(Result):
                 text = str(concept.rule)
             lines.append(f"{winner}: {text} [{concept.matches}]")
         return lines
+
+    def __repr__(self) -> str:
+        share = f"agreement {self.agreement:.1%}"
+        return f"ClassInterpretation({self.name!r}: {len(self.pairs)} formulas, {share})"
 
     def __str__(self) -> str:
         lines = [

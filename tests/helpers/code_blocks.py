@@ -47,5 +47,5 @@ def hurry(monkeypatch: pytest.MonkeyPatch, **options) -> None:
             asked["time_limit"] = min(longest, given["time_limit"])
         return interpret(*arguments, **asked)
 
-    for module in (ks, classes, jointly):
-        monkeypatch.setattr(module, "interpret", quick)
+    for room in (ks, classes, jointly):
+        monkeypatch.setattr(room, "interpret", quick)

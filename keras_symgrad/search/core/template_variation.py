@@ -22,7 +22,7 @@ class TemplateVariation(Variation):
         seed: of the random numbers.
         max_nodes: no tree gets more nodes than this.
         blocks: subtrees that stand in for variables, in the parts that may hold theirs.
-        satisfies: whether a tree keeps all rules of the search. Trees that do not are tried anew.
+        admits: whether a tree keeps all rules of the search. Trees that do not are tried anew.
         admits_part: whether a part keeps those that it can keep alone.
 
     Example:

@@ -41,7 +41,7 @@ class Variation:
         max_nodes: no tree gets more nodes than this.
         blocks: subtrees that stand in for variables in one of three new leaves.
         variables: leaves of new trees; all of the alphabet's by default.
-        satisfies: whether a tree keeps the rules of the search. Trees that do not are tried anew.
+        admits: whether a tree keeps the rules of the search. Trees that do not are tried anew.
 
     Example:
 

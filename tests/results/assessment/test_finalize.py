@@ -61,38 +61,38 @@ ELLIPSE = ["add", "square", 0, "mul", 1.9, "square", 1]
 
 
 def test_constants_are_refitted_and_losses_are_those_of_the_held_out_rows():
-    refiner = finisher(x1**2 + 2.3 * x2**2, noise=0.02)
-    front = refiner.front(archive(refiner, [1], ["add", 0, 1], ELLIPSE))
+    room = finisher(x1**2 + 2.3 * x2**2, noise=0.02)
+    front = room.front(archive(room, [1], ["add", 0, 1], ELLIPSE))
 
     assert [row.complexity for row in front] == sorted({row.complexity for row in front})
     constant = front[-1].expression.coeff(x2**2)
     assert float(constant) == pytest.approx(2.3, rel=0.02)
-    held_out = refiner.held_out
+    held_out = room.held_out
     for row in front:
         measured = loss(
             row.expression, NAMES, held_out.points, held_out.directions, frame=held_out.frame
         )
         assert row.loss == pytest.approx(measured, rel=1e-12)
-        assert (row.names, row.operators) == (NAMES, refiner.alphabet.operators)
+        assert (row.names, row.operators) == (NAMES, room.alphabet.operators)
 
 
 def test_what_wraps_a_concept_is_taken_off():
-    refiner = finisher(x1**2 + 2 * x2**2)
+    room = finisher(x1**2 + 2 * x2**2)
     wrapped = ["exp", "mul", 3.0, "add", 4.0, *ELLIPSE]
-    (row,) = refiner.front(archive(refiner, wrapped))
+    (row,) = room.front(archive(room, wrapped))
     assert float(row.expression.coeff(x2**2)) == pytest.approx(2, rel=1e-9)
     assert row.expression.coeff(x1**2) == 1
     whole = [2.0 if node == 1.9 else node for node in ELLIPSE]
-    assert row.complexity == Complexity()(refiner.alphabet.tree(whole))
+    assert row.complexity == Complexity()(room.alphabet.tree(whole))
 
 
 def test_simple_constants_replace_floats_and_cost_next_to_nothing():
-    refiner = finisher(x1**2 + 2 * x2**2, noise=0.05)
-    front = refiner.front(archive(refiner, ELLIPSE))
-    simple = refiner.with_simple_constants(front.best)
+    room = finisher(x1**2 + 2 * x2**2, noise=0.05)
+    front = room.front(archive(room, ELLIPSE))
+    simple = room.with_simple_constants(front.best)
 
     assert simple.expression == x1**2 + 2 * x2**2
-    train = refiner.train
+    train = room.train
     before, after = (
         loss(f.expression, NAMES, train.points, train.directions, frame=train.frame)
         for f in (front.best, simple)
@@ -104,8 +104,8 @@ def test_simple_constants_replace_floats_and_cost_next_to_nothing():
     "nodes", [ELLIPSE, ["add", "mul", 8.0, "square", 0, "mul", 19.0, "square", 1]]
 )
 def test_what_the_rows_do_not_say_is_not_made_a_ratio_of_whole_numbers(nodes):
-    refiner = finisher(x1**2 + 2.37 * x2**2, noise=0.02)
-    best = refiner.with_simple_constants(refiner.front(archive(refiner, nodes)).best)
+    room = finisher(x1**2 + 2.37 * x2**2, noise=0.02)
+    best = room.with_simple_constants(room.front(archive(room, nodes)).best)
     assert best.expression.coeff(x1**2) == 1
     assert float(best.expression.coeff(x2**2)) == pytest.approx(2.37, abs=0.01)
     assert best.expression.coeff(x2**2).is_Float
@@ -113,10 +113,10 @@ def test_what_the_rows_do_not_say_is_not_made_a_ratio_of_whole_numbers(nodes):
 
 @pytest.mark.parametrize("true", [2, 2.37, sympy.Rational(1, 2)])
 def test_simple_numbers_of_a_finished_formula_lie_inside_their_intervals(true):
-    refiner = finisher(x1**2 + sympy.sin(true * x2) + 3 * x1 * x2, noise=0.003)
+    room = finisher(x1**2 + sympy.sin(true * x2) + 3 * x1 * x2, noise=0.003)
     nodes = ["add", "add", "square", 0, "sin", "mul", float(true), 1, "mul", 3.0, "mul", 0, 1]
-    best = refiner.with_simple_constants(refiner.front(archive(refiner, nodes)).best)
-    found = refiner.constants(best.expression)
+    best = room.with_simple_constants(room.front(archive(room, nodes)).best)
+    found = room.constants(best.expression)
     assert len(found) == 2
     for constant in found:
         assert constant.holds(constant.value)
@@ -125,22 +125,21 @@ def test_simple_numbers_of_a_finished_formula_lie_inside_their_intervals(true):
 
 
 def test_of_equal_formulas_the_shorter_one_is_shown():
-    refiner = finisher(x1 * x2)
+    room = finisher(x1 * x2)
     long = ["sub", "mul", 0, "add", 0, 1, "square", 0]
-    (row,) = refiner.front(archive(refiner, long))
+    (row,) = room.front(archive(room, long))
     assert row.expression == x1 * x2
     assert row.complexity == 3
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_signed_formulas_grow_where_the_neuron_grows(sign):
-    refiner = finisher(sign * (x1**2 + 2 * x2**2), "polynomial, neg", signed=True)
+    room = finisher(sign * (x1**2 + 2 * x2**2), "polynomial, neg", signed=True)
     rising = ["add", "square", 0, "mul", 2.0, "square", 1]
     trees = [rising] if sign > 0 else [["neg", *rising], ["sub", 3.0, *rising]]
-    front = refiner.front(archive(refiner, *trees))
-    for row in (front.best, refiner.with_simple_constants(front.best)):
-        train = refiner.train
-        along = np.sum(gradient(row.expression, NAMES, train.points) * train.directions)
+    front = room.front(archive(room, *trees))
+    for row in (front.best, room.with_simple_constants(front.best)):
+        along = np.sum(gradient(row.expression, NAMES, room.train.points) * room.train.directions)
         assert along > 0
         assert row.loss < 1e-12
         assert sympy.expand(row.expression - sign * (x1**2 + 2.0 * x2**2)).subs(
@@ -160,37 +159,38 @@ def test_signed_formulas_grow_where_the_neuron_grows(sign):
     ],
 )
 def test_any_operators_can_be_finished(operators, nodes):
-    refiner = finisher(x1 * sympy.sin(1.5 * x2), operators)
-    front = refiner.front(archive(refiner, nodes))
-    best = refiner.with_simple_constants(front.best)
+    room = finisher(x1 * sympy.sin(1.5 * x2), operators)
+    front = room.front(archive(room, nodes))
+    best = room.with_simple_constants(front.best)
     for row in (front.best, best):
         assert np.isfinite(row.loss)
         assert np.isfinite(row.complexity)
-        assert row.complexity <= refiner.complexity(refiner.alphabet.tree(nodes))
+        assert row.complexity <= room.complexity(room.alphabet.tree(nodes))
 
 
 def test_a_formula_that_has_no_value_on_a_held_out_row_is_left_out():
-    refiner = finisher(x1 + x2)
-    undefined = Individual(refiner.alphabet.tree(["add", "log", "sub", 0, 1.0, 1]), 6, 0, 1e-9)
-    good = archive(refiner, [0])
+    room = finisher(x1 + x2)
+    undefined = Individual(room.alphabet.tree(["add", "log", "sub", 0, 1.0, 1]), 6, 0, 1e-9)
+    good = archive(room, [0])
     good.add(undefined)
-    assert [row.expression for row in refiner.front(good)] == [x1]
+    assert [row.expression for row in room.front(good)] == [x1]
 
     bad = Archive()
-    bad.add(Individual(refiner.alphabet.tree(["add", "sqrt", "sub", 0, 9.0, 1]), 6, 0, 1e-9))
+    bad.add(Individual(room.alphabet.tree(["add", "sqrt", "sub", 0, 9.0, 1]), 6, 0, 1e-9))
     with pytest.raises(ValueError, match="no formula that is finite on all rows"):
-        refiner.front(bad)
+        room.front(bad)
 
 
 def test_trees_that_are_constant_or_not_real_are_left_out():
-    refiner = finisher(x1 + x2, "default, neg")
-    mixed = archive(refiner, ["add", 0, 1])
-    mixed.add(Individual(refiner.alphabet.tree(["sub", 0, 0]), 3, 0, 0.5))
-    mixed.add(Individual(refiner.alphabet.tree(["log", "neg", 2.0]), 6, 0, 1e-9))
-    (row,) = refiner.front(mixed)
-    train = refiner.train
-    along = gradient(row.expression, NAMES, train.points)
-    assert direction_error(along, train.directions) < 1e-12
+    room = finisher(x1 + x2, "default, neg")
+    mixed = archive(room, ["add", 0, 1])
+    mixed.add(Individual(room.alphabet.tree(["sub", 0, 0]), 3, 0, 0.5))
+    mixed.add(Individual(room.alphabet.tree(["log", "neg", 2.0]), 6, 0, 1e-9))
+    (row,) = room.front(mixed)
+    assert (
+        direction_error(gradient(row.expression, NAMES, room.train.points), room.train.directions)
+        < 1e-12
+    )
 
 
 def test_the_noise_floor_is_what_held_out_rows_or_several_networks_cannot_tell():
