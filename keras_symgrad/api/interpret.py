@@ -86,14 +86,14 @@ def interpret(
     arguments and results are in the units of `x`.
 
     Args:
-        model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), a
-            `Neuron` (`Neuron.of` takes `kind` and `signature` of an output as well), or a
-            `GradientField` that was read before or comes from elsewhere. A list
-            of models that were trained apart on the same data is read as one: their mean
+        model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), the
+            result of `load_model`, a `Neuron` (`Neuron.of` takes `kind` and `signature` of an
+            output as well), or a `GradientField` that was read before or comes from elsewhere. A
+            list of models that were trained apart on the same data is read as one: their mean
             gradients, with the noise that their disagreement predicts.
         x: points of shape `(rows, inputs)` from where the model was trained: an array, a
-            DataFrame, or the path of a `.csv` or `.npz` file. No labels are needed. Left out with
-            a `GradientField`.
+            DataFrame, or the path of a `.csv`, `.npz` or other table file. No labels are needed.
+            Left out with a `GradientField`.
         layer: name of a hidden layer; the output by default.
         unit: which unit of a layer of several; `(k, j)` for the difference of two, or the position
             in an output of several axes, such as `(row, column, channel)`.

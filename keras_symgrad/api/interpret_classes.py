@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from keras_symgrad.api.interpret import check_options, interpret
-from keras_symgrad.files import check_names, finite_rows, in_model_order, listed_names, read_points
+from keras_symgrad.files import check_names, check_width, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import Domain, Sampling, split
 from keras_symgrad.neurons import ClassLogits
 from keras_symgrad.results import ClassInterpretation, Pair, margins
@@ -87,12 +87,7 @@ def interpret_classes(
     chosen = _check_pairs(pairs, scores.classes)
     points, found = in_model_order(*read_points(x, sampling.columns), scores.names)
     names = found if names is None else check_names(names, points.shape[1])
-    if points.shape[1] != scores.inputs:
-        raise ValueError(
-            f"'{scores.name}' takes {scores.inputs} columns, but the data have {points.shape[1]}: "
-            f"{listed_names(found)}. Choose the model's own with `ks.Sampling(columns=...)`, in "
-            "its order."
-        )
+    check_width(found, scores.inputs, f"'{scores.name}'")
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))
 

@@ -28,6 +28,16 @@ SYMBOLS = tuple(sympy.Symbol(name, real=True) for name in ARGUMENT_NAMES)
 VALUE = sympy.Symbol("value", real=True)
 
 
+# What formulas as text may call: `formats.FUNCTIONS`, which are read before any operator.
+FUNCTION_NAMES = frozenset(
+    (
+        *("Abs", "sign", "exp", "log", "erf", "floor", "ceiling", "sqrt", "atan2", "Max", "Min"),
+        *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
+        *("asinh", "acosh", "atanh", "Eq", "Ne", "ITE", "Piecewise", "re", "im", "pi", "E"),
+    )
+)
+
+
 class Operator:
     """A named function of one or more arguments, given as one SymPy expression.
 
@@ -82,6 +92,7 @@ class Operator:
                 f"The `complexity` of operator '{name}' must be a finite number of at least 0. "
                 f"Received: complexity={complexity}"
             )
+        _check_not_a_function(name, expression)
         self.name = name
         self.complexity = complexity
         self.arguments, self.expression = _in_standard_arguments(name, expression)
@@ -208,13 +219,41 @@ class Operator:
         )
 
 
+def _check_not_a_function(name: str, expression: sympy.Expr | Callable[..., Any]) -> None:
+    """Raise if formulas would be read with the function of this name in the operator's place."""
+    if name not in FUNCTION_NAMES:
+        return
+    arguments, own = _in_standard_arguments(name, expression)
+    function = getattr(sympy, name, None)
+    if not callable(function) or function(*arguments) != own:
+        raise ValueError(
+            f"In formulas '{name}' is the function of that name, and an operator of yours may not "
+            f"compute anything else. Name it otherwise, for example 'my_{name}'. "
+            f"Received: expression={own}"
+        )
+
+
+def _applied(name: str, function: Callable[..., sympy.Expr]) -> sympy.Expr:
+    """What a Python function makes of SymPy's symbols."""
+    word = getattr(function, "__name__", "f")
+    try:
+        arity = getattr(function, "nin", None) or len(inspect.signature(function).parameters)
+        return function(*SYMBOLS[:arity])
+    except Exception as error:
+        known = word if hasattr(sympy, word) else "exp"
+        raise ValueError(
+            f"Operator '{name}' needs a function that SymPy can apply to symbols; those of NumPy, "
+            f"TensorFlow and `math` take numbers. Write it with SymPy, such as "
+            f"`Operator('{name}', lambda a: sympy.{known}(a))`. "
+            f"Received: a function that raises {type(error).__name__}"
+        ) from error
+
+
 def _in_standard_arguments(
     name: str, expression: sympy.Expr | Callable[..., Any]
 ) -> tuple[tuple[sympy.Symbol, ...], sympy.Expr]:
     if callable(expression) and not isinstance(expression, sympy.Basic):
-        arity = len(inspect.signature(expression).parameters)
-        given = SYMBOLS[:arity]
-        expression = expression(*given)
+        expression = _applied(name, expression)
     expression = sympy.Number(expression) if isinstance(expression, (int, float)) else expression
     if not isinstance(expression, sympy.Expr):
         raise ValueError(
@@ -298,6 +337,18 @@ def _resolve(operators: str | Operator | Iterable[str | Operator]) -> Iterator[O
                 yield from (shipped(member) for member in PRESETS[name])
             else:
                 yield shipped(name)
+    elif callable(operators):
+        word = getattr(operators, "__name__", "own").strip("<>")
+        raise ValueError(
+            "Expected names of operators or `Operator`s, and not a function. Write its name, "
+            f"'{word}', if it is among them, or `Operator('{word}', lambda a: ...)` with functions "
+            f"of SymPy. Received: {operators!r:.80}"
+        )
+    elif not isinstance(operators, Iterable):
+        raise ValueError(
+            "Expected names of operators or `Operator`s, such as 'default' or ['add', 'mul']. "
+            f"Received: {operators!r:.80}"
+        )
     else:
         for operator in operators:
             yield from _resolve(operator)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -15,11 +15,12 @@ import sympy
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
-from keras_symgrad.files import printable
+from keras_symgrad.files import points_by_name, printable
 from keras_symgrad.search.core import POOR_FIT, choose_model
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
@@ -49,15 +50,51 @@ class Formula:
     complexity: float
     loss: float
     names: tuple[str, ...]
-    operators: OperatorSet | None = field(default=None, repr=False)
+    operators: OperatorSet | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def _code(self) -> Callable[[np.ndarray], np.ndarray]:
         return numpy_function([self.expression], [symbol(name) for name in self.names])
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Values at points of shape `(rows, variables)`, shape `(rows,)`; NaN where undefined."""
-        return self._code(np.asarray(x, dtype=float))[:, 0]
+    def __getstate__(self) -> dict[str, Any]:
+        # Generated code does not pickle; it is made again when it is asked for.
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    def __call__(self, x: Any) -> np.ndarray:
+        """The formula's values.
+
+        Args:
+            x: points of shape `(rows, variables)` or one point `(variables,)`; or a DataFrame or a
+                dict, whose columns are taken by the names of the variables.
+
+        Returns:
+            Values of shape `(rows,)`, or one number; NaN where the formula is undefined.
+
+        Raises:
+            ValueError: a variable is missing, or an array has more or fewer columns.
+        """
+        points = points_by_name(x, self.names, "The formula")
+        values = self._values(np.atleast_2d(points))
+        return values if points.ndim == 2 else values[0]
+
+    def _values(self, points: np.ndarray) -> np.ndarray:
+        """Values at points `(rows, variables)`, `(rows,)`."""
+        return self._code(points)[:, 0]
+
+    @property
+    def symbols(self) -> tuple[sympy.Symbol, ...]:
+        """The symbols of `to_sympy()`, one a column: `sympy.Symbol(name)`."""
+        return tuple(map(sympy.Symbol, self.names))
+
+    def to_sympy(self) -> sympy.Expr:
+        """The expression in plain symbols, to go on with in SymPy.
+
+        >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+        >>> sympy.diff(Formula(x1 * x2, 3, 0.0, ("x1", "x2")).to_sympy(), sympy.Symbol("x1"))
+        x2
+        """
+        plain = dict(zip(map(symbol, self.names), self.symbols))
+        return self.expression.xreplace(plain)
 
     def __str__(self) -> str:
         return self.to_text()
@@ -226,6 +263,35 @@ class ParetoFront(Sequence[Formula]):
         poor = 2 * POOR_FIT / len(rows[0].names)
         complexities, losses = [row.complexity for row in rows], [row.loss for row in rows]
         return rows[choose_model(complexities, losses, self.floor, poor)]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ParetoFront):
+            return NotImplemented
+        return (self._rows, self._trusted, self.floor) == (other._rows, other._trusted, other.floor)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._rows))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The front as a table of pandas: complexity, loss, formula, and which row is the best.
+
+        >>> x = sympy.Symbol("x", real=True)
+        >>> ParetoFront([Formula(x, 1, 0.5, ("x",)), Formula(x**2, 3, 0.0, ("x",))]).to_dataframe()
+           complexity  loss formula   best
+        0           1   0.5       x  False
+        1           3   0.0    x**2   True
+        """
+        import pandas as pd
+
+        best = self.best
+        return pd.DataFrame(
+            {
+                "complexity": [row.complexity for row in self],
+                "loss": [row.loss for row in self],
+                "formula": [row.to_pretty() for row in self],
+                "best": [row is best for row in self],
+            }
+        )
 
     def agrees_with_network(self, formula: Formula) -> bool:
         """Return whether one of the rows may be chosen as the best."""

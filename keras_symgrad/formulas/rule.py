@@ -80,8 +80,12 @@ class Rule:
         shown = self.level.shown
         return float(f"{self.level.value:.{self.digits}g}" if shown is None else shown)
 
-    def decides(self, x: np.ndarray) -> np.ndarray:
-        """Decisions of the rule, `(rows,)`; False where the formula is not finite."""
+    def decides(self, x: Any) -> np.ndarray:
+        """Decisions of the rule, `(rows,)`; False where the formula is not finite.
+
+        Args:
+            x: points, as a `Formula` takes them.
+        """
         with np.errstate(invalid="ignore"):
             values = self._rounded(x)
             return values > self.threshold if self.direction == ">" else values < self.threshold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,15 @@ class Result:
     """
 
     what: ClassVar[str] = "The interpretation"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two results are equal, apart from their timings."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return _text_of(self) == _text_of(other)
+
+    def __hash__(self) -> int:
+        return hash(_text_of(self))
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""
@@ -57,3 +67,16 @@ class Result:
         """
         check_writable(path, "The report")
         return write_text(path, self._page(), "The report")
+
+
+def _text_of(result: Result) -> str:
+    """What a result says, as text: NaN equals NaN there."""
+    return json.dumps(_without_timings(result.to_dict()), sort_keys=True)
+
+
+def _without_timings(content: Any) -> Any:
+    if isinstance(content, list):
+        return [_without_timings(one) for one in content]
+    if isinstance(content, dict):
+        return {key: _without_timings(one) for key, one in content.items() if key != "timings"}
+    return content

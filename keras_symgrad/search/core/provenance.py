@@ -20,7 +20,7 @@ import sympy
 from keras_symgrad.engine import LOSSES, Loss, as_loss
 from keras_symgrad.expressions import PRESETS, Complexity, Operator, OperatorSet, shipped
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons import Neuron, arguments_of
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry
 from keras_symgrad.search.core.stopping import Stopping
 
@@ -34,6 +34,8 @@ _CLASSES = {"stopping": "Stopping", "constraints": "Constraints", "dimensions": 
 _OPTIONS = {"sampling": "Sampling", "priors": "Priors", "search": "Search"}
 # Arguments of `Neuron.of` that `interpret` does not take.
 _OF_NEURON = ("kind", "signature")
+# Arguments of `load_model` that only it takes.
+_OF_FILE = ("weights", "custom_objects", "allow_operations")
 
 
 def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,14 +60,23 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in arguments.items():
         if name in _OPTIONS:
             plain |= {one.name: as_plain(getattr(value, one.name)) for one in fields(value)}
-        elif isinstance(value, Neuron) and value.source is not None:
-            plain[name] = as_plain(value.source["model"])
+        elif name == "model":
+            plain |= _of_model(value)
         elif name not in SHOWN_ONLY:
             plain[name] = as_plain(value)
-    neuron = arguments.get("model")
-    if isinstance(neuron, Neuron) and neuron.source is not None:
-        plain |= {name: as_plain(value) for name, value in neuron.source.items()}
     return plain
+
+
+def _of_model(model: Any) -> dict[str, Any]:
+    """The model as plain data, with the arguments of `Neuron.of` and `load_model` that made it."""
+    if isinstance(model, Neuron) and model.source is not None:
+        source = {name: as_plain(value) for name, value in model.source.items()}
+        return source | _of_model(model.source["model"])
+    arguments = arguments_of(model)
+    if arguments is None:
+        return {"model": as_plain(model)}
+    plain = {name: as_plain(value) for name, value in arguments.items() if value}
+    return {"model": plain.pop("path"), **plain}
 
 
 def call(
@@ -93,7 +104,7 @@ def call(
     )
     """
     lines = []
-    given = _with_neuron(given)
+    given = _with_neuron(_with_file(given))
     parameters = inspect.signature(function).parameters
     if passed_on_to is not None:
         parameters = {**parameters, **_further(passed_on_to, parameters)}
@@ -110,6 +121,19 @@ def call(
             else f"    {_code(name, given[name])},"
         )
     return "\n".join([f"{function.__name__}(", *lines, ")"])
+
+
+def _with_file(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments with the code of `load_model` as the model, where only that takes some of them."""
+    chosen = {name: given[name] for name in _OF_FILE if given.get(name)}
+    if not chosen:
+        return dict(given)
+    if given.get("signature") is not None:
+        chosen = {"signature": given["signature"], **chosen}
+    options = (f"{name}={_code(name, value)}" for name, value in chosen.items())
+    code = ", ".join([_code("model", given["model"]), *options])
+    rest = {name: value for name, value in given.items() if name not in chosen}
+    return rest | {"model": _Code(f"ks.load_model({code})")}
 
 
 def _with_neuron(given: Mapping[str, Any]) -> dict[str, Any]:
