@@ -7,6 +7,7 @@ can be checked without a search is checked before the search, which takes a minu
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import re
 import sys
@@ -291,5 +292,8 @@ def _one_line(message: BaseException | Warning | str) -> str:
 def _as_option(match: re.Match[str]) -> str:
     if match[1] not in SHARED_NAMES:
         return match[0]
-    option, value = match[1].replace("_", "-"), match[2].strip("().'\"").replace(", ", ",")
+    option, value = match[1].replace("_", "-"), match[2]
+    if value.startswith("["):
+        value = ",".join(map(str, ast.literal_eval(value)))
+    value = value.strip("().'\"").replace(", ", ",")
     return f"`--{option} {value}`" if value else f"`--{option}`"

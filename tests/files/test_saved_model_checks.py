@@ -16,6 +16,7 @@ from tensorflow.python.client import pywrap_tf_session
 from keras_symgrad.files.graph_operations import OPERATIONS
 from keras_symgrad.files.saved_model_checks import SAVING, check_saved_model
 from keras_symgrad.neurons.loading import load, load_model
+from keras_symgrad.search.core.provenance import recorded
 
 v1 = tf.compat.v1
 # Arguments by which an operation is told where to read, write or connect.
@@ -311,7 +312,9 @@ def test_a_user_who_vouches_for_an_operation_may_allow_it(tmp_path):
         load_model(folder)
     named = re.search(r"network: (.*?)\. If you trust", str(raised.value))[1].split(", ")
     assert "DatasetToTFRecord" in named
-    function = load_model(folder, allow_operations=named).function
+    model = load_model(folder, allow_operations=named)
+    function = model.function
+    assert recorded({"model": model})["allow_operations"] == named
     assert function({"x": tf.ones((1, 2))})["y"].numpy() == pytest.approx([2.0])
     with pytest.raises(ValueError, match="list of names"):
         load_model(folder, allow_operations="PrintV2")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from keras_symgrad.files import zip_checks
 from keras_symgrad.files.tables import read_points
 
 
@@ -112,3 +114,36 @@ def test_any_key_of_an_npz_can_be_read(tmp_path):
     np.testing.assert_array_equal(read_points(f"{tmp_path / 'two.npz'}:test")[0], np.zeros((2, 3)))
     with pytest.raises(ValueError, match="keys: train, test.* Choose one as `.*:train`"):
         read_points(tmp_path / "two.npz")
+
+
+def test_a_long_text_takes_no_room_in_other_rows(tmp_path):
+    path = tmp_path / "long.csv"
+    digits = "0." + 200 * "3"
+    rows = [f"{k},{digits},note {k}" for k in range(20_000)]
+    # As an array of texts of one length these cells would take 24 GB.
+    path.write_text("\n".join(["a,b,remark", f"0,{digits},{100_000 * 'x'}", *rows]))
+    with pytest.warns(UserWarning, match="'remark'"):
+        x, names = read_points(path)
+    assert names == ("a", "b")
+    assert x.shape == (20_001, 2)
+    assert (x[:, 1] == float(digits)).all()
+
+
+def test_a_cell_beyond_the_limit_of_a_field_is_one_line_that_says_so(tmp_path):
+    for name, text in [
+        ("cell.csv", f"a,b\n1,{'2' * 200_000}"),
+        ("remark.csv", f"# {'a' * 200_000}\n1,2"),
+    ]:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match="field larger than field limit"):
+        read_points(tmp_path / "cell.csv")
+    assert read_points(tmp_path / "remark.csv")[1] == ("x1", "x2")
+
+
+def test_a_spreadsheet_far_larger_inside_than_outside_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(zip_checks, "HARMLESS_BYTES", 2**20)
+    path = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", bytes(2**24))
+    with pytest.raises(ValueError, match="more than 100 times"):
+        read_points(path)
