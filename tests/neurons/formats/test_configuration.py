@@ -165,7 +165,7 @@ def test_a_class_of_the_users_own_is_taken_with_its_arguments(tmp_path):
     own = {"class_name": "Scale", "config": {"name": "scale", "factor": 3.0} | SHAPE}
     config = {"class_name": "Sequential", "config": [own, *BOTH]}
     path = write(tmp_path / "old.h5", config, ["dense_8", "dense_1"], [WEIGHTS[:2], WEIGHTS[2:]])
-    with pytest.raises(ValueError, match=r"`custom_objects=\{'Scale': ...\}`"):
+    with pytest.raises(ValueError, match=r"custom_objects=\{'Scale': ...\}\)`"):
         load_model(path)
     model = load_model(path, custom_objects={"Scale": Scale})
     plain = keras.Sequential([keras.Input((2,)), *model.layers[1:]])
