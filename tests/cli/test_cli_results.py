@@ -10,6 +10,8 @@ import pytest
 
 import keras_symgrad as ks
 
+pytestmark = pytest.mark.slow
+
 cli = import_module("keras_symgrad.cli.main")
 
 

@@ -61,6 +61,7 @@ def test_values_with_equal_fields_are_equal_and_cannot_be_changed():
         ks.Search().signed = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", keras.optimizers.Adam(0.2)], ids=["name", "object"])
 def test_constants_are_refined_by_the_optimizer_of_the_user(optimizer, monkeypatch):
     used, steps = [], refinement._keras_steps
