@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import keras
 import numpy as np
@@ -53,8 +55,41 @@ MAX_SEARCH_ROWS = 512
 _OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 
 
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned")
+
+
+def _refuses_unknown_options(
+    function: Callable[Arguments, Returned],
+) -> Callable[Arguments, Returned]:
+    """Wrap a function so that an option which it does not take is refused with its place."""
+    taken = inspect.signature(function).parameters
+
+    @wraps(function)
+    def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Returned:
+        for name in options:
+            if name not in taken:
+                raise ValueError(f"{_place_of(name, taken)} Received: {name}={options[name]!r}")
+        return function(*args, **options)
+
+    return checked
+
+
+def _place_of(name: str, taken: Iterable[str]) -> str:
+    for place, kind in _OPTIONS.items():
+        if name in (one.name for one in fields(kind)):
+            return (
+                f"`{name}` is an option of `ks.{kind.__name__}`. Pass "
+                f"`{place}=ks.{kind.__name__}({name}=...)`."
+            )
+    if name in ("kind", "signature"):
+        return f"`{name}` is an option of `ks.Neuron.of`. Pass `ks.Neuron.of(model, {name}=...)`."
+    return f"`interpret` takes the options {', '.join(list(taken)[1:])}."
+
+
 @keeps_what_was_found
 @trims
+@_refuses_unknown_options
 def interpret(
     model: keras.Model | Neuron | GradientField | str | os.PathLike[str] | Sequence[Any],
     x: Any = None,
