@@ -30,8 +30,8 @@ IN_MEMORY = "in_memory"
 SHOWN_ONLY = ("verbose",)
 # Arguments that are recorded as arguments of a public class.
 _CLASSES = {"stopping": "Stopping", "constraints": "Constraints", "dimensions": "Dimensions"}
-# Arguments whose fields are recorded each by its own name, by the name of their class.
-_OPTIONS = {"sampling": "Sampling", "priors": "Priors", "search": "Search"}
+# Arguments whose fields are recorded each by its own name.
+_OPTIONS = ("sampling", "priors", "search")
 # Arguments of `Neuron.of` that `interpret` does not take.
 _OF_NEURON = ("kind", "signature")
 
@@ -58,8 +58,6 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in arguments.items():
         if name in _OPTIONS:
             plain |= {one.name: as_plain(getattr(value, one.name)) for one in fields(value)}
-        elif isinstance(value, Neuron) and value.source is not None:
-            plain[name] = as_plain(value.source["model"])
         elif name not in SHOWN_ONLY:
             plain[name] = as_plain(value)
     neuron = arguments.get("model")
@@ -98,7 +96,7 @@ def call(
     if passed_on_to is not None:
         parameters = {**parameters, **_further(passed_on_to, parameters)}
     for name, parameter in parameters.items():
-        if name in _OPTIONS and (code := _code_of_options(name, given, parameter.default)):
+        if name in _OPTIONS and (code := _code_of_options(given, parameter.default)):
             lines.append(f"    {name}={code},")
         missing = parameter.default is inspect.Parameter.empty
         if name not in given or (not missing and given[name] == as_plain(parameter.default)):
@@ -130,7 +128,7 @@ class _Code(str):
     """Code that stands in a call as it is."""
 
 
-def _code_of_options(name: str, given: Mapping[str, Any], default: Any) -> str:
+def _code_of_options(given: Mapping[str, Any], default: Any) -> str:
     """Code of a `Sampling`, `Priors` or `Search` with the fields that are no defaults."""
     changed = {
         one.name: given[one.name]
@@ -140,7 +138,7 @@ def _code_of_options(name: str, given: Mapping[str, Any], default: Any) -> str:
     if not changed:
         return ""
     options = ", ".join(f"{option}={_code(option, value)}" for option, value in changed.items())
-    return f"ks.{_OPTIONS[name]}({options})"
+    return f"ks.{type(default).__name__}({options})"
 
 
 def _further(
