@@ -90,7 +90,7 @@ def load_saved_model(
     *,
     allow_operations: Collection[str] = (),
 ) -> SavedFunction:
-    """Loads a signature of a SavedModel that holds operations which are refused by default.
+    """Load a signature of a SavedModel with operations that are refused by default.
 
     `interpret` and its relatives take what is returned in place of the model's path. A path alone
     does for a SavedModel of operations that compute and do nothing else.
