@@ -14,7 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.api.interpret import check_options, interpret
+from keras_symgrad.api.arguments import check_options
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.files import check_writable, finite_rows, read_points
 from keras_symgrad.gradients import Sampling
 from keras_symgrad.neurons import Unit

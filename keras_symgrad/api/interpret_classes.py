@@ -17,7 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.api.interpret import check_options, interpret
+from keras_symgrad.api.arguments import check_options
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.files import check_names, check_width, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import Domain, Sampling, split
 from keras_symgrad.neurons import ClassLogits
@@ -123,6 +124,7 @@ def interpret_classes(
         float(same[decided == k].mean()) if np.any(decided == k) else np.nan
         for k in range(scores.classes)
     ]
+    settings = recorded(given)
     return ClassInterpretation(
         scores.name,
         classes,
@@ -132,9 +134,9 @@ def interpret_classes(
         float(same.mean()),
         tuple(recall),
         len(fresh),
-        recorded(given),
+        settings,
         versions(),
-        call(recorded(given), interpret_classes, interpret),
+        call(settings, interpret_classes, interpret),
     )
 
 

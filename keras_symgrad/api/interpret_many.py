@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from keras_symgrad.api.interpret import check_options, interpret
+from keras_symgrad.api.arguments import check_options
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
 from keras_symgrad.search import Search

@@ -140,7 +140,7 @@ def _show_answer(answer: Any, options: argparse.Namespace) -> None:
 
 
 def _written(answer: Any, options: argparse.Namespace) -> tuple[list[Path], list[Exception]]:
-    """The files that were written, and why others were not: one must not cost the next."""
+    """Write the files; the paths of those written, and the errors of the others."""
     ways: list[Callable[[], Path]] = []
     if options.out is not None:
         ways.append(lambda: answer.save(options.out / RESULT_FILE))
@@ -157,7 +157,7 @@ def _written(answer: Any, options: argparse.Namespace) -> tuple[list[Path], list
 
 
 def _printed(show: Callable[[], None]) -> list[Exception]:
-    """Prints; a pipe that was closed or a full disk behind it must not cost the files."""
+    """Print; a closed pipe, or a full disk behind it, must not cost the files."""
     try:
         show()
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`Assessor`: assesses what a search has found so far, as often as it is asked."""
+"""`Assessor`: assess the formulas that a search has found so far."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from keras_symgrad.search.core import Archive, Individual
 
 
 class Assessor:
-    """Assesses archives of one search; a front that has not changed is not assessed again.
+    """Assess the archive of a search; an unchanged front is not assessed again.
 
     Args:
         reading: what was read of the network, in the user's units.

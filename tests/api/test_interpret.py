@@ -18,6 +18,8 @@ from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.stopping import Stopping
 
+pytestmark = pytest.mark.slow
+
 OPERATORS = ["add", "sub", "mul", "div", "square"]
 
 

@@ -109,6 +109,7 @@ def test_negative_arguments_are_right_where_they_are_allowed(operator):
         np.testing.assert_allclose(partial[defined], difference[defined], rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_float32_and_xla_give_the_same(operator):
     x = points(operator, seed=3)
 

@@ -320,6 +320,7 @@ def test_a_user_who_vouches_for_an_operation_may_allow_it(tmp_path):
         load_model(folder, allow_operations="PrintV2")
 
 
+@pytest.mark.slow
 def test_models_of_keras_are_allowed_whatever_their_layers(tmp_path):
     layers = keras.layers
     x = keras.Input((8, 8, 3))

@@ -17,6 +17,8 @@ from keras_symgrad.gradients.domain import Domain
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 
+pytestmark = pytest.mark.slow
+
 MODELS = Path(__file__).parents[2] / "examples" / "models"
 TRAINED = ["A1", "A", "B", "C", "D"]
 SLAB = np.log(0.99 / 0.01)

@@ -28,6 +28,8 @@ from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.stopping import Stopping
 
+pytestmark = pytest.mark.slow
+
 layers = keras.layers
 
 # One set for all tests: the search's programs are compiled once for each number of variables.

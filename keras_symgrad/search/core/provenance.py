@@ -30,8 +30,8 @@ IN_MEMORY = "in_memory"
 SHOWN_ONLY = ("verbose",)
 # Arguments that are recorded as arguments of a public class.
 _CLASSES = {"stopping": "Stopping", "constraints": "Constraints", "dimensions": "Dimensions"}
-# Arguments whose fields are recorded each by its own name, by the name of their class.
-_OPTIONS = {"sampling": "Sampling", "priors": "Priors", "search": "Search"}
+# Arguments whose fields are recorded each by its own name.
+_OPTIONS = ("sampling", "priors", "search")
 # Arguments of `Neuron.of` that `interpret` does not take.
 _OF_NEURON = ("kind", "signature")
 # Arguments of `load_model` that only it takes.
@@ -109,7 +109,7 @@ def call(
     if passed_on_to is not None:
         parameters = {**parameters, **_further(passed_on_to, parameters)}
     for name, parameter in parameters.items():
-        if name in _OPTIONS and (code := _code_of_options(name, given, parameter.default)):
+        if name in _OPTIONS and (code := _code_of_options(given, parameter.default)):
             lines.append(f"    {name}={code},")
         missing = parameter.default is inspect.Parameter.empty
         if name not in given or (not missing and given[name] == as_plain(parameter.default)):
@@ -154,7 +154,7 @@ class _Code(str):
     """Code that stands in a call as it is."""
 
 
-def _code_of_options(name: str, given: Mapping[str, Any], default: Any) -> str:
+def _code_of_options(given: Mapping[str, Any], default: Any) -> str:
     """Code of a `Sampling`, `Priors` or `Search` with the fields that are no defaults."""
     changed = {
         one.name: given[one.name]
@@ -164,7 +164,7 @@ def _code_of_options(name: str, given: Mapping[str, Any], default: Any) -> str:
     if not changed:
         return ""
     options = ", ".join(f"{option}={_code(option, value)}" for option, value in changed.items())
-    return f"ks.{_OPTIONS[name]}({options})"
+    return f"ks.{type(default).__name__}({options})"
 
 
 def _further(

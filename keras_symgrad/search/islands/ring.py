@@ -99,11 +99,6 @@ class IslandRing:
         self._running: dict[Future[Any], tuple[int, int]] = {}
         self._failures: dict[tuple[int, int], int] = {}
 
-    def warm_up(self, count: int) -> None:
-        """Make workers import and compile what they need."""
-        for _ in range(count):
-            self.workers.submit(prepare, self._token, self.problem)
-
     def epochs(self, start: Sequence[Epoch]) -> Generator[list[Epoch] | None, None, None]:
         """Run epochs, without end.
 
@@ -191,11 +186,6 @@ class IslandRing:
                 self._start(other)
         else:
             self._start(place)
-
-
-def prepare(token: str, problem: Problem) -> None:
-    """Compile the engine's programs, in a worker."""
-    _instruments(token, problem).engine.compile()
 
 
 def advance(

@@ -21,6 +21,8 @@ from small_concepts import NAMES, classifier, regressor, without_values
 
 from keras_symgrad.results.report.page import page_of_interpretation, scientific
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"classifier": classifier, "regressor": regressor, "without_values": without_values}
 
 

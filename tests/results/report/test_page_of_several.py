@@ -13,6 +13,8 @@ from html_page import (
 )
 from small_concepts import NAMES, joint, of_classes
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"classes": of_classes, "jointly": joint}
 
 

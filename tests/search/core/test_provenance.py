@@ -142,6 +142,7 @@ def test_options_are_recorded_by_their_own_names_and_come_back_equal():
     assert (again.template, again.guesses) == (priors.template, priors.guesses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
     [

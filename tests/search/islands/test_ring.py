@@ -16,6 +16,8 @@ from keras_symgrad.search.callbacks.checkpoint import SavedSearch
 from keras_symgrad.search.islands import ring
 from tests.search.searches import generations, small_search, written
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def short_epochs():
