@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.engine import Engine, Huber, Loss
     from keras_symgrad.expressions import Complexity, Operator, OperatorSet
+    from keras_symgrad.expressions.formats import read_operators
     from keras_symgrad.formulas import (
         Formula,
         MonotoneFit,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         SymbolicLayer,
     )
     from keras_symgrad.gradients import GradientField, Sampling
-    from keras_symgrad.neurons import Neuron, Quantities, load_saved_model
+    from keras_symgrad.neurons import Neuron, Quantities, load_model
     from keras_symgrad.priors import (
         Constraints,
         Dimensions,
@@ -108,6 +109,7 @@ __all__ = [
     "interpret_jointly",
     "interpret_many",
     "load_interpretation",
-    "load_saved_model",
+    "load_model",
+    "read_operators",
     "replace",
 ]

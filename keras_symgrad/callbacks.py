@@ -1,5 +1,6 @@
-"""Callbacks for `interpret(..., callbacks=[...])`, as `keras.callbacks` are for `fit`."""
+"""Callbacks for `interpret(..., callbacks=[...])`, and `ConceptMonitor` for Keras' own `fit`."""
 
+from keras_symgrad.api.concept_monitor import ConceptMonitor
 from keras_symgrad.search.callbacks import (
     Callback,
     Checkpoint,
@@ -15,6 +16,7 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "Checkpoint",
+    "ConceptMonitor",
     "EarlyStopping",
     "LambdaCallback",
     "ProgressBar",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from keras_symgrad.api.arguments import check_model, check_options, refuses_unknown_options
 from keras_symgrad.engine import SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import check_names, in_model_order, read_points
@@ -51,20 +52,20 @@ from keras_symgrad.search.spectral import has_outlying_rows
 
 # Rows used by the search. The choice among its formulas is made on all rows.
 MAX_SEARCH_ROWS = 512
-_OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 
 
 @keeps_what_was_found
 @trims
+@refuses_unknown_options
 def interpret(
-    model: keras.Model | Neuron | GradientField | str | os.PathLike | Sequence,
+    model: keras.Model | Neuron | GradientField | str | os.PathLike[str] | Sequence[Any],
     x: Any = None,
     *,
     layer: str | None = None,
     unit: Unit = None,
     activation: bool = False,
     names: Sequence[str] | None = None,
-    operators: str | OperatorSet | Sequence = "default",
+    operators: str | OperatorSet | Sequence[Any] = "default",
     complexity: Complexity | Mapping[str, float] | None = None,
     loss: str | Loss = "auto",
     sampling: Sampling = Sampling(),
@@ -87,14 +88,14 @@ def interpret(
     arguments and results are in the units of `x`.
 
     Args:
-        model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), a
-            `Neuron` (`Neuron.of` takes `kind` and `signature` of an output as well), or a
-            `GradientField` that was read before or comes from elsewhere. A list
-            of models that were trained apart on the same data is read as one: their mean
+        model: a built Keras model, the path of one (`.keras`, `.h5`, a SavedModel folder), the
+            result of `load_model`, a `Neuron` (`Neuron.of` takes `kind` and `signature` of an
+            output as well), or a `GradientField` that was read before or comes from elsewhere. A
+            list of models that were trained apart on the same data is read as one: their mean
             gradients, with the noise that their disagreement predicts.
         x: points of shape `(rows, inputs)` from where the model was trained: an array, a
-            DataFrame, or the path of a `.csv` or `.npz` file. No labels are needed. Left out with
-            a `GradientField`.
+            DataFrame, or the path of a `.csv`, `.npz` or other table file. No labels are needed.
+            Left out with a `GradientField`.
         layer: name of a hidden layer; the output by default.
         unit: which unit of a layer of several; `(k, j)` for the difference of two, or the position
             in an output of several axes, such as `(row, column, channel)`.
@@ -135,7 +136,7 @@ def interpret(
     """
     given = dict(locals())
     check_options(sampling=sampling, priors=priors, search=search)
-    _check_model(model, x, (layer, unit, activation), names, sampling)
+    check_model(model, x, (layer, unit, activation), names, sampling)
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"`seed` must be a whole number of at least 0. Received: seed={seed!r}")
     if search.signed and isinstance(model, GradientField) and model.directions.ndim == 3:
@@ -193,8 +194,8 @@ def interpret(
     if units is not None:
         knowledge = knowledge.in_units(units)
         train, held_out = (units.field(rows, reading.dtype) for rows in (train, held_out))
-    if graph is not None:
-        graph = Graph.of(reading if units is None else reading.in_units(units))
+    if graph is not None and units is not None:
+        graph = Graph.of(reading.in_units(units))
     if graph is not None:
         train, held_out = graph.lifted(train), graph.lifted(held_out)
     if automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
@@ -267,6 +268,7 @@ def interpret(
             looked_at=portfolio.structure.looked_at if graph is None else None,
             seed=seed,
         )
+    settings = recorded(given)
     used = assessment.best.expression.free_symbols
     return Interpretation(
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
@@ -303,66 +305,12 @@ def interpret(
         seed=seed,
         versions=versions(),
         timings=clock.seconds,
-        settings=recorded(given),
-        call=call(recorded(given), interpret),
+        settings=settings,
+        call=call(settings, interpret),
         gradients=reading.field,
         network=reading.network,
         surface=Surface.of(reading.field),
     )
-
-
-def check_options(**options: Any) -> None:
-    """Raise for `sampling`, `priors` or `search` that are not of their classes."""
-    for name, value in options.items():
-        kind = _OPTIONS[name]
-        if not isinstance(value, kind):
-            raise ValueError(
-                f"`{name}` is a `{kind.__name__}`, such as "
-                f"ks.{kind.__name__}({fields(kind)[0].name}=...). Received: {name}={value!r}"
-            )
-
-
-def _check_model(
-    model: Any, x: Any, chosen: tuple, names: Sequence[str] | None, sampling: Sampling
-) -> None:
-    """Raise where arguments do not fit the kind of model."""
-    if isinstance(model, GradientField) != (x is None):
-        raise ValueError(
-            "`interpret` takes a model or a `Neuron` with points `x`, or a `GradientField` alone: "
-            f"its points are in it. Received: model of type {type(model).__name__}, "
-            f"x={'None' if x is None else type(x).__name__}"
-        )
-    models = model if isinstance(model, (list, tuple)) else [model]
-    if not models:
-        raise ValueError(
-            "`interpret` takes a model, or a list of models that were trained apart on the same "
-            "data. Received: an empty list"
-        )
-    if any(isinstance(one, (Neuron, GradientField)) for one in models) and chosen != (
-        (None, None, False)
-    ):
-        layer, unit, activation = chosen
-        raise ValueError(
-            "`layer`, `unit` and `activation` choose a neuron of a model. A `Neuron` is one "
-            "already, and a `GradientField` was read from one: leave them out, or pass the model. "
-            f"Received: {layer=}, {unit=}, {activation=}"
-        )
-    if not isinstance(model, GradientField):
-        return
-    defaults = Sampling()
-    # A metric or a tangent of the user's own may be an array, which has no `!=`.
-    given = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
-    changed = [
-        name
-        for name, value in given.items()
-        if type(value) is not type(getattr(defaults, name)) or value != getattr(defaults, name)
-    ]
-    if names is not None or changed:
-        raise ValueError(
-            "A `GradientField` has its points, their names, its metric and its quantities in it. "
-            "Leave out `names` and `sampling`, or make the field with them. "
-            f"Received: {names=}, sampling={', '.join(changed) or 'default'}"
-        )
 
 
 def _read(

@@ -17,8 +17,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.api.interpret import check_options, interpret
-from keras_symgrad.files import check_names, finite_rows, in_model_order, listed_names, read_points
+from keras_symgrad.api.arguments import check_options
+from keras_symgrad.api.interpret import interpret
+from keras_symgrad.files import check_names, check_width, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import Domain, Sampling, split
 from keras_symgrad.neurons import ClassLogits
 from keras_symgrad.results import ClassInterpretation, Pair, margins
@@ -33,7 +34,7 @@ DRAWS_PER_POINT = 200
 
 @keeps_what_was_found
 def interpret_classes(
-    model: keras.Model | str | os.PathLike,
+    model: keras.Model | str | os.PathLike[str],
     x: Any,
     *,
     layer: str | None = None,
@@ -87,12 +88,7 @@ def interpret_classes(
     chosen = _check_pairs(pairs, scores.classes)
     points, found = in_model_order(*read_points(x, sampling.columns), scores.names)
     names = found if names is None else check_names(names, points.shape[1])
-    if points.shape[1] != scores.inputs:
-        raise ValueError(
-            f"'{scores.name}' takes {scores.inputs} columns, but the data have {points.shape[1]}: "
-            f"{listed_names(found)}. Choose the model's own with `ks.Sampling(columns=...)`, in "
-            "its order."
-        )
+    check_width(found, scores.inputs, f"'{scores.name}'")
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))
 
@@ -128,6 +124,7 @@ def interpret_classes(
         float(same[decided == k].mean()) if np.any(decided == k) else np.nan
         for k in range(scores.classes)
     ]
+    settings = recorded(given)
     return ClassInterpretation(
         scores.name,
         classes,
@@ -137,9 +134,9 @@ def interpret_classes(
         float(same.mean()),
         tuple(recall),
         len(fresh),
-        recorded(given),
+        settings,
         versions(),
-        call(recorded(given), interpret_classes, interpret),
+        call(settings, interpret_classes, interpret),
     )
 
 
@@ -149,7 +146,7 @@ def _two_likeliest(scores: np.ndarray) -> np.ndarray:
 
 
 def _sampler(
-    scores: ClassLogits, pair: Pair, x: np.ndarray, given: Callable | None
+    scores: ClassLogits, pair: Pair, x: np.ndarray, given: Callable[..., Any] | None
 ) -> Callable[[int, np.random.Generator], np.ndarray]:
     """Draw points of the data's domain where a pair is the two likeliest."""
     domain = Domain(x)

@@ -18,7 +18,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.api.interpret import check_options, interpret
+from keras_symgrad.api.arguments import check_options
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.engine import gradient
 from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import (
@@ -36,7 +37,7 @@ from keras_symgrad.search.core import call, keeps_what_was_found, recorded, vers
 
 @keeps_what_was_found
 def interpret_jointly(
-    model: keras.Model | str | os.PathLike | Sequence[Neuron],
+    model: keras.Model | str | os.PathLike[str] | Sequence[Neuron],
     x: Any,
     layer: str | None = None,
     units: Sequence[int] | None = None,
@@ -134,15 +135,16 @@ def interpret_jointly(
         found.append(replace(concept, given=tuple(before.best for before in found)))
         if left:
             rest = rest.on_level_sets(gradient(expression, rest.names, rest.points))
+    settings = recorded(given)
     return JointInterpretation(
         tuple(neuron.name for neuron in neurons),
         tuple(found),
         count,
         span.spectrum,
         tuple(error),
-        recorded(given),
+        settings,
         versions(),
-        call(recorded(given), interpret_jointly, interpret),
+        call(settings, interpret_jointly, interpret),
     )
 
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from keras_symgrad.api.interpret import check_options, interpret
+from keras_symgrad.api.arguments import check_options
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
 from keras_symgrad.search import Search
@@ -95,7 +96,7 @@ def _progress_bar(total: int, shown: bool) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def _results(calls: Sequence[dict], pool: Workers) -> Iterator[tuple[int, Any]]:
+def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[int, Any]]:
     """Numbers of jobs and their results, in the order in which they end."""
     losses = [0] * len(calls)
     waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}

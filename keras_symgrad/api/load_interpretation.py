@@ -49,7 +49,7 @@ WHAT = "a result that `save` wrote"
 
 
 def load_interpretation(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
 ) -> Interpretation | ClassInterpretation | JointInterpretation:
     """Read a result that `save` wrote.
 
@@ -321,7 +321,7 @@ def _timings(record: Record) -> dict[str, float]:
     return {name: timings.number(name, math.inf) for name in timings.names}
 
 
-def _settings(record: Record, *asked: Callable) -> tuple[dict[str, Any], str]:
+def _settings(record: Record, *asked: Callable[..., Any]) -> tuple[dict[str, Any], str]:
     """Settings, and the code that repeats the call `asked` with them."""
     settings = record.by_name("settings", object)
     try:
@@ -438,7 +438,9 @@ def _joint(record: Record) -> JointInterpretation:
     )
 
 
-def _provenance(record: Record, *asked: Callable) -> tuple[dict[str, Any], dict[str, str], str]:
+def _provenance(
+    record: Record, *asked: Callable[..., Any]
+) -> tuple[dict[str, Any], dict[str, str], str]:
     """Settings, versions and the call of a result of several neurons; version 0 has none."""
     if "settings" not in record:
         return {}, {}, call({}, *asked)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_symgrad.cli.own_code import imported, objects_of, operators_of
 from keras_symgrad.cli.prior_options import knowledge_of
 
 if TYPE_CHECKING:
@@ -104,10 +106,12 @@ def ask(
         search |= {n: getattr(options, n) for n in ("population", "workers", "islands", "resume")}
         search["executor"] = "processes" if options.processes else None
     priors = knowledge_of(options)
+    modules = imported(options.imported)
+    model, signature = _model(options, objects_of(modules))
     common = {
         "names": names,
         "loss": priors.pop("loss"),
-        "operators": options.operators,
+        "operators": operators_of(options.operators, options.operator_file, modules),
         "sampling": ks.Sampling(**sampling),
         "priors": ks.Priors(**priors),
         "search": ks.Search(**search),
@@ -117,7 +121,7 @@ def ask(
     }
     if callbacks:
         common["callbacks"] = callbacks
-    return _ASK[question](options, x, common), callbacks
+    return _ASK[question](options, (model, signature), x, common), callbacks
 
 
 def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
@@ -140,26 +144,37 @@ def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
     return replace(answer, settings=settings, call=call(settings, *asked))
 
 
-def _of_neuron(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
+def _of_neuron(
+    options: argparse.Namespace,
+    given: tuple[Any, str | None],
+    x: np.ndarray,
+    common: dict[str, Any],
+) -> Answer:
     from keras_symgrad.api import interpret
     from keras_symgrad.neurons import Neuron
 
     chosen = {name: getattr(options, name) for name in ("layer", "unit", "activation")}
-    model, signature = _model(options)
+    model, signature = given
     if (options.kind, signature) != (None, None):
         read = {"kind": options.kind, "signature": signature, "inputs": x.shape[1]}
         model, chosen = Neuron.of(model, **chosen, **read), {}
     return interpret(model, x, **chosen, **common)
 
 
-def _model(options: argparse.Namespace) -> tuple[Any, str | None]:
-    """Model and signature; a SavedModel with allowed operations is loaded here."""
-    if not options.allow_operations:
-        return options.model, options.signature
-    from keras_symgrad.neurons import load_saved_model
+def _model(options: argparse.Namespace, custom_objects: dict[str, Any]) -> tuple[Any, str | None]:
+    """Model and signature; a model whose path alone is not enough is loaded here."""
+    from keras_symgrad.neurons import load_model
 
-    loaded = load_saved_model(
-        options.model, options.signature, allow_operations=options.allow_operations
+    # A SavedModel has no classes; an imported module may be for its operators alone.
+    custom = None if Path(options.model).is_dir() else custom_objects or None
+    if not options.allow_operations and options.weights is None and custom is None:
+        return options.model, options.signature
+    loaded = load_model(
+        options.model,
+        options.signature,
+        weights=options.weights,
+        custom_objects=custom,
+        allow_operations=options.allow_operations,
     )
     return loaded, None
 
@@ -178,19 +193,29 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
     return callbacks
 
 
-def _of_classes(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
+def _of_classes(
+    options: argparse.Namespace,
+    given: tuple[Any, str | None],
+    x: np.ndarray,
+    common: dict[str, Any],
+) -> Answer:
     from keras_symgrad.api import interpret_classes
 
-    model, signature = _model(options)
+    model, signature = given
     chosen = {"layer": options.layer, "signature": signature}
     return interpret_classes(model, x, classes=options.class_names, **chosen, **common)
 
 
-def _jointly(options: argparse.Namespace, x: np.ndarray, common: dict) -> Answer:
+def _jointly(
+    options: argparse.Namespace,
+    given: tuple[Any, str | None],
+    x: np.ndarray,
+    common: dict[str, Any],
+) -> Answer:
     from keras_symgrad.api import interpret_jointly
 
     units = (options.unit,) if isinstance(options.unit, int) else options.unit
-    model, signature = _model(options)
+    model, signature = given
     chosen = {name: getattr(options, name) for name in ("layer", "activation")}
     return interpret_jointly(model, x, units=units, signature=signature, **chosen, **common)
 

@@ -7,6 +7,7 @@ can be checked without a search is checked before the search, which takes a minu
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import re
 import sys
@@ -45,6 +46,7 @@ SHARED_NAMES = frozenset(
     (
         *("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed"),
         *("in_terms_of", "metric", "tangent", "smoothing", "signature", "template", "dimensions"),
+        "weights",
     )
 )
 
@@ -138,7 +140,7 @@ def _show_answer(answer: Any, options: argparse.Namespace) -> None:
 
 
 def _written(answer: Any, options: argparse.Namespace) -> tuple[list[Path], list[Exception]]:
-    """The files that were written, and why others were not: one must not cost the next."""
+    """Write the files; the paths of those written, and the errors of the others."""
     ways: list[Callable[[], Path]] = []
     if options.out is not None:
         ways.append(lambda: answer.save(options.out / RESULT_FILE))
@@ -155,7 +157,7 @@ def _written(answer: Any, options: argparse.Namespace) -> tuple[list[Path], list
 
 
 def _printed(show: Callable[[], None]) -> list[Exception]:
-    """Prints; a pipe that was closed or a full disk behind it must not cost the files."""
+    """Print; a closed pipe, or a full disk behind it, must not cost the files."""
     try:
         show()
         sys.stdout.flush()
@@ -287,8 +289,11 @@ def _one_line(message: BaseException | Warning | str) -> str:
     return _NAMED_ARGUMENT.sub(_as_option, text)
 
 
-def _as_option(match: re.Match) -> str:
+def _as_option(match: re.Match[str]) -> str:
     if match[1] not in SHARED_NAMES:
         return match[0]
-    option, value = match[1].replace("_", "-"), match[2].strip("().'\"").replace(", ", ",")
+    option, value = match[1].replace("_", "-"), match[2]
+    if value.startswith("["):
+        value = ",".join(map(str, ast.literal_eval(value)))
+    value = value.strip("().'\"").replace(", ", ",")
     return f"`--{option} {value}`" if value else f"`--{option}`"

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def in_one_line(concept: Interpretation) -> str:
-    """The rule, or the formula where there is none."""
+    """Rule of a classifier, or formula of another neuron, in one line."""
     rule = concept.rule if concept.matches != "nothing" else None
     return printable(concept.headline if rule is None else rule.text)
 
 
 def show_several(answer: Any, quiet: bool) -> None:
-    """Prints what was found of several neurons."""
+    """Print the formulas of several neurons."""
     lines = in_lines(answer) if quiet else str(answer).splitlines()
     print("\n".join(map(printable, lines)))
 
 
 def show(concept: Interpretation) -> None:
-    """Prints the Pareto front as a table, and below it what is said of the best formula."""
+    """Print the Pareto front as a table, and the evidence for the best formula below it."""
     from rich.table import Table
     from rich.text import Text
 

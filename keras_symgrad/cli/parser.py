@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from keras_symgrad import __version__
 from keras_symgrad.cli.parser_types import (
@@ -47,6 +48,8 @@ examples:
       formulas of this form; f and g are to be found
   keras-symgrad interpret model.h5 --data points.npz --operators arithmetic,exp --out result
       a smaller alphabet for formulas; writes result/interpretation.json
+  keras-symgrad interpret model.json --weights weights.h5 --data points.csv --import my_layers
+      a model in two files, with layers of your own
   keras-symgrad show result/interpretation.json
       prints that result again
   keras-symgrad compare before/interpretation.json after/interpretation.json
@@ -104,7 +107,10 @@ def parser(
     )
     command.set_defaults(run=interpret, parser=command)
     command.add_argument(
-        "model", metavar="MODEL", help="a .keras file, a legacy .h5 file or a SavedModel folder"
+        "model",
+        metavar="MODEL",
+        help="a .keras file, a legacy .h5 file, a SavedModel folder, or the .json of a model (with "
+        "--weights)",
     )
     _add_data(command)
     _add_neuron(command)
@@ -117,7 +123,7 @@ def parser(
     return top
 
 
-def _add_show(commands: argparse._SubParsersAction, show: Command | None) -> None:
+def _add_show(commands: argparse._SubParsersAction[Any], show: Command | None) -> None:
     command = commands.add_parser(
         "show", help="print a result that was written before", allow_abbrev=False
     )
@@ -127,7 +133,7 @@ def _add_show(commands: argparse._SubParsersAction, show: Command | None) -> Non
     _add_traceback(command)
 
 
-def _add_compare(commands: argparse._SubParsersAction, compare: Command | None) -> None:
+def _add_compare(commands: argparse._SubParsersAction[Any], compare: Command | None) -> None:
     command = commands.add_parser(
         "compare",
         help="tell whether two results are the same concept",
@@ -259,6 +265,22 @@ def _add_neuron(command: argparse.ArgumentParser) -> None:
         "given several times",
     )
     neuron.add_argument(
+        "--weights",
+        metavar="FILE",
+        type=Path,
+        help="HDF5 file with the weights of a MODEL that is a .json file",
+    )
+    neuron.add_argument(
+        "--import",
+        dest="imported",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="import your code before the model is read: layers and functions that it needs, by "
+        "their names (a function with the name of a Lambda layer is what that layer computes), and "
+        "operators for --operators; may be given several times",
+    )
+    neuron.add_argument(
         "--in-terms-of",
         metavar="LAYER",
         help="an earlier layer, whose units the formula is written in instead of the inputs",
@@ -278,7 +300,14 @@ def _add_search(command: argparse.ArgumentParser) -> None:
         default="default",
         help="what formulas are made of, with commas between: operators, such as 'add,mul,exp', "
         "and the presets arithmetic, polynomial, trigonometric, default and full; a name that "
-        "does not exist prints all that do (default: %(default)s)",
+        "does not exist prints all that do; 'MODULE.NAME' is one of your own from a module of "
+        "--import (default: %(default)s)",
+    )
+    search.add_argument(
+        "--operator-file",
+        metavar="FILE",
+        type=Path,
+        help="operators of your own besides, one a line, such as 'bump(a) = exp(-a**2)'",
     )
     search.add_argument(
         "--max-complexity",

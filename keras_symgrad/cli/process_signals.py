@@ -13,7 +13,7 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 @contextmanager
 def signals_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM and SIGHUP do what Ctrl-C does; one that is ignored, as after `nohup`, stays so."""
+    """Treat SIGTERM and SIGHUP as Ctrl-C; one that is ignored, as by `nohup`, stays ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -38,7 +38,7 @@ def signals_as_ctrl_c() -> Iterator[None]:
 
 
 def ignore_further() -> None:
-    """Ignores signals from now on, while an interrupted process takes itself down."""
+    """Ignore further signals while an interrupted process ends."""
     for name in NAMES:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

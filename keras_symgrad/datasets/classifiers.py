@@ -11,6 +11,7 @@ Source: Wetzel, arXiv 2401.04978, section 4.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy
@@ -203,7 +204,7 @@ class JointSystem:
 def _published() -> tuple[dict[str, System], dict[str, JointSystem]]:
     x1, x2, x3, x4, x5, x6 = x = real_symbols([f"x{k}" for k in range(1, 7)])
 
-    def system(id: str, expression: sympy.Expr, threshold: float, box: list) -> System:
+    def system(id: str, expression: sympy.Expr, threshold: float, box: list[Any]) -> System:
         intervals = tuple((float(low), float(high)) for low, high in box)
         return System(id, expression, threshold, intervals, tuple(s.name for s in x[: len(box)]))
 

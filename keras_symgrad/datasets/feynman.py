@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import sympy
@@ -139,7 +140,11 @@ def _formulas() -> Mapping[int, System]:
     interval = tuple[float, float]
 
     def formula(
-        number: int, names: str, write: Callable, box: interval = (1, 5), **boxes: interval
+        number: int,
+        names: str,
+        write: Callable[..., Any],
+        box: interval = (1, 5),
+        **boxes: interval,
     ) -> System:
         # One interval for all variables, and others for the named variables.
         names = tuple(names.split())

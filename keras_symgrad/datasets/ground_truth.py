@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy
@@ -53,7 +54,7 @@ class KnownConcept:
         return np.stack([partial(x) for partial in self._evaluators[1:]], axis=1)
 
     @cached_property
-    def _evaluators(self) -> list:
+    def _evaluators(self) -> list[Any]:
         return rowwise(
             [self.expression, *(self.expression.diff(v) for v in self.variables)], self.names
         )
@@ -76,7 +77,7 @@ def real_symbols(names: Sequence[str]) -> tuple[sympy.Symbol, ...]:
     return tuple(sympy.Symbol(name, real=True) for name in names)
 
 
-def rowwise(expressions: Sequence[sympy.Expr], names: Sequence[str]) -> list:
+def rowwise(expressions: Sequence[sympy.Expr], names: Sequence[str]) -> list[Any]:
     """SymPy expressions as NumPy functions of points, one float64 value a row.
 
     Symbols are matched by name, so it makes no difference whether an expression's symbols were

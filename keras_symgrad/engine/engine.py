@@ -238,7 +238,7 @@ class Engine:
         sums[tapes.tree[tapes.tree >= 0]] = rows[tapes.tree >= 0]
         return sums
 
-    def _fields(self, trees: Sequence[gp.PrimitiveTree], lanes: int) -> tuple:
+    def _fields(self, trees: Sequence[gp.PrimitiveTree], lanes: int) -> tuple[Any, ...]:
         tapes = self.constant_tapes(trees)
         program = interpreter.compiled_fields(self.operators, self._deep, lanes, self._shape)
         variables, tiles = self.variables, self._field["points"].shape[0]
@@ -254,7 +254,9 @@ class Engine:
         values = values.reshape(*values.shape[:2], -1)[..., : self.rows]
         return values, gradients.reshape(*gradients.shape[:3], -1)[..., : self.rows]
 
-    def _tiles(self, points: np.ndarray, directions: np.ndarray, weights: np.ndarray) -> dict:
+    def _tiles(
+        self, points: np.ndarray, directions: np.ndarray, weights: np.ndarray
+    ) -> dict[str, Any]:
         tiles = -(-self.rows // TILE_ROWS)
         height = -(-self.rows // tiles)
         # The last row is repeated with weight zero to fill the last tile.

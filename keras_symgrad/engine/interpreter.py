@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import tensorflow as tf
 
@@ -26,8 +27,8 @@ from keras_symgrad.expressions import Operator, OperatorSet
 
 @lru_cache(maxsize=32)
 def compiled_sums(
-    operators: OperatorSet, layout: Layout, lanes: int, shape: tuple, loss: Loss = SQUARED
-) -> Callable:
+    operators: OperatorSet, layout: Layout, lanes: int, shape: tuple[Any, ...], loss: Loss = SQUARED
+) -> Callable[..., Any]:
     """Compile the program that reduces every tree to sums over rows.
 
     Args:
@@ -56,10 +57,14 @@ def compiled_sums(
     def sums(tapes: Tensors, field: Tensors, chunks: tf.Tensor) -> tf.Tensor:
         dtype = field["points"].dtype
 
-        def each_chunk(index: tf.Tensor, buffers: tuple, result: tf.Tensor) -> tuple:
+        def each_chunk(
+            index: tf.Tensor, buffers: tuple[Any, ...], result: tf.Tensor
+        ) -> tuple[Any, ...]:
             tape = {name: array[index] for name, array in tapes.items()}
 
-            def each_tile(tile: tf.Tensor, buffers: tuple, total: tf.Tensor) -> tuple:
+            def each_tile(
+                tile: tf.Tensor, buffers: tuple[Any, ...], total: tf.Tensor
+            ) -> tuple[Any, ...]:
                 rows = {name: array[tile] for name, array in field.items()}
                 buffers = walk(operators, layout, lanes, tape, rows, buffers)
                 return tile + 1, buffers, total + collect(layout, lanes, loss, tape, rows, buffers)
@@ -77,7 +82,9 @@ def compiled_sums(
 
 
 @lru_cache(maxsize=32)
-def compiled_fields(operators: OperatorSet, layout: Layout, lanes: int, shape: tuple) -> Callable:
+def compiled_fields(
+    operators: OperatorSet, layout: Layout, lanes: int, shape: tuple[Any, ...]
+) -> Callable[..., Any]:
     """Compile the program that returns every tree's values and gradients instead of sums.
 
     Args:
@@ -148,7 +155,7 @@ def walk(
     for block in range(first):
         values = put(values, block, columns[block * layout.width : (block + 1) * layout.width])
 
-    def forward(index: tf.Tensor, values: tf.Tensor) -> tuple:
+    def forward(index: tf.Tensor, values: tf.Tensor) -> tuple[Any, ...]:
         slots = as_slots(values)
 
         def apply(operator: Operator) -> tf.Tensor:
@@ -168,7 +175,7 @@ def walk(
 
     _, values = loop(0, tape["used"], forward, values)
 
-    def backward(index: tf.Tensor, adjoints: tf.Tensor) -> tuple:
+    def backward(index: tf.Tensor, adjoints: tf.Tensor) -> tuple[Any, ...]:
         adjoint = tf.gather(as_slots(adjoints), tape["adjoint"][index])
         value = values[index + first]
         slots = as_slots(values)

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -223,7 +223,7 @@ def as_loss(loss: str | Loss) -> Loss:
 
 
 @lru_cache(maxsize=64)
-def _numpy_code(expression: sympy.Expr) -> tuple[Callable, Callable]:
+def _numpy_code(expression: sympy.Expr) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """rho and its derivative."""
 
     def compiled(one: sympy.Expr) -> Callable[[np.ndarray], np.ndarray]:
@@ -240,7 +240,7 @@ def _table(expression: sympy.Expr) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=64)
-def _tensorflow_code(expression: sympy.Expr) -> tuple[Callable, Callable]:
+def _tensorflow_code(expression: sympy.Expr) -> tuple[Callable[..., Any], Callable[..., Any]]:
     expressions = expression, differentiate(expression, _D2)
     value, slope = (tensorflow_function([_D2], [one], fast=False) for one in expressions)
     return value, slope

@@ -6,6 +6,8 @@ of all trees and all rows is ever written.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -17,14 +19,14 @@ Tensors = dict[str, tf.Tensor]
 
 
 def collect_losses(
-    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple
+    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple[Any, ...]
 ) -> tf.Tensor:
     """The four columns that losses need, shape `(trees, 4)`."""
     values, adjoints = map(as_slots, buffers)
     dtype, count = values.dtype, rows["points"].shape[-1]
 
-    def each_group(group: tf.Tensor, result: tf.Tensor) -> tuple:
-        def each_leaf(step: tf.Tensor, column: tf.Tensor, *sums: tf.Tensor) -> tuple:
+    def each_group(group: tf.Tensor, result: tf.Tensor) -> tuple[Any, ...]:
+        def each_leaf(step: tf.Tensor, column: tf.Tensor, *sums: tf.Tensor) -> tuple[Any, ...]:
             state = tape["leaf_state"][group, step]
             is_leaf = tf.cast(state > 0, dtype)[:, None]
             is_last = tf.cast(state > 1, dtype)[:, None]
@@ -77,7 +79,7 @@ def collect_losses(
 
 
 def collect_normal_equations(
-    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple
+    layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple[Any, ...]
 ) -> tf.Tensor:
     """The same columns and, with G the unnormalized gradient, those of the constants.
 
@@ -89,10 +91,10 @@ def collect_normal_equations(
     dtype, count = values.dtype, rows["points"].shape[-1]
     width = layout.width
 
-    def each_tree(index: tf.Tensor, result: tf.Tensor) -> tuple:
+    def each_tree(index: tf.Tensor, result: tf.Tensor) -> tuple[Any, ...]:
         group, place = index // width, index % width
 
-        def each_leaf(step: tf.Tensor, column: tf.Tensor, sums: tf.Tensor) -> tuple:
+        def each_leaf(step: tf.Tensor, column: tf.Tensor, sums: tf.Tensor) -> tuple[Any, ...]:
             state = tape["leaf_state"][group, step, place]
             # An index from an array must go through `gather`: XLA takes the start of a slice for a
             # compile-time constant and would compile anew for every population.

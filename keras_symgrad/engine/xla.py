@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import tensorflow as tf
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """A program that XLA compiles for each shape it is called with."""
     # TensorFlow counts traces by code object, and warns of five programs that differ only in their
     # closures. A partial has no code object.
     return tf.function(partial(function), jit_compile=True, autograph=False)
 
 
-def loop(start: object, stop: object, body: Callable, *state: object) -> tuple:
+def loop(start: object, stop: object, body: Callable[..., Any], *state: object) -> tuple[Any, ...]:
     """Loop of `body` over consecutive indices, strictly sequential."""
     return tf.while_loop(
         lambda index, *_: index < stop, body, (start, *state), parallel_iterations=1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import sympy
 from deap import gp
@@ -170,7 +171,7 @@ def is_small_integer(value: float) -> bool:
     return value.is_integer() and -LARGEST_DIGIT <= value <= LARGEST_DIGIT
 
 
-class _OperatorWeights(dict):
+class _OperatorWeights(dict[str, Any]):
     """Operator weights by name; missing ones are the shipped operator's own."""
 
     def __missing__(self, name: str) -> float:

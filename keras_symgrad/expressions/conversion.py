@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import sympy
 from deap import gp
@@ -185,7 +186,7 @@ class _Writer:
             for inner in (self.nodes(node) if isinstance(node, sympy.Expr) else (node,))
         )
 
-    def missing(self, part: sympy.Expr, seen: set) -> str:
+    def missing(self, part: sympy.Expr, seen: set[Any]) -> str:
         """The innermost part that the operators cannot write, in words."""
         seen.add(part)
         if part.is_number:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 from zlib import crc32
 
 import sympy
@@ -181,14 +182,14 @@ def _in_field(node: sympy.Basic) -> sympy.Basic:
     return call("opaque", code, *arguments)
 
 
-def _fold_sum(node: sympy.Add, call: Callable) -> sympy.Basic:
+def _fold_sum(node: sympy.Add, call: Callable[..., Any]) -> sympy.Basic:
     positive = [term for term in node.args if not term.could_extract_minus_sign()]
     negative = [-term for term in node.args if term.could_extract_minus_sign()]
     total = _fold(call, "add", positive) if positive else call("neg", _in_field(negative.pop()))
     return call("sub", total, _fold(call, "add", negative)) if negative else total
 
 
-def _fold_product(node: sympy.Mul, call: Callable) -> sympy.Basic:
+def _fold_product(node: sympy.Mul, call: Callable[..., Any]) -> sympy.Basic:
     if node.args[0] == -1:
         return call("neg", _in_field(-node))
     above, below = sympy.fraction(node)
@@ -199,7 +200,7 @@ def _fold_product(node: sympy.Mul, call: Callable) -> sympy.Basic:
     return call("inv", divisor) if above == 1 else call("div", product, divisor)
 
 
-def _fold(call: Callable, name: str, parts: Sequence[sympy.Expr]) -> sympy.Basic:
+def _fold(call: Callable[..., Any], name: str, parts: Sequence[sympy.Expr]) -> sympy.Basic:
     total, *rest = (_in_field(part) for part in parts)
     for part in rest:
         total = call(name, total, part)

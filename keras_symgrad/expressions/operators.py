@@ -14,6 +14,7 @@ import inspect
 import keyword
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy
@@ -25,6 +26,16 @@ SYMBOLS = tuple(sympy.Symbol(name, real=True) for name in ARGUMENT_NAMES)
 # Stands for the operator's own value inside its partial derivatives: exp' is then a read of a value
 # that was already computed, not a second exponential.
 VALUE = sympy.Symbol("value", real=True)
+
+
+# What formulas as text may call: `formats.FUNCTIONS`, which are read before any operator.
+FUNCTION_NAMES = frozenset(
+    (
+        *("Abs", "sign", "exp", "log", "erf", "floor", "ceiling", "sqrt", "atan2", "Max", "Min"),
+        *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
+        *("asinh", "acosh", "atanh", "Eq", "Ne", "ITE", "Piecewise", "re", "im", "pi", "E"),
+    )
+)
 
 
 class Operator:
@@ -62,7 +73,7 @@ class Operator:
         self._check_code()
 
     @classmethod
-    def _of_package(cls, name: str, function: Callable, complexity: float) -> Operator:
+    def _of_package(cls, name: str, function: Callable[..., Any], complexity: float) -> Operator:
         """One whose code tests have checked, so that nothing is compiled before it is used."""
         operator = cls.__new__(cls)
         operator._define(name, function, complexity)
@@ -81,6 +92,7 @@ class Operator:
                 f"The `complexity` of operator '{name}' must be a finite number of at least 0. "
                 f"Received: complexity={complexity}"
             )
+        _check_not_a_function(name, expression)
         self.name = name
         self.complexity = complexity
         self.arguments, self.expression = _in_standard_arguments(name, expression)
@@ -108,13 +120,13 @@ class Operator:
     def __hash__(self) -> int:
         return hash(self._identity)
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         # Generated code does not pickle; it is made again on demand.
         kept = ("name", "complexity", "arguments", "expression", "partials")
         return {name: self.__dict__[name] for name in kept}
 
     @property
-    def _identity(self) -> tuple:
+    def _identity(self) -> tuple[Any, ...]:
         return self.name, self.expression, self.complexity
 
     @cached_property
@@ -127,17 +139,17 @@ class Operator:
         )
 
     @cached_property
-    def value_code(self) -> Callable:
+    def value_code(self) -> Callable[..., Any]:
         """TensorFlow function `(a, b, ...) -> value`."""
         return tensorflow_function(self.arguments, [self.expression])
 
     @cached_property
-    def partials_code(self) -> Callable:
+    def partials_code(self) -> Callable[..., Any]:
         """TensorFlow function `(a, b, ..., value) -> [d/da, d/db, ...]`."""
         return tensorflow_function((*self.arguments, VALUE), self.partials)
 
     @cached_property
-    def curvature_code(self) -> Callable:
+    def curvature_code(self) -> Callable[..., Any]:
         """TensorFlow function `(a, b, ..., value) -> [d/da, ..., d2/da da, d2/da db, ...]`."""
         seconds = [entry for row in self.second_partials for entry in row]
         return tensorflow_function((*self.arguments, VALUE), [*self.partials, *seconds])
@@ -207,13 +219,41 @@ class Operator:
         )
 
 
+def _check_not_a_function(name: str, expression: sympy.Expr | Callable[..., Any]) -> None:
+    """Raise if formulas would be read with the function of this name in the operator's place."""
+    if name not in FUNCTION_NAMES:
+        return
+    arguments, own = _in_standard_arguments(name, expression)
+    function = getattr(sympy, name, None)
+    if not callable(function) or function(*arguments) != own:
+        raise ValueError(
+            f"In formulas '{name}' is the function of that name, and an operator of yours may not "
+            f"compute anything else. Name it otherwise, for example 'my_{name}'. "
+            f"Received: expression={own}"
+        )
+
+
+def _applied(name: str, function: Callable[..., sympy.Expr]) -> sympy.Expr:
+    """What a Python function makes of SymPy's symbols."""
+    word = getattr(function, "__name__", "f")
+    try:
+        arity = getattr(function, "nin", None) or len(inspect.signature(function).parameters)
+        return function(*SYMBOLS[:arity])
+    except Exception as error:
+        known = word if hasattr(sympy, word) else "exp"
+        raise ValueError(
+            f"Operator '{name}' needs a function that SymPy can apply to symbols; those of NumPy, "
+            f"TensorFlow and `math` take numbers. Write it with SymPy, such as "
+            f"`Operator('{name}', lambda a: sympy.{known}(a))`. "
+            f"Received: a function that raises {type(error).__name__}"
+        ) from error
+
+
 def _in_standard_arguments(
-    name: str, expression: sympy.Expr | Callable
+    name: str, expression: sympy.Expr | Callable[..., Any]
 ) -> tuple[tuple[sympy.Symbol, ...], sympy.Expr]:
     if callable(expression) and not isinstance(expression, sympy.Basic):
-        arity = len(inspect.signature(expression).parameters)
-        given = SYMBOLS[:arity]
-        expression = expression(*given)
+        expression = _applied(name, expression)
     expression = sympy.Number(expression) if isinstance(expression, (int, float)) else expression
     if not isinstance(expression, sympy.Expr):
         raise ValueError(
@@ -281,7 +321,7 @@ class OperatorSet:
     def __hash__(self) -> int:
         return hash(tuple(self))
 
-    def __add__(self, other: OperatorSet | Operator | str | Iterable) -> OperatorSet:
+    def __add__(self, other: OperatorSet | Operator | str | Iterable[Any]) -> OperatorSet:
         return OperatorSet([*self, *OperatorSet(other)])
 
     def __repr__(self) -> str:
@@ -297,12 +337,24 @@ def _resolve(operators: str | Operator | Iterable[str | Operator]) -> Iterator[O
                 yield from (shipped(member) for member in PRESETS[name])
             else:
                 yield shipped(name)
+    elif callable(operators):
+        word = getattr(operators, "__name__", "own").strip("<>")
+        raise ValueError(
+            "Expected names of operators or `Operator`s, and not a function. Write its name, "
+            f"'{word}', if it is among them, or `Operator('{word}', lambda a: ...)` with functions "
+            f"of SymPy. Received: {operators!r:.80}"
+        )
+    elif not isinstance(operators, Iterable):
+        raise ValueError(
+            "Expected names of operators or `Operator`s, such as 'default' or ['add', 'mul']. "
+            f"Received: {operators!r:.80}"
+        )
     else:
         for operator in operators:
             yield from _resolve(operator)
 
 
-_SHIPPED: dict[str, tuple[Callable, float]] = {
+_SHIPPED: dict[str, tuple[Callable[..., Any], float]] = {
     "add": (lambda a, b: a + b, 1),
     "sub": (lambda a, b: a - b, 1),
     "mul": (lambda a, b: a * b, 1),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
 
 import sympy
 
@@ -55,7 +56,7 @@ def match(operator: Operator, expression: sympy.Expr) -> list[sympy.Expr] | None
 
 
 @cache
-def affine_form(operator: Operator) -> tuple | None:
+def affine_form(operator: Operator) -> tuple[Any, ...] | None:
     """Decompose an operator of the form p F(q a + r) + s.
 
     Args:
@@ -133,7 +134,7 @@ def _solution(form: sympy.Expr, expression: sympy.Expr) -> sympy.Expr | None:
     return expression
 
 
-def _functions(expression: sympy.Expr) -> set:
+def _functions(expression: sympy.Expr) -> set[Any]:
     """Functions and roots in an expression."""
     powers = [power for power in expression.atoms(sympy.Pow) if power.free_symbols]
     roots = {"root" for power in powers if not power.exp.is_Integer}

@@ -103,21 +103,26 @@ def _stop(thread: threading.Thread) -> None:
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Suppress Python's message about an exception that could only be ignored.
+    """Suppress Python's messages about an exception that nothing could catch.
 
-    This happens where an object is being destroyed or garbage collected.
+    This happens where an object is being destroyed or garbage collected, and at the end of a
+    thread that was asked again while it ended.
     """
-    hook = sys.unraisablehook
+    unraisable, excepthook = sys.unraisablehook, threading.excepthook
 
-    def others(unraisable: sys.UnraisableHookArgs) -> None:
-        if not issubclass(unraisable.exc_type, _Stopped):
-            hook(unraisable)
+    def others(ignored: sys.UnraisableHookArgs) -> None:
+        if not issubclass(ignored.exc_type, _Stopped):
+            unraisable(ignored)
 
-    sys.unraisablehook = others
+    def other_threads(ended: threading.ExceptHookArgs) -> None:
+        if not issubclass(ended.exc_type, _Stopped):
+            excepthook(ended)
+
+    sys.unraisablehook, threading.excepthook = others, other_threads
     try:
         yield
     finally:
-        sys.unraisablehook = hook
+        sys.unraisablehook, threading.excepthook = unraisable, excepthook
 
 
 def _wait(thread: threading.Thread, clock: list[int], seconds: float) -> None:

@@ -17,9 +17,23 @@ if TYPE_CHECKING:
         write_json,
         write_text,
     )
-    from keras_symgrad.files.columns import as_numbers, check_names, column_names, in_model_order
+    from keras_symgrad.files.columns import (
+        as_numbers,
+        check_names,
+        check_width,
+        column_names,
+        in_model_order,
+        points_by_name,
+    )
+    from keras_symgrad.files.hdf5_checks import check_hdf5_content
     from keras_symgrad.files.json_reader import Record, check_is_file, read_json
-    from keras_symgrad.files.model_checks import check_hdf5, check_keras_archive, layers_of_code
+    from keras_symgrad.files.layer_sizes import check_sizes
+    from keras_symgrad.files.model_checks import (
+        MAX_TEXT_BYTES,
+        check_hdf5,
+        check_keras_archive,
+        layers_of_code,
+    )
     from keras_symgrad.files.npz import read_arrays
     from keras_symgrad.files.saved_model_checks import check_saved_model
     from keras_symgrad.files.tables import Columns, check_weights, finite_rows, read_points
@@ -29,16 +43,20 @@ else:
 
 __all__ = [
     "Columns",
+    "MAX_TEXT_BYTES",
     "RESULT_FORMAT",
     "RESULT_VERSION",
     "Record",
     "as_numbers",
     "check_hdf5",
+    "check_hdf5_content",
     "check_is_file",
     "check_keras_archive",
     "check_names",
     "check_saved_model",
+    "check_sizes",
     "check_weights",
+    "check_width",
     "check_writable",
     "column_names",
     "finite_rows",
@@ -46,6 +64,7 @@ __all__ = [
     "in_model_order",
     "layers_of_code",
     "listed_names",
+    "points_by_name",
     "printable",
     "read_arrays",
     "read_json",

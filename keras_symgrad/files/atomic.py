@@ -67,7 +67,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def write_text(path: str | os.PathLike, text: str, what: str) -> Path:
+def write_text(path: str | os.PathLike[str], text: str, what: str) -> Path:
     """Write a text file; an existing file is replaced only by a complete one.
 
     Args:
@@ -90,7 +90,7 @@ def write_text(path: str | os.PathLike, text: str, what: str) -> Path:
     return path
 
 
-def write_json(path: str | os.PathLike, content: dict, what: str) -> Path:
+def write_json(path: str | os.PathLike[str], content: dict[str, Any], what: str) -> Path:
     """Write plain data as JSON, as `write_text` does.
 
     Numbers that are not finite, which JSON cannot represent, become `null`.
@@ -118,7 +118,7 @@ def _finite(content: Any) -> Any:
     return [_finite(part) for part in content] if isinstance(content, (list, tuple)) else content
 
 
-def check_writable(path: str | os.PathLike, what: str) -> None:
+def check_writable(path: str | os.PathLike[str], what: str) -> None:
     """Raise unless a file can be written, before the long work that makes its content.
 
     Args:

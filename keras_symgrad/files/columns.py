@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -86,6 +87,99 @@ def in_model_order(
     return x, wanted if unnamed else found
 
 
+def check_width(found: Sequence[str], wanted: int, taker: str) -> None:
+    """Raise unless there are as many columns as a model or a formula takes.
+
+    Args:
+        found: names of the columns.
+        wanted: how many are taken.
+        taker: what takes them, for the message.
+
+    Raises:
+        ValueError: there are more or fewer; a column of answers among them is named.
+
+    Example:
+
+    >>> check_width(("a", "b", "y"), 2, "'net'")
+    Traceback (most recent call last):
+    ValueError: 'net' takes 2 columns, but the data have 3: a, b, y. 'y' looks like a column of \
+answers: leave it out with `ks.Sampling(columns=['a', 'b'])`.
+    """
+    if len(found) == wanted:
+        return
+    answers = [name for name in found if looks_like_a_label(name)]
+    others = [name for name in found if name not in answers]
+    way_out = "Choose the model's own with `ks.Sampling(columns=...)`, in its order."
+    if len(others) == wanted and len(answers) == 1:
+        way_out = (
+            f"'{answers[0]}' looks like a column of answers: leave it out with "
+            f"`ks.Sampling(columns={others})`."
+        )
+    raise ValueError(
+        f"{taker} takes {wanted} columns, but the data have {len(found)}: {listed_names(found)}. "
+        f"{way_out}"
+    )
+
+
+def points_by_name(x: Any, names: Sequence[str], taker: str) -> np.ndarray:
+    """Points for a function of named variables: columns by name where the data have names.
+
+    Args:
+        x: an array of shape `(rows, columns)` or one point `(columns,)`, in the order of the
+            variables; or a DataFrame or a dict with a column or number for each, and others.
+        names: of the variables.
+        taker: what takes them, for messages.
+
+    Returns:
+        float64 points `(rows, variables)`, or `(variables,)` for one point.
+
+    Raises:
+        ValueError: a variable is missing, or an array has more or fewer columns.
+
+    Example:
+
+    >>> points_by_name({"b": [1, 2], "a": [3, 4]}, ("a", "b"), "The formula")
+    array([[3., 1.],
+           [4., 2.]])
+    """
+    if type(x) is np.ndarray and x.ndim == 2 and x.dtype == np.float64:
+        points = x
+    elif isinstance(x, Mapping) or (hasattr(x, "columns") and hasattr(x, "__getitem__")):
+        found = [str(name) for name in (x if isinstance(x, Mapping) else x.columns)]
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise ValueError(
+                f"{taker} takes the columns {listed_names(names)}. The data have no "
+                f"{listed_names(missing)}, but: {listed_names(found)}"
+            )
+        keys = {str(key): key for key in (x if isinstance(x, Mapping) else x.columns)}
+        columns = [as_numbers(x[keys[name]], f"column '{name}'") for name in names]
+        return np.stack(np.broadcast_arrays(*columns), axis=-1)
+    else:
+        points = as_numbers(x, "the array")
+    if points.ndim not in (1, 2) or points.shape[-1] != len(names):
+        raise ValueError(
+            f"{taker} takes points of {len(names)} columns: {listed_names(names)}. "
+            f"Received: shape {points.shape}"
+        )
+    return points
+
+
+# Names that columns of answers have, which no model takes.
+LABEL_NAME = re.compile(
+    r"(?i)(y|labels?|targets?|class(es)?|outcome|output|response|y_true|species|survived|churn)"
+)
+
+
+def looks_like_a_label(name: str) -> bool:
+    """Return whether a column is named as columns of answers usually are.
+
+    Args:
+        name: of the column.
+    """
+    return LABEL_NAME.fullmatch(name.strip()) is not None
+
+
 def column_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     """Names for the columns of an input: `age`, `pos_1` and `pos_2`, `image_0_3` for a pixel.
 
@@ -161,12 +255,24 @@ def as_numbers(array: Any, origin: str) -> np.ndarray:
     Raises:
         ValueError: it holds no real numbers, or rows of different lengths.
     """
+    if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "fiub":
+        # A masked number is missing, whatever its value.
+        return np.ma.filled(array.astype(np.float64), np.nan)
+    if hasattr(array, "toarray"):
+        # A sparse matrix of SciPy.
+        array = array.toarray()
     try:
         array = np.asarray(array)
     except ValueError as error:
         raise ValueError(
             f"Expected rows of equal length. Received from {origin}: {error}"
         ) from error
+    if array.dtype.kind in "mM":
+        raise ValueError(
+            "Turn dates into a number with a unit first, such as days since the first one: "
+            "`(dates - dates.min()) / np.timedelta64(1, 'D')`. "
+            f"Received from {origin}: dtype {array.dtype}"
+        )
     if array.dtype.kind not in "fiub":
         raise ValueError(
             "Expected real numbers (a float or integer dtype). "

@@ -25,7 +25,8 @@ class _Refused(Exception):
 @contextmanager
 def _files(path: str) -> Iterator[Iterator[h5py.File]]:
     """The HDF5 files to read: one, or those in an archive, one after the other."""
-    if not path.endswith(".keras"):
+    # By content: up to Keras 2.11 what was called `.keras` was an HDF5 file.
+    if not zipfile.is_zipfile(path):
         with h5py.File(path) as file:
             yield iter((file,))
         return

@@ -130,7 +130,7 @@ class Record:
             raise self.refused(name, "names with values of one kind")
         return dict(values)
 
-    def _list(self, name: str) -> list:
+    def _list(self, name: str) -> list[Any]:
         value = self._content.get(name)
         if not isinstance(value, list):
             raise self.refused(name, "a list")
@@ -151,7 +151,7 @@ class Record:
         return f"{self._place}.{name}" if self._place else name
 
 
-def check_is_file(path: str | os.PathLike, what: str) -> None:
+def check_is_file(path: str | os.PathLike[str], what: str) -> None:
     """Raise unless there is a file.
 
     Args:
@@ -165,7 +165,7 @@ def check_is_file(path: str | os.PathLike, what: str) -> None:
         raise FileNotFoundError(f"Expected {what}. There is no file at: {path}")
 
 
-def read_json(path: str | os.PathLike, what: str) -> Any:
+def read_json(path: str | os.PathLike[str], what: str) -> Any:
     """Plain data from a JSON file.
 
     Args:

@@ -48,7 +48,7 @@ def check_saved_model(path: Path, allowed: Collection[str] = ()) -> None:
         raise ValueError(
             "It holds operations that are not known to be harmless, as those that read or write "
             f"files or use a network: {named}{f' and {more} more' if more > 0 else ''}. If you "
-            "trust it, allow them by name: `load_saved_model(path, allow_operations=[...])`, or "
+            "trust it, allow them by name: `load_model(path, allow_operations=[...])`, or "
             "--allow-operation on the command line."
         )
 

@@ -6,39 +6,35 @@ name for each column.
 
 from __future__ import annotations
 
-import csv
+import difflib
 import os
-import re
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_symgrad.files.columns import (
-    as_numbers,
-    check_names,
-    column_names,
-    is_list_of_inputs,
-    side_by_side,
-)
-from keras_symgrad.files.npz import read_arrays
+from keras_symgrad.files.columns import as_numbers, check_names, is_list_of_inputs, side_by_side
+from keras_symgrad.files.frames import as_frame, inputs_of_dataset, is_dataset
+from keras_symgrad.files.table_files import ArrayTable, FrameTable, Table, read_table_file
+from keras_symgrad.files.terminal import listed_names
 
 Columns = Sequence[str] | Sequence[int]
-# Spellings of a missing number in spreadsheets and pandas.
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 
 
 def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Read points and the names of their columns.
 
+    Columns that hold no numbers (texts, dates, numbers of rows) are left out, and a warning says
+    which. Columns are chosen first: what is not among `columns` is not read.
+
     Args:
-        source: an array of shape `(rows, columns)` or of images, a DataFrame, a dict or list of
-            arrays (the inputs of a model, side by side), or the path of a `.csv` file (with or
-            without a header), an `.npz` file (key `x`, and `names` if it has them) or an `.npy`
-            file.
-        columns: names or numbers of the columns to take, in this order; all of them if `None`.
+        source: an array of shape `(rows, columns)` or of images, a DataFrame of pandas or polars, a
+            table of PyArrow, an xarray, a `tf.data.Dataset`, a dict or list of arrays (the inputs
+            of a model, side by side), or the path of a file: `.csv`, `.tsv` or `.txt` (with or
+            without a header, compressed or not), `.npz` (key `x`, the only table in it, or
+            `file.npz:key`), `.npy`, `.parquet`, `.feather`, `.xlsx`; `-` is standard input.
+        columns: names or numbers of the columns to take, in this order; all of numbers if `None`.
 
     Returns:
         float64 points of shape `(rows, columns)`, missing numbers as NaN, and the names; `x1`, `x2`
@@ -47,8 +43,8 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
 
     Raises:
         FileNotFoundError: there is no file at the path.
-        ValueError: there are no rows, a row is too short or too long, a cell is not a number, or a
-            column does not exist.
+        ValueError: there are no rows, a row is too short or too long, a chosen column holds no
+            numbers or does not exist, or numbers can be read in two ways.
 
     Example:
 
@@ -58,33 +54,40 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
     >>> read_points({"age": np.array([30, 40]), "pos": np.zeros((2, 2))})[1]
     ('age', 'pos_1', 'pos_2')
     """
+    if is_dataset(source):
+        source = inputs_of_dataset(source)
     if isinstance(source, (str, os.PathLike)):
-        x, names, origin = _read_file(Path(source))
-    elif hasattr(source, "columns") and hasattr(source, "to_numpy"):
-        x, names, origin = (_read_frame(source), [str(c) for c in source.columns], "the DataFrame")
-    elif isinstance(source, Mapping):
-        x, names, origin = *side_by_side(source), "the dict"
-    elif is_list_of_inputs(source):
-        inputs = dict(enumerate(source))
-        x, names, origin = side_by_side(inputs)[0], None, "the list of arrays"
+        table, origin = read_table_file(source)
     else:
-        x, names, origin = as_numbers(source, "the array"), None, "the array"
-    if x.ndim > 2 and x.size:
-        # Images: a name for each pixel.
-        x, names = x.reshape(len(x), -1), column_names("x", x.shape[1:])
-    if x.ndim != 2 or x.shape[1] == 0:
-        raise ValueError(
-            "Expected points of shape (rows, columns). "
-            f"Received from {origin}: shape {x.shape}. One column is `x[:, None]`, one point `[x]`."
-        )
-    names = check_names(names, x.shape[1])
-    if columns is not None:
-        chosen = [_position(column, names, origin) for column in columns]
-        x, names = x[:, chosen], tuple(names[k] for k in chosen)
-        check_names(names, len(names))
+        table, origin = _table_of(source)
+    names = tuple(table.names or check_names(None, table.width))
+    chosen = None
+    if columns is None:
+        check_names(names, table.width)
+    else:
+        given = [columns] if isinstance(columns, (str, int, np.integer)) else columns
+        chosen = [names[_position(column, names, origin)] for column in given]
+        if twice := [name for name in chosen if names.count(name) > 1]:
+            raise ValueError(f"Every name may occur once in {origin}. Received twice: {twice[0]}")
+        check_names(chosen, len(chosen))
+    x, found = table.numbers(names, chosen, origin)
     if len(x) == 0:
         raise ValueError(f"Expected at least one row of points. Received none from {origin}.")
-    return np.ascontiguousarray(x), names
+    return np.ascontiguousarray(x), tuple(found)
+
+
+def _table_of(source: Any) -> tuple[Table, str]:
+    frame = as_frame(source)
+    if frame is not None:
+        return FrameTable(frame), "the DataFrame"
+    if isinstance(source, Mapping):
+        x, names, origin = *side_by_side(source), "the dict"
+    elif is_list_of_inputs(source):
+        x, origin = side_by_side(dict(enumerate(source)))[0], "the list of arrays"
+        names = None
+    else:
+        x, names, origin = as_numbers(source, "the array"), None, "the array"
+    return ArrayTable.of(x, names, origin), origin
 
 
 def check_weights(weights: np.ndarray | None, rows: int) -> np.ndarray | None:
@@ -137,94 +140,14 @@ def finite_rows(x: np.ndarray) -> np.ndarray:
     return finite
 
 
-def _read_file(path: Path) -> tuple[np.ndarray, list[str] | None, str]:
-    if not path.is_file():
-        raise FileNotFoundError(f"Expected a file of points. There is no file at: {path}")
-    ending = path.suffix.lower()
-    if ending in (".csv", ".tsv", ".txt"):
-        return *_read_csv(path), str(path)
-    if ending not in (".npz", ".npy"):
-        raise ValueError(f"Expected points in a `.csv`, `.npz` or `.npy` file. Received: {path}")
-    keys = read_arrays(path, ("x", "names"))
-    if "x" not in keys:
-        raise ValueError(
-            f"Expected points under the key `x`, as `np.savez(path, x=points)` writes. {path} has "
-            f"the keys: {', '.join(keys) or 'none'}"
-        )
-    found = keys.get("names")
-    names = None if found is None else [str(name) for name in found.ravel()]
-    return as_numbers(keys["x"], str(path)), names, str(path)
-
-
-def _read_csv(path: Path) -> tuple[np.ndarray, list[str] | None]:
-    try:
-        # The byte-order mark that spreadsheets write is not part of the first name.
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"Expected a text file in UTF-8 with one point a line: {path}") from None
-    lines = text.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    # A name in quotation marks may contain any separator.
-    delimiter = max(",;\t", key=re.sub('"[^"]*"', "", first).count)
-    numbered = [
-        (number, [cell.strip() for cell in row])
-        for number, row in enumerate(csv.reader(lines, delimiter=delimiter), start=1)
-        if any(cell.strip() for cell in row)
-    ]
-    if not numbered:
-        raise ValueError(f"Expected at least one row of points. The file is empty: {path}")
-    names = None
-    if any(_number(cell) is None for cell in numbered[0][1]):
-        names = numbered.pop(0)[1]
-    width = len(names) if names else len(numbered[0][1])
-    points = np.empty((len(numbered), width))
-    for k, (number, row) in enumerate(numbered):
-        if len(row) != width:
-            raise ValueError(
-                f"Expected {width} columns in every row. Line {number} of {path} has {len(row)}."
-            )
-        for column, cell in enumerate(row):
-            value = _number(cell)
-            if value is None:
-                name = names[column] if names else f"x{column + 1}"
-                raise ValueError(
-                    f"Expected a number in column '{name}', line {number} of {path}. "
-                    f"Received: {cell!r}. Leave out a column of texts with "
-                    "`ks.Sampling(columns=...)`."
-                )
-            points[k, column] = value
-    return points, names
-
-
-def _read_frame(frame: Any) -> np.ndarray:
-    columns = []
-    for position, name in enumerate(frame.columns):
-        column = frame.iloc[:, position].to_numpy()
-        try:
-            columns.append(np.asarray(column, dtype=np.float64))
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"Expected numbers in every column. Column '{name}' of the DataFrame holds others: "
-                f"{error}. Leave it out with `ks.Sampling(columns=...)`."
-            ) from error
-    return np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
-
-
 def _position(column: str | int, names: tuple[str, ...], origin: str) -> int:
     if isinstance(column, str) and column in names:
         return names.index(column)
     if isinstance(column, (int, np.integer)) and 0 <= column < len(names):
         return int(column)
+    near = difflib.get_close_matches(column, names, 1) if isinstance(column, str) else []
+    hint = f" Is it '{near[0]}'?" if near else ""
     raise ValueError(
-        f"Expected columns of {origin}, which has: {', '.join(names)}. Received: {column!r}"
+        f"Expected columns of {origin}, which has: {listed_names(names)}.{hint} "
+        f"Received: {column!r}"
     )
-
-
-def _number(cell: str) -> float | None:
-    if cell.lower() in MISSING:
-        return np.nan
-    try:
-        # `float` reads "1_000" as a thousand; in a data file it is a text.
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None

@@ -14,7 +14,7 @@ MAX_ZIP_RATIO = 100
 MOST_MEMBERS = 10_000
 
 
-def check_archive(path: str | os.PathLike) -> None:
+def check_archive(path: str | os.PathLike[str]) -> None:
     """Raise unless an archive is safe to unpack, by its directory alone; nothing is unpacked.
 
     Args:

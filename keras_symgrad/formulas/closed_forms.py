@@ -28,7 +28,7 @@ from keras_symgrad.search.core import Stopping
 from keras_symgrad.search.genetic import TargetEngine, search_for
 
 G = sympy.Symbol("g", real=True)
-_A, _B, _C, _D, _P = PARAMETERS = sympy.symbols("a b c d p", real=True)
+_A, _B, _C, _D, _P = sympy.symbols("a b c d p", real=True)
 # Constants are made simple in this order: those that may vanish first.
 _ORDER = (_C, _D, _P, _B, _A)
 # Each of these is multiplied by a factor a, and a constant d is added. Poles and branch points lie

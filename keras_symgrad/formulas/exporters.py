@@ -114,7 +114,7 @@ def from_json(text: str) -> Formula:
         ) from error
 
 
-def export(formula: Formula, path: str | os.PathLike) -> Path:
+def export(formula: Formula, path: str | os.PathLike[str]) -> Path:
     """Write a formula to a file whose ending selects the format.
 
     | ending | content |
@@ -160,7 +160,7 @@ def export(formula: Formula, path: str | os.PathLike) -> Path:
     return path
 
 
-def check_path(path: str | os.PathLike) -> None:
+def check_path(path: str | os.PathLike[str]) -> None:
     """Raise unless `export` can write there; can be called before the formula exists.
 
     Args:

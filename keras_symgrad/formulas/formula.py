@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -15,12 +15,13 @@ import sympy
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import numpy_function
 from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
-from keras_symgrad.files import printable
+from keras_symgrad.files import points_by_name, printable
 from keras_symgrad.formulas.fidelity import Fidelity
 from keras_symgrad.search.core import POOR_FIT, choose_model
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
@@ -51,16 +52,52 @@ class Formula:
     complexity: float
     loss: float
     names: tuple[str, ...]
-    operators: OperatorSet | None = field(default=None, repr=False)
+    operators: OperatorSet | None = field(default=None, repr=False, compare=False)
     fidelity: Fidelity | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def _code(self) -> Callable[[np.ndarray], np.ndarray]:
         return numpy_function([self.expression], [symbol(name) for name in self.names])
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Values at points of shape `(rows, variables)`, shape `(rows,)`; NaN where undefined."""
-        return self._code(np.asarray(x, dtype=float))[:, 0]
+    def __getstate__(self) -> dict[str, Any]:
+        # Generated code does not pickle; it is made again when it is asked for.
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    def __call__(self, x: Any) -> np.ndarray:
+        """The formula's values.
+
+        Args:
+            x: points of shape `(rows, variables)` or one point `(variables,)`; or a DataFrame or a
+                dict, whose columns are taken by the names of the variables.
+
+        Returns:
+            Values of shape `(rows,)`, or one number; NaN where the formula is undefined.
+
+        Raises:
+            ValueError: a variable is missing, or an array has more or fewer columns.
+        """
+        points = points_by_name(x, self.names, "The formula")
+        values = self._values(np.atleast_2d(points))
+        return values if points.ndim == 2 else values[0]
+
+    def _values(self, points: np.ndarray) -> np.ndarray:
+        """Values at points `(rows, variables)`, `(rows,)`."""
+        return self._code(points)[:, 0]
+
+    @property
+    def symbols(self) -> tuple[sympy.Symbol, ...]:
+        """The symbols of `to_sympy()`, one a column: `sympy.Symbol(name)`."""
+        return tuple(map(sympy.Symbol, self.names))
+
+    def to_sympy(self) -> sympy.Expr:
+        """The expression in plain symbols, to go on with in SymPy.
+
+        >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+        >>> sympy.diff(Formula(x1 * x2, 3, 0.0, ("x1", "x2")).to_sympy(), sympy.Symbol("x1"))
+        x2
+        """
+        plain = dict(zip(map(symbol, self.names), self.symbols))
+        return self.expression.xreplace(plain)
 
     def __str__(self) -> str:
         return self.to_text()
@@ -152,7 +189,7 @@ class Formula:
 
         return from_json(text)
 
-    def export(self, path: str | os.PathLike) -> Path:
+    def export(self, path: str | os.PathLike[str]) -> Path:
         """Write `.py`, `.json`, `.tex`, `.keras`, `.onnx`, `.tflite` or a SavedModel folder.
 
         Args:
@@ -165,14 +202,14 @@ class Formula:
 
         return export(self, path)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Expression, complexity, loss and fidelity as plain data."""
         entries = {"expression": self.to_text(), "complexity": self.complexity, "loss": self.loss}
         if self.fidelity is not None:
             entries["fidelity"] = self.fidelity.to_dict()
         return entries | self.own_to_dict()
 
-    def own_to_dict(self) -> dict:
+    def own_to_dict(self) -> dict[str, Any]:
         """The units of its computation, and its expression in them, if they are not the user's."""
         return {}
 
@@ -272,6 +309,41 @@ class ParetoFront(Sequence[Formula]):
     def chosen(self) -> int | None:
         """Number of the best row of a front by fidelity; `None` for a front by loss."""
         return self._chosen
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ParetoFront):
+            return NotImplemented
+        own, its = (
+            (front._rows, front._trusted, front._chosen, front.floor) for front in (self, other)
+        )
+        return own == its
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._rows))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The front as a table of pandas: complexity, loss, fidelity, formula, which is the best.
+
+        >>> x = sympy.Symbol("x", real=True)
+        >>> ParetoFront([Formula(x, 1, 0.5, ("x",)), Formula(x**2, 3, 0.0, ("x",))]).to_dataframe()
+           complexity  loss  fidelity formula   best
+        0           1   0.5       NaN       x  False
+        1           3   0.0       NaN    x**2   True
+        """
+        import pandas as pd
+
+        best = self.best
+        return pd.DataFrame(
+            {
+                "complexity": [row.complexity for row in self],
+                "loss": [row.loss for row in self],
+                "fidelity": [
+                    float("nan") if row.fidelity is None else row.fidelity.formula for row in self
+                ],
+                "formula": [row.to_pretty() for row in self],
+                "best": [row is best for row in self],
+            }
+        )
 
     def agrees_with_network(self, formula: Formula) -> bool:
         """Return whether one of the rows may be chosen as the best."""

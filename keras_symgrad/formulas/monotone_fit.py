@@ -30,6 +30,17 @@ class MonotoneFit:
     values: np.ndarray
     r2: float
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MonotoneFit):
+            return NotImplemented
+        arrays = np.array_equal(self.knots, other.knots) and np.array_equal(
+            self.values, other.values
+        )
+        return arrays and self.r2 == other.r2
+
+    def __hash__(self) -> int:
+        return hash((self.knots.tobytes(), self.values.tobytes()))
+
     @classmethod
     def through(
         cls, g: np.ndarray, f: np.ndarray, knots: int = 64, zero: float | None = None

@@ -155,7 +155,7 @@ class MonotoneLayer(keras.layers.Layer):
         """Shape of the output, equal to that of the input."""
         return input_shape
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Configuration for `from_config`."""
         start, slopes = self._initial
         own = {"knots": list(self.knots), "start": start, "slopes": list(slopes)}

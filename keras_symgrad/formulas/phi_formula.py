@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy
@@ -141,7 +142,7 @@ class PhiFormula:
         """phi as LaTeX, constants rounded."""
         return to_latex(self.expression, digits)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """phi, the neuron's value and their R2, as plain data."""
         return {
             "expression": self.to_text(),

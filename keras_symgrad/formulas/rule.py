@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy
@@ -79,8 +80,12 @@ class Rule:
         shown = self.level.shown
         return float(f"{self.level.value:.{self.digits}g}" if shown is None else shown)
 
-    def decides(self, x: np.ndarray) -> np.ndarray:
-        """Decisions of the rule, `(rows,)`; False where the formula is not finite."""
+    def decides(self, x: Any) -> np.ndarray:
+        """Decisions of the rule, `(rows,)`; False where the formula is not finite.
+
+        Args:
+            x: points, as a `Formula` takes them.
+        """
         with np.errstate(invalid="ignore"):
             values = self._rounded(x)
             return values > self.threshold if self.direction == ">" else values < self.threshold
@@ -151,7 +156,7 @@ class Rule:
         """
         return replace(self, formula=formula, level=self.level.of_multiple(factor))
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The rule as plain data."""
         return {
             "text": self.text,

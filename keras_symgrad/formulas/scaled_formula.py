@@ -94,9 +94,8 @@ class ScaledFormula(Formula):
     def _own_code(self) -> Callable[[np.ndarray], np.ndarray]:
         return numpy_function([self.scaled], [symbol(name) for name in self.names])
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Values at points of the user's variables; see `Formula`."""
-        return self._own_code(self.units.points(x))[:, 0]
+    def _values(self, points: np.ndarray) -> np.ndarray:
+        return self._own_code(self.units.points(points))[:, 0]
 
     @property
     def as_computed(self) -> sympy.Expr:
@@ -145,7 +144,7 @@ class ScaledFormula(Formula):
             **kwargs,
         )
 
-    def own_to_dict(self) -> dict:
+    def own_to_dict(self) -> dict[str, Any]:
         """The units of its variables, and its expression in them, as plain data."""
         return {
             "own": to_text(self.scaled, names=self.names),

@@ -163,7 +163,7 @@ class SymbolicLayer(keras.layers.Layer):
         """Shape of the output: the last axis becomes 1."""
         return (*input_shape[:-1], 1)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Configuration for `from_config`: the formula as text, parsed but never run."""
         config = {**super().get_config(), "expression": self._text, "names": list(self.names)}
         if self._units.units:
@@ -175,10 +175,10 @@ class SymbolicLayer(keras.layers.Layer):
         return [_constant(index) for index in range(len(self._initial))]
 
     @cached_property
-    def _gradient_code(self) -> Callable:
+    def _gradient_code(self) -> Callable[..., Any]:
         return self._compiled([differentiate(self._template, symbol(name)) for name in self.names])
 
-    def _compiled(self, expressions: list[sympy.Expr]) -> Callable:
+    def _compiled(self, expressions: list[sympy.Expr]) -> Callable[..., Any]:
         # Names may come from a file: generated code holds numbered symbols only.
         symbols = [*map(symbol, self.names), *self._symbols]
         arguments, expressions = anonymous(expressions, symbols)
@@ -193,7 +193,7 @@ class SymbolicLayer(keras.layers.Layer):
             ) from None
         return code
 
-    def _evaluate(self, code: Callable, inputs: tf.Tensor | np.ndarray) -> tf.Tensor:
+    def _evaluate(self, code: Callable[..., Any], inputs: tf.Tensor | np.ndarray) -> tf.Tensor:
         inputs = tf.cast(inputs, self.compute_dtype)
         if self._units.units:
             offsets, scales = (
@@ -248,7 +248,7 @@ def _text_and_names(
     return to_text(expression, operators, names=names), names
 
 
-def _natural_order(name: str) -> list:
+def _natural_order(name: str) -> list[Any]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 

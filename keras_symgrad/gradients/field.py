@@ -285,7 +285,7 @@ class Field:
         for start in range(0, self.rows, size):
             yield self.take(slice(start, start + size))
 
-    def save(self, path: str | os.PathLike) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the field to an `.npz` file, complete or not at all.
 
         Args:
@@ -364,7 +364,7 @@ class Field:
 OPTIONAL_ARRAYS = ("weights", "values", "frame")
 
 
-def _write_field(field: Field, path: str | os.PathLike) -> Path:
+def _write_field(field: Field, path: str | os.PathLike[str]) -> Path:
     """Write a field; see `GradientField.save`."""
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
@@ -392,7 +392,7 @@ def _write_field(field: Field, path: str | os.PathLike) -> Path:
     return path
 
 
-def _read_field(path: str | os.PathLike) -> dict[str, Any]:
+def _read_field(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Arguments of `GradientField` from a file that `write` wrote; see `GradientField.load`."""
     path = Path(path)
     if not path.is_file():
@@ -721,7 +721,7 @@ class GradientField(Field):
         )._usable(np.isfinite(gradients).all(axis=1))
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> GradientField:
+    def load(cls, path: str | os.PathLike[str]) -> GradientField:
         """Read a field that `save` wrote.
 
         Args:

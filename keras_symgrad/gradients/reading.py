@@ -148,7 +148,7 @@ class Reading:
         in_terms_of = sampling.in_terms_of
         if isinstance(in_terms_of, str):
             raise ValueError(
-                "Expected `Quantities`, such as `Quantities.of_layer(model, layer)`. "
+                "Expected `Quantities`, such as `Quantities.of(model, layer)`. "
                 f"Received: in_terms_of={in_terms_of!r}"
             )
         shown, test_points = split(points, seed)

@@ -14,8 +14,9 @@ from keras_symgrad.files import (
     Columns,
     check_names,
     check_weights,
+    check_width,
     finite_rows,
-    listed_names,
+    in_model_order,
     read_points,
 )
 from keras_symgrad.gradients.boundary_sampling import Rows, Sampler, data_rows, slab_rows
@@ -106,13 +107,11 @@ def select_rows(
         raise ValueError(f"`rows` is a positive integer or None. Received: rows={rows!r}")
     metric = check_metric(metric)
     x, found = read_points(x, columns)
-    if neuron.inputs is not None and x.shape[1] != neuron.inputs:
-        raise ValueError(
-            f"The model of '{neuron.name}' takes {neuron.inputs} columns, but the data have "
-            f"{x.shape[1]}: {listed_names(found)}. Choose the model's own with "
-            "`ks.Sampling(columns=...)`, in its order."
-        )
-    names = found if names is None else check_names(names, x.shape[1])
+    x, names = in_model_order(
+        x, found if names is None else check_names(names, x.shape[1]), neuron.names
+    )
+    if neuron.inputs is not None:
+        check_width(names, neuron.inputs, f"The model of '{neuron.name}'")
     weights = check_weights(weights, len(x))
     finite = finite_rows(x)
     if not finite.all():

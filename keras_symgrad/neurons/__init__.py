@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from keras_symgrad.neurons.batches import in_batches
     from keras_symgrad.neurons.class_logits import ClassLogits
     from keras_symgrad.neurons.inputs import Inputs
-    from keras_symgrad.neurons.loading import SavedFunction, kind_by_loss, load, load_saved_model
+    from keras_symgrad.neurons.loading import (
+        SavedFunction,
+        arguments_of,
+        kind_by_loss,
+        load,
+        load_model,
+    )
     from keras_symgrad.neurons.neuron import Neuron
     from keras_symgrad.neurons.quantities import Quantities
     from keras_symgrad.neurons.unit_index import Unit, only_tensor
@@ -25,10 +31,11 @@ __all__ = [
     "Quantities",
     "SavedFunction",
     "Unit",
+    "arguments_of",
     "in_batches",
     "is_softmax",
     "kind_by_loss",
     "load",
-    "load_saved_model",
+    "load_model",
     "only_tensor",
 ]

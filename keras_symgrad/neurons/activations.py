@@ -36,7 +36,7 @@ class LastActivation:
         before: function from a later call of the layer to its value before the activation.
     """
 
-    function: Callable
+    function: Callable[..., Any]
     before: Callable[[Call], tf.Tensor]
 
     @property
@@ -82,7 +82,7 @@ def applies_last(call: Call) -> bool:
     return _close(again, call.output)
 
 
-def is_sigmoid(function: Callable) -> bool:
+def is_sigmoid(function: Callable[..., Any]) -> bool:
     """Return whether a function is the logistic sigmoid, decided by its values.
 
     Args:
@@ -100,7 +100,7 @@ def is_sigmoid(function: Callable) -> bool:
     return _acts_like(function, tf.sigmoid, np.linspace(-4.0, 4.0, 9)[:, None])
 
 
-def is_softmax(function: Callable) -> bool:
+def is_softmax(function: Callable[..., Any]) -> bool:
     """Return whether a function is the softmax over the last axis, decided by its values.
 
     Args:
@@ -112,7 +112,7 @@ def is_softmax(function: Callable) -> bool:
     return _acts_like(function, tf.nn.softmax, np.linspace(-2.0, 3.0, 12).reshape(3, 4) ** 2)
 
 
-def stays_in_unit_interval(function: Callable) -> bool:
+def stays_in_unit_interval(function: Callable[..., Any]) -> bool:
     """Return whether a function's values are all in [0, 1], as a probability's are.
 
     Args:
@@ -151,12 +151,12 @@ def logit_of(probability: tf.Tensor) -> tf.Tensor:
     return tf.math.log(inside) - tf.math.log1p(-inside)
 
 
-def _acts_like(function: Callable, model: Callable, x: np.ndarray) -> bool:
+def _acts_like(function: Callable[..., Any], model: Callable[..., Any], x: np.ndarray) -> bool:
     values = _tried(function, x)
     return values is not None and _close(values, model(x))
 
 
-def _tried(function: Callable, x: np.ndarray) -> np.ndarray | None:
+def _tried(function: Callable[..., Any], x: np.ndarray) -> np.ndarray | None:
     # A layer with weights is not an activation, and one of fixed width would raise here.
     if getattr(function, "weights", None):
         return None

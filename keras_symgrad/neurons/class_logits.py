@@ -58,7 +58,7 @@ class ClassLogits:
     @classmethod
     def of(
         cls,
-        model: keras.Layer | str | os.PathLike,
+        model: keras.Layer | str | os.PathLike[str],
         layer: str | None = None,
         signature: str | None = None,
     ) -> ClassLogits:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def extract(
     kind_of_neuron: type[Neuron],
-    model: keras.Layer | str | os.PathLike,
+    model: keras.Layer | str | os.PathLike[str],
     layer: str | None,
     unit: Unit,
     activation: bool,

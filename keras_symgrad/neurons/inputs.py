@@ -227,11 +227,11 @@ def _structure(model: keras.Layer) -> Any:
     return (model.get_build_config() or {}).get("input_shape")
 
 
-def _flattened(structure: Any) -> tuple[list[tuple[str | None, Any]], Callable]:
+def _flattened(structure: Any) -> tuple[list[tuple[str | None, Any]], Callable[..., Any]]:
     """The leaves of a structure with their keys, in the order in which it was written."""
     leaves: list[tuple[str | None, Any]] = []
 
-    def visit(node: Any, key: str | None) -> Callable[[list], Any]:
+    def visit(node: Any, key: str | None) -> Callable[[list[Any]], Any]:
         if isinstance(node, dict):
             parts = {k: visit(child, str(k)) for k, child in node.items()}
             return lambda tensors: {k: part(tensors) for k, part in parts.items()}
@@ -246,7 +246,7 @@ def _flattened(structure: Any) -> tuple[list[tuple[str | None, Any]], Callable]:
     return leaves, pack
 
 
-def _is_shape(node: list | tuple) -> bool:
+def _is_shape(node: list[Any] | tuple[Any, ...]) -> bool:
     return all(size is None or isinstance(size, (int, np.integer)) for size in node)
 
 

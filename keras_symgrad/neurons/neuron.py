@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.neurons import graph_cleanup
+from keras_symgrad.neurons import graph_cleanup, loading
 from keras_symgrad.neurons.activations import logit_of
 from keras_symgrad.neurons.batches import in_batches
 from keras_symgrad.neurons.extraction import extract
@@ -55,6 +55,10 @@ class Neuron:
     dtype: str = "float32"
     names: tuple[str, ...] | None = None
     source: Mapping[str, Any] | None = None
+
+    def __deepcopy__(self, _memo: object) -> Neuron:
+        # A value that never changes, of a function that cannot be copied.
+        return self
 
     def __call__(self, x: tf.Tensor | np.ndarray) -> tf.Tensor:
         """The neuron's value at each row.
@@ -164,12 +168,12 @@ class Neuron:
     def _compiled_value(self) -> Callable[[tf.Tensor], tf.Tensor]:
         return self._graph(lambda x: self(x))
 
-    def _graph(self, function: Callable) -> Callable:
+    def _graph(self, function: Callable[..., Any]) -> Callable[..., Any]:
         # The number of rows is left open, so that a smaller last batch is not compiled again.
         signature = [tf.TensorSpec((None, self.inputs), self.dtype)]
 
         # A concrete function: TensorFlow would warn about retracing with many neurons.
-        def trace(autograph: bool) -> Callable:
+        def trace(autograph: bool) -> Callable[..., Any]:
             traced = tf.function(function, input_signature=signature, autograph=autograph)
             return traced.get_concrete_function()
 
@@ -204,7 +208,7 @@ class Neuron:
     @classmethod
     def of(
         cls,
-        model: keras.Layer | str | os.PathLike,
+        model: keras.Layer | str | os.PathLike[str],
         layer: str | None = None,
         unit: Unit = None,
         activation: bool = False,
@@ -222,8 +226,9 @@ class Neuron:
         taken unchanged. Where the last step is not visible, see `settle`.
 
         Args:
-            model: a built Keras model (functional, Sequential, subclassed, nested), or the path of
-                a `.keras` file, a legacy `.h5` file or a SavedModel directory.
+            model: a built Keras model (functional, Sequential, subclassed, nested), the path of a
+                `.keras` file, a legacy `.h5` file or a SavedModel directory, or the result of
+                `load_model`.
             layer: name of a layer, or a path such as `"encoder/latent"` for a layer of an inner
                 model; of a model of several outputs, or of a SavedModel, the name of one of them.
             unit: column of the layer's output, needed if it has more than one; for an output of
@@ -271,8 +276,12 @@ class Neuron:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         # Layers that were traced are lost in a copy: a neuron of a file is made of the file again.
-        if self.source is not None and isinstance(self.source["model"], (str, os.PathLike)):
-            return _of_source, (dict(self.source),)
+        if self.source is not None:
+            model = self.source["model"]
+            loaded_with = loading.arguments_of(model)
+            if isinstance(model, (str, os.PathLike)) or loaded_with is not None:
+                path = model if loaded_with is None else None
+                return _of_source, ({**self.source, "model": path}, loaded_with)
         return super().__reduce_ex__(protocol)
 
     def read_as(self, kind: str | None) -> Neuron:
@@ -298,5 +307,7 @@ class Neuron:
         return read
 
 
-def _of_source(source: dict[str, Any]) -> Neuron:
+def _of_source(source: dict[str, Any], loaded_with: Mapping[str, Any] | None) -> Neuron:
+    if loaded_with is not None:
+        source = {**source, "model": loading.load_model(**loaded_with)}
     return Neuron.of(**source)

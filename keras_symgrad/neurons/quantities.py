@@ -85,7 +85,7 @@ class Quantities:
     @classmethod
     def of(
         cls,
-        model: keras.Layer | str | os.PathLike,
+        model: keras.Layer | str | os.PathLike[str],
         layer: str,
         units: Sequence[int | tuple[int, ...]] | None = None,
         *,

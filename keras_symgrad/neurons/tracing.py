@@ -99,7 +99,7 @@ def run(model: keras.Layer, inputs: Any, operations: Sequence[Any]) -> tuple[Any
 def _listening(operations: Sequence[Any]) -> Iterator[list[Call]]:
     calls: list[Call] = []
 
-    def listener(operation: Any, original: Callable) -> Callable:
+    def listener(operation: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             output = original(*args, **kwargs)
             inputs = args[0] if args else next(iter(kwargs.values()), None)
@@ -121,7 +121,9 @@ def _listening(operations: Sequence[Any]) -> Iterator[list[Call]]:
                 _put_back(operation, "call", call)
 
 
-def _without_activation(operation: Any, call: Callable, args: tuple, kwargs: dict) -> Any:
+def _without_activation(
+    operation: Any, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """The operation's output with `activation` replaced by the identity for this one call."""
     if not callable(getattr(operation, "activation", None)):
         return None

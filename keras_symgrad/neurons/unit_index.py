@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-Unit = int | tuple | None
+Unit = int | tuple[Any, ...] | None
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _which(shape: tuple[int, ...], where: str) -> str:
     )
 
 
-def _whole(place: tuple) -> bool:
+def _whole(place: tuple[Any, ...]) -> bool:
     return all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) for k in place)
 
 

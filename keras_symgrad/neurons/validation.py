@@ -83,12 +83,14 @@ def validate(
     _warn_of_steps(name, function, rows, gradient)
 
 
-def _moves(function: Callable, rows: tf.Tensor) -> bool:
+def _moves(function: Callable[..., Any], rows: tf.Tensor) -> bool:
     """Return whether a function changes between nearby rows, unlike a saturated network."""
     return not _same(function(rows * (1 + NEARBY)), function(rows))
 
 
-def _warn_of_steps(name: str, function: Callable, rows: tf.Tensor, gradient: tf.Tensor) -> None:
+def _warn_of_steps(
+    name: str, function: Callable[..., Any], rows: tf.Tensor, gradient: tf.Tensor
+) -> None:
     """Warn about columns on which the neuron depends only by steps, without a gradient."""
     flat = np.flatnonzero(~np.any(tf.convert_to_tensor(gradient), axis=0))
 
@@ -130,7 +132,7 @@ def _filled(rows: tf.Tensor, columns: np.ndarray, value: float) -> np.ndarray:
     return points
 
 
-def _no_gradient(name: str, steps: Callable, rows: tf.Tensor) -> str:
+def _no_gradient(name: str, steps: Callable[..., Any], rows: tf.Tensor) -> str:
     return (
         f"No gradient leads from the neuron '{name}' to the input{_lost(steps, rows)}: what "
         "rounds, counts, looks up or is NumPy code has none, and a constant neither. Read from "
@@ -153,7 +155,7 @@ def _same(again: tf.Tensor, value: tf.Tensor) -> bool:
     )
 
 
-def _lost(steps: Callable, rows: tf.Tensor) -> str:
+def _lost(steps: Callable[..., Any], rows: tf.Tensor) -> str:
     """The first layer that depends on the input but has no gradient."""
     with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
         tape.watch(rows)
@@ -167,7 +169,7 @@ def _lost(steps: Callable, rows: tf.Tensor) -> str:
     return _named(", lost in", lost)
 
 
-def _moody(steps: Callable, rows: tf.Tensor) -> str:
+def _moody(steps: Callable[..., Any], rows: tf.Tensor) -> str:
     """The first layer that returns different numbers for the same numbers."""
     pairs = zip(steps(rows), steps(rows), strict=False)
     moody = (first for first, second in pairs if not _alike(first.output, second.output))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from fractions import Fraction
 from itertools import count
+from typing import Any
 
 import sympy
 from deap import gp
@@ -298,7 +299,7 @@ class _Rule:
 
 
 # The first matching row decides.
-_RULES: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
+_RULES: tuple[tuple[type | tuple[type, ...], Callable[..., Any]], ...] = (
     ((sympy.Add, sympy.Max, sympy.Min), _Rule.sum),
     (sympy.Mul, _Rule.product),
     (sympy.Pow, _Rule.power),

@@ -139,7 +139,7 @@ def _fraction(exponent: Any) -> Fraction:
 
 
 @cache
-def _registry() -> pint.UnitRegistry:
+def _registry() -> pint.UnitRegistry[Any]:
     # Importing pint takes half a second, which is not spent without units.
     import pint
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Element:
         return Element(self.matrix @ other.matrix, self.sign * other.sign)
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[Any, ...]:
         """A hashable key, equal for equal maps."""
         return (self.sign, *np.round(self.matrix, 6).ravel().tolist())
 

@@ -83,7 +83,7 @@ class ModelComparison:
             lines.append(f"undefined on {self.undefined:.2%}")
         return "\n".join(lines)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The comparison as plain data."""
         return asdict(self)
 
@@ -190,7 +190,9 @@ def _outputs(model: keras.Model, points: np.ndarray, batch: int = 4096) -> np.nd
     return np.concatenate(parts)
 
 
-def _decisions(model: keras.Model, points: np.ndarray, output: np.ndarray) -> Callable | None:
+def _decisions(
+    model: keras.Model, points: np.ndarray, output: np.ndarray
+) -> Callable[..., Any] | None:
     """Decisions of an output, or `None` if it is a number."""
     if output.shape[1] == 1:
         # As in `interpret`: a fraction is not a probability.
@@ -219,7 +221,9 @@ def _labels(y: Any, output: np.ndarray, decides: bool) -> np.ndarray:
     return y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
 
 
-def _score(output: np.ndarray, target: np.ndarray | None, decide: Callable | None) -> float | None:
+def _score(
+    output: np.ndarray, target: np.ndarray | None, decide: Callable[..., Any] | None
+) -> float | None:
     if target is None:
         return None
     if decide:
@@ -227,7 +231,7 @@ def _score(output: np.ndarray, target: np.ndarray | None, decide: Callable | Non
     return float(np.sqrt(np.mean((output - target) ** 2)))
 
 
-def _compiled(model: keras.Model, points: np.ndarray, size: int, jit: bool) -> Callable:
+def _compiled(model: keras.Model, points: np.ndarray, size: int, jit: bool) -> Callable[..., Any]:
     inputs = Inputs.of(model, points.shape[1])
     rows = np.resize(points, (size, points.shape[1]))
     batch = inputs(tf.constant(rows, model.variable_dtype))
@@ -240,7 +244,7 @@ def _compiled(model: keras.Model, points: np.ndarray, size: int, jit: bool) -> C
     return call
 
 
-def _medians(calls: list[Callable], repeats: int) -> list[float]:
+def _medians(calls: list[Callable[..., Any]], repeats: int) -> list[float]:
     """Milliseconds of each call; alternating, so that other load affects both models alike."""
     for _ in range(WARM_UP):
         for call in calls:

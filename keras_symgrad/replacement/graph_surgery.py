@@ -205,5 +205,5 @@ def _leaves(structure: Any) -> list[keras.KerasTensor]:
     return [structure]
 
 
-def _nodes(model: keras.Model) -> set:
+def _nodes(model: keras.Model) -> set[Any]:
     return {node for nodes in model._nodes_by_depth.values() for node in nodes}

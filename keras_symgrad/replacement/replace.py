@@ -197,7 +197,7 @@ def _part(formula: Any, layer: str | None, unit: Unit, activation: bool | None) 
             source,
             formula,
         )
-    kinds: dict[type, Callable] = {
+    kinds: dict[type, Callable[..., Any]] = {
         Formula: lambda: (formula, None),
         Rule: lambda: (formula.formula, None),
         PhiFormula: lambda: (formula.value, formula.value),

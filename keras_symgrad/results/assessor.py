@@ -1,4 +1,4 @@
-"""`Assessor`: assesses what a search has found so far, as often as it is asked."""
+"""`Assessor`: assess the formulas that a search has found so far."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from keras_symgrad.search.core import Archive, Individual
 
 
 class Assessor:
-    """Assesses archives of one search; a front that has not changed is not assessed again.
+    """Assess the archive of a search; an unchanged front is not assessed again.
 
     Args:
         reading: what was read of the network, in the user's units.
@@ -49,7 +49,7 @@ class Assessor:
         complexity: Complexity | None = None,
         *,
         symmetries: Sequence[Symmetry] = (),
-        sampler: Callable | None = None,
+        sampler: Callable[..., Any] | None = None,
         draw: bool = True,
         seed: int = 0,
         units: OwnUnits | None = None,

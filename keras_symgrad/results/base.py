@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from keras_symgrad.files import check_writable, write_json, write_text
 
@@ -18,7 +19,16 @@ class Result:
 
     what: ClassVar[str] = "The interpretation"
 
-    def to_dict(self) -> dict:
+    def __eq__(self, other: object) -> bool:
+        """Return whether two results are equal, apart from their timings."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return _text_of(self) == _text_of(other)
+
+    def __hash__(self) -> int:
+        return hash(_text_of(self))
+
+    def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""
         raise NotImplementedError
 
@@ -26,7 +36,7 @@ class Result:
         """The result as HTML."""
         raise NotImplementedError
 
-    def save(self, path: str | os.PathLike) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result as JSON, which `load_interpretation` reads.
 
         The gradients and the network are not in the file; `gradients.save(path)` saves the
@@ -43,7 +53,7 @@ class Result:
         """
         return write_json(path, self.to_dict(), self.what)
 
-    def report(self, path: str | os.PathLike) -> Path:
+    def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the result as one HTML page that needs no other file and no network access.
 
         Args:
@@ -57,3 +67,16 @@ class Result:
         """
         check_writable(path, "The report")
         return write_text(path, self._page(), "The report")
+
+
+def _text_of(result: Result) -> str:
+    """What a result says, as text: NaN equals NaN there."""
+    return json.dumps(_without_timings(result.to_dict()), sort_keys=True)
+
+
+def _without_timings(content: Any) -> Any:
+    if isinstance(content, list):
+        return [_without_timings(one) for one in content]
+    if isinstance(content, dict):
+        return {key: _without_timings(one) for key, one in content.items() if key != "timings"}
+    return content

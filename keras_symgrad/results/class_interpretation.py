@@ -14,7 +14,7 @@ from keras_symgrad.results.interpretation import Interpretation
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassInterpretation(Result):
     """Formulas of a classifier of several classes: one for each pair, and their joint decision.
 
@@ -82,6 +82,10 @@ class ClassInterpretation(Result):
             lines.append(f"{winner}: {text} [{concept.matches}]")
         return lines
 
+    def __repr__(self) -> str:
+        share = f"agreement {self.agreement:.1%}"
+        return f"ClassInterpretation({self.name!r}: {len(self.pairs)} formulas, {share})"
+
     def __str__(self) -> str:
         lines = [
             f"{self.name}: {len(self.classes)} classes by {len(self.pairs)} formulas",
@@ -101,7 +105,7 @@ class ClassInterpretation(Result):
         ]
         return printable("\n".join(lines))
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""
         return {
             **heading("classes"),

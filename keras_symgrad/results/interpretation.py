@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,7 @@ ONE_VARIABLE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Interpretation(Result):
     """Formulas that explain a neuron, with their evidence.
 
@@ -130,6 +131,61 @@ class Interpretation(Result):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matches", Match(self.matches))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A network is a function in memory; all else of a result is data.
+        return {**self.__dict__, "network": None}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Interpretation:
+        parts = {
+            one.name: copy.deepcopy(getattr(self, one.name), memo)
+            for one in fields(self)
+            if one.name != "network"
+        }
+        return Interpretation(**parts, network=self.network)
+
+    def predict(self, x: Any) -> np.ndarray:
+        """What the formula says of the neuron's value: phi(best(x)).
+
+        Args:
+            x: points of shape `(rows, variables)` or one point; a DataFrame or a dict by names.
+
+        Returns:
+            Values `(rows,)` in the neuron's unit: for a classifier the logit of its probability.
+
+        Raises:
+            ValueError: there is no phi, since the gradients came without values.
+        """
+        if self.phi is None:
+            raise ValueError(
+                "The gradients came without values, so that only the direction is known. "
+                "`concept.best(x)` has the formula's own values."
+            )
+        return self.phi(self.best(x))
+
+    def decide(self, x: Any) -> np.ndarray:
+        """Whether the rule says yes.
+
+        Args:
+            x: points, as in `predict`.
+
+        Returns:
+            Booleans `(rows,)`.
+
+        Raises:
+            ValueError: the neuron decides nothing.
+        """
+        if self.rule is None:
+            raise ValueError(
+                f"'{self.neuron}' decides nothing: there is no rule. `concept.predict(x)` has "
+                "values."
+            )
+        return self.rule.decides(x)
+
+    def __repr__(self) -> str:
+        rule = None if self.matches == "nothing" else self.rule
+        text = self.best.to_pretty() if rule is None else rule.text
+        return f"Interpretation({self.neuron!r}: {text}, {self.matches})"
 
     def __str__(self) -> str:
         lines = [
@@ -279,7 +335,7 @@ class Interpretation(Result):
             return f"{off}, the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
         return f"{off}, {rival.formula.to_pretty()} has the same boundary and fits {apart}"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The result as plain data, as `save` writes it and `load_interpretation` reads it."""
         return {
             **heading("neuron"),

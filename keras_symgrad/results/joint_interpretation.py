@@ -11,7 +11,7 @@ from keras_symgrad.results.base import Result
 from keras_symgrad.results.interpretation import Interpretation
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class JointInterpretation(Result):
     """Concepts that several neurons encode together.
 
@@ -46,6 +46,10 @@ class JointInterpretation(Result):
         """The formulas of the concepts."""
         return tuple(concept.best for concept in self.concepts)
 
+    def __repr__(self) -> str:
+        formulas = ", ".join(formula.to_pretty() for formula in self.best)
+        return f"JointInterpretation({len(self.neurons)} neurons: {formulas})"
+
     def __str__(self) -> str:
         count = f"{self.independent} independent concept{'s' if self.independent != 1 else ''}"
         spectrum = ", ".join(f"{size:.2g}" for size in self.spectrum)
@@ -60,7 +64,7 @@ class JointInterpretation(Result):
             lines.append(f"{missing} more, for which nothing simple fits")
         return printable("\n".join(lines))
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The result as plain data."""
         return {
             **heading("joint"),

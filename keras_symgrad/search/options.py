@@ -71,7 +71,7 @@ class Search:
     signed: bool = False
     population: int = 1024
     stopping: Stopping | None = None
-    resume: str | os.PathLike | None = None
+    resume: str | os.PathLike[str] | None = None
     workers: int | None = ALL_CORES
     executor: Executor | str | None = None
     islands: int | None = None

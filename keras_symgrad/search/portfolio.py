@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, suppress
 from dataclasses import replace
+from typing import Any
 
 from deap import gp
 from threadpoolctl import threadpool_limits
@@ -320,7 +321,7 @@ class PortfolioSearch:
             if len(self.archive):
                 yield None
 
-    def _keep(self, found: Sequence) -> None:
+    def _keep(self, found: Sequence[Any]) -> None:
         self._evaluated += len(found)
         self.evaluations = self._evaluated
         self._collector.keep(found)
@@ -374,7 +375,7 @@ class PortfolioSearch:
             self._collector.receive(epoch.archive)
         self.evaluations = self._evaluated + sum(epoch.evaluations for epoch in ring)
 
-    def _while_there_are_workers(self, epochs: Iterator) -> Iterator:
+    def _while_there_are_workers(self, epochs: Iterator[Any]) -> Iterator[Any]:
         try:
             yield from epochs
         except WorkersLostError as error:

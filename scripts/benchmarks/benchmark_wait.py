@@ -36,7 +36,8 @@ import keras_symgrad as ks
 model, data, effort, seed, repeats = sys.argv[1:]
 for _ in range(1 + int(repeats)):
     start = time.process_time()
-    ks.interpret(model, data, effort=effort, seed=int(seed), verbose=False)
+    search = ks.Search(effort=effort)
+    ks.interpret(model, data, search=search, seed=int(seed), verbose=False)
     print(time.process_time() - start)
 """
 PARTS = ("gradients", "search", "finishing")

@@ -18,6 +18,8 @@ from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.stopping import Stopping
 
+pytestmark = pytest.mark.slow
+
 OPERATORS = ["add", "sub", "mul", "div", "square"]
 
 
@@ -37,7 +39,8 @@ def points(models) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def ellipse(models, points) -> Interpretation:
-    return read(models / "A1.keras", points, effort="thorough")
+    thorough = Search(effort="thorough", stopping=Stopping(None, generations=4))
+    return read(models / "A1.keras", points, search=thorough)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from keras_symgrad.api.interpret_classes import interpret_classes
 from keras_symgrad.files.tables import read_points
 from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 
+pytestmark = pytest.mark.slow
+
 layers = keras.layers
 QUICK = {
     "search": Search(methods=("dictionary",)),

@@ -18,6 +18,8 @@ from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.search.core.stopping import Stopping
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("x", "y", "vx", "vy")
 QUICK = {
     "operators": "polynomial",

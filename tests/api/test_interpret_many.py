@@ -42,6 +42,7 @@ class Sequential(Executor):
         return future
 
 
+@pytest.mark.slow
 def test_each_is_found_as_alone_and_in_its_place():
     found = interpret_many(jobs(), executor=Sequential(), **OPTIONS)
     alone = [interpret(**job, **OPTIONS) for job in jobs()]
@@ -49,6 +50,7 @@ def test_each_is_found_as_alone_and_in_its_place():
     assert [concept.cosine_error for concept in found] == [c.cosine_error for c in alone]
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_leaves_its_error_and_the_others():
     wrong = {"model": MODELS / "A1.keras", "x": "nowhere.csv"}
     first, error, last = interpret_many(
@@ -58,11 +60,13 @@ def test_a_job_that_fails_leaves_its_error_and_the_others():
     assert str(first.best) == "x1**2 + x2**2" and str(last.best) == "x1**2 + 3*x2**2"
 
 
+@pytest.mark.slow
 def test_jobs_of_lost_workers_that_cannot_be_renewed_are_said_to_be_lost():
     found = interpret_many(jobs(), executor=Sequential(losses=2), **OPTIONS)
     assert [isinstance(one, BrokenExecutor) for one in found].count(True) >= 2
 
 
+@pytest.mark.slow
 def test_processes_read_models_from_files():
     neuron = Neuron.of(str(MODELS / "A1.keras"), kind="logit")
     units = [{"unit": None}, {"model": neuron, "seed": 1}]

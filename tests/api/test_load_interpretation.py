@@ -14,6 +14,8 @@ from keras_symgrad.files.atomic import RESULT_VERSION, write_json
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.results.report.page import searched
 
+pytestmark = pytest.mark.slow
+
 QUICK = {
     "operators": "polynomial",
     "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),

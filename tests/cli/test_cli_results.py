@@ -10,6 +10,8 @@ import pytest
 
 import keras_symgrad as ks
 
+pytestmark = pytest.mark.slow
+
 cli = import_module("keras_symgrad.cli.main")
 
 
@@ -87,3 +89,27 @@ def test_what_is_no_result_is_one_line(words, message, capsys):
     assert (status, out) == (1, "")
     (line,) = err.splitlines()
     assert message in line
+
+
+def test_a_file_that_cannot_be_written_costs_neither_the_answer_nor_the_other_files(
+    capsys, files, tmp_path, monkeypatch
+):
+    answer = ks.load_interpretation(files / "ellipse.json")
+
+    def ask(options, x, names):
+        # Its folder is lost while the search goes on.
+        (tmp_path / "lost").rmdir()
+        return answer, []
+
+    monkeypatch.setattr(cli, "ask", ask)
+    monkeypatch.setattr(cli, "with_source", lambda answer, options: answer)
+    (tmp_path / "lost").mkdir()
+    (tmp_path / "model.keras").touch()
+    words = ["--out", tmp_path / "lost", "--export", tmp_path / "formula.py"]
+    words = ["interpret", tmp_path / "model.keras", "--data", files / "x.npz", *words]
+    status, out, err = run(capsys, *words)
+    assert status == cli.NOT_WRITTEN == 4
+    assert "x1**2 + 2*x2**2" in out and f"written: {tmp_path / 'formula.py'}" in out
+    (line,) = err.splitlines()
+    assert "interpretation.json: No such file or directory" in line
+    assert (tmp_path / "formula.py").exists()

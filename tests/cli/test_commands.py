@@ -69,6 +69,7 @@ def test_each_question_is_asked_of_its_own_function(words, function, given, aske
     assert options["time_limit"] == 60 and options["names"] == ["x1", "x2"]
 
 
+@pytest.mark.slow
 def test_a_kind_or_a_signature_is_that_of_a_neuron(models, asked):
     words = ["interpret", str(models / "A1.keras"), "--data", "d.csv", "--kind", "value"]
     ask(parser(print).parse_args(words), np.ones((3, 2)), ["x1", "x2"])
@@ -97,6 +98,7 @@ def test_options_that_would_be_ignored_are_wrong_usage(words, explanation, capsy
     assert explanation in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_classes_are_told_apart_from_the_command_line(models, tmp_path, capsys):
     words = [models / "regions.keras", "--data", models / "regions.csv", "--rows", "600", "--quiet"]
     words += ["--classes", "--class-names", "flat,saddle,bowl", "--report", tmp_path / "out.html"]
@@ -110,6 +112,7 @@ def test_classes_are_told_apart_from_the_command_line(models, tmp_path, capsys):
     assert "How regions/" in (tmp_path / "out.html").read_text()
 
 
+@pytest.mark.slow
 def test_units_are_read_jointly_from_the_command_line(tmp_path, capsys):
     x = keras.Input((3,))
     mixed = keras.layers.Concatenate(name="mixed")(
@@ -126,6 +129,7 @@ def test_units_are_read_jointly_from_the_command_line(tmp_path, capsys):
     assert {"x3", "x1*x2"} == {line.split("   ")[0] for line in text.splitlines()[2:4]}
 
 
+@pytest.mark.slow
 def test_a_formula_is_exported_from_the_command_line(models, tmp_path, capsys):
     words = ["interpret", models / "A1.keras", "--data", models / "A1.csv", "--quiet"]
     for name in ("f.py", "f.tex", "f.json", "f.keras"):
@@ -159,6 +163,7 @@ def test_what_cannot_be_done_is_one_line_before_the_search(words, explanation, m
     assert line.startswith("keras-symgrad: error: ") and explanation in line
 
 
+@pytest.mark.slow
 def test_a_signature_that_does_not_exist_is_answered_with_those_that_do(models, tmp_path, capsys):
     keras.models.load_model(models / "A1.keras").export(tmp_path / "saved", verbose=False)
     data = ["interpret", str(tmp_path / "saved"), "--data", str(models / "A1.csv")]
@@ -167,6 +172,7 @@ def test_a_signature_that_does_not_exist_is_answered_with_those_that_do(models, 
     assert "serving_default" in line and "`--signature " in line
 
 
+@pytest.mark.slow
 def test_all_that_was_found_is_known_of_each_answer():
     assert concepts_of(without_values()) == [without_values()]
     assert concepts_of(joint()) == list(joint().concepts)

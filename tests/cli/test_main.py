@@ -86,6 +86,7 @@ def fails(capsys, files, *words: str) -> str:
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "explanation"),
     [
@@ -222,6 +223,7 @@ def test_the_version_is_printed():
     assert run("--version").stdout == f"keras-symgrad {keras_symgrad.__version__}\n"
 
 
+@pytest.mark.slow
 def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path):
     done = run(
         *("interpret", files["ellipse"], "--data", files["data"], "--operators", "polynomial"),
@@ -252,6 +254,7 @@ def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path
     assert judge(expression, ellipse).kind == "concept"
 
 
+@pytest.mark.slow
 def test_quiet_prints_the_rule_alone_and_gaps_in_the_data_are_said_once(capsys, files, tmp_path):
     words = ["--data", str(files["gaps.csv"]), "--operators", "polynomial", "--time-limit", "2"]
     words += ["--methods", "dictionary", "--report", str(tmp_path / "report.html")]
@@ -269,6 +272,7 @@ def test_quiet_prints_the_rule_alone_and_gaps_in_the_data_are_said_once(capsys, 
     assert "methods=(&#39;dictionary&#39;,)" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quiet", [False, True])
 def test_where_nothing_simple_fits_no_rule_is_named(quiet, capsys, files, tmp_path):
     keras.utils.set_random_seed(0)
@@ -288,6 +292,7 @@ def test_where_nothing_simple_fits_no_rule_is_named(quiet, capsys, files, tmp_pa
         assert "matches nothing (gradients " in " ".join(printed.split())
 
 
+@pytest.mark.slow
 def test_ctrl_c_prints_and_writes_what_was_found(files, tmp_path):
     words = ["interpret", files["ellipse"], "--data", files["data"], "--operators", "polynomial"]
     words += ["--out", tmp_path, "--time-limit", "200", "--effort", "thorough"]

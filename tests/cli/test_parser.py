@@ -33,6 +33,7 @@ def read(option: str, text: str):
             return None
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(st.lists(names, min_size=1, max_size=5))
 def test_columns_of_any_name_are_read_as_a_csv_file_writes_them(columns):
@@ -41,6 +42,7 @@ def test_columns_of_any_name_are_read_as_a_csv_file_writes_them(columns):
     assert read("columns", line.getvalue()) == columns
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=4))
 def test_units_are_numbers_with_commas_between(units):
@@ -51,6 +53,7 @@ def test_units_are_numbers_with_commas_between(units):
 OPTIONS = ("columns", "unit", "delta", "rows", "smoothing", "seed", "time-limit", "methods")
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(st.sampled_from(OPTIONS), st.text(max_size=20))
 def test_any_text_after_an_option_is_read_or_wrong_usage(option, text):

@@ -101,6 +101,7 @@ def test_what_cannot_be_read_is_wrong_usage(words, capsys):
     assert words[0] in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

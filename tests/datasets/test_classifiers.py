@@ -135,6 +135,7 @@ def test_a_boundary_outside_of_the_box_is_an_error():
         boundary_points(far, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS.values(), ids=lambda s: s.id)
 def test_any_transformation_of_the_truth_is_the_concept(system):
     g = system.expression
@@ -144,6 +145,7 @@ def test_any_transformation_of_the_truth_is_the_concept(system):
         assert verdict.concept_error < 1e-9
 
 
+@pytest.mark.slow
 def test_a_formula_that_matches_on_the_boundary_only_is_called_so():
     difference = x1 * x2 - (x3 - x4) ** 2 - (x5 - x6) ** 2
     verdict = judge(difference, SYSTEMS["E"])
@@ -153,6 +155,7 @@ def test_a_formula_that_matches_on_the_boundary_only_is_called_so():
     assert verdict.concept_error > 1e-2
 
 
+@pytest.mark.slow
 def test_a_wrong_or_constant_formula_is_missed():
     for wrong in (x1 + x2, x1**2 + x2**2, sympy.Integer(3), sympy.sqrt(-1 - x1**2)):
         assert judge(wrong, SYSTEMS["A1"]).kind == "missed"

@@ -138,6 +138,7 @@ def test_an_encoder_of_matrices_of_one_trace_knows_nothing_across_them(models):
     assert tangent_error(gradients, system.gradients(x), system.tangent) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ["002", "008"])
 def test_the_latent_number_of_a_shipped_encoder_is_read_as_its_invariant(id, models):
     concept = ks.interpret(

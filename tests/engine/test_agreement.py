@@ -24,6 +24,8 @@ from keras_symgrad.engine.engine import Engine
 from keras_symgrad.expressions.codegen.derivatives import differentiate
 from keras_symgrad.expressions.trees import Alphabet, Constant, symbol, to_sympy
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("x1", "x2", "x3")
 ALPHABET = Alphabet(every_operator(), NAMES)
 POINTS = np.random.default_rng(0).uniform(0.2, 1.8, (40, 3))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from random_trees import random_trees
 
 from keras_symgrad.engine import interpreter
@@ -45,6 +46,7 @@ def test_populations_of_any_size_are_traced_once(alphabet, points, directions):
     assert program.experimental_get_tracing_count() == traced
 
 
+@pytest.mark.slow
 def test_many_fields_in_one_process_draw_no_warning(caplog):
     # TensorFlow warns of the fifth trace of what it takes for one function.
     alphabet = Alphabet(OperatorSet("add"), ["x1", "x2"])
@@ -56,6 +58,7 @@ def test_many_fields_in_one_process_draw_no_warning(caplog):
     assert "retracing" not in caplog.text
 
 
+@pytest.mark.slow
 def test_populations_of_any_size_are_compiled_once(tmp_path):
     """XLA writes every program that it compiles into a folder; there must be two."""
     environment = os.environ | {

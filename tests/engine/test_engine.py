@@ -12,6 +12,8 @@ from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.engine import Engine
 from keras_symgrad.expressions.trees import Constant, to_sympy
 
+pytestmark = pytest.mark.slow
+
 
 def loss_of(gradients, directions, weights=None, signed=False):
     """The loss by its definition, from gradients of shape `(rows, variables)`."""

@@ -54,6 +54,7 @@ FIELDS = [(frame, span) for frame in frames() for span in spans(frame)]
 NAMES = [f"{'no' if f is None else f.ndim}-axis-frame-{s.ndim}-axis-span" for f, s in FIELDS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frame", "directions"), FIELDS, ids=NAMES)
 def test_losses_are_those_of_whole_expressions(alphabet, points, trees, frame, directions):
     with Engine(alphabet.operators, points, directions, frame=frame, workers=1) as engine:
@@ -86,6 +87,7 @@ def test_the_loss_of_a_whole_expression_does_not_depend_on_blocks(
     assert losses() == pytest.approx(at_once, rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frame", "directions"), FIELDS, ids=NAMES)
 def test_normal_equations_are_the_slope_of_the_loss(alphabet, points, frame, directions):
     step = 1e-6

@@ -46,6 +46,7 @@ def engine_for(tree, **options) -> Engine:
     return Engine(ALPHABET.operators, POINTS, unit(gradients), **options)
 
 
+@pytest.mark.slow
 def test_levenberg_marquardt_finds_the_constants_of_an_ellipsoid():
     with engine_for(ellipsoid(2.0, 0.5)) as engine:
         (found,), losses = refine(engine, [ellipsoid(1.0, 1.0)])
@@ -60,6 +61,7 @@ def test_levenberg_marquardt_finds_constants_inside_functions():
     assert losses[0] < 1e-9
 
 
+@pytest.mark.slow
 def test_float32_is_enough_for_three_digits():
     with engine_for(ellipsoid(2.0, 0.5), dtype="float32") as engine:
         (found,), _ = refine(engine, [ellipsoid(1.0, 1.0)])
@@ -78,6 +80,7 @@ def test_the_opposite_sign_is_found_too_unless_it_counts():
     assert losses[0] < 1e-12 < losses[1]
 
 
+@pytest.mark.slow
 def test_trees_with_none_one_two_and_four_constants_are_refined_together():
     trees = [
         ALPHABET.tree(["add", 0, "sin", 1]),
@@ -97,6 +100,7 @@ def test_trees_with_none_one_two_and_four_constants_are_refined_together():
     assert np.all(losses[1:] < before[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_no_loss_gets_higher_and_each_is_that_of_the_tree_returned(dtype):
     trees = random_trees(ALPHABET, 300, seed=1)
@@ -115,6 +119,7 @@ def test_no_loss_gets_higher_and_each_is_that_of_the_tree_returned(dtype):
     assert [str(tree) for tree in trees] == written
 
 
+@pytest.mark.slow
 def test_constants_beyond_the_lanes_are_moved_when_their_turn_comes():
     truth = ellipsoid(2.0, 0.5)
     with engine_for(truth, lanes=1) as engine:
@@ -128,6 +133,7 @@ def test_constants_beyond_the_lanes_are_moved_when_their_turn_comes():
     assert constants_of(tree) == pytest.approx([2.0, 0.5], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer", [keras.optimizers.Adam(0.1), keras.optimizers.SGD(1.0, momentum=0.8)]
 )
@@ -144,6 +150,7 @@ def test_any_keras_optimizer_lowers_the_loss(optimizer):
     assert int(optimizer.iterations) == 0
 
 
+@pytest.mark.slow
 def test_an_optimizer_gets_the_gradient_of_the_loss_on_a_surface_too(monkeypatch):
     # On a plane in three dimensions a loss is a mean over two axes and not over three.
     monkeypatch.setattr(refinement, "STEPS_PER_ROUND", 2)

@@ -49,6 +49,7 @@ def engine(points, directions, loss):
         yield engine
 
 
+@pytest.mark.slow
 def test_losses_are_those_of_whole_expressions(engine, points, directions, loss):
     for found, one in zip(engine.losses(TREES), TREES):
         expression = to_sympy(one, ALPHABET.operators)
@@ -56,6 +57,7 @@ def test_losses_are_those_of_whole_expressions(engine, points, directions, loss)
         assert found == pytest.approx(exact, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_normal_equations_are_the_slope_of_the_mean(engine, loss):
     step = 1e-4
     moved = [tree(2.5 + step, 1.5), tree(2.5 - step, 1.5)]

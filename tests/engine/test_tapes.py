@@ -88,6 +88,7 @@ def test_leaves_are_sorted_by_column_and_the_last_of_each_is_marked():
     assert tapes.leaf_state[0, 0, :6, 0].tolist() == [1, 2, 1, 1, 2, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1, 2, 4])
 def test_a_walk_of_the_tapes_gives_values_and_gradients(width):
     alphabet = Alphabet(every_operator(), ["x1", "x2", "x3"])

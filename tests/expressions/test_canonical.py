@@ -69,12 +69,14 @@ def test_monotone_operators_of_a_user_are_taken_away():
     assert canonicalize(expression) != x1 * sin(x2)
 
 
+@pytest.mark.slow
 def test_the_canonical_form_of_a_canonical_form_is_itself(real_formulas):
     for _, expression in real_formulas(OperatorSet("default"), 100, seed=6):
         once = canonicalize(expression)
         assert canonicalize(once) == once
 
 
+@pytest.mark.slow
 def test_gradients_stay_parallel(real_formulas, operators):
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.uniform(0.2, 1.8, (30, 3)), rng.uniform(-2, 2, (30, 3))])

@@ -20,6 +20,7 @@ def written(expression, operators, names=NAMES):
     return str(from_sympy(expression, Alphabet(OperatorSet(operators), names)))
 
 
+@pytest.mark.slow
 def test_random_trees_come_back_equal_in_value(real_formulas, operators):
     alphabet = Alphabet(operators, NAMES)
     points = np.random.default_rng(5).uniform(0.2, 1.8, (40, 3))
@@ -139,6 +140,7 @@ def _all_trees(operators, leaves, most):
     return [tree for group in trees.values() for tree in group]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operators", "weights"),
     [

@@ -125,6 +125,7 @@ def test_affine_fingerprints_drop_an_offset_and_a_factor_but_no_other_function()
     assert affine(ALPHABET.tree([2.0])) == 0
 
 
+@pytest.mark.slow
 def test_equal_fingerprints_mean_parallel_gradients(random_trees):
     operators = OperatorSet("add, sub, mul, div, square, exp, sin, neg")
     trees = random_trees(operators, 3000, seed=8, largest=7)
@@ -153,6 +154,7 @@ def test_equal_fingerprints_mean_parallel_gradients(random_trees):
         np.testing.assert_allclose(cosine[finite], 1, atol=1e-6, err_msg=f"{one} | {other}")
 
 
+@pytest.mark.slow
 def test_fingerprints_are_the_same_in_every_process():
     program = (
         "from keras_symgrad.expressions.trees import Alphabet;"

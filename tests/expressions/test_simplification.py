@@ -58,6 +58,7 @@ def test_it_works_outside_the_main_thread():
     assert results == [x1 / x2]
 
 
+@pytest.mark.slow
 def test_being_stopped_at_any_moment_leaves_nothing_behind():
     moments = random.Random(0)
     formula = (x1**2 - x2**2) / (x1 - x2) + sympy.sin(x3) ** 2 + sympy.cos(x3) ** 2
@@ -67,6 +68,7 @@ def test_being_stopped_at_any_moment_leaves_nothing_behind():
     assert simplify(formula, seconds=20) == x1 + x2 + 1
 
 
+@pytest.mark.slow
 def test_values_are_kept(real_formulas):
     points = np.random.default_rng(3).uniform(0.1, 2.0, (30, 3))
     for _, expression in real_formulas(OperatorSet("default"), 20, seed=9):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from keras_symgrad.expressions.time_limit import within_time_limit
+from keras_symgrad.expressions.time_limit import _stop, within_time_limit
 
 
 def endless():
@@ -91,6 +91,19 @@ def test_a_stop_that_arrives_where_it_must_be_ignored_is_repeated_and_not_told(m
     assert told == []
     Failing()
     assert [unraisable.exc_type for unraisable in told] == [ValueError]
+
+
+def test_a_stop_that_nothing_in_a_thread_catches_is_not_told(monkeypatch):
+    told = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    thread = threading.Thread(target=endless, daemon=True)
+    thread.start()
+    _stop(thread)
+    assert not thread.is_alive() and told == []
+    failing = threading.Thread(target=lambda: int("x"))
+    failing.start()
+    failing.join()
+    assert [ended.exc_type for ended in told] == [ValueError]
 
 
 @pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of a thread")

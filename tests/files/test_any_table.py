@@ -24,6 +24,7 @@ name = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_s
 name = name.map(str.strip).filter(lambda n: n and not n[0].isnumeric() and "\ufeff" not in n)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(numbers)
 def test_numbers_come_back_from_text_to_the_last_digit(tmp_path, x):
@@ -32,6 +33,7 @@ def test_numbers_come_back_from_text_to_the_last_digit(tmp_path, x):
     np.testing.assert_array_equal(read_points(path)[0], x)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(st.lists(name.map(lambda n: f"v{n}"), min_size=1, max_size=4, unique=True))
 def test_names_come_back_from_a_header_in_quotation_marks(tmp_path, names):
@@ -42,6 +44,7 @@ def test_names_come_back_from_a_header_in_quotation_marks(tmp_path, names):
     np.testing.assert_array_equal(x, [range(len(names))])
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(numbers, st.data())
 def test_arrays_and_names_come_back_from_npz(tmp_path, x, data):
@@ -53,6 +56,7 @@ def test_arrays_and_names_come_back_from_npz(tmp_path, x, data):
     assert found == tuple(names)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(st.binary(max_size=200), st.sampled_from([".csv", ".npz", ".npy", ".txt"]))
 def test_any_bytes_are_a_table_or_one_line_that_says_why_not(tmp_path, content, ending):
@@ -66,6 +70,7 @@ def test_any_bytes_are_a_table_or_one_line_that_says_why_not(tmp_path, content, 
         assert x.shape[1] == len(names) > 0
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_a_damaged_field_is_one_line_that_says_why_not(tmp_path, content, at):

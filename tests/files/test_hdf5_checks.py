@@ -44,6 +44,7 @@ def model(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_file_that_never_ends_is_an_error_after_a_second(endless):
     with pytest.raises(ValueError, match=r"^Reading it takes longer than 1 s\.$"):
         check_hdf5_content(endless)
@@ -60,6 +61,7 @@ def test_where_no_signal_ends_it_the_clock_does(endless, monkeypatch, tmp_path):
         check_hdf5_content(endless)
 
 
+@pytest.mark.slow
 def test_the_weights_of_an_archive_are_read_too(model, endless):
     with zipfile.ZipFile(model) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}

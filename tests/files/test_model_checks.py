@@ -56,6 +56,7 @@ def with_layer(good, kind: str, tmp_path, **changes):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["keras", "h5"])
 @pytest.mark.parametrize(
     ("changes", "message"),

@@ -15,7 +15,8 @@ from tensorflow.python.client import pywrap_tf_session
 
 from keras_symgrad.files.graph_operations import OPERATIONS
 from keras_symgrad.files.saved_model_checks import SAVING, check_saved_model
-from keras_symgrad.neurons.loading import load, load_saved_model
+from keras_symgrad.neurons.loading import load, load_model
+from keras_symgrad.search.core.provenance import recorded
 
 v1 = tf.compat.v1
 # Arguments by which an operation is told where to read, write or connect.
@@ -308,15 +309,18 @@ def test_a_small_file_does_not_hold_a_huge_constant(tmp_path):
 def test_a_user_who_vouches_for_an_operation_may_allow_it(tmp_path):
     folder = saved(Records(str(tmp_path / "records")), tmp_path / "model")
     with pytest.raises(ValueError) as raised:
-        load_saved_model(folder)
+        load_model(folder)
     named = re.search(r"network: (.*?)\. If you trust", str(raised.value))[1].split(", ")
     assert "DatasetToTFRecord" in named
-    function = load_saved_model(folder, allow_operations=named).function
+    model = load_model(folder, allow_operations=named)
+    function = model.function
+    assert recorded({"model": model})["allow_operations"] == named
     assert function({"x": tf.ones((1, 2))})["y"].numpy() == pytest.approx([2.0])
     with pytest.raises(ValueError, match="list of names"):
-        load_saved_model(folder, allow_operations="PrintV2")
+        load_model(folder, allow_operations="PrintV2")
 
 
+@pytest.mark.slow
 def test_models_of_keras_are_allowed_whatever_their_layers(tmp_path):
     layers = keras.layers
     x = keras.Input((8, 8, 3))

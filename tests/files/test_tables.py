@@ -95,7 +95,8 @@ def test_columns_are_taken_by_name_or_number_and_in_order():
         (np.array([[1, None]]), "real numbers.*object"),
         (np.array([[1j]]), "real numbers.*complex"),
         ([[1, 2], [3]], "equal length"),
-        (pd.DataFrame({"a": [1], "kind": ["red"]}), "Column 'kind' of the DataFrame.*red"),
+        (pd.DataFrame({"a": [1, 2], "b": [1, "red"]}), "Column 'b' of the DataFrame.*red"),
+        (pd.DataFrame({"kind": ["red"]}), r"has none: 'kind' \(texts\)"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "Received twice: a"),
     ],
 )
@@ -111,7 +112,7 @@ def test_what_is_no_table_of_numbers_is_refused(source, message):
         ("a,b\n", "at least one row"),
         ("a,b\n1,2\n3\n", "Expected 2 columns in every row. Line 3 of .* has 1"),
         ("a,b\n1,2\n3,red\n", "column 'b', line 3 of .* Received: 'red'"),
-        ("1,2\n3,red\n", "column 'x2', line 2"),
+        ("1.5,2\n3,red\n5,6\n", "column 'x2', line 2"),
         ("a,b\n1_000,2\n", "column 'a', line 2 of .* Received: '1_000'"),
         ("a,a\n1,2\n", "Received twice: a"),
     ],
@@ -128,12 +129,14 @@ def test_faulty_files_are_refused(tmp_path):
     (tmp_path / "text.npz").write_text("hello")
     (tmp_path / "latin.csv").write_bytes("gr\xf6\xdfe\n1\n".encode("latin-1"))
     (tmp_path / "table.xlsx").write_text("hello")
+    (tmp_path / "table.doc").write_text("hello")
     for name, message in [
         ("other.npz", "under the key `x`.*has the keys: points, y"),
         ("objects.npz", "could not be read"),
         ("text.npz", "could not be read"),
         ("latin.csv", "UTF-8"),
-        ("table.xlsx", r"in a `.csv`, `.npz` or `.npy` file"),
+        ("table.xlsx", r"Expected a table in|needs another package"),
+        ("table.doc", r"in a `.csv`, `.npz` or `.npy` file"),
     ]:
         with pytest.raises(ValueError, match=message):
             read_points(tmp_path / name)

@@ -27,6 +27,7 @@ def formula(text: str, loss: float = 0.25) -> ks.Formula:
 CONCEPT = formula("0.5*speed**2 - cos(angle) + 0.1*tan(angle)*sinh(speed) + log(angle)/3")
 
 
+@pytest.mark.slow
 def test_a_saved_model_computes_the_formula(tmp_path):
     path = CONCEPT.export(tmp_path / "concept")
     saved = tf.saved_model.load(path)
@@ -40,6 +41,7 @@ def test_a_keras_file_computes_the_formula_and_can_be_trained(tmp_path):
     assert model.count_params() == 2
 
 
+@pytest.mark.slow
 def test_onnx_computes_the_formula(tmp_path):
     pytest.importorskip("tf2onnx")
     runtime = pytest.importorskip("onnxruntime")
@@ -52,6 +54,7 @@ def test_onnx_computes_the_formula(tmp_path):
     np.testing.assert_allclose(values[:, 0], CONCEPT(X), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_tflite_computes_the_formula_with_its_own_operations(tmp_path):
     path = CONCEPT.export(tmp_path / "concept.tflite")
     with warnings.catch_warnings():
@@ -62,6 +65,7 @@ def test_tflite_computes_the_formula_with_its_own_operations(tmp_path):
     np.testing.assert_allclose(values[:, 0], CONCEPT(X), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_tflite_has_no_operation_for_is_said_and_nothing_is_written(tmp_path):
     with pytest.raises(ValueError, match="no built-in operation .* atan"):
         formula("atan(angle)").export(tmp_path / "concept.tflite")
@@ -118,6 +122,7 @@ def test_a_missing_converter_is_named(tmp_path, monkeypatch):
         CONCEPT.export(tmp_path / "concept.onnx")
 
 
+@pytest.mark.slow
 def test_a_model_with_a_formula_inside_is_exported_like_any_other(models, tmp_path):
     model = keras.models.load_model(models / "pendulum.keras")
     concept = ks.Formula(from_text("speed**2/2 - cos(angle)", NAMES), 7.0, 0.0, NAMES)

@@ -31,6 +31,7 @@ def test_one_segment_is_the_least_squares_line():
     )
 
 
+@pytest.mark.slow
 def test_training_against_its_direction_makes_it_flat_and_never_turns_it():
     model = keras.Sequential([keras.Input((1,)), ks.MonotoneLayer.through(G, G, segments=4)])
     model.compile(keras.optimizers.Adam(0.05), "mse")

@@ -34,6 +34,7 @@ def phi_of(function, low: float, high: float, noise: float = 1e-3, **options) ->
     return PhiFormula.of(SUM, x[:600], values[:600], x[600:], values[600:], **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text, low, high",
     [
@@ -56,6 +57,7 @@ def test_what_wraps_a_concept_is_found_with_its_constants(text, low, high):
     assert phi.rows == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text, low, high",
     [("tanh(g + 2)", 0, 2), ("exp(-g/50)", 2, 6.6), ("log(exp(3 - g/3) + 1)", 1.3, 5.4)],
@@ -67,11 +69,13 @@ def test_a_wrapper_is_found_where_its_points_show_little_of_it(text, low, high):
     assert sympy.simplify(sympy.nsimplify(phi.expression) - from_text(text, ["g"])) == 0, phi
 
 
+@pytest.mark.slow
 def test_what_no_form_of_the_dictionary_is_gets_searched_for():
     phi = phi_of(lambda g: g + 0.3 * np.exp(g), -1, 3)
     assert sympy.simplify(phi.expression - G - sympy.Rational(3, 10) * sympy.exp(G)) == 0, phi
 
 
+@pytest.mark.slow
 def test_only_monotone_forms_are_found():
     g = np.linspace(-1, 3, 200)
     grid = np.linspace(-1, 3, 1001)
@@ -80,12 +84,14 @@ def test_only_monotone_forms_are_found():
         assert np.all(steps > 0) or np.all(steps < 0), curve.expression
 
 
+@pytest.mark.slow
 def test_a_number_is_not_made_simple_where_the_data_contradict():
     phi = phi_of(lambda g: np.exp(-0.4871 * g), -1, 3, noise=1e-4)
     (rate,) = phi.expression.args[0].atoms(sympy.Number)
     assert float(rate) == pytest.approx(-0.4871, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_r2_is_that_of_the_whole_formula_on_the_other_rows():
     x = points(-1, 3)
     values = np.exp(-x.sum(axis=1) / 2)
@@ -96,6 +102,7 @@ def test_r2_is_that_of_the_whole_formula_on_the_other_rows():
     assert phi.r2 < 0.95
 
 
+@pytest.mark.slow
 def test_the_neurons_value_is_written_shortly_in_its_variables():
     x = np.random.default_rng(0).uniform(0.1, 2, size=(500, 2))
     concept = Formula(X2**2 - 2 * sympy.log(X1), 9, 1e-6, ("x1", "x2"))
@@ -108,6 +115,7 @@ def test_the_neurons_value_is_written_shortly_in_its_variables():
     np.testing.assert_allclose(np.asarray(layer(x))[:, 0], values, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_variable_may_be_called_g_and_operators_may_be_the_users_own():
     g, t = sympy.symbols("g t", real=True)
     bump = Operator("bump", lambda a: sympy.exp(-(a**2)) + a, complexity=2)
@@ -121,6 +129,7 @@ def test_a_variable_may_be_called_g_and_operators_may_be_the_users_own():
     np.testing.assert_allclose(phi.value(x), values, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_it_is_text_latex_and_plain_data():
     phi = phi_of(lambda g: np.exp(-0.4871 * g), -1, 3, noise=0.0)
     assert str(phi) == "exp(-0.487*g)"
@@ -131,6 +140,7 @@ def test_it_is_text_latex_and_plain_data():
     assert set(kept) == {"expression", "complexity", "r2", "rows", "value", "value_complexity"}
 
 
+@pytest.mark.slow
 def test_rows_without_a_value_are_left_out():
     x = points(-1, 3)
     with np.errstate(invalid="ignore"):
@@ -155,6 +165,7 @@ def test_what_has_no_curve_is_refused(x, values):
         PhiFormula.of(SUM, x, values, x, values)
 
 
+@pytest.mark.slow
 def test_a_trained_regressor_is_given_back_as_a_formula(models):
     x, names = read_points(models / "air_pressure.csv")
     mass, height, temperature = sympy.symbols(" ".join(names), real=True)

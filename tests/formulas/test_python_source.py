@@ -43,6 +43,7 @@ def test_floats_keep_all_of_their_digits():
     assert "0.30000000000000004*x" in formula.to_python()
 
 
+@pytest.mark.slow
 def test_a_formula_nested_hundreds_of_levels_deep_is_python_all_the_same():
     x, y = sympy.symbols("x step_1", real=True)
     expression, expected = x, 0.3

@@ -147,6 +147,7 @@ def test_every_float_is_a_weight_and_nothing_else_is(x):
     assert not SymbolicLayer("x1 + 2", names=NAMES).weights
 
 
+@pytest.mark.slow
 def test_training_finds_the_constants_again(x):
     layer = SymbolicLayer("1.0*x1**2 + 2.0*x2 + 0.5", names=NAMES)
     model = keras.Sequential([layer])
@@ -157,6 +158,7 @@ def test_training_finds_the_constants_again(x):
     assert float(expression.coeff(x2)) == pytest.approx(-1, abs=1e-2)
 
 
+@pytest.mark.slow
 def test_frozen_constants_stay(x):
     layer = SymbolicLayer("1.0*x1 + 2.0*x2", names=NAMES, trainable=False)
     model = keras.Sequential([layer, keras.layers.Dense(1)])
@@ -200,6 +202,7 @@ def functional(policy=None):
     return keras.Model(inputs, keras.layers.Add(dtype=policy)(both))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [
@@ -219,6 +222,7 @@ def test_it_trains_in_every_kind_of_model(make, jit, x):
     assert model.predict(x, verbose=0).shape == (64, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "float64"])
 def test_it_follows_the_dtype_policy(policy, x):
     model = functional(policy)
@@ -242,6 +246,7 @@ def trained(x):
     return model
 
 
+@pytest.mark.slow
 def test_a_saved_model_comes_back_with_its_trained_constants(x, tmp_path):
     model = trained(x)
     model.save(tmp_path / "model.keras")
@@ -253,6 +258,7 @@ def test_a_saved_model_comes_back_with_its_trained_constants(x, tmp_path):
             assert one.names == other.names
 
 
+@pytest.mark.slow
 def test_an_exported_model_gives_the_same_outputs(x, tmp_path):
     model = trained(x)
     model.export(tmp_path / "exported", verbose=False)
@@ -292,6 +298,7 @@ def test_a_cloned_model_computes_the_same(x):
     np.testing.assert_allclose(clone(x), model(x), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_another_process_loads_it_when_it_knows_the_class(x, tmp_path):
     model = keras.Sequential([keras.Input((2,)), SymbolicLayer(EXPRESSION)])
     model.save(tmp_path / "model.keras")

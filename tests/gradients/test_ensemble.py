@@ -54,6 +54,7 @@ def saddle(name: str, tilt: float, sign: float = 1.0, **options) -> Neuron:
     )
 
 
+@pytest.mark.slow
 def test_a_field_of_several_networks_is_their_mean_field(tmp_path):
     x = RNG.uniform(-1, 1, size=(500, 2))
     pair = [saddle("one", 0.5), saddle("other", -0.5, sign=-2.0)]
@@ -72,6 +73,7 @@ def test_a_field_of_several_networks_is_their_mean_field(tmp_path):
     assert GradientField.load(single.save(tmp_path / "single")).noise is None
 
 
+@pytest.mark.slow
 def test_classifiers_are_read_on_the_slab_of_their_mean():
     x = RNG.uniform(-1, 1, size=(2000, 2))
     pair = [saddle(n, t, is_classifier=True) for n, t in (("one", 0.2), ("other", -0.2))]

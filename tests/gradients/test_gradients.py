@@ -17,6 +17,8 @@ from keras_symgrad.gradients.domain import Domain
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 
+pytestmark = pytest.mark.slow
+
 MODELS = Path(__file__).parents[2] / "examples" / "models"
 TRAINED = ["A1", "A", "B", "C", "D"]
 SLAB = np.log(0.99 / 0.01)
@@ -320,7 +322,9 @@ def test_wrong_data_or_options_end_in_one_clear_error(x, options, message):
 
 def test_a_delta_that_leaves_no_rows_says_which_one_would():
     far = Neuron("far/logit", lambda x: 8 + x[:, 0] / 100, inputs=2, is_classifier=True)
-    with pytest.raises(ValueError, match=r"from 1 to 1.*`delta=1e-04`.*Received: delta=0.01"):
+    with pytest.raises(
+        ValueError, match=r"from 1 to 1.*`ks.Sampling\(delta=1e-04\)`.*Received: delta=0.01"
+    ):
         GradientField.from_neuron(far, uniform())
     assert GradientField.from_neuron(far, uniform(), delta=1e-4).rows == 2000
 

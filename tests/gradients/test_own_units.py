@@ -105,6 +105,7 @@ def plain():
     return ks.interpret(ks.GradientField.from_gradients(U, U * [2, 4]), **QUICK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scale", "widths_off"),
     [
@@ -125,6 +126,7 @@ def test_the_answer_is_that_of_units_of_their_own(scale, widths_off):
     assert concept.best.complexity <= plain().best.complexity + 3
 
 
+@pytest.mark.slow
 def test_a_network_far_off_zero_is_read_like_one_around_it():
     def ring(x):
         return 4 * ((x[:, 0] - 1e5) ** 2 + 2 * (x[:, 1] * 1e20) ** 2 - 0.5)

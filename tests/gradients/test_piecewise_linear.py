@@ -17,6 +17,8 @@ from keras_symgrad.gradients.piecewise_linear import (
 )
 from keras_symgrad.neurons.neuron import Neuron
 
+pytestmark = pytest.mark.slow
+
 SYSTEM = SYSTEMS["B"]
 
 

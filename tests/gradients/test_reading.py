@@ -80,6 +80,7 @@ def test_a_field_that_was_read_before_refuses_names_and_sampling(options, receiv
         ks.interpret(FIELD, verbose=False, **options)
 
 
+@pytest.mark.slow
 def test_a_field_takes_a_sampling_whose_fields_are_the_defaults():
     defaults = ks.Sampling()
     same = ks.Sampling(rows=int("2000"), delta=float("1e-2"), metric=defaults.metric)
@@ -89,6 +90,7 @@ def test_a_field_takes_a_sampling_whose_fields_are_the_defaults():
     assert str(found.best) == "x1**2 + 2*x2**2"
 
 
+@pytest.mark.slow
 def test_a_layer_gives_the_variables_of_a_neuron_that_was_made_before():
     x = keras.Input((2,))
     parts = keras.layers.Concatenate(name="parts")([x[:, :1] * x[:, 1:], x[:, :1] ** 2])

@@ -37,6 +37,7 @@ def truth_loss(field: GradientField, gradients: np.ndarray) -> float:
     return min(np.mean((found - sign * truth) ** 2) for sign in (1, -1))
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_the_mean_over_the_neighbourhood(relu, points):
     here = points[:20]
     # Any square root of the covariance gives shifts of the same distribution.
@@ -100,6 +101,7 @@ def test_data_on_a_line_and_columns_of_categories_are_left_where_they_are():
     assert np.abs(moved[: len(x), 0] - x[:, 0]).max() > 0.05
 
 
+@pytest.mark.slow
 def test_a_few_far_rows_do_not_widen_the_neighbourhood():
     x = np.random.default_rng(0).normal(size=(1000, 2))
     far = np.concatenate([x, [[1e4, 1e4]]])
@@ -111,6 +113,7 @@ def test_a_few_far_rows_do_not_widen_the_neighbourhood():
     np.testing.assert_allclose(with_far, without, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_averaging_brings_the_gradients_of_a_relu_network_nearer_to_the_truth(relu, points, field):
     raw = truth_loss(field, relu.values_and_gradients(field.points)[1])
     smooth = averaged(field, relu, points)

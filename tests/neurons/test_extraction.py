@@ -38,6 +38,7 @@ def many() -> keras.Model:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "unit", "place", "activation"),
     [
@@ -72,6 +73,7 @@ def test_a_unit_of_any_layer_has_its_value_and_gradient(layer, unit, place, acti
     np.testing.assert_allclose(gradients, slopes(before, x), rtol=3e-2, atol=3e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unit", "name"),
     [(5, "conv_2[1,0,1]"), ((1, 0, 1), "conv_2[1,0,1]"), ((5, 3), "conv_2[1,0,1-0,1,1]")],
@@ -80,6 +82,7 @@ def test_a_unit_of_a_convolution_is_named_by_its_position(unit, name, many):
     assert Neuron.of(many, "conv_2", unit).name == f"many/{name}"
 
 
+@pytest.mark.slow
 def test_the_difference_of_two_positions_is_their_difference(many):
     x = np.random.default_rng(1).normal(size=(4, 27))
     first, second = (Neuron.of(many, "conv_1", place)(x) for place in ((0, 2), (1, 1)))
@@ -93,6 +96,7 @@ def test_a_position_that_is_not_there_is_refused(unit, many):
         Neuron.of(many, "conv_1", unit)
 
 
+@pytest.mark.slow
 def test_classes_of_one_pixel_are_rivals_and_those_of_two_are_not():
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
@@ -140,6 +144,7 @@ def test_an_output_that_plain_code_makes_is_found_by_its_key():
         Neuron.of(model)
 
 
+@pytest.mark.slow
 def test_a_model_that_looks_up_entries_of_a_table_is_tried_on_numbers_that_it_has():
     keras.utils.set_random_seed(0)
     x = keras.Input((2,))

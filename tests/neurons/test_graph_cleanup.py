@@ -26,6 +26,7 @@ def _swish(outputs: int = 1) -> keras.Model:
     return keras.Sequential([keras.Input((2,)), hidden, keras.layers.Dense(outputs)])
 
 
+@pytest.mark.slow
 def test_swish_networks_leave_nothing_behind() -> None:
     x = np.random.default_rng(0).normal(size=(20, 2))
     before = _custom()
@@ -36,6 +37,7 @@ def test_swish_networks_leave_nothing_behind() -> None:
     assert _custom() == before
 
 
+@pytest.mark.slow
 def test_a_gradient_is_there_as_long_as_its_neuron() -> None:
     first, second = Neuron.of(_swish()), Neuron.of(_swish())
     x = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
@@ -51,6 +53,7 @@ def test_a_gradient_is_there_as_long_as_its_neuron() -> None:
     assert tape.gradient(value, points).numpy() == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_gradients_of_others_stay() -> None:
     mine = tf.function(tf.nn.silu).get_concrete_function(tf.TensorSpec((None,)))
     before = _custom()

@@ -23,6 +23,7 @@ def error_of(concept: ks.Interpretation, x: np.ndarray, truth: np.ndarray) -> fl
     return direction_error(np.asarray(concept.best.to_layer().symbolic_gradient(x)), truth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["bottleneck", None])
 def test_a_hidden_unit_and_the_output_behind_it_carry_the_energy_of_a_pendulum(layer, models):
     concept = ks.interpret(models / "pendulum.keras", models / "pendulum.csv", layer=layer, **QUICK)
@@ -32,6 +33,7 @@ def test_a_hidden_unit_and_the_output_behind_it_carry_the_energy_of_a_pendulum(l
     assert concept.phi.r2 > 0.999
 
 
+@pytest.mark.slow
 def test_a_model_of_named_inputs_is_read_in_the_units_of_the_data(models):
     table, _ = read_points(models / "barrier.csv")
     cars = {"mass": table[:, 0], "velocity": table[:, 1:]}
@@ -51,6 +53,7 @@ def test_a_model_of_named_inputs_is_read_in_the_units_of_the_data(models):
     assert concept.rule.agreement > 0.99
 
 
+@pytest.mark.slow
 def test_a_neuron_is_read_in_terms_of_quantities_that_the_user_names(models):
     import tensorflow as tf
 
@@ -68,6 +71,7 @@ def test_a_neuron_is_read_in_terms_of_quantities_that_the_user_names(models):
     np.testing.assert_allclose(gradient[0, 1] / gradient[0, 0], 1, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_a_model_reads_the_same_from_memory_as_from_its_file(models):
     model = keras.models.load_model(models / "barrier.keras")
     x, _ = read_points(models / "barrier.csv")
@@ -77,6 +81,7 @@ def test_a_model_reads_the_same_from_memory_as_from_its_file(models):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_is_read_in_the_units_of_an_earlier_layer():
     picture = keras.Input((6, 6, 1), name="picture")
     seen = keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="seen")(picture)
@@ -95,6 +100,7 @@ def test_a_convolutional_network_is_read_in_the_units_of_an_earlier_layer():
     assert error_of(concept, np.stack([a, b], axis=1), truth) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_trained_convolutional_network_is_read_in_features_that_the_user_names(models):
     import tensorflow as tf
 

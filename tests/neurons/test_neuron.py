@@ -139,6 +139,7 @@ def test_the_gradient_equals_finite_differences_of_the_same_network_in_numpy(ell
     np.testing.assert_allclose(gradients, np.stack(expected, axis=1), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_final_sigmoid_is_taken_off_exactly(ending, points):
     model = ENDINGS[ending]()
@@ -158,6 +159,7 @@ def test_a_final_sigmoid_is_taken_off_exactly(ending, points):
     assert np.all(np.abs(gradients).max(axis=1) > 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["keras", "h5", "saved_model"])
 def test_every_kind_of_file_holds_the_same_neuron(kind, files, ellipse):
     points = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2))
@@ -215,6 +217,7 @@ def test_an_output_without_a_sigmoid_is_taken_as_it_is(activation, points):
     np.testing.assert_allclose(neuron(points), model(points)[:, 0], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_loss_says_that_an_output_is_a_logit(tmp_path, points):
     model = small(layers.Dense(1))
     assert Neuron.of(model).is_classifier is False

@@ -36,6 +36,7 @@ def picture_model() -> keras.Sequential:
     )
 
 
+@pytest.mark.slow
 def test_the_jacobian_of_a_trained_layer_equals_the_chain_rule_in_numpy(models):
     model = keras.models.load_model(models / "A1.keras", compile=False)
     x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
@@ -51,6 +52,7 @@ def test_the_jacobian_of_a_trained_layer_equals_the_chain_rule_in_numpy(models):
     assert quantities.names[:2] == ("hidden_1_0", "hidden_1_1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "units", "names"),
     [

@@ -168,6 +168,7 @@ def test_what_signatures_do_not_reach_is_said(two_by_two, module, tensorflow_1, 
         interpret(Neuron.of(model, signature="serve"), np.ones((9, 2)))
 
 
+@pytest.mark.slow
 def test_a_signature_is_read_by_name_alone_jointly_and_by_classes(module):
     x = np.random.default_rng(0).uniform(1, 2, (300, 2))
     concept = interpret(Neuron.of(module, signature="energy"), x, **QUICK)

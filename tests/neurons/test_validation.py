@@ -202,6 +202,7 @@ def test_code_in_a_file_is_not_run_and_a_model_in_memory_is_trusted(tmp_path):
     assert Neuron.of(model).inputs == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "advice",
     [

@@ -43,6 +43,7 @@ def test_parts_are_found_where_they_were_put(template):
         assert [str(n.name) for n in again] == [str(n.name) for n in tree]
 
 
+@pytest.mark.slow
 def test_a_tree_is_the_form_with_its_parts(template):
     variation = TemplateVariation(template, seed=2)
     point = {x1: 0.7, x2: 1.3, x3: 0.4}

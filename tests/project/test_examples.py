@@ -29,6 +29,7 @@ def test_an_example_has_a_heading_and_uses_names_that_exist(path):
     assert used <= set(keras_symgrad.__all__)
 
 
+@pytest.mark.slow
 def test_an_example_runs_in_any_folder(project, tmp_path):
     example = project / "examples" / "from_file.py"
     done = subprocess.run(

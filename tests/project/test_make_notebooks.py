@@ -64,6 +64,7 @@ def test_a_notebook_holds_all_of_its_example(path, notebooks):
     assert all(texts)
 
 
+@pytest.mark.slow
 def test_a_notebook_is_executed_where_its_example_lies(project, tmp_path):
     (tmp_path / "good.py").write_text(SMALL)
     (tmp_path / "bad.py").write_text(SMALL + "\nassert double(2) == 5\n")

@@ -41,6 +41,7 @@ def test_public_names_come_on_first_use():
     assert printed.split() == ["False", "5", "True"]
 
 
+@pytest.mark.slow
 def test_touching_all_names_leaves_tensorflow_to_be_configured_and_the_process_to_be_forked():
     printed = in_a_new_process(
         "import os, keras_symgrad as ks\n"
@@ -95,6 +96,7 @@ def test_a_face_lists_what_it_imports_and_nothing_else(project):
             assert not inspect.ismodule(getattr(module, name)), (package, name)
 
 
+@pytest.mark.slow
 def test_no_module_imports_the_face_of_a_folder_that_it_lies_in(project):
     # It may be half made when the module is imported; a cycle is hidden in it.
     for path in sorted((project / "keras_symgrad").rglob("*.py")):

@@ -37,6 +37,7 @@ def names(monkeypatch):
     return {**models, "x": np.random.default_rng(0).uniform(-1, 1, (500, 3)), "ks": ks}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS[1:], ids=range(1, len(BLOCKS)))
 def test_the_readme_block_runs(block, names, monkeypatch):
     # Most ask untrained networks, in which the search would look for a formula to no end.
@@ -44,6 +45,7 @@ def test_the_readme_block_runs(block, names, monkeypatch):
     code_blocks.run(block, names, "README.md")
 
 
+@pytest.mark.slow
 def test_the_first_block_runs_and_says_what_the_model_says(names, capsys):
     code_blocks.run(BLOCKS[0], names, "README.md")
     assert "x1**2 + 2*x2**2 > 1" in capsys.readouterr().out

@@ -53,6 +53,7 @@ def two_units():
     return model, np.random.default_rng(0).normal(size=(500, 2))
 
 
+@pytest.mark.slow
 def test_a_bottleneck_becomes_a_formula_and_the_decoder_stays(pendulum):
     model, x = pendulum
     before = [w.copy() for w in model.get_weights()]
@@ -72,6 +73,7 @@ def test_a_bottleneck_becomes_a_formula_and_the_decoder_stays(pendulum):
         np.testing.assert_array_equal(old, now)
 
 
+@pytest.mark.slow
 def test_a_classifier_becomes_its_interpretation(models):
     path = models / "A1.keras"
     model, x = keras.models.load_model(path), read_points(models / "A1.csv")[0]
@@ -87,6 +89,7 @@ def test_a_classifier_becomes_its_interpretation(models):
     ]
 
 
+@pytest.mark.slow
 def test_it_is_saved_and_loaded_in_safe_mode_like_any_model(pendulum, tmp_path):
     model, x = pendulum
     new = ks.replace(model, "bottleneck", formula("v**2/2 - 1.1*cos(a)", "a", "v"), x)
@@ -97,6 +100,7 @@ def test_it_is_saved_and_loaded_in_safe_mode_like_any_model(pendulum, tmp_path):
     np.testing.assert_array_equal(again(x), new(x))
 
 
+@pytest.mark.slow
 def test_fit_moves_the_constants_of_the_formula_to_where_they_belong(pendulum):
     model, x = pendulum
     wrong = formula("2*v**2/5 - cos(a)", "a", "v").with_free_coefficients()
@@ -111,6 +115,7 @@ def test_fit_moves_the_constants_of_the_formula_to_where_they_belong(pendulum):
     assert r2(new(x), values) > before
 
 
+@pytest.mark.slow
 def test_a_regressor_is_its_value_in_closed_form(models):
     model = keras.models.load_model(models / "air_pressure.keras")
     x, names = read_points(models / "air_pressure.csv")
@@ -135,6 +140,7 @@ def test_one_unit_of_two_is_replaced_and_the_other_stays(two_units, tmp_path):
     np.testing.assert_array_equal(keras.models.load_model(tmp_path / "new.keras")(x), new(x))
 
 
+@pytest.mark.slow
 def test_all_units_are_replaced_by_one_formula_each(two_units):
     model, x = two_units
     both = [formula("a + 2*b", "a", "b"), formula("3*b - 3*a", "a", "b")]
@@ -174,6 +180,7 @@ def test_inputs_by_name_that_are_normalized_keep_their_names():
     assert list(new.input) == ["zebra", "apple"]
 
 
+@pytest.mark.slow
 def test_an_inner_model_is_replaced_by_its_name_or_that_of_its_last_layer(two_units):
     keras.utils.set_random_seed(0)
     encoder = keras.Sequential(
@@ -188,6 +195,7 @@ def test_an_inner_model_is_replaced_by_its_name_or_that_of_its_last_layer(two_un
         assert new.count_params() < model.count_params() + 20
 
 
+@pytest.mark.slow
 def test_a_formula_in_terms_of_a_layer_starts_there(pendulum):
     model, x = pendulum
     energy = ks.Sampling(rows=400, in_terms_of="bottleneck")
@@ -199,6 +207,7 @@ def test_a_formula_in_terms_of_a_layer_starts_there(pendulum):
     assert r2(new(x), model(x)) > 0.999
 
 
+@pytest.mark.slow
 def test_two_classes_of_a_softmax_are_replaced_by_their_difference():
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, activation="softmax")])

@@ -28,6 +28,8 @@ from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.stopping import Stopping
 
+pytestmark = pytest.mark.slow
+
 layers = keras.layers
 
 # One set for all tests: the search's programs are compiled once for each number of variables.
@@ -124,7 +126,8 @@ def test_rows_are_accounted_for(ellipse):
     assert used == rows["data"] + rows["drawn"] + rows["moved"]
     assert rows["search"] <= rows["train"]
     assert rows["dropped"] == 0
-    assert ellipse.evaluations > 100
+    # The dictionary alone: the answer was settled after its first stage.
+    assert ellipse.evaluations > 10
     assert ellipse.stopped == "settled"
 
 

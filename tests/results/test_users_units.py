@@ -53,6 +53,7 @@ def test_the_number_of_a_variable_that_was_meant_itself_is_no_constant():
     assert constants_in_users(constants, (X1 + 2000) * X2, UNITS) == ()
 
 
+@pytest.mark.slow
 def test_a_regressor_is_kept_with_its_units(tmp_path):
     def energy(x):
         return tf.exp(-((x[:, 0] * 1e12) ** 2) - (x[:, 1] - 1e5) * (x[:, 2] * 1e-12))

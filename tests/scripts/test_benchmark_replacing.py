@@ -24,6 +24,7 @@ def formula(text, names) -> ks.Formula:
     return ks.Formula(from_text(text, names), 5.0, 0.0, tuple(names))
 
 
+@pytest.mark.slow
 def test_rows_tell_agreement_before_and_after_training(benchmark, tmp_path, monkeypatch, capsys):
     def jointly(model, x, *, names, **settings):
         texts = ("x**2 + y**2 + vx**2 + vy**2", "x*vy - y*vx")

@@ -54,6 +54,7 @@ def benchmark_network(system) -> keras.Model:
     return keras.Sequential([inputs, keras.layers.Dense(1, activation="sigmoid")])
 
 
+@pytest.mark.slow
 def test_a_failing_run_is_a_row_and_the_others_are_written(quick, tmp_path, monkeypatch, capsys):
     path, networks = tmp_path / "rows.json", tmp_path / "networks"
     arguments = "benchmark_systems --systems A1 F --seeds 1 --methods gradients labels"
@@ -112,14 +113,15 @@ def latent(project, monkeypatch):
         sys.modules.pop(name)
 
 
+@pytest.mark.slow
 def test_latent_systems_are_read_with_and_without_the_tangent_space(
     latent, tmp_path, monkeypatch, capsys
 ):
     tangents = []
 
-    def interpret(encoder, x, *, names, tangent, **settings):
-        tangents.append(tangent)
-        if tangent is None:
+    def interpret(encoder, x, *, names, sampling, **settings):
+        tangents.append(sampling.tangent)
+        if sampling.tangent is None:
             raise RuntimeError("lost across the data")
         x1, x2, x3, x4 = latent.LATENT_SYSTEMS["002"].variables
         best = latent.keras_symgrad.Formula(x1 * x4 - x2 * x3, 7.0, 1e-5, names)
@@ -189,6 +191,7 @@ def test_the_published_loss_stops_at_a_margin(latent):
     assert loss(2.0, 2.0, 2.0) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_the_published_recipe_learns_a_trace(latent, monkeypatch):
     training, system = sys.modules["train_latent"], latent.LATENT_SYSTEMS["001"]
     monkeypatch.setattr(training, "PUBLISHED_TRIPLETS", 8192)

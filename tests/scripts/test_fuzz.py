@@ -36,6 +36,7 @@ def small_result() -> list[ks.Interpretation]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "runs"), [("expression", 200), ("table", 200), ("result", 150), ("model", 60)]
 )
@@ -121,6 +122,7 @@ def takes_long(_):
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("read", "kind"), [(two_lines, "message"), (fails, "error"), (takes_long, "slow")]
 )
@@ -154,6 +156,7 @@ def test_a_process_that_died_tells_what_it_died_of(fuzz, tmp_path):
     assert "-11" in found["what"] and "Segmentation fault" in found["what"]
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_on_an_input_is_ended(fuzz, tmp_path, monkeypatch):
     monkeypatch.setattr(fuzz, "HANGING", 0.5)
     (tmp_path / "present").write_bytes(b"abc")

@@ -25,6 +25,7 @@ def study(project, models, monkeypatch):
     sys.modules.pop("training")
 
 
+@pytest.mark.slow
 def test_a_row_tells_of_the_truth_with_and_without_averaging(study, monkeypatch):
     seen = []
 

@@ -9,6 +9,8 @@ import sympy
 import keras_symgrad as ks
 from keras_symgrad.engine.directions import direction_error
 
+pytestmark = pytest.mark.slow
+
 QUICK = {
     "operators": "add, sub, mul, square",
     "search": ks.Search(methods="dictionary", stopping=ks.Stopping(None, generations=1)),

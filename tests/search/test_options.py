@@ -61,6 +61,7 @@ def test_values_with_equal_fields_are_equal_and_cannot_be_changed():
         ks.Search().signed = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", keras.optimizers.Adam(0.2)], ids=["name", "object"])
 def test_constants_are_refined_by_the_optimizer_of_the_user(optimizer, monkeypatch):
     used, steps = [], refinement._keras_steps
@@ -77,3 +78,18 @@ def test_constants_are_refined_by_the_optimizer_of_the_user(optimizer, monkeypat
     found = ks.interpret(field, search=search, operators="polynomial", verbose=False)
     assert set(used) == {"Adam"}
     assert found.settings["optimizer"] in ("adam", {"in_memory": "Adam"})
+
+
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [
+        ("stopping", r"search=ks.Search\(stopping=...\)"),
+        ("rows", r"sampling=ks.Sampling\(rows=...\)"),
+        ("template", r"priors=ks.Priors\(template=...\)"),
+        ("kind", r"ks.Neuron.of\(model, kind=...\)"),
+        ("colour", "takes the options x, layer, unit"),
+    ],
+)
+def test_an_option_that_interpret_does_not_take_is_refused_with_its_place(option, place):
+    with pytest.raises(ValueError, match=f"{place}.*Received: {option}=1"):
+        ks.interpret(None, np.ones((5, 2)), **{option: 1})

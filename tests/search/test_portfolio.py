@@ -41,6 +41,7 @@ def portfolio(field, **options) -> PortfolioSearch:
     return PortfolioSearch(Alphabet(options.pop("operators", OPERATORS), NAMES), field, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("methods", [*METHODS, METHODS])
 def test_every_method_finds_a_simple_concept(methods):
     field = field_of(x1**2 + x2 * x3)
@@ -83,6 +84,7 @@ def of_effort(effort, *, settled, **options) -> PortfolioSearch:
     return search
 
 
+@pytest.mark.slow
 def test_a_settled_answer_ends_the_search_before_anything_is_compiled_or_bred(
     monkeypatch, short_dictionary
 ):
@@ -99,6 +101,7 @@ def test_a_settled_answer_ends_the_search_before_anything_is_compiled_or_bred(
         of_effort("thorough", settled=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("effort", "settled"), [("normal", False), ("thorough", True)])
 def test_an_open_answer_and_a_thorough_search_go_through_the_whole_dictionary(
     effort, settled, short_dictionary
@@ -106,6 +109,7 @@ def test_an_open_answer_and_a_thorough_search_go_through_the_whole_dictionary(
     assert of_effort(effort, settled=settled, methods="dictionary").stopped == "exhausted"
 
 
+@pytest.mark.slow
 def test_a_callback_has_the_assessment_while_the_search_goes_on(short_dictionary):
     told = []
     search = portfolio(noisy(x1**2 + x2), methods="dictionary", assess=lambda _: Judged(False))
@@ -126,6 +130,7 @@ def test_an_effort_that_cannot_be_made_is_an_error(options, message):
         portfolio(field_of(x1), **options)
 
 
+@pytest.mark.slow
 def test_a_time_limit_does_not_wait_for_the_compiler(monkeypatch):
     over = threading.Event()
     monkeypatch.setattr("keras_symgrad.engine.engine.Engine.compile", lambda self: over.wait(60))
@@ -152,6 +157,7 @@ def test_a_limit_ends_a_stage_of_the_dictionary_which_keeps_what_it_had_found(mo
     assert search.evaluations == asked[0] + 8
 
 
+@pytest.mark.slow
 def test_a_limit_ends_the_shortening_of_what_the_dictionary_found(monkeypatch):
     shortened = []
     shorter = Collector._shortest_tree
@@ -171,6 +177,7 @@ def test_a_limit_ends_the_shortening_of_what_the_dictionary_found(monkeypatch):
     assert len(shortened) == 2
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_while_compiling_is_told(monkeypatch):
     def fails(self):
         raise RuntimeError("no compiler")
@@ -180,6 +187,7 @@ def test_what_goes_wrong_while_compiling_is_told(monkeypatch):
         portfolio(noisy(x1 * sympy.sin(x2) + x3)).run(Stopping(time_limit=60))
 
 
+@pytest.mark.slow
 def test_what_is_no_sum_is_left_to_the_trees():
     wave = Operator("wave", lambda a: sympy.sin(a) * sympy.exp(-(a**2) / 4))
     operators = OperatorSet(["add", "mul", wave])
@@ -190,6 +198,7 @@ def test_what_is_no_sum_is_left_to_the_trees():
     assert archive.choice().loss < 1e-5
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_archive():
     field = noisy(x1 * sympy.sin(x2) + x3)
     fronts = []
@@ -200,6 +209,7 @@ def test_the_same_seed_gives_the_same_archive():
     assert fronts[0] == fronts[1]
 
 
+@pytest.mark.slow
 def test_signed_searches_tell_a_concept_from_its_opposite():
     field = field_of(-(x1**2) - 3 * x2 * x3)
     search = portfolio(field, signed=True)
@@ -217,6 +227,7 @@ def test_unknown_methods_are_named(methods):
         portfolio(field_of(x1 * x2 + x3), methods=methods)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_found():
     search = portfolio(noisy(x1 * sympy.sin(x2 * x3) + x3**2 * x1))
 
@@ -230,6 +241,7 @@ def test_ctrl_c_keeps_what_was_found():
     assert len(archive)
 
 
+@pytest.mark.slow
 def test_a_dear_operator_does_not_hide_a_formula_that_others_write():
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (300, 2))

@@ -13,6 +13,7 @@ import keras_symgrad as ks
 from keras_symgrad.callbacks import LambdaCallback
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_search_takes_the_threads_it_is_given_and_no_process(workers):
     rng = np.random.default_rng(0)
@@ -43,6 +44,7 @@ def test_a_search_takes_the_threads_it_is_given_and_no_process(workers):
     assert set(threading.enumerate()) - before == set()
 
 
+@pytest.mark.slow
 def test_a_search_holds_the_linear_algebra_at_one_thread():
     def threads() -> set[int]:
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}

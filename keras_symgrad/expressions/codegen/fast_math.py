@@ -66,7 +66,7 @@ def minimum(*arguments: tf.Tensor | float) -> tf.Tensor:
     return _extreme(tf.minimum, arguments)
 
 
-def _extreme(of_two: Callable, arguments: tuple) -> tf.Tensor:
+def _extreme(of_two: Callable[..., Any], arguments: tuple[Any, ...]) -> tf.Tensor:
     # A tensor in first place decides the dtype that numbers are converted to.
     return reduce(of_two, sorted(arguments, key=tf.is_tensor, reverse=True))
 

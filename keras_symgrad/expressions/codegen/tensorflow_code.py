@@ -13,7 +13,7 @@ from keras_symgrad.expressions.codegen.numpy_code import with_float_constants
 
 def tensorflow_function(
     symbols: Sequence[sympy.Symbol], expressions: Iterable[sympy.Expr], *, fast: bool = True
-) -> Callable:
+) -> Callable[..., Any]:
     """Compile expressions to a TensorFlow function that evaluates common subexpressions once.
 
     Args:
@@ -58,7 +58,7 @@ class _Printer(TensorflowPrinter):
     float32 if that is a number. Such numbers are printed in the dtype of the first argument.
     """
 
-    def __init__(self, namespace: dict[str, Callable], argument: sympy.Symbol):
+    def __init__(self, namespace: dict[str, Callable[..., Any]], argument: sympy.Symbol):
         # Without these `lambdify` cannot import the functions in the code.
         super().__init__({"fully_qualified_modules": False, "inline": True})
         self._namespace = namespace

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         with_zeros,
         without_shift,
     )
+    from keras_symgrad.expressions.formats.operator_file import read_operators
     from keras_symgrad.expressions.formats.parser import FUNCTIONS, from_text
     from keras_symgrad.expressions.formats.text import (
         NO_UNITS,
@@ -36,6 +37,7 @@ __all__ = [
     "folded",
     "from_text",
     "own_shift",
+    "read_operators",
     "rounded",
     "to_latex",
     "to_mathml",

@@ -149,6 +149,7 @@ class _Reader:
         short = text if len(text) <= 60 else text[:57] + "..."
         self.quoted = '"' + printable(" ".join(short.split())) + '"'
         self.variables: Mapping[str, sympy.Symbol] = {name: symbol(name) for name in names}
+        self.text = text.strip()
         self.operators = operators or {}
         self.depth = 0
 
@@ -179,6 +180,10 @@ class _Reader:
         expression = reader(self, node)
         self.depth -= 1
         return self.within_doubles(expression, node)
+
+    def as_written(self, node: ast.Name) -> str:
+        """A name as it stands in the text: Python reads the micro sign as the letter mu."""
+        return node.id if node.id.isascii() else ast.get_source_segment(self.text, node) or node.id
 
     def number(self, node: ast.expr) -> sympy.Expr:
         expression = self.read(node)
@@ -250,7 +255,8 @@ class _Reader:
         raise self.refusal(f"{value!r} is not a number that is allowed", node)
 
     def name(self, node: ast.Name) -> sympy.Expr:
-        found = self.variables.get(node.id, NUMBERS.get(node.id))
+        found = self.variables.get(self.as_written(node))
+        found = found or self.variables.get(node.id, NUMBERS.get(node.id))
         if found is None:
             known = f"; the variables are {', '.join(self.variables)}" if self.variables else ""
             raise self.refusal(f"Unknown name '{node.id}'{known}", node)

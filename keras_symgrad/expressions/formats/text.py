@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import sympy
@@ -191,7 +192,9 @@ class _TextPrinter(StrPrinter):
 
     def _print_Symbol(self, symbol: sympy.Symbol) -> str:
         name = symbol.name
-        if not name.isidentifier() or keyword.iskeyword(name) or name in _RESERVED:
+        # Python reads some characters as others, the micro sign as the letter mu: not in quotes.
+        is_itself = unicodedata.normalize("NFKC", name) == name
+        if not is_itself or not name.isidentifier() or keyword.iskeyword(name) or name in _RESERVED:
             name = repr(name)
         offset, scale = self._units.get(symbol.name, (0.0, 1.0))
         if offset:

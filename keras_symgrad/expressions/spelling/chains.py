@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import sympy
 
@@ -67,7 +68,7 @@ class Chains:
             for operator in self._patterns[::-1]
             if (exponent := _power_of_positive(operator)) is not None
         }
-        self._wrapped: dict[type, list[tuple]] = {}
+        self._wrapped: dict[type, list[tuple[Any, ...]]] = {}
         for operator in self._patterns:
             form = affine_form(operator)
             if form is not None and form[1:] != (1, 1, 0, 0):

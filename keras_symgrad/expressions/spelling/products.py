@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import Any
 
 import sympy
 
@@ -287,7 +288,9 @@ def _as_power(factor: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
     return factor.as_base_exp()
 
 
-def _taken_out(powers: Sequence[tuple], power: sympy.Rational) -> Iterator[tuple[list, list]]:
+def _taken_out(
+    powers: Sequence[tuple[Any, ...]], power: sympy.Rational
+) -> Iterator[tuple[list[Any], list[Any]]]:
     """Bases and exponents inside a power of a product, and factors that stay outside."""
     # A root belongs to a factor that has that root: sqrt(a**2) is |a| and not a.
     known = [(b, e) for b, e in powers if e.is_Rational and e.q % power.q == 0]

@@ -8,6 +8,7 @@ out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import sympy
 
@@ -167,7 +168,7 @@ class Spellings(Products):
             yield (value - s) / p
 
 
-_SPELLED_BY: dict[type, Callable] = {
+_SPELLED_BY: dict[type, Callable[..., Any]] = {
     sympy.Add: Spellings._sum,
     sympy.Mul: Spellings._product,
     sympy.Pow: Spellings._power,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import sympy
 
@@ -81,7 +82,7 @@ class Constant:
         digits = math.floor(math.log10(abs(number))) - digit + 1
         return f"{number:.{min(max(digits, 1), 16)}g}"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Value, interval and the number shown, as plain data."""
         shown = None if self.shown is None else str(self.shown)
         return {"value": self.value, "low": self.low, "high": self.high, "shown": shown}
@@ -158,7 +159,7 @@ def released(expression: sympy.Expr) -> tuple[sympy.Expr, dict[float, sympy.Expr
 
 
 def _released(
-    expression: sympy.Expr, simple: dict[float, sympy.Expr], numbers: count, scaled: bool
+    expression: sympy.Expr, simple: dict[float, sympy.Expr], numbers: count[int], scaled: bool
 ) -> sympy.Expr:
     if not expression.free_symbols or expression.is_Symbol:
         return expression

@@ -7,8 +7,9 @@ simplest that is nearly as faithful as any.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import sympy
@@ -23,6 +24,7 @@ from keras_symgrad.results.approximation.steps import FitRows
 from keras_symgrad.results.assessment import (
     FAITHFUL,
     NEAR_BOUNDARY_SHARE,
+    Alternative,
     FormulaRefiner,
     HeldOutRows,
     Match,
@@ -54,9 +56,9 @@ class Approximation:
     boundary_error: float | None
     fidelity: Fidelity
     matches: Match
-    rivals: tuple = ()
-    alternatives: tuple = ()
-    constants: tuple = ()
+    rivals: tuple[Alternative, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    constants: tuple[Constant, ...] = ()
 
 
 def approximate(
@@ -135,7 +137,7 @@ class _Written:
         refiner: FormulaRefiner,
         rows: FitRows,
         counted: HeldOutRows,
-        given: dict,
+        given: Mapping[Any, Formula],
     ) -> _Written:
         formula = given.get(account.terms[0])
         threshold = None

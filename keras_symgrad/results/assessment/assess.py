@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def assess(
     finisher: FormulaRefiner,
     archive: Archive,
     *,
-    sampler: Callable | None = None,
+    sampler: Callable[..., Any] | None = None,
     draw: bool = True,
     symmetries: Sequence[Symmetry] = (),
     seed: int = 0,
@@ -86,7 +87,7 @@ def assess(
         front = ParetoFront(front, floor, true_to_boundary(front, field))
     elif neuron is not None:
         front = ParetoFront(front, front.floor, of_like_values(front))
-    front = stable(front, finisher)
+    front, apart = stable(front, finisher)
     off = float(errors(front.best.expression, finisher.held_out).mean())
     details = not provisional or off <= angle_error(SETTLED_ANGLE)
     best = finisher.with_simple_constants(front.best) if details else front.best
@@ -98,7 +99,7 @@ def assess(
             value = value_of(best, reading, seed, finisher.complexity)
     decides_at = threshold(neuron, field, phi)
     rule = None
-    if phi and points is not None and yes is not None and decides_at is not None:
+    if phi is not None and points is not None and yes is not None and decides_at is not None:
         level = Constant(decides_at)
         if details:
             level = threshold_interval(
@@ -134,7 +135,7 @@ def assess(
         constants=finisher.constants(best.expression, seed) if details else (),
         symmetries=checks,
         box=box_of(reading.domain),
-        margin=evidence.margin(halves_apart(front.best, finisher)),
+        margin=evidence.margin(apart),
     )
 
 
@@ -193,7 +194,7 @@ def decisions(
     neuron: Neuron,
     kept: np.ndarray,
     shown: np.ndarray,
-    sampler: Callable | None,
+    sampler: Callable[..., Any] | None,
     draw: bool,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -308,7 +309,7 @@ def of_like_values(front: ParetoFront) -> list[Formula]:
     return [row for row, r2 in explained.items() if r2 >= most - UNLIKE]
 
 
-def stable(front: ParetoFront, finisher: FormulaRefiner) -> ParetoFront:
+def stable(front: ParetoFront, finisher: FormulaRefiner) -> tuple[ParetoFront, float]:
     """Select a formula of the front whose fits on the two halves of the rows agree.
 
     Two fits of one class do, and those that are nearer to each other than to the network.
@@ -319,17 +320,20 @@ def stable(front: ParetoFront, finisher: FormulaRefiner) -> ParetoFront:
 
     Returns:
         The front, without trust in formulas whose two fits are different concepts; unchanged if no
-        trusted formula is left.
+        trusted formula is left. Then `halves_apart` of its best formula.
     """
     trusted = list(filter(front.agrees_with_network, front))
-    found = front
+    found, first = front, halves_apart(front.best, finisher)
+    apart = first
     while trusted:
         own = float(errors(found.best.expression, finisher.held_out).mean())
-        if halves_apart(found.best, finisher) <= max(SAME_CLASS, STABLE * own):
-            return found
+        if apart <= max(SAME_CLASS, STABLE * own):
+            return found, apart
         trusted.remove(found.best)
         found = ParetoFront(front, front.floor, trusted)
-    return front
+        if trusted:
+            apart = halves_apart(found.best, finisher)
+    return front, first
 
 
 def halves_apart(formula: Formula, finisher: FormulaRefiner) -> float:

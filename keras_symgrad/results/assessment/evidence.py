@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy
@@ -101,7 +102,7 @@ class Alternative:
             f"1 - |cos| = {self.class_distance:.1e} apart)"
         )
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The formula and the numbers as plain data."""
         return {
             **self.formula.to_dict(),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import sympy
@@ -199,7 +200,7 @@ def assess_one_variable(
     archive: Archive,
     complexity: Complexity,
     *,
-    sampler: Callable | None = None,
+    sampler: Callable[..., Any] | None = None,
     draw: bool = True,
     seed: int = 0,
 ) -> Assessment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy
@@ -46,7 +47,7 @@ class SymmetryCheck:
             kept = "kept by the formula" if self.formula < 1e-9 else f"formula {self.formula:.1e}"
         return f"{self.symmetry} (network {network}, {kept})"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The symmetry's text and the numbers as plain data."""
         return {"symmetry": self.symmetry, "network": self.network, "formula": self.formula}
 

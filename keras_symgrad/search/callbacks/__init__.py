@@ -18,7 +18,12 @@ if TYPE_CHECKING:
         check_callbacks,
     )
     from keras_symgrad.search.callbacks.checkpoint import Checkpoint, SavedSearch
-    from keras_symgrad.search.callbacks.loggers import CSVLogger, TensorBoard
+    from keras_symgrad.search.callbacks.loggers import (
+        CSVLogger,
+        TensorBoard,
+        write_scalars,
+        write_text_summary,
+    )
     from keras_symgrad.search.callbacks.progress import ProgressBar
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -37,4 +42,6 @@ __all__ = [
     "TensorBoard",
     "TimeLimit",
     "check_callbacks",
+    "write_scalars",
+    "write_text_summary",
 ]

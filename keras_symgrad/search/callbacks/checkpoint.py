@@ -60,7 +60,7 @@ class Checkpoint(Callback):
         ValueError: nothing can be written there.
     """
 
-    def __init__(self, filepath: str | os.PathLike, every: float = 30.0):
+    def __init__(self, filepath: str | os.PathLike[str], every: float = 30.0):
         check_writable(filepath, "The search")
         if not every >= 0:
             raise ValueError(f"`every` is a number of seconds, at least 0. Received: {every=}")
@@ -95,7 +95,7 @@ class Checkpoint(Callback):
                 warnings.warn(f"{self.failure} {LOST if is_last else TRIED_AGAIN}", stacklevel=2)
 
 
-def save_search(path: str | os.PathLike, problem: Problem, state: Plain | None) -> Path:
+def save_search(path: str | os.PathLike[str], problem: Problem, state: Plain | None) -> Path:
     """Write a search to a file.
 
     Args:
@@ -132,7 +132,7 @@ class SavedSearch:
         ValueError: it is not a search, or one of another version.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         if not self.path.is_file():
             raise FileNotFoundError(f"There is no search to resume at: {self.path}")
@@ -228,7 +228,8 @@ def _described(problem: Problem) -> dict[str, Any]:
         "signed": problem.signed,
         "loss": str(problem.gradients.loss),
         "seed": problem.seed,
-        "settings": asdict(problem.settings),
+        # A setting that is not given is left out: files from before it was there lack it.
+        "settings": {k: v for k, v in asdict(problem.settings).items() if v is not None},
         "complexity": as_plain(problem.complexity),
         "knowledge": problem.knowledge and problem.knowledge.described,
     }

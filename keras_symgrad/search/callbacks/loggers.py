@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -36,6 +37,29 @@ _TEXT = summary_pb2.SummaryMetadata(
 )
 
 
+def write_scalars(prefix: str, numbers: Mapping[str, float], step: int) -> None:
+    """Writes numbers to the event file of the writer in force.
+
+    Args:
+        prefix: of their names, such as `"front/"`.
+        numbers: by name.
+        step: a generation or an epoch.
+    """
+    for name, value in numbers.items():
+        tf.summary.write(f"{prefix}{name}", float(value), step, _SCALARS)
+
+
+def write_text_summary(name: str, text: str, step: int) -> None:
+    """Writes a text in Markdown to the event file of the writer in force.
+
+    Args:
+        name: of the text.
+        text: in Markdown.
+        step: a generation or an epoch.
+    """
+    tf.summary.write(name, text, step, _TEXT)
+
+
 class CSVLogger(Callback):
     """Callback that writes a line for every generation.
 
@@ -48,7 +72,9 @@ class CSVLogger(Callback):
         ValueError: nothing can be written there.
     """
 
-    def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+    ):
         check_writable(filename, "The log")
         self.filename, self.separator, self.append = Path(filename), separator, append
         self._file: TextIO | None = None
@@ -90,7 +116,7 @@ class TensorBoard(Callback):
         ValueError: nothing can be written there.
     """
 
-    def __init__(self, log_dir: str | os.PathLike = "logs"):
+    def __init__(self, log_dir: str | os.PathLike[str] = "logs"):
         self.log_dir = Path(log_dir)
         try:
             self.log_dir.mkdir(parents=True, exist_ok=True)
@@ -120,11 +146,10 @@ class TensorBoard(Callback):
         }
         scalars |= {f"front/complexity_{one.complexity:g}": one.loss for one in front}
         with self._writer.as_default():
-            for name, value in scalars.items():
-                tf.summary.write(name, float(value), generation, _SCALARS)
+            write_scalars("", scalars, generation)
             if front != self._shown:
                 self._shown = front
-                tf.summary.write("front", self._table(front), generation, _TEXT)
+                write_text_summary("front", self._table(front), generation)
         self._writer.flush()
 
     def _table(self, front: list[Individual]) -> str:

@@ -44,12 +44,11 @@ class ProgressBar(Callback):
     def on_generation_end(self, generation: int, logs: Logs) -> None:
         """Update the bar."""
         speed = logs["evaluations"] / max(logs["seconds"], 1e-9)
-        text = (
-            f"generation {generation}, {speed:,.0f} evaluations/s, "
-            f"loss {logs['loss']:.1e}: {logs['formula']}"
-        )
+        text = f"generation {generation}"
         if "matches" in logs:
-            text = f"{logs['matches']} so far: {logs['headline']}; {text}"
+            # The answer first: a narrow terminal cuts off the rest.
+            text += f", {logs['matches']} so far: {logs['headline']}"
+        text += f", {speed:,.0f} evaluations/s, loss {logs['loss']:.1e}: {logs['formula']}"
         share = self.stopping.share(generation, logs["evaluations"], logs["seconds"])
         if self._bar is not None:
             self._bar.update(self._task, completed=share, text=text)

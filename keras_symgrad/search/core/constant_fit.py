@@ -6,6 +6,8 @@ formulas are fitted here, with exact derivatives of the SymPy expression.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import sympy
 
@@ -66,7 +68,7 @@ class ConstantFit:
         weights = np.ones(field.rows) if field.weights is None else field.weights
         self._rows = weights / weights.sum()
 
-    def expression(self, constants: np.ndarray | list) -> sympy.Expr:
+    def expression(self, constants: np.ndarray | list[Any]) -> sympy.Expr:
         """The expression with these constants, numbers or SymPy numbers."""
         numbers = [c if isinstance(c, sympy.Expr) else sympy.Float(float(c)) for c in constants]
         return self._form.xreplace(dict(zip(self.parameters, numbers)))

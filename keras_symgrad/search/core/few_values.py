@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import sympy
@@ -137,7 +138,7 @@ class FewValuedColumns:
                     return None
         return expression
 
-    def _polynomial(self, part: Nodes, column: int) -> list | None:
+    def _polynomial(self, part: Nodes, column: int) -> list[Any] | None:
         """The polynomial of a part of a tree, as nodes."""
         variable, primitives = self.alphabet.variables[column], self.alphabet.primitives
         expression = to_sympy(part, self.alphabet.operators)
@@ -158,7 +159,7 @@ class FewValuedColumns:
         return _joined(known, primitives.get("add"))
 
 
-def _joined(parts: Sequence[list], operator: gp.Primitive | None) -> list | None:
+def _joined(parts: Sequence[list[Any]], operator: gp.Primitive | None) -> list[Any] | None:
     """Nodes joined by one binary operator; `None` without it."""
     first, *others = parts
     for other in others:

@@ -17,7 +17,8 @@ Result = TypeVar("Result")
 # Signals that follow each other sooner are one: a terminal sends Ctrl-C to a whole group of
 # processes, and a parent may pass it on.
 SAME_PRESS_SECONDS = 1.0
-# Further presses end a generation at once; so many more are needed to give up a result.
+# Presses that the making of a result outlasts: one more gives it up. During a search the second
+# press ends the generation at once.
 MAX_PRESSES = 3
 
 
@@ -37,7 +38,7 @@ class Interrupts:
         self._last = 0.0
 
     def __call__(self, *_: object) -> None:
-        """Called for every signal."""
+        """Handle one signal."""
         if not self.armed:
             raise KeyboardInterrupt
         now = time.monotonic()
@@ -50,7 +51,7 @@ class Interrupts:
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Interrupts]:
-    """Records Ctrl-C within its block, from when `armed` is set; inner blocks share the outermost.
+    """Record Ctrl-C within the block once `armed` is set; inner blocks share the outermost handler.
 
     In threads other than the main one nothing is recorded.
 

@@ -20,7 +20,7 @@ import sympy
 from keras_symgrad.engine import LOSSES, Loss, as_loss
 from keras_symgrad.expressions import PRESETS, Complexity, Operator, OperatorSet, shipped
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.neurons import Neuron
+from keras_symgrad.neurons import Neuron, arguments_of
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry
 from keras_symgrad.search.core.stopping import Stopping
 
@@ -30,10 +30,12 @@ IN_MEMORY = "in_memory"
 SHOWN_ONLY = ("verbose",)
 # Arguments that are recorded as arguments of a public class.
 _CLASSES = {"stopping": "Stopping", "constraints": "Constraints", "dimensions": "Dimensions"}
-# Arguments whose fields are recorded each by its own name, by the name of their class.
-_OPTIONS = {"sampling": "Sampling", "priors": "Priors", "search": "Search"}
+# Arguments whose fields are recorded each by its own name.
+_OPTIONS = ("sampling", "priors", "search")
 # Arguments of `Neuron.of` that `interpret` does not take.
 _OF_NEURON = ("kind", "signature")
+# Arguments of `load_model` that only it takes.
+_OF_FILE = ("weights", "custom_objects", "allow_operations")
 
 
 def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,17 +60,30 @@ def recorded(arguments: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in arguments.items():
         if name in _OPTIONS:
             plain |= {one.name: as_plain(getattr(value, one.name)) for one in fields(value)}
-        elif isinstance(value, Neuron) and value.source is not None:
-            plain[name] = as_plain(value.source["model"])
+        elif name == "model":
+            plain |= _of_model(value)
         elif name not in SHOWN_ONLY:
             plain[name] = as_plain(value)
-    neuron = arguments.get("model")
-    if isinstance(neuron, Neuron) and neuron.source is not None:
-        plain |= {name: as_plain(value) for name, value in neuron.source.items()}
     return plain
 
 
-def call(given: Mapping[str, Any], function: Callable, passed_on_to: Callable | None = None) -> str:
+def _of_model(model: Any) -> dict[str, Any]:
+    """The model as plain data, with the arguments of `Neuron.of` and `load_model` that made it."""
+    if isinstance(model, Neuron) and model.source is not None:
+        source = {name: as_plain(value) for name, value in model.source.items()}
+        return source | _of_model(model.source["model"])
+    arguments = arguments_of(model)
+    if arguments is None:
+        return {"model": as_plain(model)}
+    plain = {name: as_plain(value) for name, value in arguments.items() if value}
+    return {"model": plain.pop("path"), **plain}
+
+
+def call(
+    given: Mapping[str, Any],
+    function: Callable[..., Any],
+    passed_on_to: Callable[..., Any] | None = None,
+) -> str:
     """Write Python code that repeats a call, with the arguments that differ from the defaults.
 
     Args:
@@ -89,12 +104,12 @@ def call(given: Mapping[str, Any], function: Callable, passed_on_to: Callable | 
     )
     """
     lines = []
-    given = _with_neuron(given)
+    given = _with_neuron(_with_file(given))
     parameters = inspect.signature(function).parameters
     if passed_on_to is not None:
         parameters = {**parameters, **_further(passed_on_to, parameters)}
     for name, parameter in parameters.items():
-        if name in _OPTIONS and (code := _code_of_options(name, given, parameter.default)):
+        if name in _OPTIONS and (code := _code_of_options(given, parameter.default)):
             lines.append(f"    {name}={code},")
         missing = parameter.default is inspect.Parameter.empty
         if name not in given or (not missing and given[name] == as_plain(parameter.default)):
@@ -106,6 +121,19 @@ def call(given: Mapping[str, Any], function: Callable, passed_on_to: Callable | 
             else f"    {_code(name, given[name])},"
         )
     return "\n".join([f"{function.__name__}(", *lines, ")"])
+
+
+def _with_file(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments with the code of `load_model` as the model, where only that takes some of them."""
+    chosen = {name: given[name] for name in _OF_FILE if given.get(name)}
+    if not chosen:
+        return dict(given)
+    if given.get("signature") is not None:
+        chosen = {"signature": given["signature"], **chosen}
+    options = (f"{name}={_code(name, value)}" for name, value in chosen.items())
+    code = ", ".join([_code("model", given["model"]), *options])
+    rest = {name: value for name, value in given.items() if name not in chosen}
+    return rest | {"model": _Code(f"ks.load_model({code})")}
 
 
 def _with_neuron(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +154,7 @@ class _Code(str):
     """Code that stands in a call as it is."""
 
 
-def _code_of_options(name: str, given: Mapping[str, Any], default: Any) -> str:
+def _code_of_options(given: Mapping[str, Any], default: Any) -> str:
     """Code of a `Sampling`, `Priors` or `Search` with the fields that are no defaults."""
     changed = {
         one.name: given[one.name]
@@ -136,10 +164,12 @@ def _code_of_options(name: str, given: Mapping[str, Any], default: Any) -> str:
     if not changed:
         return ""
     options = ", ".join(f"{option}={_code(option, value)}" for option, value in changed.items())
-    return f"ks.{_OPTIONS[name]}({options})"
+    return f"ks.{type(default).__name__}({options})"
 
 
-def _further(function: Callable, known: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
+def _further(
+    function: Callable[..., Any], known: Mapping[str, Any]
+) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(function).parameters
     return {name: parameters[name] for name in parameters if name not in known}
 
@@ -212,7 +242,7 @@ def _of_complexity(complexity: Complexity) -> dict[str, Any]:
 
 
 # The first matching row decides.
-_PLAIN: tuple[tuple[type | tuple[type, ...], Callable], ...] = (
+_PLAIN: tuple[tuple[type | tuple[type, ...], Callable[..., Any]], ...] = (
     # NumPy's types first: some are floats of Python as well.
     (np.generic, lambda value: value.item()),
     ((type(None), str, bool, int, float), lambda value: value),

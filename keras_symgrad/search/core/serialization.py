@@ -76,7 +76,7 @@ def tree_from_plain(nodes: Any, alphabet: Alphabet) -> gp.PrimitiveTree:
     )
 
 
-def individual_to_plain(individual: Individual) -> list:
+def individual_to_plain(individual: Individual) -> list[Any]:
     """An individual as a list: tree, complexity, fingerprint, loss."""
     return [
         tree_to_plain(individual.tree),
@@ -86,7 +86,7 @@ def individual_to_plain(individual: Individual) -> list:
     ]
 
 
-def individual_from_plain(plain: Sequence, alphabet: Alphabet) -> Individual:
+def individual_from_plain(plain: Sequence[Any], alphabet: Alphabet) -> Individual:
     """The individual of `individual_to_plain`."""
     nodes, complexity, fingerprint, loss = plain
     tree = tree_from_plain(nodes, alphabet)
@@ -148,13 +148,13 @@ def array_from_text(text: str, dtype: type) -> np.ndarray:
     return np.frombuffer(content, np.dtype(dtype).newbyteorder("<"))
 
 
-def random_to_plain(random: Random) -> list:
+def random_to_plain(random: Random) -> list[Any]:
     """The state of Python's random numbers."""
     version, words, gauss = random.getstate()
     return [version, list(words), gauss]
 
 
-def restore_random(random: Random, plain: Sequence) -> None:
+def restore_random(random: Random, plain: Sequence[Any]) -> None:
     """Set random numbers to a state of `random_to_plain`."""
     version, words, gauss = plain
     random.setstate((version, tuple(words), gauss))

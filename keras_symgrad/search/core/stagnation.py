@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from keras_symgrad.search.core.archive import Archive
@@ -45,11 +47,11 @@ class StagnationCounter:
             loss, formula = archive.front()[-1].loss, str(archive.choice().tree)
         return Progress(generation, evaluations, seconds, loss, formula, generation - self._since)
 
-    def state(self) -> list:
+    def state(self) -> list[Any]:
         """Best score and its generation, as plain data."""
         return [number_to_plain(self._best_score), self._since]
 
-    def restore(self, state: list) -> None:
+    def restore(self, state: list[Any]) -> None:
         """Restore a `state`."""
         best, since = state
         self._best_score, self._since = number_from_plain(best), whole(since)

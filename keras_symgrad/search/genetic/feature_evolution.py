@@ -259,12 +259,12 @@ class FeatureEvolution:
             features[at] = self._like(features[at], tree)
         return features
 
-    def _like(self, old: Feature, tree: Sequence) -> Feature:
+    def _like(self, old: Feature, tree: Sequence[Any]) -> Feature:
         """The feature of a tree, or its logarithm if it replaces one."""
         feature = self._feature(tree)
         return feature.logarithm() if old.is_logarithm else feature
 
-    def _feature(self, tree: Sequence) -> Feature:
+    def _feature(self, tree: Sequence[Any]) -> Feature:
         return self.spectral.maker.of_tree(tree, self.spectral.variables)
 
     def _evaluated(self, features: Sequence[Feature]) -> Member | None:
@@ -347,7 +347,7 @@ def _holds_constant(feature: Feature) -> bool:
     return any(node.code == CONSTANT_CODE for node in feature.nodes)
 
 
-def _same_place(tree: Sequence, other: Sequence, nodes: Sequence) -> Sequence:
+def _same_place(tree: Sequence[Any], other: Sequence[Any], nodes: Sequence[Any]) -> Sequence[Any]:
     """The nodes of the other tree at the positions of some nodes of the tree.
 
     Nodes whose spelling differs from their construction, as powers of a product, are returned
@@ -379,7 +379,7 @@ def _member_to_plain(one: Member) -> Plain:
 
 
 # Growing a set by the best of many features finds most; it is drawn every other time.
-_WAYS: tuple[Callable, ...] = (
+_WAYS: tuple[Callable[..., Any], ...] = (
     FeatureEvolution._mutated,
     FeatureEvolution._crossed,
     FeatureEvolution._exchanged,

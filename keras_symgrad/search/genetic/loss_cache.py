@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from keras_symgrad.search.core import array_from_text, array_to_text
@@ -45,7 +47,7 @@ class LossCache:
         self._younger.pop(fingerprint, None)
         self._older.pop(fingerprint, None)
 
-    def state(self) -> list:
+    def state(self) -> list[Any]:
         """Both tables as plain data: fingerprints, complexities and losses of each as texts."""
         return [
             [
@@ -58,7 +60,7 @@ class LossCache:
             for table in (self._younger, self._older)
         ]
 
-    def restore(self, state: list) -> None:
+    def restore(self, state: list[Any]) -> None:
         """Restore the tables of `state`."""
         self._younger, self._older = map(_table, state)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from keras_symgrad.expressions import Alphabet
 from keras_symgrad.search.core import (
@@ -31,7 +32,7 @@ class PendingGeneration:
 
     half: Sequence[int]
     bred: list[list[Individual]]
-    job: Future
+    job: Future[Any]
 
     def state(self) -> Plain:
         """The offspring as plain data, evaluated; trees only where refinement changed them."""
@@ -55,7 +56,7 @@ class PendingGeneration:
             raise ValueError("Offspring and their losses do not belong together.")
         if not set(half) <= set(range(demes)):
             raise ValueError(f"Demes are numbered below {demes}. Received: {str(half)[:80]}")
-        job: Future = Future()
+        job: Future[Any] = Future()
         job.set_result(
             [
                 (

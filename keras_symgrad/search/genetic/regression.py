@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -174,7 +175,7 @@ def search_for(
 @lru_cache(maxsize=16)
 def _compiled_fit(
     operators: OperatorSet, layout: Layout, lanes: int, rows: int, dtype: str, is_labels: bool
-) -> Callable:
+) -> Callable[..., Any]:
     """Compile the program that fits a T + b for all trees of a chunk.
 
     Returns:
@@ -221,7 +222,7 @@ def _compiled_fit(
             def hinge(fitted: tf.Tensor) -> tf.Tensor:
                 return tf.reduce_mean(tf.nn.relu(1 - target * fitted), axis=1)
 
-            def step(index: tf.Tensor, slope: tf.Tensor, fitted: tf.Tensor) -> tuple:
+            def step(index: tf.Tensor, slope: tf.Tensor, fitted: tf.Tensor) -> tuple[Any, ...]:
                 steeper, better = affine(*majorizer(fitted))
                 slope += RELAXATION * (steeper - slope)
                 fitted += RELAXATION * (better - fitted)

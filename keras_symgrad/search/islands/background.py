@@ -1,13 +1,14 @@
-"""Compile the engine in the background while the dictionary is searched."""
+"""Compile the engine in a thread of its own, so that limits are checked meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 
 class BackgroundTask:
-    """Work that runs in a separate thread as soon as it is started.
+    """Work in a separate thread, which begins when `done` first asks for it.
 
     Args:
         work: function to run; its exceptions are raised by `done`.
@@ -22,7 +23,7 @@ class BackgroundTask:
 
     def __init__(self, work: Callable[[], object]):
         self._work, self._thread = work, ThreadPoolExecutor(1)
-        self._job: Future | None = None
+        self._job: Future[Any] | None = None
 
     def __enter__(self) -> BackgroundTask:
         return self
@@ -30,15 +31,6 @@ class BackgroundTask:
     def __exit__(self, *_: object) -> None:
         # Work that is not needed any more must not delay the end of the process.
         self._thread.shutdown(wait=False)
-
-    def start(self) -> None:
-        """Start the work, once."""
-        self._started()
-
-    def _started(self) -> Future:
-        if self._job is None:
-            self._job = self._thread.submit(self._work)
-        return self._job
 
     def done(self, seconds: float) -> bool:
         """Start the work if necessary, and return whether it is done after some seconds.
@@ -52,8 +44,9 @@ class BackgroundTask:
         Raises:
             Exception: raised by the work.
         """
-        job = self._started()
-        if not wait([job], seconds).done:
+        if self._job is None:
+            self._job = self._thread.submit(self._work)
+        if not wait([self._job], seconds).done:
             return False
-        job.result()
+        self._job.result()
         return True

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import sympy
 from deap import gp
@@ -146,7 +147,7 @@ class Collector:
             raise ValueError(f"It breaks a rule: {short}")
         return tree
 
-    def receive(self, individuals: Sequence[list]) -> None:
+    def receive(self, individuals: Sequence[list[Any]]) -> None:
         """Add individuals of another archive, given as plain data."""
         for plain in individuals:
             self.archive.add(individual_from_plain(plain, self._problem.alphabet))

@@ -50,7 +50,7 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def submit(self, function: Callable, *arguments: Any) -> Future:
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Submit a call to a worker."""
         if self._executor is None:
             self._executor = self._made()

@@ -23,6 +23,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
+from typing import Any
 
 from keras_symgrad.search.core import Problem
 from keras_symgrad.search.islands.collector import Collector
@@ -60,7 +61,7 @@ class Epoch:
 
     generation: int
     evaluations: int
-    archive: list
+    archive: list[Any]
     state: str
     worker: str = ""
 
@@ -95,13 +96,8 @@ class IslandRing:
         # By island and number of the epoch, as long as they are needed.
         self._epochs: dict[tuple[int, int], Epoch] = {}
         self._count = 0
-        self._running: dict[Future, tuple[int, int]] = {}
+        self._running: dict[Future[Any], tuple[int, int]] = {}
         self._failures: dict[tuple[int, int], int] = {}
-
-    def warm_up(self, count: int) -> None:
-        """Make workers import and compile what they need."""
-        for _ in range(count):
-            self.workers.submit(prepare, self._token, self.problem)
 
     def epochs(self, start: Sequence[Epoch]) -> Generator[list[Epoch] | None, None, None]:
         """Run epochs, without end.
@@ -192,16 +188,11 @@ class IslandRing:
             self._start(place)
 
 
-def prepare(token: str, problem: Problem) -> None:
-    """Compile the engine's programs, in a worker."""
-    _instruments(token, problem).engine.compile()
-
-
 def advance(
     token: str,
     problem: Problem,
     state: str,
-    migrants: Sequence[list],
+    migrants: Sequence[list[Any]],
     index: int,
     generations: int,
 ) -> Epoch:

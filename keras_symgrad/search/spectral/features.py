@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, reduce
 from itertools import chain, combinations, combinations_with_replacement, permutations, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -91,7 +91,7 @@ class FeatureMaker:
         self._code = {operator.name: _code(operator) for operator in alphabet.operators}
 
     def of_tree(
-        self, tree: Sequence, variables: Sequence[Feature] | Mapping[int, Feature]
+        self, tree: Sequence[Any], variables: Sequence[Feature] | Mapping[int, Feature]
     ) -> Feature:
         """The feature of any tree, constants included.
 
@@ -252,7 +252,7 @@ class FeatureMaker:
 
 
 @lru_cache(maxsize=256)
-def _code(operator: Operator) -> Callable:
+def _code(operator: Operator) -> Callable[..., Any]:
     partials = [differentiate(operator.expression, argument) for argument in operator.arguments]
     return sympy.lambdify(
         operator.arguments, [operator.expression, *partials], ["scipy", "numpy"], cse=True

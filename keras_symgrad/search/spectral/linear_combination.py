@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from deap import gp
@@ -182,7 +183,7 @@ def _product(factors: Sequence[Nodes | None], alphabet: Alphabet) -> Nodes | Non
     return product
 
 
-def _quotient(over: list, under: list, alphabet: Alphabet) -> Nodes | None:
+def _quotient(over: list[Any], under: list[Any], alphabet: Alphabet) -> Nodes | None:
     numerator = _product(over, alphabet)
     if not under or numerator is None:
         return numerator

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import sympy
@@ -124,7 +125,7 @@ class Group:
     def __str__(self) -> str:
         return f"{to_pretty(self.expression)} ({self.error:.0e})"
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """The group as plain data."""
         names = list(self.variables)
         expression = to_text(self.expression)
@@ -170,9 +171,9 @@ class _Reader:
     ):
         self.maker, self.field, self.variables = maker, field, variables
         self.rows = rows
-        self._known: dict[frozenset, Unit | None] = {}
+        self._known: dict[frozenset[Any], Unit | None] = {}
 
-    def read(self) -> tuple[tuple, tuple, tuple]:
+    def read(self) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
         strength = self.field.strength(self.rows)
         order = [int(k) for k in np.argsort(-strength, kind="stable")]
         counts = [k for k in order if strength[k] >= WEAKEST * strength.max()]

@@ -8,6 +8,7 @@ function that fits best while the others are fixed (coordinate descent), until n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from deap import gp
@@ -62,7 +63,7 @@ class TemplateDescent:
             part.name: self._signed([variables[names.index(name)] for name in part.variables])
             for part in template.parts.values()
         }
-        self._known: dict[tuple, float] = {}
+        self._known: dict[tuple[Any, ...], float] = {}
 
     def trees(self) -> Iterator[tuple[gp.PrimitiveTree, float]]:
         """Trees of the form, each with its loss, which is finite."""

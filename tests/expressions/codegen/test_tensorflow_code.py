@@ -42,6 +42,7 @@ def truth(expression: sympy.Expr) -> np.ndarray:
     return np.array([float(expression.subs({A: a, B: b}).evalf(20)) for a, b in rows])
 
 
+@pytest.mark.slow
 @DTYPES
 @EXPRESSIONS
 def test_constants_take_the_dtype_of_the_data_and_keep_its_digits(expression, dtype):

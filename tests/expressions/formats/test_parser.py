@@ -62,6 +62,7 @@ def formulas() -> st.SearchStrategy[sympy.Expr]:
     return st.recursive(leaves, larger, max_leaves=5)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(st.text(max_size=60))
 def test_any_text_is_a_formula_or_one_line_that_says_why_not(text):
@@ -84,6 +85,7 @@ def check(text: str) -> None:
         assert found.free_symbols <= set(map(symbol, NAMES))
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(formulas())
 def test_a_formula_comes_back_from_its_text(formula):
@@ -104,6 +106,7 @@ def test_a_formula_comes_back_from_its_text(formula):
     )
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(st.text(min_size=1, max_size=30), finite)
 def test_a_variable_may_have_any_name(name, number):

@@ -15,6 +15,8 @@ from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.formulas.formula import Formula
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("x1", "x2", "x3")
 SYMBOLS = x1, x2, x3 = tuple(map(symbol, NAMES))
 STRANGE = (

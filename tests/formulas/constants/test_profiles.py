@@ -28,6 +28,7 @@ def found(form, rows: GradientField) -> Intervals:
     return intervals(ConstantFit(form, rows))
 
 
+@pytest.mark.slow
 def test_constants_inside_of_functions_are_held_as_often_as_promised():
     truth = sympy.exp(0.6 * X2 * X3) + 2.7 * X1
     inside = []

@@ -24,6 +24,7 @@ def field(seed: int, noise: float, waves: bool = False, rows: int = 600) -> Grad
     return GradientField.from_gradients(points, points * [2, 4.6] + noise * error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("waves", [False, True], ids=["rows apart", "neighbours alike"])
 def test_intervals_hold_the_true_constant_as_often_as_they_say(waves):
     inside = []
@@ -54,6 +55,7 @@ def test_more_rows_fix_a_constant_better():
     assert many.high - many.low < 0.5 * (few.high - few.low)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("id", "expression", "truth"),
     [("A1", X1**2 + 1.9 * X2**2, [2]), ("A", X1**2 + 2.9 * X1 * X2 + 1.9 * X2**2, [2, 3])],

@@ -52,6 +52,7 @@ def sympy_gradients(expression, points) -> np.ndarray:
     return np.stack([np.broadcast_to(p(*points.T), len(points)) for p in partials], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ["A1", "A", "B", "C", "D"])
 def test_a_trained_network_tells_the_concept_from_its_rivals(id, models):
     system = SYSTEMS[id]
@@ -69,6 +70,7 @@ def test_a_trained_network_tells_the_concept_from_its_rivals(id, models):
     assert all(rival.same_boundary for rival in found.rivals)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [E.expression, DIFFERENCE], ids=["quotient", "difference"])
 def test_exact_gradients_tell_the_concept_from_its_rivals(truth):
     field = slab(truth, noise=0.0)
@@ -76,6 +78,7 @@ def test_exact_gradients_tell_the_concept_from_its_rivals(truth):
     assert evidence(field, E.sample(500), truth, threshold).matches == "concept"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [E.expression, DIFFERENCE], ids=["quotient", "difference"])
 @pytest.mark.parametrize("shown", [E.expression, DIFFERENCE], ids=["quotient", "difference"])
 def test_a_slab_thinner_than_the_noise_shows_a_boundary_whichever_formula_is_shown(truth, shown):
@@ -96,6 +99,7 @@ def test_a_few_huge_values_do_not_hide_the_rival_of_a_quotient():
     )
 
 
+@pytest.mark.slow
 def test_a_formula_that_fits_the_boundary_alone_is_not_the_concept():
     field = slab(E.expression, noise=0.0)
     found = evidence(field, E.sample(500), DIFFERENCE, 0.0)
@@ -103,6 +107,7 @@ def test_a_formula_that_fits_the_boundary_alone_is_not_the_concept():
     assert found.cosine_error > found.boundary_error
 
 
+@pytest.mark.slow
 def test_a_neuron_that_decides_nothing_has_no_boundary():
     field = slab(E.expression, noise=0.01)
     found = evidence(field, E.sample(500), E.expression)
@@ -137,6 +142,7 @@ def given(truth, noise: float) -> GradientField:
     return GradientField.from_gradients(points, gradients)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.05])
 @pytest.mark.parametrize("truth", MISSED.values(), ids=MISSED)
 def test_what_a_formula_misses_of_given_directions_is_told_from_their_noise(truth, noise):
@@ -149,6 +155,7 @@ def test_what_a_formula_misses_of_given_directions_is_told_from_their_noise(trut
     assert whole.matches == "concept"
 
 
+@pytest.mark.slow
 def test_a_formula_a_few_degrees_off_is_a_concept_of_a_network_alone():
     field = given(X1 - X2 * X4 + sympy.sin(3 * X3) / 40, 0.0)
     assert evidence(field, field.points, X1 - X2 * X4).matches == "approximation"
@@ -178,6 +185,7 @@ def test_a_longer_formula_that_explains_much_more_shows_that_something_is_missin
     assert found.matches == "approximation"
 
 
+@pytest.mark.slow
 def test_a_long_sum_that_follows_a_function_step_by_step_is_no_concept():
     """The Taylor polynomial of a smooth function is near it, and no law."""
     rng = np.random.default_rng(0)
@@ -208,6 +216,7 @@ def test_a_long_sum_that_follows_a_function_step_by_step_is_no_concept():
     assert law.matches == "concept"
 
 
+@pytest.mark.slow
 def test_the_rival_of_a_long_formula_comes_from_the_short_one_of_its_boundary():
     rng = np.random.default_rng(0)
     x = rng.uniform(0.5, 2, size=(600, 1)) + rng.normal(0, 0.01, size=(600, 2))
@@ -232,6 +241,7 @@ def test_losses_of_rows_have_the_loss_as_their_mean(signed):
     assert losses(-DIFFERENCE, field, signed).mean() == pytest.approx(whole, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_alternatives_fit_as_well_and_say_how_far_off_they_are():
     field = slab(DIFFERENCE, noise=0.05)
     found = evidence(field, E.sample(500), DIFFERENCE, 0.0)

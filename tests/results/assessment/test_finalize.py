@@ -111,6 +111,7 @@ def test_what_the_rows_do_not_say_is_not_made_a_ratio_of_whole_numbers(nodes):
     assert best.expression.coeff(x2**2).is_Float
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("true", [2, 2.37, sympy.Rational(1, 2)])
 def test_simple_numbers_of_a_finished_formula_lie_inside_their_intervals(true):
     room = finisher(x1**2 + sympy.sin(true * x2) + 3 * x1 * x2, noise=0.003)

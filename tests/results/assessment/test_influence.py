@@ -23,6 +23,8 @@ from keras_symgrad.results.assessment.influence import (
     not_looked_at,
 )
 
+pytestmark = pytest.mark.slow
+
 R = np.random.default_rng(0)
 QUICK = {
     "operators": "polynomial",

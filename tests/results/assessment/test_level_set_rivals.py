@@ -21,6 +21,7 @@ OTHERS = [
 ALL = [*SYSTEMS.values(), *OTHERS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ALL, ids=lambda system: system.id)
 def test_rivals_have_the_gradients_of_the_concept_on_its_level_set_only(system):
     found = level_set_rivals(system.expression, sympy.nsimplify(system.threshold))

@@ -22,6 +22,7 @@ def read(function, decides: bool = False, x: np.ndarray | None = None, **options
     return ks.interpret(neuron, points() if x is None else x, **QUICK | options)
 
 
+@pytest.mark.slow
 def test_a_monotone_neuron_is_told_by_its_values():
     # By directions alone exp(x) and x are one concept.
     concept = read(lambda x: 3 * tf.exp(x[:, 0]) + 1)
@@ -32,6 +33,7 @@ def test_a_monotone_neuron_is_told_by_its_values():
     assert "|cos|" not in str(concept)
 
 
+@pytest.mark.slow
 def test_the_value_in_closed_form_is_the_neurons():
     concept = read(lambda x: 3 * x[:, 0] ** 2 - 6 * x[:, 0] + 1)
     x = points(50)
@@ -40,6 +42,7 @@ def test_the_value_in_closed_form_is_the_neurons():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frequency", [1.0, 2.0])
 def test_a_sine_has_its_frequency(frequency):
     guess = f"sin({frequency}*x1)"
@@ -51,12 +54,14 @@ def test_a_sine_has_its_frequency(frequency):
     assert np.abs(apart).max() < 1e-2
 
 
+@pytest.mark.slow
 def test_what_no_formula_has_is_no_concept():
     weights = np.random.default_rng(1).normal(size=(2, 30)).astype("float32") * [[4.0], [3.0]]
     concept = read(lambda x: tf.reduce_sum(tf.sin(x * weights[0] + weights[1]), axis=1))
     assert concept.matches != "concept"
 
 
+@pytest.mark.slow
 def test_a_classifier_of_one_variable_gives_its_thresholds_and_no_more():
     concept = read(lambda x: 9 * (0.49 - x[:, 0] ** 2), decides=True)
     assert concept.matches == "boundary"
@@ -66,17 +71,20 @@ def test_a_classifier_of_one_variable_gives_its_thresholds_and_no_more():
     assert concept.rule.decides(inside).all() and not concept.rule.decides(outside).any()
 
 
+@pytest.mark.slow
 def test_a_monotone_classifier_is_a_threshold():
     concept = read(lambda x: 5 * tf.tanh(x[:, 0] - 0.3), decides=True)
     assert concept.best.expression == x1
 
 
+@pytest.mark.slow
 def test_constant_columns_leave_one_variable():
     x = np.column_stack([points()[:, 0], np.full(600, 3.0)])
     concept = read(lambda x: tf.exp(x[:, 0]) + 0 * x[:, 1], x=x)
     assert concept.best.expression == sympy.exp(x1)
 
 
+@pytest.mark.slow
 def test_gradients_from_elsewhere_need_values():
     x = points()
     field = ks.GradientField.from_gradients(x, np.exp(x))
@@ -91,6 +99,7 @@ def test_several_variables_have_no_graph():
     assert Graph.of(Reading.of_field(ks.GradientField.from_gradients(x, x))) is None
 
 
+@pytest.mark.slow
 def test_a_result_of_one_variable_is_kept_and_drawn(tmp_path):
     concept = read(lambda x: tf.exp(x[:, 0]))
     concept.report(tmp_path / "result.html")

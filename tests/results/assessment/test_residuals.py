@@ -37,6 +37,7 @@ def test_the_share_of_a_smooth_part_among_noise_is_found(share):
     assert predictable(mixed, POINTS) == pytest.approx(share, abs=0.12)
 
 
+@pytest.mark.slow
 def test_units_of_the_columns_do_not_matter():
     wide = POINTS * [1e-6, 1.0, 1e6, 1.0] + [0.0, 100.0, 0.0, 0.0]
     assert predictable(SMOOTH, wide) == pytest.approx(predictable(SMOOTH, POINTS), rel=1e-6)

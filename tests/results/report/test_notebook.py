@@ -16,6 +16,7 @@ def shown(found) -> dict[str, str]:
     return DisplayFormatter().format(found)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_result_has_the_kinds_that_suit_it(kind):
     concept = KINDS[kind]()
@@ -74,6 +75,7 @@ def test_where_nothing_simple_fits_no_rule_is_named():
     assert "no simple formula fits; the closest found is" in shown(concept)["text/html"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found", [of_classes, joint])
 def test_several_formulas_are_shown_with_names_as_text(found):
     found = found()

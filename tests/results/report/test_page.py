@@ -21,6 +21,8 @@ from small_concepts import NAMES, classifier, regressor, without_values
 
 from keras_symgrad.results.report.page import page_of_interpretation, scientific
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"classifier": classifier, "regressor": regressor, "without_values": without_values}
 
 
@@ -108,8 +110,8 @@ def test_the_code_in_it_repeats_the_search(monkeypatch):
     monkeypatch.setattr("keras_symgrad.interpret", lambda *args, **options: given.update(options))
     exec(code.replace("&#34;", '"').replace("&#39;", "'"), {"model": None, "x": None})
     assert given["names"] == ("p", "q", "r", "s")
-    assert given["rows"] == 400
-    assert given["stopping"].generations == 1
+    assert given["sampling"].rows == 400
+    assert given["search"].stopping.generations == 1
     assert "seed" not in given
 
 

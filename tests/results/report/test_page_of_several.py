@@ -13,6 +13,8 @@ from html_page import (
 )
 from small_concepts import NAMES, joint, of_classes
 
+pytestmark = pytest.mark.slow
+
 KINDS = {"classes": of_classes, "jointly": joint}
 
 
@@ -68,8 +70,8 @@ def test_the_code_in_it_repeats_the_search(report, monkeypatch):
     for entity, sign in (("&#34;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">")):
         code = code.replace(entity, sign)
     exec(code.replace("&amp;", "&"), {"model": None, "x": None})
-    assert given["rows"] == 400
-    assert given["stopping"].generations == 1
+    assert given["sampling"].rows == 400
+    assert given["search"].stopping.generations == 1
     assert given["operators"] == "polynomial"
     assert "seed" not in given
     if hasattr(found, "pairs"):

@@ -127,6 +127,7 @@ def test_without_values_there_is_nothing_to_compare_them_with(draw):
     assert pyplot.get_fignums() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_overview_needs_no_arguments_and_leaves_nothing_behind(kind, tmp_path):
     settings = dict(matplotlib.rcParams)

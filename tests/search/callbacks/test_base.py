@@ -34,6 +34,7 @@ class Recorder(Callback):
         self.told.append(logs)
 
 
+@pytest.mark.slow
 def test_they_are_told_of_the_beginning_every_generation_and_the_end():
     recorder = Recorder()
     search = small_search()
@@ -49,6 +50,7 @@ def test_they_are_told_of_the_beginning_every_generation_and_the_end():
     assert end["stopped"] == "generations" and end["loss"] == losses[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["on_generation_end", "on_search_end"])
 def test_one_that_raises_is_left_out_and_the_search_goes_on(when):
     def fail(*_):
@@ -70,6 +72,7 @@ def test_what_fails_before_the_search_is_an_error():
         small_search().run(generations(1), [LambdaCallback(on_search_begin=fail)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("callback", "reason"),
     [
@@ -106,6 +109,7 @@ def test_keras_own_callbacks_are_refused_by_name():
         small_search().run(generations(1), [keras.callbacks.CSVLogger("log.csv")])
 
 
+@pytest.mark.slow
 def test_a_csv_file_has_a_line_for_every_step_and_can_be_continued(tmp_path):
     path = tmp_path / "log.csv"
     recorder = Recorder()
@@ -126,6 +130,7 @@ def test_what_cannot_be_written_is_said_before_the_search(tmp_path, make):
         make(tmp_path / "file" / "log")
 
 
+@pytest.mark.slow
 def test_event_files_hold_losses_and_the_front_as_a_table(tmp_path):
     from tensorflow.core.util import event_pb2
     from tensorflow.python.framework import tensor_util

@@ -14,6 +14,8 @@ from keras_symgrad.search.callbacks.checkpoint import SavedSearch
 from keras_symgrad.search.core.settings import GeneticSettings
 from tests.search.searches import generations, noisy_field, small_search, written
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):

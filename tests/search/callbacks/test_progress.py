@@ -43,12 +43,14 @@ def on_a_terminal(shown: bool) -> str:
     return seen.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_generation_speed_loss_and_formula():
     seen = on_a_terminal(True)
     for text in ("generation 3", "6,000 evaluations/s", "1.5e-04", "add(x1, [bold]x2)"):
         assert text in seen
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_nothing_if_asked_to_be_quiet():
     assert "generation" not in on_a_terminal(False)
 

@@ -56,6 +56,7 @@ def test_the_loss_is_that_of_the_exact_path(signed):
         assert fit.loss(fit.start) == pytest.approx(exact, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_refinement_never_makes_it_worse():
     rng = np.random.default_rng(3)
     target = field(sympy.exp(x1 - x2) - x3, noise=0.1)

@@ -102,6 +102,7 @@ def test_one_operator_on_a_column_is_admitted_where_it_is_a_low_polynomial(opera
         assert COLUMNS.satisfies(ALPHABET.tree([operator.name, "add", 0, column]))
 
 
+@pytest.mark.slow
 def test_a_rewritten_tree_is_admitted_and_has_the_same_values():
     variation, changed = Variation(ALPHABET, seed=5), 0
     for _ in range(200):

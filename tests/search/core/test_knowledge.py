@@ -76,6 +76,7 @@ def off_the_law(concept: Interpretation) -> float:
     return direction_error(formula, law)
 
 
+@pytest.mark.slow
 def test_with_units_a_consistent_formula_is_found_where_another_would_be_preferred():
     # The labels are a person's, 10 cm off: whether h + v^2/(2 g) is above a bar.
     free, known = found("throws"), throws_in_units()
@@ -87,6 +88,7 @@ def test_with_units_a_consistent_formula_is_found_where_another_would_be_preferr
     assert off_the_law(known) < 1e-3
 
 
+@pytest.mark.slow
 def test_everything_that_is_shown_keeps_the_rules():
     known = throws_in_units()
     shown = [*known.front, *(other.formula for other in (*known.rivals, *known.alternatives))]
@@ -94,6 +96,7 @@ def test_everything_that_is_shown_keeps_the_rules():
     assert all(has_a_dimension(formula.expression) for formula in shown)
 
 
+@pytest.mark.slow
 def test_a_template_writes_a_product_as_a_sum_of_parts():
     free = found("barrier").best.expression
     form = "f(mass) + g(velocity_1, velocity_2)"
@@ -109,6 +112,7 @@ def test_a_template_writes_a_product_as_a_sum_of_parts():
     assert direction_error(gradient(concept.best.expression, concept.names, x), energy) < 2e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rules", [Constraints(arguments={"exp": 1}), Constraints(forbidden={"exp": "add, sub"})]
 )
@@ -124,6 +128,7 @@ def test_a_nesting_rule_takes_an_exponential_apart(rules):
     assert concept.rule.agreement > 0.995
 
 
+@pytest.mark.slow
 def test_a_guess_is_where_a_search_starts_with_coefficients_of_the_network():
     begun, guess = until(evaluations=1), Priors(guesses="height + speed**2/gravity")
     without, helped = (

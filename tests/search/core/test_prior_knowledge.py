@@ -62,6 +62,7 @@ def test_all_rules_hold_together():
         assert violation == words or violation.startswith(words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -108,6 +109,7 @@ def test_a_dictionary_holds_no_feature_that_breaks_a_rule():
     assert not all(rules.satisfies(feature.nodes) for feature in free)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "truth"),
     [

@@ -19,6 +19,7 @@ from keras_symgrad.api.interpret import interpret
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import Operator, OperatorSet, shipped
 from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.neurons.loading import load_model
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.priors import Constraints, Dimensions, Even, Exchange
 from keras_symgrad.search.core.provenance import call, recorded
@@ -141,6 +142,7 @@ def test_options_are_recorded_by_their_own_names_and_come_back_equal():
     assert (again.template, again.guesses) == (priors.template, priors.guesses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
     [
@@ -174,6 +176,40 @@ def test_the_arguments_of_a_neuron_are_those_that_the_code_repeats(chosen, tmp_p
     x = np.random.default_rng(0).normal(size=(5, 2))
     for copy in (again, pickle.loads(pickle.dumps(neuron))):
         np.testing.assert_array_equal(copy(x), neuron(x))
+
+
+def test_a_model_in_two_files_is_loaded_again_by_the_code(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(3, name="hidden"), keras.layers.Dense(1)]
+    )
+    description, weights = tmp_path / "net.json", tmp_path / "net.weights.h5"
+    description.write_text(model.to_json())
+    model.save_weights(weights)
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    given = {"layer": "hidden", "unit": 1, "activation": False, "x": "a.csv"}
+    loaded = load_model(description, weights=weights)
+    # As a model, and as a neuron of it.
+    for one in (loaded, Neuron.of(loaded, "hidden", 1)):
+        settings = recorded({**given, "model": one})
+        assert json.loads(json.dumps(settings)) == settings
+        assert settings["model"] == str(description)
+        assert settings["weights"] == str(weights)
+        code = ast.parse(call(settings, interpret), mode="eval").body
+        assert ast.unparse(code.args[0]).startswith("ks.load_model(")
+        again = evaluated(code.args[0])
+        np.testing.assert_array_equal(again(x), model(x))
+        named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in code.keywords}
+        assert named == {"layer": "hidden", "unit": 1}
+    neuron = Neuron.of(loaded, "hidden", 1)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(neuron))(x), neuron(x))
+
+
+def test_a_model_that_was_trained_after_it_was_loaded_is_in_memory_alone(tmp_path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "net.keras")
+    model = load_model(tmp_path / "net.keras")
+    assert recorded({"model": model})["model"] == str(tmp_path / "net.keras")
+    model.set_weights([2 * weight + 1 for weight in model.get_weights()])
+    assert "Sequential" in recorded({"model": model})["model"]["in_memory"]
 
 
 def test_a_neuron_that_was_made_of_another_is_recorded_as_itself():

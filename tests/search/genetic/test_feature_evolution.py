@@ -31,6 +31,7 @@ def evolution_of(field: GradientField, seed: int = 0) -> FeatureEvolution:
     return FeatureEvolution(spectral, Complexity(), 30, seed=seed)
 
 
+@pytest.mark.slow
 def test_features_that_no_dictionary_holds_are_evolved():
     field = field_of(x1 * sympy.sin(x2 * x3) + x3**2)
     evolution = evolution_of(field)
@@ -54,6 +55,7 @@ def test_losses_are_those_of_the_trees():
         assert candidate.loss == pytest.approx(exact, rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_constants_inside_of_features_are_refined():
     field = field_of(sympy.sin(2.7 * x1) + x2 * x3, rows=256)
     evolution = evolution_of(field)
@@ -69,6 +71,7 @@ def test_constants_inside_of_features_are_refined():
     assert least < 1e-8
 
 
+@pytest.mark.slow
 def test_the_same_seed_breeds_the_same_sets():
     field = field_of(x1 * x2 + sympy.cos(x3))
     runs = []

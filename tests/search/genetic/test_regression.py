@@ -53,6 +53,7 @@ def smallest_hinge(values: np.ndarray, yes: np.ndarray) -> float:
     return solution.fun
 
 
+@pytest.mark.slow
 def test_the_loss_on_labels_is_nearly_the_smallest_hinge_loss(labels):
     losses = labels.losses(TREES)
     smallest = np.array([smallest_hinge(v, PRODUCT > 1) for v in VALUES])
@@ -64,6 +65,7 @@ def test_the_loss_on_labels_is_nearly_the_smallest_hinge_loss(labels):
     assert losses[1] < 0.01
 
 
+@pytest.mark.slow
 def test_the_loss_on_values_is_what_correlation_does_not_explain(values):
     expected = [1 - np.corrcoef(v, PRODUCT)[0, 1] ** 2 for v in VALUES]
     np.testing.assert_allclose(values.losses(TREES), expected, atol=2e-6)
@@ -91,6 +93,7 @@ def test_a_tree_that_is_not_finite_somewhere_has_infinite_loss(kind, request):
     assert len(engine.losses([])) == 0
 
 
+@pytest.mark.slow
 def test_slopes_in_the_constants_equal_finite_differences(values):
     def tree(first: float, second: float):
         return ALPHABET.tree(["exp", "add", "mul", first, 0, "mul", second, "square", 1])
@@ -104,6 +107,7 @@ def test_slopes_in_the_constants_equal_finite_differences(values):
     assert np.all(np.linalg.eigvalsh(equations.curvature[0, :2, :2]) > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["labels", "values"])
 def test_constants_are_refined(kind, request):
     engine = request.getfixturevalue(kind)

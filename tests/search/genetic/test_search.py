@@ -71,6 +71,7 @@ def ellipse():
     task.engine.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_it_finds_an_ellipse(ellipse, seed):
     search = ellipse.search(seed)
@@ -81,6 +82,7 @@ def test_it_finds_an_ellipse(ellipse, seed):
     assert archive.choice().complexity <= 12
 
 
+@pytest.mark.slow
 def test_it_finds_a_sum_of_a_square_and_a_sine():
     task = Task(x1**2 + sympy.sin(x2 + x3), "default", (-2, 0))
     with task.engine:
@@ -94,6 +96,7 @@ def test_it_finds_a_sum_of_a_square_and_a_sine():
     assert archive.choice().complexity <= 20
 
 
+@pytest.mark.slow
 def test_an_operator_of_the_users_own_is_as_good_as_any():
     task = Task(x1 + sympy.exp(-(x2**2)), OPERATORS, (-2, 2))
     with task.engine:
@@ -117,6 +120,7 @@ def test_the_sign_counts_when_it_is_asked_to():
     assert np.all(gradients < 0), "both partial derivatives of -x1*x2 are negative here"
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_front_to_the_last_bit(ellipse):
     first, second = ellipse.search(seed=7), ellipse.search(seed=7)
     assert written(first.run(limits(5))) == written(second.run(limits(5)))
@@ -124,6 +128,7 @@ def test_the_same_seed_gives_the_same_front_to_the_last_bit(ellipse):
     assert written(first.archive) != written(ellipse.search(seed=8).run(limits(5)))
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_does_not_change_the_front(ellipse):
     alone = Task(ELLIPSE, OPERATORS, (-1, 1), workers=1)
     with alone.engine:
@@ -131,6 +136,7 @@ def test_the_number_of_workers_does_not_change_the_front(ellipse):
     assert front == written(ellipse.search(seed=7).run(limits(5)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "interrupt",
     [lambda: signal.raise_signal(signal.SIGINT), lambda: (_ for _ in ()).throw(KeyboardInterrupt)],
@@ -159,6 +165,7 @@ def test_other_exceptions_are_not_swallowed(ellipse):
         ellipse.search(seed=1).run(limits(10), on_generation)
 
 
+@pytest.mark.slow
 def test_progress_counts_up_and_the_loss_goes_down(ellipse):
     seen: list[Progress] = []
     search = ellipse.search(seed=3)
@@ -173,6 +180,7 @@ def test_progress_counts_up_and_the_loss_goes_down(ellipse):
     assert seen[-1].formula
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "holds"),
     [
@@ -206,6 +214,7 @@ def recorded(
     return asked
 
 
+@pytest.mark.slow
 def test_no_form_with_a_loss_is_evaluated_again_unless_it_has_become_simpler(ellipse, monkeypatch):
     asked = recorded(ellipse.engine, monkeypatch)
     search = ellipse.search(seed=5)
@@ -220,6 +229,7 @@ def test_no_form_with_a_loss_is_evaluated_again_unless_it_has_become_simpler(ell
     assert len(asked) == search.evaluations > 2000
 
 
+@pytest.mark.slow
 def test_limits_on_size_and_complexity_hold_for_every_tree(ellipse, monkeypatch):
     asked = recorded(ellipse.engine, monkeypatch)
     settings = GeneticSettings(max_complexity=9, max_nodes=6)
@@ -229,6 +239,7 @@ def test_limits_on_size_and_complexity_hold_for_every_tree(ellipse, monkeypatch)
     assert max(len(tree) for tree, _ in asked) == 6
 
 
+@pytest.mark.slow
 def test_the_users_own_complexity_decides_what_is_simple(ellipse):
     measure = Complexity(constant=5, operators={"square": 4, "mul": 2})
     archive = ellipse.search(seed=1, complexity=measure).run(limits(5))
@@ -241,6 +252,7 @@ def test_the_users_own_complexity_decides_what_is_simple(ellipse):
         assert individual.complexity == named + 4 * constants + (BUMP.complexity - 1) * bumps
 
 
+@pytest.mark.slow
 def test_losses_on_the_front_are_those_of_its_trees(ellipse):
     front = ellipse.search(seed=9).run(limits(10)).front()
     losses = ellipse.engine.losses([individual.tree for individual in front])

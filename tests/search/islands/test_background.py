@@ -13,7 +13,6 @@ def test_work_is_done_once_and_only_when_it_is_asked_for():
     done = []
     with BackgroundTask(lambda: done.append(1)) as aside:
         assert not done
-        aside.start()
         assert aside.done(60)
         assert aside.done(60)
     assert done == [1]

@@ -29,6 +29,7 @@ def _gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", ["time.sleep(600)", "workers.submit(time.sleep, 600).result()"])
 def test_worker_processes_end_with_a_search_that_is_killed(then):
     script = SEARCH.replace("{then}", then)

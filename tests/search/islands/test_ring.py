@@ -16,6 +16,8 @@ from keras_symgrad.search.callbacks.checkpoint import SavedSearch
 from keras_symgrad.search.islands import ring
 from tests.search.searches import generations, small_search, written
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def short_epochs():
@@ -188,7 +190,9 @@ def a_worker() -> int:
     import psutil
 
     children = psutil.Process().children(recursive=True)
-    busy = [child for child in children if "loky" in " ".join(child.cmdline())]
+    # Workers of searches before this one may be ending.
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    busy = [child for child in alive if "loky" in " ".join(child.cmdline())]
     return max(busy, key=lambda child: child.cpu_times().user).pid
 
 

@@ -22,6 +22,7 @@ def rings(share: float, noise: float = 0.01) -> tuple[GradientField, np.ndarray]
     return GradientField.from_gradients(x, read), exact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share, expected", [(0.0, False), (0.05, True), (0.2, True)])
 def test_a_field_has_outlying_rows_where_most_are_explained_far_better(share, expected):
     field, _ = rings(share)
@@ -29,11 +30,13 @@ def test_a_field_has_outlying_rows_where_most_are_explained_far_better(share, ex
     assert has_outlying_rows(alphabet, field) == expected
 
 
+@pytest.mark.slow
 def test_noise_of_every_row_is_no_outlier():
     field, _ = rings(0.0, noise=0.2)
     assert not has_outlying_rows(Alphabet(OperatorSet("default"), field.names), field)
 
 
+@pytest.mark.slow
 def test_the_default_loss_finds_the_concept_of_most_rows():
     field, exact = rings(0.15)
     concept = interpret(
@@ -47,6 +50,7 @@ def test_the_default_loss_finds_the_concept_of_most_rows():
     assert direction_error(found, exact) < 1e-4
 
 
+@pytest.mark.slow
 def test_rows_that_hide_the_formula_of_the_others_are_noticed():
     rng = np.random.default_rng(3)
     x = rng.uniform(-1, 1, (600, 6))

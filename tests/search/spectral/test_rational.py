@@ -37,6 +37,7 @@ def error(tree, search: PolynomialSearch, field: GradientField) -> float:
     return direction_error(feature.gradients, field.directions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "truth",
     [
@@ -53,6 +54,7 @@ def test_rational_functions_are_found_exactly(truth):
     assert min(error(tree, search, field) for tree in filter(None, search.quotients(atoms))) < 1e-10
 
 
+@pytest.mark.slow
 def test_noise_does_not_hide_them():
     truth = (a * b + c) / (a + 2 * c)
     field, exact = field_of(truth, noise=0.01), field_of(truth)
@@ -73,6 +75,7 @@ def test_of_all_pairs_of_a_plane_the_one_of_fewest_words_is_taken():
     assert sorted([(sparse.over != 0).sum(), (sparse.under != 0).sum()]) == [2, 2]
 
 
+@pytest.mark.slow
 def test_sums_whose_terms_say_nothing_in_pairs_are_found():
     truth = a + b + 2 * sympy.sqrt(a * b) * sympy.cos(c)
     field = field_of(truth, box=(1, 5))
@@ -84,6 +87,7 @@ def test_sums_whose_terms_say_nothing_in_pairs_are_found():
     assert min(one.loss for one in three) < 1e-9
 
 
+@pytest.mark.slow
 def test_exponentials_of_a_coordinate_make_a_quotient():
     truth = a / (sympy.exp(b) + sympy.exp(-b))
     field = field_of(truth, names="ab")

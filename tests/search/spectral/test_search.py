@@ -48,6 +48,7 @@ def problem(field: GradientField, *texts: str) -> SpectralFit:
     return SpectralFit([known[text] for text in texts], field.directions, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.05])
 def test_weights_are_those_of_a_brute_force_minimum_of_the_loss(noise):
     field = exact(x1**2 + 2.7 * sympy.sin(x2) - 0.4 * x1 * x2, (-1, 1.5))
@@ -84,6 +85,7 @@ def test_the_loss_is_the_one_that_formulas_are_measured_by():
     )
 
 
+@pytest.mark.slow
 def test_weights_of_rows_are_heeded():
     left, right = exact(x1 + x2**2, (-1, 1)), exact(x1 - 3 * x2**2, (-1, 1), seed=1)
     points = np.concatenate([left.points, right.points])
@@ -95,6 +97,7 @@ def test_weights_of_rows_are_heeded():
         assert error(best, exact(truth, (-1, 1))) < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("truth", "box", "operators"),
     [
@@ -116,6 +119,7 @@ def test_published_concepts_are_found_from_exact_gradients(truth, box, operators
     np.testing.assert_allclose(losses, np.sort(losses), rtol=1e-3, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_same_field_gives_the_same_trees():
     field = exact(x1 * x2 + sympy.log(x2), (0.5, 2))
     first, second = ([str(e) for e in search(field)] for _ in range(2))
@@ -132,6 +136,7 @@ def test_operators_without_sums_or_products_are_no_obstacle(operators):
         assert {node.name for node in tree if node.arity} <= set(alphabet.primitives)
 
 
+@pytest.mark.slow
 def test_users_own_operators_are_found():
     bell = Operator("bell", lambda a: sympy.exp(-(a**2)))
     field = exact(bell(x1) + 2 * bell(x2) + x3, (-1, 1))
@@ -158,6 +163,7 @@ def awkward(request) -> GradientField:
     return GradientField.from_gradients(points, gradient(truth, names, points), names=names)
 
 
+@pytest.mark.slow
 def test_awkward_data_give_a_good_formula_quickly_and_without_warnings(awkward):
     start = time.perf_counter()
     found = search(awkward, "arithmetic, square")
@@ -171,11 +177,13 @@ def test_awkward_data_give_a_good_formula_quickly_and_without_warnings(awkward):
     assert losses[0] < 1e-6
 
 
+@pytest.mark.slow
 def test_two_rows_or_one_are_no_obstacle():
     for rows in (1, 2):
         assert search(exact(x1 * x2, (0.5, 2), rows=rows), "arithmetic")
 
 
+@pytest.mark.slow
 def test_a_variable_that_turns_nothing_is_left_out():
     for expression in search(exact(x1 * x2, (0.5, 2), columns=4), "arithmetic"):
         assert expression.free_symbols <= {x1, x2}

@@ -62,6 +62,7 @@ def test_a_pair_that_enters_through_one_function_is_one_coordinate_whatever_is_a
     assert np.mean(1 - np.abs(cosines)) < 1e-3 + noise**2
 
 
+@pytest.mark.slow
 def test_groups_of_groups_come_together_level_by_level():
     truth = x1 * x2 / ((x3 - x4) ** 2 + (x5 - x6) ** 2)
     structure = structure_of(field_of(truth, (0, 2)))
@@ -116,6 +117,7 @@ def test_of_many_variables_those_that_matter_are_blocks_to_build_with():
     assert none_ignored.blocks == [unit.feature.tree for unit in none_ignored.units]
 
 
+@pytest.mark.slow
 def test_of_twenty_variables_all_but_the_one_without_effect_are_searched_with():
     names = [f"x{k}" for k in range(20)]
     points = np.random.default_rng(0).uniform(-1, 1, (256, 20))

@@ -1,0 +1,102 @@
+"""Check the arguments of `interpret` and its relatives before any work."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from keras_symgrad.gradients import GradientField, Sampling
+from keras_symgrad.neurons import Neuron
+from keras_symgrad.priors import Priors
+from keras_symgrad.search import Search
+
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned")
+
+# Options that are values, by the argument that takes them.
+_OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
+
+
+def refuses_unknown_options(
+    function: Callable[Arguments, Returned],
+) -> Callable[Arguments, Returned]:
+    """Wrap a function so that an option which it does not take is refused with its place."""
+    taken = inspect.signature(function).parameters
+
+    @wraps(function)
+    def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Returned:
+        for name in options:
+            if name not in taken:
+                raise ValueError(f"{_place_of(name, taken)} Received: {name}={options[name]!r}")
+        return function(*args, **options)
+
+    return checked
+
+
+def _place_of(name: str, taken: Iterable[str]) -> str:
+    for place, kind in _OPTIONS.items():
+        if name in (one.name for one in fields(kind)):
+            return (
+                f"`{name}` is an option of `ks.{kind.__name__}`. Pass "
+                f"`{place}=ks.{kind.__name__}({name}=...)`."
+            )
+    if name in ("kind", "signature"):
+        return f"`{name}` is an option of `ks.Neuron.of`. Pass `ks.Neuron.of(model, {name}=...)`."
+    return f"`interpret` takes the options {', '.join(list(taken)[1:])}."
+
+
+def check_options(**options: Any) -> None:
+    """Raise for `sampling`, `priors` or `search` that are not of their classes."""
+    for name, value in options.items():
+        kind = _OPTIONS[name]
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"`{name}` is a `{kind.__name__}`, such as "
+                f"ks.{kind.__name__}({fields(kind)[0].name}=...). Received: {name}={value!r}"
+            )
+
+
+def check_model(
+    model: Any, x: Any, chosen: tuple[Any, ...], names: Sequence[str] | None, sampling: Sampling
+) -> None:
+    """Raise where arguments do not fit the kind of model."""
+    if isinstance(model, GradientField) != (x is None):
+        raise ValueError(
+            "`interpret` takes a model or a `Neuron` with points `x`, or a `GradientField` alone: "
+            f"its points are in it. Received: model of type {type(model).__name__}, "
+            f"x={'None' if x is None else type(x).__name__}"
+        )
+    models = model if isinstance(model, (list, tuple)) else [model]
+    if not models:
+        raise ValueError(
+            "`interpret` takes a model, or a list of models that were trained apart on the same "
+            "data. Received: an empty list"
+        )
+    if any(isinstance(one, (Neuron, GradientField)) for one in models) and chosen != (
+        (None, None, False)
+    ):
+        layer, unit, activation = chosen
+        raise ValueError(
+            "`layer`, `unit` and `activation` choose a neuron of a model. A `Neuron` is one "
+            "already, and a `GradientField` was read from one: leave them out, or pass the model. "
+            f"Received: {layer=}, {unit=}, {activation=}"
+        )
+    if not isinstance(model, GradientField):
+        return
+    defaults = Sampling()
+    # A metric or a tangent of the user's own may be an array, which has no `!=`.
+    given = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
+    changed = [
+        name
+        for name, value in given.items()
+        if type(value) is not type(getattr(defaults, name)) or value != getattr(defaults, name)
+    ]
+    if names is not None or changed:
+        raise ValueError(
+            "A `GradientField` has its points, their names, its metric and its quantities in it. "
+            "Leave out `names` and `sampling`, or make the field with them. "
+            f"Received: {names=}, sampling={', '.join(changed) or 'default'}"
+        )
