@@ -165,18 +165,22 @@ class Evidence:
         """Fit formulas with the same decision boundary and other gradients off it.
 
         They are derived from the chosen formula, and from the simplest one of the front with as
-        good a boundary: a long formula may hide a short one. The rivals that the slab distinguishes
-        least come first.
+        good a boundary: a long formula may hide a short one. Where the boundary bends little, sums
+        of any words follow it, so formulas of the front with as good a boundary are rivals too. The
+        rivals that the slab distinguishes least come first.
         """
         if self.threshold is None:
             return ()
         forms = self._rivals_of(self.best, self.threshold)
         for row, threshold in self._simplest_of_this_boundary():
-            forms += [row.expression, *self._rivals_of(row, threshold)]
+            forms += self._rivals_of(row, threshold)
+        fitted = [
+            formula for form in dict.fromkeys(forms) if (formula := self._finisher.fitted(form))
+        ]
         compared = [
             self.compare(formula, same_boundary=True)
-            for form in dict.fromkeys(forms)
-            if (formula := self._finisher.fitted(form)) and np.isfinite(formula.loss)
+            for formula in (*self._of_this_boundary, *fitted)
+            if np.isfinite(formula.loss)
         ]
         # Different divisors may give the same quotient.
         compared = list({str(rival.formula): rival for rival in compared}.values())
@@ -335,20 +339,27 @@ class Evidence:
             keeps_sign=self._keeps_sign,
         )[:MOST_RIVALS]
 
+    @cached_property
+    def _of_this_boundary(self) -> list[Formula]:
+        """Other formulas of the front that are as good at the boundary, by complexity."""
+        if self.boundary_error is None:
+            return []
+        most = AS_GOOD * max(self.boundary_error, SMALLEST_ERROR)
+        return [
+            row
+            for row in self.front
+            if row.complexity != self.best.complexity
+            and errors(row.expression, self._field)[self._nearest].mean() <= most
+        ]
+
     def _simplest_of_this_boundary(self) -> Iterator[tuple[Formula, float]]:
         """The simplest shorter formula that is as good at the boundary, with its threshold."""
-        if self.boundary_error is None:
-            return
-        for row in self.front:
-            if row.complexity >= self.best.complexity:
-                return
-            error = errors(row.expression, self._field)[self._nearest].mean()
-            if error <= AS_GOOD * max(self.boundary_error, SMALLEST_ERROR):
+        for row in self._of_this_boundary[:1]:
+            if row.complexity < self.best.complexity:
                 phi = MonotoneFit.through(row(self._field.points), self._field.known_values)
                 threshold = phi.preimage(0.0)
                 if threshold is not None:
                     yield row, threshold
-                return
 
     def alternatives(self, formulas: Iterable[Formula]) -> tuple[Alternative, ...]:
         """Find other formulas, rivals among them, that held-out rows do not show to be worse.
