@@ -8,7 +8,7 @@ import sympy
 
 from keras_symgrad.expressions.codegen.numpy_code import numpy_function
 from keras_symgrad.expressions.complexity import Complexity
-from keras_symgrad.expressions.conversion import from_sympy
+from keras_symgrad.expressions.conversion import _Writer, from_sympy
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 
@@ -238,3 +238,14 @@ def test_a_factor_beside_a_users_own_exponential_is_written():
     bell = Operator("bell", lambda a: sympy.exp(-(a**2)))
     found = written(sympy.exp(-(x1**2)) + 2 * sympy.exp(-(x2**2)), ["add", "mul", bell])
     assert found == "add(mul(2.0, bell(x2)), bell(x1))"
+
+
+def test_a_sum_of_floats_with_shared_coefficients_has_few_spellings():
+    expression = sympy.expand((5 * x1**2 - x1) * (x1 + x2) ** 3) - 2.47838887325558 * (x1 + x2)
+    alphabet = Alphabet(OperatorSet("polynomial"), NAMES)
+    writer = _Writer(alphabet, Complexity())
+    tree = alphabet.tree(writer.written(expression, everywhere=True))
+    assert len(writer.ways) < 200
+    point = {x1: 0.7, x2: -0.3}
+    value = to_sympy(tree, alphabet.operators).subs(point)
+    assert float(value) == pytest.approx(float(expression.subs(point)), rel=1e-12)

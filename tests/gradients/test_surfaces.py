@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_symgrad import Sampling, Search
+from keras_symgrad import Sampling, Search, Stopping
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.engine.directions import direction_error
@@ -17,7 +17,8 @@ from keras_symgrad.gradients.reading import read
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.neurons.quantities import Quantities
 
-QUICK = {"operators": "polynomial", "search": Search(methods=("dictionary",)), "verbose": False}
+SEARCH = Search(methods=("dictionary",), stopping=Stopping(5))
+QUICK = {"operators": "polynomial", "search": SEARCH, "verbose": False}
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,8 @@ class Chains:
 
     def __init__(self, operators: OperatorSet, weight: Callable[[Operator], float]):
         self.bound: dict[sympy.Symbol, Spelling] = {}
+        # Sums that another sum became when all its terms were divided by a number.
+        self._quotients: set[sympy.Expr] = set()
         self._weights = {operator.name: weight(operator) for operator in operators}
         self._arithmetic: dict[str, str] = {}
         self._powers: dict[sympy.Rational, str] = {}

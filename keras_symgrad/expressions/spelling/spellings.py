@@ -88,9 +88,13 @@ class Spellings(Products):
             grouped = [*(t for t in grouped if t not in group), scaled(size, inner)]
         if len(grouped) > 1 and shared:
             yield from self._sum_of(grouped)
-        for size in dict.fromkeys((*shared, *content(sizes))):
+        # A number that divides a quotient divides the sum too, and quotients of quotients by floats
+        # would never end, as each rounds.
+        sizes = [] if expression in self._quotients else [*shared, *content(sizes)]
+        for size in dict.fromkeys(sizes):
             if size != 1:
                 inner = sympy.Add(*(divided_by(term, size) for term in terms))
+                self._quotients.add(inner)
                 yield from self._product(scaled(size, inner))
         if min(self._weight("add"), self._weight("sub")) < self._weight("mul"):
             # 2*a - 3 as a - (3 - a)
