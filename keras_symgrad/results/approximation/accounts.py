@@ -124,7 +124,7 @@ class _Problem:
     def fitted(self, chosen: tuple[int, ...], normal: Normal, used: np.ndarray) -> _Fit:
         """A sum with its coefficients, refined on some of the points."""
         start = normal.coefficients(chosen)
-        columns, values = self.columns[used][:, list(chosen)], self.rows.values[used]
+        columns, values = self.columns[:, list(chosen)][used], self.rows.values[used]
         if not self.decides:
             return _Fit(chosen, for_values(columns, values, start), 0.0)
         at_rows = used & (np.arange(len(used)) < self.rows.rows)
@@ -218,7 +218,8 @@ def _with_products(
     used = {k for one in sums for k in one} | set(alone[:MAX_KEPT_TERMS].tolist())
     kept = [term for k, term in enumerate(problem.terms) if k in used or problem.is_linear[k]]
     more = [term for term in products(chosen, singles) if len(term.factors) <= MAX_FACTORS]
-    more = writable([term for term in more if term not in set(kept)], operators)
+    known = set(kept)
+    more = writable([term for term in more if term not in known], operators)
     return [*kept, *more[:MAX_PRODUCTS]]
 
 
