@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from keras_symgrad.expressions import Complexity, Operator, OperatorSet
     from keras_symgrad.expressions.formats import read_operators
     from keras_symgrad.formulas import (
+        Fidelity,
         Formula,
         MonotoneFit,
         MonotoneLayer,

@@ -129,7 +129,12 @@ class Assessor:
             max_complexity=self._max_complexity,
             seed=self._seed,
         )
-        return found if account is None else replace(found, **vars(account))
+        if account is None:
+            return found
+        if account.best.expression == found.front.best.expression:
+            # What was found out of the search's own choice stays true.
+            return replace(found, front=account.front)
+        return replace(found, **vars(account))
 
     def _in_users(self, assessment: Assessment) -> Assessment:
         if self._units is None:

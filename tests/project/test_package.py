@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 
 import keras_symgrad
 
-SLOW = ("tensorflow", "keras", "sympy", "deap", "scipy", "pandas", "matplotlib", "rich", "numpy")
+SLOW = ("tensorflow", "keras", "sympy", "deap", "scipy", "sklearn", "pandas", "matplotlib", "rich")
+SLOW += ("numpy",)
 
 
 def in_a_new_process(code: str) -> str:

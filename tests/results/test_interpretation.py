@@ -93,7 +93,7 @@ def test_the_file_holds_the_whole_result_and_reads_back(ellipse, tmp_path):
     assert from_text(written["best"]["expression"], NAMES) == ellipse.best.expression
     assert len(written["front"]) == len(ellipse.front)
     for row, formula in zip([written["best"], *written["front"]], [ellipse.best, *ellipse.front]):
-        assert set(row) == {"expression", "complexity", "loss"}
+        assert set(row) == {"expression", "complexity", "loss", "fidelity"}
         assert from_text(row["expression"], NAMES, formula.operators) == formula.expression
         assert (row["complexity"], row["loss"]) == (formula.complexity, formula.loss)
     rule = written["rule"]

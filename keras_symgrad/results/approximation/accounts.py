@@ -26,6 +26,11 @@ from keras_symgrad.results.approximation.selection import Normal, path
 from keras_symgrad.results.approximation.steps import FitRows
 
 FOLDS = 5
+# Fewer rows than these are divided into folds several times: one division leaves much to chance.
+FEW_ROWS = 500
+DIVISIONS_OF_FEW = 3
+# Linear models of more inputs than these are tried at every fifth size, and of all inputs.
+MAX_LINEAR_SIZES = 10
 # Families of sums: how much a term may cost for what it gains, see `selection.path`.
 THRIFTS = (0.5, 1.0)
 # Terms that are kept for products with others, by what each gains alone.
@@ -119,12 +124,14 @@ class _Problem:
         part = Normal(normal.gram[np.ix_(linear, linear)], normal.moments[linear], normal.total)
         # Whatever many inputs cost, a linear model of all of them is a formula too.
         sums = path(part, self.costs[linear], np.inf, 1.0)
+        long = sums[MAX_LINEAR_SIZES:]
+        sums = sums[:MAX_LINEAR_SIZES] + long[:-1:5] + long[-1:]
         return [*found, [tuple(linear[list(chosen)]) for chosen in sums]]
 
     def fitted(self, chosen: tuple[int, ...], normal: Normal, used: np.ndarray) -> _Fit:
         """A sum with its coefficients, refined on some of the points."""
         start = normal.coefficients(chosen)
-        columns, values = self.columns[used][:, list(chosen)], self.rows.values[used]
+        columns, values = self.columns[:, list(chosen)][used], self.rows.values[used]
         if not self.decides:
             return _Fit(chosen, for_values(columns, values, start), 0.0)
         at_rows = used & (np.arange(len(used)) < self.rows.rows)
@@ -218,7 +225,8 @@ def _with_products(
     used = {k for one in sums for k in one} | set(alone[:MAX_KEPT_TERMS].tolist())
     kept = [term for k, term in enumerate(problem.terms) if k in used or problem.is_linear[k]]
     more = [term for term in products(chosen, singles) if len(term.factors) <= MAX_FACTORS]
-    more = writable([term for term in more if term not in set(kept)], operators)
+    known = set(kept)
+    more = writable([term for term in more if term not in known], operators)
     return [*kept, *more[:MAX_PRODUCTS]]
 
 
@@ -287,10 +295,13 @@ def _of_given(problem: _Problem, given: Sequence[Term], seed: int) -> list[Accou
 
 def _folds(rows: FitRows, seed: int) -> list[np.ndarray]:
     """Points that each fold is fitted to: a row is held out with the steps from it."""
-    order = np.random.default_rng([seed, 11]).permutation(rows.rows)
-    fold = np.empty(rows.rows, int)
-    fold[order] = np.arange(rows.rows) % FOLDS
-    return [fold[rows.owners] != k for k in range(FOLDS)]
+    rng = np.random.default_rng([seed, 11])
+    found = []
+    for _ in range(DIVISIONS_OF_FEW if rows.rows < FEW_ROWS else 1):
+        fold = np.empty(rows.rows, int)
+        fold[rng.permutation(rows.rows)] = np.arange(rows.rows) % FOLDS
+        found += [fold[rows.owners] != k for k in range(FOLDS)]
+    return found
 
 
 def _pareto(found: Sequence[Account]) -> list[Account]:

@@ -19,7 +19,8 @@ from keras_symgrad.formulas import Fidelity, Formula, MonotoneFit, ParetoFront, 
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.gradients import Reading, errors, few_values
 from keras_symgrad.results.approximation.accounts import Account, accounts, choice
-from keras_symgrad.results.approximation.basis import GivenFunction
+from keras_symgrad.results.approximation.basis import BasisFunction, GivenFunction
+from keras_symgrad.results.approximation.expansion import expanded
 from keras_symgrad.results.approximation.steps import FitRows
 from keras_symgrad.results.assessment import (
     FAITHFUL,
@@ -107,9 +108,11 @@ def approximate(
     by_term = {term: row for row, term in given.items()}
     written = [_Written.of(account, refiner, rows, counted, by_term) for account in found]
     chosen = choice(found, max_complexity)
-    best = written[chosen]
+    best, is_given = written[chosen], found[chosen].terms[0] in by_term
+    written.sort(key=lambda one: one.formula.complexity)
+    formulas = [one.formula for one in written]
     return Approximation(
-        front=ParetoFront.by_fidelity([one.formula for one in written], chosen, front.floor),
+        front=ParetoFront.by_fidelity(formulas, written.index(best), front.floor),
         best=best.formula,
         phi=best.phi,
         value=_value(best.formula, reading, refiner, seed),
@@ -118,6 +121,8 @@ def approximate(
         boundary_error=_boundary_error(best.formula, reading) if counted.decides else None,
         fidelity=best.fidelity,
         matches=Match.APPROXIMATION if best.fidelity.explained >= FAITHFUL else Match.NOTHING,
+        # Coefficients of a sum are fitted to values, and angles do not fix them.
+        constants=refiner.constants(best.formula.expression, seed) if is_given else (),
     )
 
 
@@ -142,8 +147,11 @@ class _Written:
         formula = given.get(account.terms[0])
         threshold = None
         if formula is None:
-            expression, level = _expression(account, refiner.alphabet.names, rows.points)
-            formula = refiner.measured(expression, account.cost)
+            written = []
+            for form in (account, _multiplied_out(account)):
+                expression, level = _expression(form, refiner.alphabet.names, rows.points)
+                written.append((refiner.measured(expression, form.cost), level))
+            formula, level = min(written, key=lambda one: one[0].complexity)
             threshold = level if counted.decides else None
         g = formula(rows.points[: rows.rows])
         phi = MonotoneFit.through(g, rows.values[: rows.rows], zero=threshold)
@@ -161,6 +169,20 @@ class _Written:
         yes = reading.neuron.values(points) > 0
         level = Constant(self.threshold)
         return Rule.of(self.formula, level, self.phi.rising, reading.in_variables(points), yes)
+
+
+def _multiplied_out(account: Account) -> Account:
+    """The account with shifted columns multiplied out; the same one where there is none."""
+    terms = [term for term in account.terms if isinstance(term, BasisFunction)]
+    sums, constant = expanded(terms, account.coefficients.tolist())
+    if len(terms) < len(account.terms) or set(sums) == set(terms) or not sums:
+        return account
+    return replace(
+        account,
+        terms=tuple(sums),
+        coefficients=np.array(list(sums.values())),
+        threshold=account.threshold - constant,
+    )
 
 
 def _expression(

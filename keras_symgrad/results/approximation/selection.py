@@ -9,6 +9,8 @@ import numpy as np
 
 # A term of which the chosen ones leave less than this part is a sum of them.
 INDEPENDENT = 1e-4
+# Longest sums whose terms may give way to others: time grows like the cube of their number.
+MAX_EXCHANGED_TERMS = 12
 # Part of the inner products' diagonal that is added to it.
 RIDGE = 1e-7
 
@@ -126,7 +128,7 @@ def path(
 
 def _exchanged(normal: Normal, costs: np.ndarray, chosen: list[int]) -> list[int]:
     """The set after each term gave way to a better one of at most its cost."""
-    if len(chosen) < 2:
+    if not 2 <= len(chosen) <= MAX_EXCHANGED_TERMS:
         return chosen
     residual = normal.residual(chosen)
     for place in range(len(chosen) - 1):
