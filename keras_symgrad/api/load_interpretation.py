@@ -40,6 +40,7 @@ from keras_symgrad.results.assessment import (
     Match,
     SymmetryCheck,
 )
+from keras_symgrad.results.regions import Holds
 from keras_symgrad.search.core import Ending, call
 from keras_symgrad.search.spectral import Group
 
@@ -169,6 +170,7 @@ def _interpretation(record: Record) -> Interpretation:
         symmetries=_symmetries(record),
         fidelity=record.maybe("fidelity", Fidelity.of_record),
         influence=_influences(record, names),
+        holds=record.maybe("holds", lambda holds: Holds.of_record(holds, names)),
     )
 
 

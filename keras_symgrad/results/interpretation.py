@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.neurons import Neuron
+    from keras_symgrad.results.regions import Holds
 
 # A share of the gradient that counts as all of it, given float32 and noise.
 EXPLAINED = 0.99
@@ -93,6 +94,8 @@ class Interpretation(Result):
             held-out data rows; `None` for a gradient field without values.
         influence: influence of each input on the neuron, the strongest first; empty for the file of
             an earlier version.
+        holds: conditions under which `best` is near the network, with the share of held-out rows;
+            `None` where the rows are too few, and for the file of an earlier version.
         call: Python code that repeats the call of `interpret`.
     """
 
@@ -127,6 +130,7 @@ class Interpretation(Result):
     symmetries: tuple[SymmetryCheck, ...] = ()
     fidelity: Fidelity | None = None
     influence: tuple[Influence, ...] = ()
+    holds: Holds | None = None
     call: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
@@ -248,6 +252,8 @@ class Interpretation(Result):
         yield "matches", f"{self.matches} ({self._reason})"
         if self.fidelity is not None:
             yield "fidelity", str(self.fidelity)
+        if self.holds is not None and not self.holds.is_everywhere:
+            yield "holds", str(self.holds)
         if self.stopped == Ending.TIME_LIMIT:
             yield "unfinished", "the time limit ended the search; a longer one may find better"
         if self.constants and self.matches != "nothing":
@@ -364,6 +370,7 @@ class Interpretation(Result):
             "noise_floor": self.noise_floor,
             "constants": [constant.to_dict() for constant in self.constants],
             "influence": [one.to_dict() for one in self.influence],
+            "holds": self.holds.to_dict(self.names) if self.holds else None,
             "ignored": list(self.ignored),
             "groups": [group.to_dict() for group in self.groups],
             "rows": self.rows,
