@@ -36,6 +36,7 @@ from keras_symgrad.results.assessment import (
     supported_groups,
     warn_of_broken_symmetries,
 )
+from keras_symgrad.results.regions import Division, where_it_holds
 from keras_symgrad.search import PortfolioSearch, Search
 from keras_symgrad.search.callbacks import Callback, ProgressBar, SavedSearch, check_callbacks
 from keras_symgrad.search.core import (
@@ -163,6 +164,7 @@ def interpret(
             reading = _read(model, x, (layer, unit, activation), names, sampling, symmetries, seed)
         reading = reading.prepared(symmetries, measure)
         train, held_out = with_mapped_rows(reading.field, symmetries, seed).split(seed=seed)
+        fitted, kept_apart = train, held_out
 
     names = reading.field.names
     graph = Graph.of(reading)
@@ -252,6 +254,12 @@ def interpret(
 
     with clock.timed("finishing"):
         assessment = assess(archive)
+        holds = where_it_holds(assessment, reading, kept_apart, seed)
+        regions = None
+        if graph is None:
+            has_rules = bool(symmetries) or knowledge.has_rules
+            division = Division(reading, fitted, kept_apart, refiner, units, seed)
+            regions = division.regions(assessment, divided=not has_rules)
         warn_of_broken_symmetries(
             assessment.symmetries,
             "The field of gradients" if reading.neuron is None else reading.neuron.name,
@@ -289,6 +297,8 @@ def interpret(
         symmetries=assessment.symmetries,
         box=assessment.box,
         influence=influence,
+        holds=holds,
+        regions=regions,
         ignored=tuple(name for name in ignored(influence) if symbol(name) not in used),
         groups=groups,
         rows={

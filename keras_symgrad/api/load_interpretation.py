@@ -40,6 +40,7 @@ from keras_symgrad.results.assessment import (
     Match,
     SymmetryCheck,
 )
+from keras_symgrad.results.regions import Holds, Regions
 from keras_symgrad.search.core import Ending, call
 from keras_symgrad.search.spectral import Group
 
@@ -169,6 +170,11 @@ def _interpretation(record: Record) -> Interpretation:
         symmetries=_symmetries(record),
         fidelity=record.maybe("fidelity", Fidelity.of_record),
         influence=_influences(record, names),
+        holds=record.maybe("holds", lambda holds: Holds.of_record(holds, names)),
+        regions=record.maybe(
+            "regions",
+            lambda regions: Regions.of_record(regions, lambda formula: _formula(formula, names)),
+        ),
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.neurons import Neuron
+    from keras_symgrad.results.regions import Holds, Regions
 
 # A share of the gradient that counts as all of it, given float32 and noise.
 EXPLAINED = 0.99
@@ -93,6 +94,11 @@ class Interpretation(Result):
             held-out data rows; `None` for a gradient field without values.
         influence: influence of each input on the neuron, the strongest first; empty for the file of
             an earlier version.
+        holds: conditions under which `best` is near the network, with the share of held-out rows;
+            `None` where the rows are too few, and for the file of an earlier version.
+        regions: the formula in each part of the data: one, or several where no single formula
+            explains nine tenths of the rows; `None` for a neuron of one variable, and for the file
+            of an earlier version.
         call: Python code that repeats the call of `interpret`.
     """
 
@@ -127,6 +133,8 @@ class Interpretation(Result):
     symmetries: tuple[SymmetryCheck, ...] = ()
     fidelity: Fidelity | None = None
     influence: tuple[Influence, ...] = ()
+    holds: Holds | None = None
+    regions: Regions | None = None
     call: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
@@ -206,8 +214,23 @@ class Interpretation(Result):
         return printable("\n".join(lines))
 
     @property
+    def is_divided(self) -> bool:
+        """True if different formulas hold in different regions of the data."""
+        return self.regions is not None and len(self.regions) > 1
+
+    @property
     def headline(self) -> str:
-        """The best formula, with a note if it is not what the network computes."""
+        """The best formula, with a note if it is not what the network computes.
+
+        Where different formulas hold in different regions, all of them.
+        """
+        if self.regions is not None and self.is_divided:
+            parts = [f"{region.written} where {region.where}" for region in self.regions]
+            return f"{len(parts)} regions: {'; '.join(parts)}"
+        return self._of_all
+
+    @property
+    def _of_all(self) -> str:
         formula = self.best.to_pretty()
         off = f"gradients {self.angle:.0f} degrees off"
         if self.is_of_one_variable:
@@ -248,6 +271,13 @@ class Interpretation(Result):
         yield "matches", f"{self.matches} ({self._reason})"
         if self.fidelity is not None:
             yield "fidelity", str(self.fidelity)
+        if self.holds is not None and not self.holds.is_everywhere:
+            yield "holds", str(self.holds)
+        if self.regions is not None and self.is_divided:
+            for number, region in enumerate(self.regions, 1):
+                yield f"region {number}", str(region)
+            yield "no region", self.regions.remainder
+            yield "single formula", self._of_all
         if self.stopped == Ending.TIME_LIMIT:
             yield "unfinished", "the time limit ended the search; a longer one may find better"
         if self.constants and self.matches != "nothing":
@@ -364,6 +394,8 @@ class Interpretation(Result):
             "noise_floor": self.noise_floor,
             "constants": [constant.to_dict() for constant in self.constants],
             "influence": [one.to_dict() for one in self.influence],
+            "holds": self.holds.to_dict(self.names) if self.holds else None,
+            "regions": self.regions.to_dict() if self.regions else None,
             "ignored": list(self.ignored),
             "groups": [group.to_dict() for group in self.groups],
             "rows": self.rows,

@@ -12,7 +12,7 @@ from keras_symgrad.results.assessment.evidence import (
 )
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.group_support import supported_groups
-from keras_symgrad.results.assessment.held_out import HeldOutRows
+from keras_symgrad.results.assessment.held_out import HeldOutRows, finite_points
 from keras_symgrad.results.assessment.influence import (
     MAX_NAMED,
     SIGNS,
@@ -49,6 +49,7 @@ __all__ = [
     "decisions",
     "described",
     "few_valued",
+    "finite_points",
     "ignored",
     "influences_of_reading",
     "not_looked_at",

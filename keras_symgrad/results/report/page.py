@@ -47,7 +47,16 @@ VERDICT_OF_SPANS = (
 # Largest number of variables that are listed with their ranges.
 MOST_NAMES = 12
 # Remarks that have a separate section or table.
-SHOWN = ("matches", "fidelity", "constants", "ignored", "enter only as", "also fits")
+SHOWN = (
+    "no region",
+    "single formula",
+    "matches",
+    "fidelity",
+    "constants",
+    "ignored",
+    "enter only as",
+    "also fits",
+)
 ORIGINS = {
     "data": "rows of the data",
     "drawn": "drawn from the data's domain",
@@ -80,6 +89,7 @@ def page_of_interpretation(concept: Interpretation) -> str:
         concept=concept,
         view=view(concept, "The network says yes where", "The neuron is an invertible function of"),
         values=[_image(panel) for panel in panels.values(concept)],
+        regions=[_image(panel) for panel in panels.regions(concept)],
         planes=[side_by_side(plane) for plane in panels.planes(concept)],
         rows=[
             (concept.rows[name], text) for name, text in ORIGINS.items() if concept.rows.get(name)
@@ -116,7 +126,7 @@ def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, 
         "median_angle": _degrees(np.median(plots.held_out_angles(concept))),
         "verdict": _verdict(concept),
         "reason": _reason(concept),
-        "remarks": [(name, text) for name, text in concept.remarks if name not in SHOWN],
+        "remarks": [(name, text) for name, text in concept.remarks if not _is_shown(name)],
         "floor": scientific(floor) if floor > SMALLEST_LOSS else "",
         "front": _image(panels.front(concept)),
         "gradients": [_image(panel) for panel in panels.gradients(concept)],
@@ -206,6 +216,10 @@ def listed(names: Sequence[str]) -> str:
     """Names for people, shortened if there are many."""
     more = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _is_shown(remark: str) -> bool:
+    return remark in SHOWN or remark.startswith("region ")
 
 
 def _degrees(angle: float) -> str:

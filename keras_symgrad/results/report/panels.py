@@ -81,6 +81,18 @@ def gradients(concept: Interpretation) -> list[Panel]:
     return panels
 
 
+def regions(concept: Interpretation) -> list[Panel]:
+    """Which region each row is in, where there are several."""
+    if concept.regions is None or not concept.is_divided:
+        return []
+    one, other = (concept.names[k] for k in plots.region_columns(concept))
+    shares = "; ".join(
+        f"{percent(region.share)} of the rows where {region.where}" for region in concept.regions
+    )
+    text = f"Rows of the data over {one} and {other}, by their region: {shares}."
+    return [Panel("regions", text, lambda axes: plots.regions(concept, axes))]
+
+
 def has_planes(concept: Interpretation) -> bool:
     """Return whether network and formula can be drawn in planes, which data on a surface lack."""
     known = concept.network and concept.phi and concept.gradients.fills_space
@@ -125,7 +137,7 @@ def overview(concept: Interpretation) -> Figure:
     from matplotlib import pyplot
     from matplotlib.backends.registry import BackendFilter, backend_registry
 
-    panels = [front(concept), *values(concept)[:1], *gradients(concept)]
+    panels = [*regions(concept), front(concept), *values(concept)[:1], *gradients(concept)]
     if len(panels) == 3:
         panels += values(concept)[1:]
     sides = 2 if has_planes(concept) else 0

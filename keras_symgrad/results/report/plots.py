@@ -15,7 +15,7 @@ import numpy as np
 from keras_symgrad.engine import gradient
 from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import errors
-from keras_symgrad.results.report.slices import Plane, decided
+from keras_symgrad.results.report.slices import Plane, decided, strongest
 from keras_symgrad.search.core import SMALLEST_LOSS
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ NETWORK = "#0072b2"
 FORMULA = "#d55e00"
 ACCENT = "#009e73"
 GREY = "#5f6b76"
+# One for each region.
+REGIONS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+MARKERS = ("o", "^", "s", "D")
 NO = "#fbeee3"
 YES = "#dcebf5"
 # Largest number of points and arrows drawn: more would hide each other.
@@ -253,6 +256,48 @@ def held_out_angles(concept: Interpretation) -> np.ndarray:
 def has_arrows(concept: Interpretation) -> bool:
     """Return whether `directions` can be drawn: one neuron of two variables."""
     return concept.gradients.directions.shape[1:] == (2,) and len(concept.names) == 2
+
+
+def regions(concept: Interpretation, axes: Axes | None = None) -> Axes:
+    """Plot which region each row is in, over the two inputs that matter most to the conditions.
+
+    Args:
+        concept: result of `interpret`, for a neuron with regions.
+        axes: to draw on; new ones by default.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: it has no regions.
+    """
+    if concept.regions is None:
+        raise ValueError(f"'{concept.neuron}' has no regions: they were not looked for.")
+    axes = _new() if axes is None else axes
+    one, other = region_columns(concept)
+    points = concept.gradients.points[:MOST_POINTS]
+    number = concept.regions.number_of(points)
+    for k, region in enumerate(concept.regions):
+        x, y = points[number == k][:, [one, other]].T
+        color, marker = REGIONS[k % len(REGIONS)], MARKERS[k % len(MARKERS)]
+        label = _short(str(region.where))
+        axes.scatter(x, y, s=14, c=color, marker=marker, alpha=0.7, linewidths=0, label=label)
+    axes.set_xlabel(concept.names[one], parse_math=False)
+    axes.set_ylabel(concept.names[other], parse_math=False)
+    _legend(axes, loc="best")
+    return axes
+
+
+def region_columns(concept: Interpretation) -> tuple[int, int]:
+    """Two columns to draw regions over: those in the conditions first, then the strongest ones."""
+    inside: list[int] = []
+    for region in concept.regions or ():
+        for symbol in sorted(region.where.to_sympy().free_symbols, key=str):
+            inside.append(concept.names.index(symbol.name))
+    strong = map(concept.names.index, strongest(concept))
+    order = dict.fromkeys([*inside, *strong, *range(len(concept.names))])
+    one, other = list(order)[:2]
+    return one, other
 
 
 def _new() -> Axes:

@@ -1,0 +1,188 @@
+"""Conditions on one or two inputs, as thresholds that people can read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy
+
+from keras_symgrad.expressions import symbol
+from keras_symgrad.expressions.codegen import numpy_function
+from keras_symgrad.expressions.formats import from_text, to_pretty, to_text
+from keras_symgrad.files import Record
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A quantity between two thresholds: low < quantity <= high.
+
+    Attributes:
+        quantity: an input, or a sum of two, in real symbols.
+        low: infinite where there is no lower end.
+        high: infinite where there is no upper end.
+        levels: the values in between, of a column that takes only a few.
+
+    Example:
+
+    >>> print(Comparison(symbol("x3"), low=0.5), "|", Comparison(symbol("kind"), 0, 2, (1.0,)))
+    x3 > 0.5 | kind = 1
+    """
+
+    quantity: sympy.Expr
+    low: float = -math.inf
+    high: float = math.inf
+    levels: tuple[float, ...] = ()
+
+    def values(self, points: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """The quantity at points `(rows, variables)`, `(rows,)`."""
+        return numpy_function([self.quantity], [symbol(name) for name in names])(points)[:, 0]
+
+    def holds(self, points: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Whether points `(rows, variables)` satisfy it, `(rows,)`."""
+        values = self.values(points, names)
+        return (values > self.low) & (values <= self.high)
+
+    def narrowed(self, other: Comparison) -> Comparison:
+        """Both comparisons of the same quantity in one."""
+        levels = tuple(level for level in self.levels if level in other.levels)
+        return Comparison(
+            self.quantity, max(self.low, other.low), min(self.high, other.high), levels
+        )
+
+    def to_sympy(self) -> sympy.Expr:
+        """The comparison as a relation, or two of them."""
+        low, high = sympy.Float(self.low), sympy.Float(self.high)
+        parts = [] if self.low == -math.inf else [self.quantity > low]
+        parts += [] if self.high == math.inf else [self.quantity <= high]
+        return sympy.And(*parts)
+
+    def __str__(self) -> str:
+        quantity = to_pretty(self.quantity)
+        if len(self.levels) == 1:
+            return f"{quantity} = {self.levels[0]:g}"
+        if self.levels:
+            return f"{quantity} in {{{', '.join(f'{level:g}' for level in self.levels)}}}"
+        if self.low == -math.inf:
+            return f"{quantity} <= {self.high:.10g}"
+        if self.high == math.inf:
+            return f"{quantity} > {self.low:.10g}"
+        return f"{self.low:.10g} < {quantity} <= {self.high:.10g}"
+
+    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+        """The comparison as plain data; an end that is infinite is `None`."""
+        return {
+            "quantity": to_text(self.quantity, names=names),
+            "low": self.low if math.isfinite(self.low) else None,
+            "high": self.high if math.isfinite(self.high) else None,
+            "levels": list(self.levels),
+        }
+
+    @classmethod
+    def of_record(cls, record: Record, names: Sequence[str]) -> Comparison:
+        """A comparison from the plain data of `to_dict`."""
+        return cls(
+            from_text(record.text("quantity"), names),
+            record.number("low", -math.inf),
+            record.number("high", math.inf),
+            tuple(record.numbers("levels")),
+        )
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Alternatives, each of comparisons that hold together.
+
+    Attributes:
+        alternatives: one of them must hold; none for a condition that is never satisfied. An
+            alternative without comparisons is always satisfied.
+
+    Example:
+
+    >>> wide = Condition(((Comparison(symbol("a"), low=1.0), Comparison(symbol("b"), high=0.0)),))
+    >>> print(wide, wide.holds(np.array([[2.0, -1.0], [0.0, -1.0]]), ("a", "b")))
+    a > 1 and b <= 0 [ True False]
+    >>> print(Condition.everywhere())
+    everywhere
+    """
+
+    alternatives: tuple[tuple[Comparison, ...], ...]
+
+    @classmethod
+    def everywhere(cls) -> Condition:
+        """The condition that all points satisfy."""
+        return cls(((),))
+
+    @property
+    def is_everywhere(self) -> bool:
+        """True if all points satisfy it."""
+        return any(not comparisons for comparisons in self.alternatives)
+
+    def holds(self, points: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Whether points satisfy it.
+
+        Args:
+            points: `(rows, variables)`.
+            names: of the variables.
+
+        Returns:
+            Booleans `(rows,)`.
+        """
+        found = np.zeros(len(points), bool)
+        for comparisons in self.alternatives:
+            inside = np.ones(len(points), bool)
+            for comparison in comparisons:
+                inside &= comparison.holds(points, names)
+            found |= inside
+        return found
+
+    def to_sympy(self) -> sympy.Expr:
+        """The condition as a Boolean expression."""
+        return sympy.Or(*(sympy.And(*(c.to_sympy() for c in found)) for found in self.alternatives))
+
+    def __str__(self) -> str:
+        if not self.alternatives:
+            return "nowhere"
+        if self.is_everywhere:
+            return "everywhere"
+        texts = [" and ".join(map(str, found)) for found in self._joined()]
+        if len(texts) == 1:
+            return texts[0]
+        return " or ".join(f"({text})" if " and " in text else text for text in texts)
+
+    def _joined(self) -> Iterator[tuple[Comparison, ...]]:
+        """The alternatives; levels of one column that stand alone are one list."""
+        alone: dict[sympy.Expr, tuple[float, ...]] = {}
+        for comparisons in self.alternatives:
+            if len(comparisons) == 1 and comparisons[0].levels:
+                one = comparisons[0]
+                alone[one.quantity] = (*alone.get(one.quantity, ()), *one.levels)
+            else:
+                yield comparisons
+        for quantity, levels in alone.items():
+            yield (Comparison(quantity, levels=tuple(sorted(levels))),)
+
+    def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
+        """The text and the comparisons as plain data."""
+        return {
+            "text": str(self),
+            "alternatives": [
+                {"comparisons": [one.to_dict(names) for one in comparisons]}
+                for comparisons in self.alternatives
+            ],
+        }
+
+    @classmethod
+    def of_record(cls, record: Record, names: Sequence[str]) -> Condition:
+        """A condition from the plain data of `to_dict`."""
+        return cls(
+            tuple(
+                tuple(
+                    Comparison.of_record(one, names) for one in alternative.records("comparisons")
+                )
+                for alternative in record.records("alternatives")
+            )
+        )

@@ -1,0 +1,406 @@
+"""Divide a neuron's data into regions of one formula each, where no single formula fits.
+
+Sets of rows are grown on the rows of the fit, named by conditions, and each is searched and
+assessed like a neuron of its own. Held-out rows decide how many regions there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy
+
+from keras_symgrad.engine import gradient, unit
+from keras_symgrad.formulas import Formula, ScaledFormula
+from keras_symgrad.gradients import GradientField, OwnUnits, Reading, few_values
+from keras_symgrad.results.assessment import Assessment, FormulaRefiner, Match, assess
+from keras_symgrad.results.regions.conditions import Comparison, Condition
+from keras_symgrad.results.regions.growth import EXPLAINED_ERROR, RowSet, grown_sets
+from keras_symgrad.results.regions.partition import partition
+from keras_symgrad.results.regions.regions import Region, Regions
+from keras_symgrad.results.users_units import in_users
+from keras_symgrad.search.core import Archive, Individual
+from keras_symgrad.search.spectral import SpectralSearch
+
+# Regions are looked for where a single formula leaves this share of the rows unexplained, and kept
+# where they explain as many more.
+UNEXPLAINED = 0.1
+# Rows that sets are grown on, and that a region is searched on.
+MAX_GROWN_ROWS = 1000
+MAX_SEARCHED_ROWS = 256
+# 1 - |cos| of a formula for which no further stage of a search is needed: 5 degrees.
+NEAR_ERROR = 4e-3
+# Fewest rows of a region, to fit a formula on and to confirm it.
+MIN_FIT_ROWS = 60
+MIN_HELD_OUT_ROWS = 15
+# Share of a region's held-out rows that its formula must explain, and by how much more of them
+# than the formula of any other region.
+MIN_EXPLAINED = 0.6
+MIN_ADVANTAGE = 0.2
+# Distances from a switch, in standard deviations, beyond which a region's formula is assessed: the
+# least one with nearly the largest share of rows that the formula explains.
+MARGINS = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4)
+CORE_LOSS = 0.01
+# Places that a threshold is tried at, and how far they are from the first, in standard deviations.
+PLACES = 41
+FARTHEST = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """What regions are made of.
+
+    Attributes:
+        reading: of the network, in the user's units.
+        train: rows of its field that formulas are fitted to, in the user's units.
+        held_out: the other rows.
+        refiner: with the same rows, in the units of the search.
+        units: of the search; `None` where they are the user's.
+        seed: of all random choices.
+    """
+
+    reading: Reading
+    train: GradientField
+    held_out: GradientField
+    refiner: FormulaRefiner
+    units: OwnUnits | None
+    seed: int
+
+    def regions(self, whole: Assessment, *, divided: bool = True) -> Regions:
+        """The regions of the neuron.
+
+        Args:
+            whole: assessment of a single formula for all rows, in the user's units.
+            divided: whether there may be several; formulas of regions keep no rules.
+
+        Returns:
+            One region for a network that has one concept, that a single formula explains on nine
+            tenths of the rows, or whose held-out rows do not confirm several.
+        """
+        alone = self._single(whole)
+        is_exact = whole.matches in (Match.CONCEPT, Match.BOUNDARY)
+        if is_exact or not divided or not self._can_be_divided:
+            return alone
+        if alone.unexplained_by_one < UNEXPLAINED:
+            return alone
+        field = self.refiner.train.take(slice(0, MAX_GROWN_ROWS))
+        # From level to level of a column a network may rise and fall as it likes.
+        few = list(few_values(self.train.points))
+        field = _without(field, few)
+        sets = grown_sets(field, self.refiner.alphabet, self.seed, without=few)
+        for count in range(len(sets), 1, -1):
+            found = self._confirmed(sets[:count], alone)
+            if found is not None:
+                return found
+        return alone
+
+    @property
+    def _can_be_divided(self) -> bool:
+        return (
+            self.train.directions.ndim == 2
+            and self.train.variables > 1
+            and self.train.rows >= 2 * MIN_FIT_ROWS
+            and self.held_out.rows >= 2 * MIN_HELD_OUT_ROWS
+        )
+
+    def _single(self, whole: Assessment) -> Regions:
+        """One region for all data, with the formula that was chosen for them."""
+        everywhere, best = Condition.everywhere(), whole.best
+        by_best = self._unexplained(best)
+        by_one = min([by_best, *map(self._unexplained, whole.front)])
+        value = whole.value.value if whole.value is not None else None
+        region = Region(
+            everywhere,
+            best,
+            value,
+            whole.matches,
+            everywhere,
+            1.0,
+            1 - by_best,
+            _angle(whole.cosine_error),
+            whole.fidelity,
+        )
+        widths = self.train.points.std(axis=0)
+        return Regions((region,), by_best, by_one, self.held_out.rows, widths)
+
+    def _unexplained(self, formula: Formula) -> float:
+        field = self.held_out
+        if field.directions.ndim == 3:
+            return 0.0
+        cosines = _cosines(formula, field)
+        sign = 1 if np.nansum(cosines) >= 0 else -1
+        return 1 - float(np.mean(1 - sign * cosines <= EXPLAINED_ERROR))
+
+    def _confirmed(self, sets: Sequence[RowSet], alone: Regions) -> Regions | None:
+        """The regions of some sets, if held-out rows bear them out."""
+        points = self.train.points[:MAX_GROWN_ROWS]
+        errors = np.stack([one.errors for one in sets])
+        explained = errors.min(axis=0) <= EXPLAINED_ERROR
+        names = self.train.names
+        conditions = partition(
+            points[explained], names, errors.argmin(axis=0)[explained], seed=self.seed
+        )
+        if len(conditions) < len(sets):
+            return None
+        parts = []
+        for number, where in conditions.items():
+            core = self._core(where, points, errors[number])
+            assessment = self._assessed(core)
+            if assessment is None or assessment.matches == Match.NOTHING:
+                return None
+            parts.append(_Part(where, core, assessment))
+        parts = self._with_better_thresholds(parts)
+        held_out = _without(self.held_out, list(few_values(self.train.points)))
+        cosines = np.stack([part.cosines(held_out) for part in parts])
+        near = 1 - cosines <= EXPLAINED_ERROR
+        inside = np.stack([part.where.holds(self.held_out.points, names) for part in parts])
+        for number, rows in enumerate(inside):
+            if rows.sum() < MIN_HELD_OUT_ROWS:
+                return None
+            shares = near[:, rows].mean(axis=1)
+            most = np.delete(shares, number).max()
+            if shares[number] < max(MIN_EXPLAINED, most + MIN_ADVANTAGE):
+                return None
+        unexplained = 1 - float(np.mean((near & inside).any(axis=0)))
+        if unexplained > alone.unexplained_by_one - UNEXPLAINED:
+            return None
+        regions = [
+            part.region(float(rows.mean()), float(own[rows].mean()))
+            for part, own, rows in zip(parts, near, inside)
+        ]
+        # The largest first.
+        regions.sort(key=lambda region: -region.share)
+        return replace(alone, regions=tuple(regions), unexplained=unexplained)
+
+    def _core(self, where: Condition, points: np.ndarray, errors: np.ndarray) -> Condition:
+        """The part of a condition's rows beyond which being further from a switch gains nothing."""
+        names = self.train.names
+        cores, shares = [], []
+        for margin in MARGINS:
+            core = Condition(
+                tuple(
+                    tuple(_narrowed(one, margin, points, names) for one in comparisons)
+                    for comparisons in where.alternatives
+                )
+            )
+            inside = core.holds(points, names)
+            if inside.sum() < MIN_FIT_ROWS:
+                break
+            cores.append(core)
+            shares.append(float(np.mean(errors[inside] <= EXPLAINED_ERROR)))
+        good = [core for core, share in zip(cores, shares) if share >= max(shares) - CORE_LOSS]
+        return good[0] if good else where
+
+    def _assessed(self, core: Condition) -> Assessment | None:
+        """The assessment of a search on the rows that satisfy a condition."""
+        names = self.train.names
+        train, held_out = (
+            np.flatnonzero(core.holds(field.points, names)) for field in (self.train, self.held_out)
+        )
+        if len(train) < MIN_FIT_ROWS or len(held_out) < MIN_HELD_OUT_ROWS:
+            return None
+        fixed = self._fixed(core)
+        refiner = FormulaRefiner(
+            self.refiner.alphabet,
+            self.refiner.complexity,
+            _without(self.refiner.train.take(train), fixed),
+            _without(self.refiner.held_out.take(held_out), fixed),
+            signed=self.refiner.signed,
+            units=self.units,
+        )
+        reading = self._part(core)
+        if reading.neuron is not None and len(reading.test_points) < MIN_HELD_OUT_ROWS:
+            return None
+        searched = reading if self.units is None else reading.in_units(self.units)
+        archive = _searched(refiner, self.seed)
+        try:
+            found = assess(searched, refiner, archive, draw=False, seed=self.seed)
+        except ValueError:
+            # No formula is finite on all rows.
+            return None
+        return found if self.units is None else in_users(found, self.units, reading, refiner)
+
+    def _fixed(self, core: Condition) -> list[int]:
+        """Columns of few values that never change under a condition."""
+        points = self.train.points
+        inside = points[core.holds(points, self.train.names)]
+        return [k for k in few_values(points) if not len(inside) or np.ptp(inside[:, k]) == 0]
+
+    def _part(self, core: Condition) -> Reading:
+        reading, names = self.reading, self.train.names
+        field = reading.field
+        field = field.take(np.flatnonzero(core.holds(field.points, names)))
+        field = _without(field, self._fixed(core))
+        if reading.neuron is None:
+            return replace(reading, field=field)
+        shown, test_points = (
+            x[core.holds(reading.in_variables(x), names)]
+            for x in (reading.shown, reading.test_points)
+        )
+        return replace(reading, field=field, shown=shown, test_points=test_points)
+
+    def _with_better_thresholds(self, parts: list[_Part]) -> list[_Part]:
+        """The parts with the thresholds moved to where the values change from one to the other.
+
+        Rows near a switch are explained by neither formula, and do not tell where it is; the values
+        of the network do.
+        """
+        reading = self.reading
+        if reading.neuron is None or reading.is_classifier or reading.in_terms_of is not None:
+            return parts
+        if any(part.value is None for part in parts):
+            return parts
+        points = self.train.points
+        network = self.train.known_values
+        values = np.stack([part.value(points) for part in parts if part.value is not None])
+        squares = np.nan_to_num((values - network) ** 2, nan=np.inf)
+        # A few rows with poles must not decide.
+        squares = np.minimum(squares, np.var(network))
+        names, levels = self.train.names, few_values(points)
+        few = {name for k, name in enumerate(names) if k in levels}
+
+        def cost(way: list[_Part]) -> float:
+            inside = np.stack([part.where.holds(points, names) for part in way])
+            return float(np.mean((squares * inside).sum(axis=0)))
+
+        best, least = parts, cost(parts)
+        for quantity, cut in _cuts(parts):
+            if {s.name for s in quantity.free_symbols} <= few:
+                continue
+            width = float(Comparison(quantity).values(points, names).std())
+            reached = cut
+            for place in cut + width * np.linspace(-FARTHEST, FARTHEST, PLACES):
+                place = float(f"{place:.3g}")
+                way = [part.moved(quantity, reached, place) for part in best]
+                found = cost(way)
+                if found < least * (1 - 1e-6):
+                    best, least, reached = way, found, place
+        return best
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A condition with the assessment of its formula."""
+
+    where: Condition
+    core: Condition
+    assessment: Assessment
+
+    @property
+    def value(self) -> Formula | None:
+        """The value as a formula, or what is positive where a classifier says yes."""
+        found = self.assessment
+        if found.value is not None:
+            return found.value.value
+        rule = found.rule
+        if rule is None or isinstance(rule.formula, ScaledFormula):
+            return None
+        margin = rule.formula.expression - sympy.Float(rule.threshold)
+        return replace(rule.formula, expression=margin if rule.direction == ">" else -margin)
+
+    def cosines(self, field: GradientField) -> np.ndarray:
+        """Between the gradients of phi(formula) and a field, `(rows,)`."""
+        phi = self.assessment.phi
+        if phi is not None:
+            sign = 1 if phi.rising else -1
+            return sign * _cosines(self.assessment.best, field)
+        cosines = _cosines(self.assessment.best, field)
+        inside = self.core.holds(field.points, field.names)
+        return cosines * (1 if cosines[inside].sum() >= 0 else -1)
+
+    def moved(self, quantity: sympy.Expr, cut: float, place: float) -> _Part:
+        """The part with a threshold moved to another place."""
+
+        def moved(one: Comparison) -> Comparison:
+            if one.quantity != quantity:
+                return one
+            low, high = (place if end == cut else end for end in (one.low, one.high))
+            return replace(one, low=low, high=high)
+
+        alternatives = tuple(tuple(map(moved, found)) for found in self.where.alternatives)
+        return replace(self, where=Condition(alternatives))
+
+    def region(self, share: float, explained: float) -> Region:
+        """The part as a region, with what held-out rows say of it."""
+        found = self.assessment
+        return Region(
+            self.where,
+            found.best,
+            self.value,
+            found.matches,
+            self.core,
+            share,
+            explained,
+            _angle(found.cosine_error),
+            found.fidelity,
+        )
+
+
+def _without(field: GradientField, columns: Sequence[int]) -> GradientField:
+    """A field that takes no notice of the derivatives by some columns."""
+    frame = np.eye(field.variables) if field.frame is None else field.frame
+    if not columns or frame.ndim == 3 or field.directions.ndim == 3:
+        return field
+    gradients = field.directions @ np.linalg.pinv(frame).T
+    gradients[:, columns] = 0
+    frame = frame.copy()
+    frame[:, columns] = 0
+    return replace(field, frame=frame, directions=unit(gradients @ frame.T))
+
+
+def _searched(refiner: FormulaRefiner, seed: int) -> Archive:
+    """The formulas of the quick stages of a spectral search, up to one that is near enough."""
+    alphabet, complexity = refiner.alphabet, refiner.complexity.over(refiner.alphabet.operators)
+    search = SpectralSearch(
+        alphabet, refiner.train.subset(MAX_SEARCHED_ROWS, seed), signed=refiner.signed
+    )
+    near = 2 * NEAR_ERROR / refiner.train.axes
+    for stage in search.quick_stages():
+        if stage is not None and min((one.loss for one in search.found), default=1.0) <= near:
+            break
+    archive = Archive()
+    for one in search.found:
+        archive.add(Individual(one.tree, complexity(one.tree), 0, one.loss))
+    return archive
+
+
+def _narrowed(
+    one: Comparison, margin: float, points: np.ndarray, names: tuple[str, ...]
+) -> Comparison:
+    """A comparison away from its thresholds; between the levels of a column there is nothing."""
+    if one.levels or not margin:
+        return one
+    far = margin * float(one.values(points, names).std())
+    low, high = (
+        end if np.isinf(end) else float(f"{end + side * far:.2g}")
+        for side, end in ((1, one.low), (-1, one.high))
+    )
+    return replace(one, low=low, high=high)
+
+
+def _cuts(parts: Sequence[_Part]) -> list[tuple[sympy.Expr, float]]:
+    """Each threshold of the conditions once."""
+    found = {}
+    for part in parts:
+        for comparisons in part.where.alternatives:
+            for one in comparisons:
+                for end in (one.low, one.high):
+                    if np.isfinite(end):
+                        found[one.quantity, end] = None
+    return list(found)
+
+
+def _cosines(formula: Formula, field: GradientField) -> np.ndarray:
+    """Cosines between the gradients of a formula and a field, in the user's units, `(rows,)`."""
+    expression = formula.expression
+    if isinstance(formula, ScaledFormula):
+        # Around 1e6 the gradient of an expression in the user's units loses digits.
+        expression, field = formula.own, formula.units.field(field)
+    directions = field.directions_of(gradient(expression, field.names, field.points))
+    return np.asarray(np.sum(directions * field.directions, axis=1))
+
+
+def _angle(error: float) -> float:
+    return float(np.degrees(np.arccos(1 - min(error, 1.0))))

@@ -1,0 +1,62 @@
+"""Conditions say in words, relations and Booleans the same of every point."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import sympy
+
+from keras_symgrad.expressions import symbol
+from keras_symgrad.files import Record
+from keras_symgrad.results.regions import Comparison, Condition
+
+NAMES = ("a", "flow rate", "kind")
+A, FLOW, KIND = map(symbol, NAMES)
+POINTS = np.column_stack([np.random.default_rng(0).uniform(-2, 2, (400, 2)), np.arange(400) % 3])
+CONDITIONS = {
+    "a > 0.5": (Comparison(A, low=0.5),),
+    "a - 'flow rate' <= 1": (Comparison(A - FLOW, high=1.0),),
+    "-1 < 'flow rate' <= 0.25 and kind = 1": (
+        Comparison(FLOW, -1.0, 0.25),
+        Comparison(KIND, 0.5, 1.5, (1.0,)),
+    ),
+}
+
+
+@pytest.mark.parametrize("text", CONDITIONS)
+def test_the_text_names_thresholds_and_levels(text):
+    assert str(Condition((CONDITIONS[text],))) == text
+
+
+@pytest.mark.parametrize("alternatives", [[k] for k in range(3)] + [[0, 2], [0, 1, 2], []])
+def test_the_relation_decides_as_the_condition_does(alternatives):
+    every = list(CONDITIONS.values())
+    condition = Condition(tuple(every[k] for k in alternatives))
+    relation = condition.to_sympy()
+    by_sympy = [
+        bool(relation.subs(dict(zip((A, FLOW, KIND), map(float, point))))) for point in POINTS
+    ]
+    assert condition.holds(POINTS, NAMES).tolist() == by_sympy
+
+
+def test_levels_that_stand_alone_are_one_list():
+    low, high = Comparison(KIND, high=0.5, levels=(0.0,)), Comparison(KIND, 1.5, levels=(2.0,))
+    assert str(Condition(((high,), (low,)))) == "kind in {0, 2}"
+
+
+def test_everywhere_and_nowhere_are_conditions_too():
+    assert Condition.everywhere().holds(POINTS, NAMES).all()
+    assert not Condition(()).holds(POINTS, NAMES).any()
+    assert (Condition.everywhere().to_sympy(), Condition(()).to_sympy()) == (
+        sympy.true,
+        sympy.false,
+    )
+
+
+@pytest.mark.parametrize("text", CONDITIONS)
+def test_plain_data_give_the_same_condition(text):
+    condition = Condition((CONDITIONS[text], (Comparison(A, -1.0),)))
+    data = json.loads(json.dumps(condition.to_dict(NAMES)))
+    assert Condition.of_record(Record(data), NAMES) == condition

@@ -1,0 +1,111 @@
+"""Regions of a network that was really trained to compute different things in different places."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import sympy
+
+import keras_symgrad as ks
+from keras_symgrad.engine import gradient
+
+NAMES = ("x1", "x2", "x3")
+X1, X2, X3 = sympy.symbols("x1 x2 x3", real=True)
+FRESH = np.random.default_rng(7).uniform(-2, 2, (20_000, 3))
+
+
+@pytest.fixture(scope="module")
+def concept(models):
+    """The network computes x1*x2 where x3 > 0, and x1 + x2**2 elsewhere."""
+    return ks.interpret(
+        models / "switch.keras",
+        models / "switch.csv",
+        # Longer formulas would take long to be approximations.
+        search=ks.Search(methods="dictionary", max_complexity=8),
+        time_limit=2,
+        verbose=False,
+    )
+
+
+def test_both_formulas_and_the_switch_are_found(concept):
+    assert len(concept.regions) == 2
+    number = concept.regions.number_of(FRESH)
+    for k, region in enumerate(concept.regions):
+        inside = FRESH[number == k]
+        is_product = np.mean(inside[:, 2] > 0) > 0.5
+        truth = X1 * X2 if is_product else X1 + X2**2
+        assert np.mean((inside[:, 2] > 0) == is_product) > 0.97
+        one, other = (gradient(g, NAMES, inside) for g in (region.formula.expression, truth))
+        lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+        assert np.mean(1 - np.abs(np.sum(one * other, axis=1)) / lengths) < 2e-3
+
+
+def test_shares_are_those_of_fresh_points(concept):
+    number = concept.regions.number_of(FRESH)
+    for k, region in enumerate(concept.regions):
+        assert region.share == pytest.approx(np.mean(number == k), abs=0.08)
+        assert 0.6 < region.explained <= 1
+    assert concept.regions.unexplained < concept.regions.unexplained_by_one - 0.1
+
+
+def test_values_are_the_networks_away_from_the_switch(concept, models):
+    network = keras.saving.load_model(models / "switch.keras")
+    away = FRESH[np.abs(FRESH[:, 2]) > 0.4].astype("float32")
+    values = network.predict(away, verbose=0)[:, 0]
+    off = np.mean((concept.regions(away) - values) ** 2) / np.var(values)
+    assert off < 0.01
+
+
+@pytest.mark.parametrize("smoothness", [0.0, 0.02])
+def test_a_layer_and_python_compute_the_same(concept, smoothness):
+    away = FRESH[np.abs(FRESH[:, 2]) > 0.3][:500]
+    expected = concept.regions(away)
+    layer = concept.regions.to_layer(smoothness)
+    assert np.asarray(layer(away.astype("float32")))[:, 0] == pytest.approx(expected, abs=1e-2)
+    space: dict = {}
+    exec(concept.regions.to_formula(smoothness).to_python(), space)
+    assert space["formula"](*away.T) == pytest.approx(expected, abs=1e-2)
+
+
+def test_smooth_gates_add_up_to_one(concept):
+    same = [
+        dataclasses.replace(one, value=concept.best.rewritten(lambda _: sympy.Integer(3)))
+        for one in concept.regions
+    ]
+    whole = dataclasses.replace(concept.regions, regions=tuple(same))
+    assert whole.to_formula(0.3)(FRESH[:50]) == pytest.approx(np.full(50, 3.0))
+
+
+def test_regions_are_printed_saved_and_reported(concept, tmp_path):
+    text = str(concept)
+    for region in concept.regions:
+        assert f"where {region.where} (" in text
+        assert str(region.matches) in text
+    again = ks.load_interpretation(concept.save(tmp_path / "switch.json"))
+    assert str(again.regions) == str(concept.regions)
+    assert (again.regions(FRESH) == concept.regions(FRESH)).all()
+    page = concept.report(tmp_path / "switch.html").read_text()
+    assert "A formula for each region" in page
+    axes = ks.plots.regions(concept)
+    assert sum(len(part.get_offsets()) for part in axes.collections) > 500
+
+
+def test_a_negative_smoothness_is_refused(concept):
+    with pytest.raises(ValueError, match="`smoothness` is the width.*Received: smoothness=-1"):
+        concept.regions.to_formula(-1)
+
+
+def test_a_network_with_one_concept_has_one_region(models):
+    concept = ks.interpret(
+        models / "A1.keras",
+        models / "A1.csv",
+        search=ks.Search(methods="dictionary"),
+        time_limit=2,
+        verbose=False,
+    )
+    assert len(concept.regions) == 1
+    assert concept.regions[0].where.is_everywhere
+    assert "region 1" not in str(concept)
