@@ -310,6 +310,7 @@ def interpret(
         gradients=reading.field,
         network=reading.network,
         surface=Surface.of(reading.field),
+        sample=assess.sample,
     )
 
 
