@@ -184,3 +184,22 @@ def test_a_choice_is_made_in_units_of_the_columns_own():
     assert found.matches == again.matches == "concept"
     assert again.rule.threshold == pytest.approx(2, rel=1e-3)
     assert found.choose(0).matches == "nothing"
+
+
+@pytest.mark.parametrize(
+    "names", [["\u00b5", "\u03bc"], ["\u2126", "\u00c5"], ["e\u0301", "\u00e9"]]
+)
+def test_a_result_with_such_names_is_saved_copied_and_asked_by_name(names, concept, tmp_path):
+    frame = pd.DataFrame(X, columns=names)
+    product = Formula(
+        sympy.Mul(*(sympy.Symbol(name, real=True) for name in names)), 3, 0.0, tuple(names)
+    )
+    neuron = Neuron("p", lambda x: x[:, 0] * x[:, 1] - 1.5, inputs=2, is_classifier=True)
+    found = interpret(neuron, frame, operators="polynomial", **QUICK)
+    assert found.names == tuple(names)
+    saved = load_interpretation(found.save(tmp_path / "names.json"))
+    for again in (saved, pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert again == found
+        np.testing.assert_array_equal(again.predict(frame[names[::-1]]), found.predict(X))
+        assert np.mean(again.decide(frame[names[::-1]]) == (product(X) > 1.5)) > 0.99
+        assert again.decide(dict(zip(names, [2.0, 2.0]))) and not again.decide([0.5, 0.5])
