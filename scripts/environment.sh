@@ -1,6 +1,7 @@
 # Sourced by the scripts beside it: makes .venv if it is not there yet and keeps it up to date.
 #
-# Needs Python 3.11 with its venv module and nothing else; PYTHON chooses the interpreter.
+# Needs Python 3.11, 3.12 or 3.13 with its venv module and nothing else; PYTHON chooses the
+# interpreter.
 # Sets `root`, the project's folder, and `environment`, its virtual environment.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -19,25 +20,26 @@ fail() {
     exit 1
 }
 
-is_python_311() {
+is_suitable_python() {
     # A name that is found need not run: version managers put empty shells into the path.
-    "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 }
 
 find_python() {
     local candidate
     if [ -n "${PYTHON:-}" ]; then
-        is_python_311 "$PYTHON" || fail "Expected a Python 3.11. Received: PYTHON=$PYTHON"
+        is_suitable_python "$PYTHON" || fail "Expected a Python 3.11, 3.12 or 3.13. Received: PYTHON=$PYTHON"
         echo "$PYTHON"
         return
     fi
-    for candidate in python3.11 python3 python; do
-        if is_python_311 "$candidate"; then
+    for candidate in python3.11 python3.12 python3.13 python3 python; do
+        if is_suitable_python "$candidate"; then
             echo "$candidate"
             return
         fi
     done
-    fail "Python 3.11 was not found. Install it, or say where it is: PYTHON=/path/to/python $0"
+    fail "Python 3.11, 3.12 or 3.13 was not found. Install one, or say where it is:" \
+        "PYTHON=/path/to/python $0"
 }
 
 set_up_environment() {
@@ -48,7 +50,7 @@ set_up_environment() {
         exec 9<"$root/constraints.txt"
         flock 9
     fi
-    if [ -e "$unfinished" ] || ! is_python_311 "$environment/bin/python" ||
+    if [ -e "$unfinished" ] || ! is_suitable_python "$environment/bin/python" ||
         { [ -e "$installed" ] && [ "$(head -n 1 "$installed")" != "$root" ]; }; then
         python=$(find_python)
         say "making .venv with $("$python" --version)"
@@ -57,7 +59,7 @@ set_up_environment() {
         touch "$unfinished"
         "$python" -m venv "$environment" ||
             fail "$python could not make a virtual environment. Its venv module may be missing" \
-                "(on Debian and Ubuntu: apt install python3.11-venv)."
+                "(on Debian and Ubuntu: apt install python3-venv)."
     fi
     if [ ! -e "$installed" ] || [ "$(cat "$installed")" != "$wanted" ]; then
         say "installing the versions of constraints.txt into .venv (the first time: a minute or two)"

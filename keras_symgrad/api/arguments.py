@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+
+from keras_symgrad.expressions import Complexity
+from keras_symgrad.files import finite_rows, listed_names
 from keras_symgrad.gradients import GradientField, Sampling
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Priors
@@ -57,6 +61,27 @@ def check_options(**options: Any) -> None:
                 f"`{name}` is a `{kind.__name__}`, such as "
                 f"ks.{kind.__name__}({fields(kind)[0].name}=...). Received: {name}={value!r}"
             )
+
+
+def check_complexity(complexity: Any) -> None:
+    """Raise for a complexity that is neither a `Complexity` nor weights by operator name."""
+    if complexity is not None and not isinstance(complexity, (Complexity, Mapping)):
+        raise ValueError(
+            "`complexity` is a `ks.Complexity`, or weights by operator name, such as {'sin': 3}. "
+            "The largest complexity of a formula is `search=ks.Search(max_complexity=20)`. "
+            f"Received: complexity={complexity!r}"
+        )
+
+
+def check_variation(points: np.ndarray, names: Sequence[str]) -> None:
+    """Raise for several points that are all the same: no direction is in them."""
+    finite = points[finite_rows(points)]
+    if len(finite) > 1 and not np.ptp(finite, axis=0).any():
+        raise ValueError(
+            "The data do not vary: all rows are one point, and a formula needs points that differ "
+            f"in {listed_names(names)}. Pass the points that the model was trained on. "
+            f"Received: {len(finite):,} equal rows"
+        )
 
 
 def check_model(

@@ -18,7 +18,7 @@ from keras_symgrad.api.arguments import check_options
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.files import check_writable, finite_rows, read_points
 from keras_symgrad.gradients import Sampling
-from keras_symgrad.neurons import Unit
+from keras_symgrad.neurons import LayerChoice, Unit
 from keras_symgrad.results import Interpretation
 from keras_symgrad.results.assessment import Match
 from keras_symgrad.search import Search
@@ -108,7 +108,7 @@ class ConceptMonitor(keras.callbacks.Callback):
         x: Any,
         every: int = 5,
         *,
-        layer: str | None = None,
+        layer: LayerChoice = None,
         unit: Unit = None,
         patience: int | None = None,
         csv_file: str | os.PathLike[str] | None = None,

@@ -10,7 +10,13 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_symgrad.api.arguments import check_model, check_options, refuses_unknown_options
+from keras_symgrad.api.arguments import (
+    check_complexity,
+    check_model,
+    check_options,
+    check_variation,
+    refuses_unknown_options,
+)
 from keras_symgrad.engine import SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import check_names, in_model_order, read_points
@@ -24,7 +30,7 @@ from keras_symgrad.gradients import (
     few_values,
     with_mapped_rows,
 )
-from keras_symgrad.neurons import Neuron, Quantities, Unit
+from keras_symgrad.neurons import LayerChoice, Neuron, Quantities, Unit, layer_path
 from keras_symgrad.priors import Priors, Symmetry
 from keras_symgrad.results import Assessor, Interpretation, Surface, groups_in_users
 from keras_symgrad.results.approximation import MAX_COMPLEXITY
@@ -62,7 +68,7 @@ def interpret(
     model: keras.Model | Neuron | GradientField | str | os.PathLike[str] | Sequence[Any],
     x: Any = None,
     *,
-    layer: str | None = None,
+    layer: LayerChoice = None,
     unit: Unit = None,
     activation: bool = False,
     names: Sequence[str] | None = None,
@@ -97,7 +103,8 @@ def interpret(
         x: points of shape `(rows, inputs)` from where the model was trained: an array, a
             DataFrame, or the path of a `.csv`, `.npz` or other table file. No labels are needed.
             Left out with a `GradientField`.
-        layer: name of a hidden layer; the output by default.
+        layer: a hidden layer: its name, its number in `model.layers`, or the layer itself; the
+            output by default.
         unit: which unit of a layer of several; `(k, j)` for the difference of two, or the position
             in an output of several axes, such as `(row, column, channel)`.
         activation: whether to read a hidden unit after its activation.
@@ -135,8 +142,10 @@ def interpret(
 
     Reference: Wetzel, arXiv 2401.04978; Wetzel and Patel, arXiv 2409.05305.
     """
+    layer = layer_path(model, layer) if isinstance(model, keras.Layer) else layer
     given = dict(locals())
     check_options(sampling=sampling, priors=priors, search=search)
+    check_complexity(complexity)
     check_model(model, x, (layer, unit, activation), names, sampling)
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"`seed` must be a whole number of at least 0. Received: seed={seed!r}")
@@ -159,6 +168,7 @@ def interpret(
 
     with clock.timed("gradients"):
         if isinstance(model, GradientField):
+            check_variation(model.points, model.names)
             reading = Reading.of_field(model)
         else:
             reading = _read(model, x, (layer, unit, activation), names, sampling, symmetries, seed)
@@ -320,13 +330,14 @@ def interpret(
         gradients=reading.field,
         network=reading.network,
         surface=Surface.of(reading.field),
+        sample=assess.sample,
     )
 
 
 def _read(
     model: Any,
     x: Any,
-    chosen: tuple[str | None, Unit, bool],
+    chosen: tuple[LayerChoice, Unit, bool],
     names: Sequence[str] | None,
     sampling: Sampling,
     symmetries: Sequence[Symmetry],
@@ -336,6 +347,8 @@ def _read(
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     points, found = read_points(x, sampling.columns)
     names = found if names is None else check_names(names, points.shape[1])
+    if sampling.sampler is None:
+        check_variation(points, names)
     neurons = [
         one if isinstance(one, Neuron) else Neuron.of(one, *chosen, inputs=points.shape[1])
         for one in models

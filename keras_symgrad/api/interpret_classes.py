@@ -21,7 +21,7 @@ from keras_symgrad.api.arguments import check_options
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.files import check_names, check_width, finite_rows, in_model_order, read_points
 from keras_symgrad.gradients import Domain, Sampling, split
-from keras_symgrad.neurons import ClassLogits
+from keras_symgrad.neurons import ClassLogits, LayerChoice, layer_path
 from keras_symgrad.results import ClassInterpretation, Pair, margins
 from keras_symgrad.results.assessment import decisions
 from keras_symgrad.search.core import call, keeps_what_was_found, recorded, versions
@@ -37,7 +37,7 @@ def interpret_classes(
     model: keras.Model | str | os.PathLike[str],
     x: Any,
     *,
-    layer: str | None = None,
+    layer: LayerChoice = None,
     signature: str | None = None,
     classes: Sequence[str] | None = None,
     pairs: Sequence[Pair] | None = None,
@@ -81,6 +81,7 @@ def interpret_classes(
     >>> found.pairs[1, 0].best.expression, list(found.unread)
     (x1**2 + x2**2, [(2, 0), (2, 1)])
     """
+    layer = layer_path(model, layer) if isinstance(model, keras.Layer) else layer
     given = {name: value for name, value in locals().items() if name != "options"} | options
     check_options(sampling=sampling)
     scores = ClassLogits.of(model, layer, signature)

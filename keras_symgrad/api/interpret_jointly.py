@@ -30,7 +30,16 @@ from keras_symgrad.gradients import (
     smoothed,
     smoothing_width,
 )
-from keras_symgrad.neurons import Inputs, Neuron, Quantities, loading, only_tensor, tracing
+from keras_symgrad.neurons import (
+    Inputs,
+    LayerChoice,
+    Neuron,
+    Quantities,
+    layer_path,
+    loading,
+    only_tensor,
+    tracing,
+)
 from keras_symgrad.results import Interpretation, JointInterpretation
 from keras_symgrad.search.core import call, keeps_what_was_found, recorded, versions
 
@@ -39,7 +48,7 @@ from keras_symgrad.search.core import call, keeps_what_was_found, recorded, vers
 def interpret_jointly(
     model: keras.Model | str | os.PathLike[str] | Sequence[Neuron],
     x: Any,
-    layer: str | None = None,
+    layer: LayerChoice = None,
     units: Sequence[int] | None = None,
     *,
     activation: bool = False,
@@ -87,6 +96,7 @@ def interpret_jointly(
     >>> [str(formula.expression) for formula in found.best]
     ['x3', 'x1*x2']
     """
+    layer = layer_path(model, layer) if isinstance(model, keras.Layer) else layer
     given = {name: value for name, value in locals().items() if name != "options"} | options
     check_options(sampling=sampling)
     _check_sampling(sampling)
@@ -174,10 +184,10 @@ def _averaged(
     return neurons if width is None else [smoothed(neuron, finite, width) for neuron in neurons]
 
 
-def _units(model: keras.Layer | loading.SavedFunction, layer: str | None, inputs: int) -> int:
+def _units(model: keras.Layer | loading.SavedFunction, layer: LayerChoice, inputs: int) -> int:
     """Number of units of the layer, or of the output."""
     if isinstance(model, loading.SavedFunction):
-        taken, output = model.inputs(inputs), model.output(layer)
+        taken, output = model.inputs(inputs), model.output(layer_path(None, layer))
         _, value = taken.tried(lambda rows: model.function(taken(rows))[output], model.dtype)
     else:
         taken = Inputs.of(model, inputs)
@@ -189,7 +199,7 @@ def _units(model: keras.Layer | loading.SavedFunction, layer: str | None, inputs
 
 
 def _check_alone(
-    layer: str | None,
+    layer: LayerChoice,
     units: Sequence[int] | None,
     activation: bool,
     signature: str | None,

@@ -32,7 +32,13 @@ from keras_symgrad.formulas import (
     read_scaled,
 )
 from keras_symgrad.formulas.constants import Constant
-from keras_symgrad.results import ClassInterpretation, Interpretation, JointInterpretation, Surface
+from keras_symgrad.results import (
+    ClassInterpretation,
+    Interpretation,
+    JointInterpretation,
+    Sample,
+    Surface,
+)
 from keras_symgrad.results.assessment import (
     SIGNS,
     Alternative,
@@ -54,9 +60,11 @@ def load_interpretation(
 ) -> Interpretation | ClassInterpretation | JointInterpretation:
     """Read a result that `save` wrote.
 
-    Everything is restored except the network and the gradients, which the file does not hold and
-    `plot` and `report` need. A field that was saved with `concept.gradients.save(path)` can be put
-    back with `dataclasses.replace(concept, gradients=GradientField.load(path))`.
+    Everything is restored except the network, and all but a few hundred rows of the data and the
+    gradients, on which the result plots, reports and assesses other rows of its front. All rows can
+    be put back if `concept.gradients.save(path)` saved them:
+    `dataclasses.replace(concept, gradients=GradientField.load(path))`. Files of more than about 170
+    variables, and those of earlier versions, have no rows.
 
     Args:
         path: of the file.
@@ -133,6 +141,11 @@ def _interpretation(record: Record) -> Interpretation:
     if len(box) != 2 or not (box[0] <= box[1]).all():
         raise record.refused("box", "the lowest and the highest values")
     settings, asked = _settings(record, interpret)
+    sample, gradients = record.maybe("sample", lambda one: Sample.of_record(one, names)) or (
+        None,
+        # Stands in for the field, and says where one is to be had.
+        _NotInTheFile("gradients"),
+    )
     return Interpretation(
         neuron=record.text("neuron"),
         names=names,
@@ -161,8 +174,7 @@ def _interpretation(record: Record) -> Interpretation:
         settings=settings,
         call=asked,
         box=box,
-        # Stands in for the field, and says where one is to be had.
-        gradients=_NotInTheFile("gradients"),  # type: ignore[arg-type]
+        gradients=gradients,  # type: ignore[arg-type]
         network=None,
         # Version 0 has neither.
         given=_given(record, names),
@@ -175,6 +187,7 @@ def _interpretation(record: Record) -> Interpretation:
             "regions",
             lambda regions: Regions.of_record(regions, lambda formula: _formula(formula, names)),
         ),
+        sample=sample,
     )
 
 
@@ -197,6 +210,16 @@ def _scaled(formula: Formula, record: Record, prefix: str = "") -> Formula:
 
 
 def _front(record: Record, names: tuple[str, ...], floor: float) -> ParetoFront:
+    front = _unpicked(record, names, floor)
+    if "picked" not in record:
+        return front
+    number = record.whole("picked")
+    if number >= len(front):
+        raise record.refused("picked", "the number of a row of the front")
+    return front.picking(number)
+
+
+def _unpicked(record: Record, names: tuple[str, ...], floor: float) -> ParetoFront:
     rows = [_formula(row, names) for row in record.records("front")]
     if not rows or not all(math.isfinite(row.complexity) for row in rows):
         raise record.refused("front", "formulas of finite complexity")
@@ -464,7 +487,9 @@ class _NotInTheFile:
         if name.startswith("__"):
             raise AttributeError(name)
         raise ValueError(
-            f"The {self._name} of a result are not in its file. Save them too, with "
+            f"The {self._name} of this result are not in its file, which an earlier version wrote, "
+            "or which has too many variables; plots, reports and `choose` need them. Interpret the "
+            "model again, or save them too, with "
             "`concept.gradients.save('field.npz')`, and put them back: `dataclasses.replace("
             "concept, gradients=GradientField.load('field.npz'))`."
         )

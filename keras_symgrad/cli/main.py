@@ -25,13 +25,12 @@ from keras_symgrad.cli.commands import (
     ask,
     concepts_of,
     conflict,
-    question_of,
     with_source,
 )
 from keras_symgrad.cli.output import in_one_line, show, show_several
 from keras_symgrad.cli.parser import PROGRAM_NAME, RESULT_FILE, parser
 from keras_symgrad.cli.process_signals import ignore_further, signals_as_ctrl_c
-from keras_symgrad.files import check_writable, printable
+from keras_symgrad.files import check_writable, json_text, printable
 
 if TYPE_CHECKING:
     pass
@@ -102,7 +101,7 @@ def _interpret(options: argparse.Namespace) -> int:
     if options.report is not None:
         check_writable(options.report, "The report")
 
-    if sys.stderr.isatty() and not options.quiet:
+    if sys.stderr.isatty() and not (options.quiet or options.json):
         print("loading TensorFlow and the model ...", file=sys.stderr)
     with _tensorflow_start_up():
         import_module("keras_symgrad.api.interpret")
@@ -118,7 +117,7 @@ def _interpret(options: argparse.Namespace) -> int:
         failures = _printed(lambda: _show_answer(answer, options))
         written, unwritten = _written(answer, options)
         failures += [*unwritten, *(f for one in callbacks if (f := getattr(one, "failure", None)))]
-        if written and not options.quiet:
+        if written and not (options.quiet or options.json):
             failures += _printed(lambda: print(f"written: {', '.join(map(str, written))}"))
         was_interrupted = interrupts.presses > 0 or any(
             concept.stopped == "interrupted" for concept in concepts_of(answer)
@@ -131,7 +130,9 @@ def _interpret(options: argparse.Namespace) -> int:
 
 
 def _show_answer(answer: Any, options: argparse.Namespace) -> None:
-    if question_of(options) != "neuron":
+    if options.json:
+        print(json_text(answer.to_dict()))
+    elif len(concepts_of(answer)) != 1 or concepts_of(answer)[0] is not answer:
         show_several(answer, options.quiet)
     elif options.quiet:
         print(in_one_line(answer))
@@ -142,7 +143,7 @@ def _show_answer(answer: Any, options: argparse.Namespace) -> None:
 def _written(answer: Any, options: argparse.Namespace) -> tuple[list[Path], list[Exception]]:
     """Write the files; the paths of those written, and the errors of the others."""
     ways: list[Callable[[], Path]] = []
-    if options.out is not None:
+    if getattr(options, "out", None) is not None:
         ways.append(lambda: answer.save(options.out / RESULT_FILE))
     if options.report is not None:
         ways.append(lambda: answer.report(options.report))
@@ -179,16 +180,30 @@ def _show_result(options: argparse.Namespace) -> int:
     check_is_file(options.result, "a result that `save` wrote")
     with _tensorflow_start_up():
         from keras_symgrad.api import load_interpretation
+        from keras_symgrad.formulas import check_path
         from keras_symgrad.results import Interpretation
 
         result = load_interpretation(options.result)
     if not isinstance(result, Interpretation):
-        print(printable(str(result)))
-    elif options.quiet:
-        print(in_one_line(result))
-    else:
-        show(result)
-    return 0
+        if options.row is not None or options.export:
+            raise ValueError(
+                "--row and --export are of one formula, and this result has several: "
+                f"{options.result}"
+            )
+    elif options.row is not None:
+        result = result.choose(options.row)
+    for path in options.export:
+        check_path(path)
+    if options.report is not None:
+        check_writable(options.report, "The report")
+    failures = _printed(lambda: _show_answer(result, options))
+    written, unwritten = _written(result, options)
+    failures += unwritten
+    if written and not (options.quiet or options.json):
+        failures += _printed(lambda: print(f"written: {', '.join(map(str, written))}"))
+    for failure in failures:
+        _say(f"error: {_one_line(failure)}")
+    return NOT_WRITTEN if failures else 0
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -129,7 +129,15 @@ def _add_show(commands: argparse._SubParsersAction[Any], show: Command | None) -
     )
     command.set_defaults(run=show)
     command.add_argument("result", metavar="RESULT", help=f"a file such as {RESULT_FILE}")
-    command.add_argument("--quiet", action="store_true", help="print one line: the rule")
+    command.add_argument(
+        "--row",
+        metavar="K",
+        type=int,
+        help="another row of the front, numbered from 0, instead of the chosen one; all that is "
+        "said of it is measured on the rows in the file",
+    )
+    _add_files(command)
+    _add_printed(command)
     _add_traceback(command)
 
 
@@ -395,13 +403,19 @@ def _add_output(command: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--out", metavar="DIR", type=Path, help=f"folder that {RESULT_FILE} is written into"
     )
-    output.add_argument(
+    _add_files(output)
+    _add_printed(output)
+    _add_traceback(output)
+
+
+def _add_files(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
         "--report",
         metavar="FILE",
         type=Path,
         help="page with formulas and pictures, one .html file that needs no network",
     )
-    output.add_argument(
+    command.add_argument(
         "--export",
         metavar="FILE",
         action="append",
@@ -411,8 +425,16 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         ".tex, .json, .keras, .onnx, .tflite, or none for a SavedModel folder; may be given "
         "more than once",
     )
-    output.add_argument("--quiet", action="store_true", help="print one line: the rule")
-    _add_traceback(output)
+
+
+def _add_printed(command: argparse._ActionsContainer) -> None:
+    printed = command.add_mutually_exclusive_group()
+    printed.add_argument("--quiet", action="store_true", help="print one line: the rule")
+    printed.add_argument(
+        "--json",
+        action="store_true",
+        help=f"print the result as JSON, the content of {RESULT_FILE}, and nothing else",
+    )
 
 
 def _add_traceback(command: argparse._ActionsContainer) -> None:

@@ -106,8 +106,22 @@ def write_json(path: str | os.PathLike[str], content: dict[str, Any], what: str)
     Raises:
         ValueError: nothing can be written there; nothing half-written is left behind.
     """
-    text = json.dumps(_finite(content), indent=2, allow_nan=False)
-    return write_text(path, text + "\n", what)
+    return write_text(path, json_text(content) + "\n", what)
+
+
+def json_text(content: dict[str, Any]) -> str:
+    """Plain data as JSON, as `write_json` writes it.
+
+    >>> print(json_text({"loss": float("inf"), "rows": (1, 2.5)}))
+    {
+      "loss": null,
+      "rows": [
+        1,
+        2.5
+      ]
+    }
+    """
+    return json.dumps(_finite(content), indent=2, allow_nan=False)
 
 
 def _finite(content: Any) -> Any:

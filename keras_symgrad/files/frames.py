@@ -1,4 +1,4 @@
-"""Tables of polars, PyArrow, xarray, TensorFlow and NumPy as tables of pandas."""
+"""Convert tables of polars, PyArrow, xarray, TensorFlow and NumPy to pandas."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-# Rows that are taken of a data set without an end.
+# Most rows read from a `tf.data.Dataset`, which may be infinite.
 MOST_ROWS = 20_000
 
 
 def as_frame(source: Any) -> pd.DataFrame | None:
-    """A table of columns with names, as pandas has it.
+    """Convert a table with named columns to pandas.
 
     Args:
         source: a DataFrame of pandas or polars, a table of PyArrow, a data set or array of xarray,
             or a structured array of NumPy.
 
     Returns:
-        The table, or `None` if it is none of them.
+        The table; `None` for any other object.
     """
     import pandas as pd
 
@@ -45,7 +45,7 @@ def as_frame(source: Any) -> pd.DataFrame | None:
 
 
 def _name(name: Any) -> str:
-    """The name of a column; of one with several levels, with points between them."""
+    """Name of a column; levels are joined by points."""
     return ".".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
@@ -60,19 +60,19 @@ def _of_xarray(source: Any) -> pd.DataFrame | None:
 
 
 def is_dataset(source: Any) -> bool:
-    """Whether points are a `tf.data.Dataset`, without an import of TensorFlow.
+    """Return whether points are a `tf.data.Dataset`, without importing TensorFlow.
 
     Args:
-        source: what the user gave.
+        source: points as the user passed them.
     """
     return hasattr(source, "element_spec") and hasattr(source, "as_numpy_iterator")
 
 
 def inputs_of_dataset(dataset: Any) -> Any:
-    """The inputs in a `tf.data.Dataset`, without its labels.
+    """Read the inputs of a `tf.data.Dataset` and leave out its labels.
 
     Args:
-        dataset: of inputs, or of pairs of inputs and labels, in batches or row by row.
+        dataset: elements are inputs, or pairs of inputs and labels, in batches or row by row.
 
     Returns:
         An array, or a dictionary of arrays.
@@ -96,12 +96,12 @@ def inputs_of_dataset(dataset: Any) -> Any:
 
 
 def _is_batched(spec: Any) -> bool:
-    """Whether elements are batches: the first size of all their tensors is the same, or open."""
+    """Return whether elements are batches: all first dimensions are equal, or all unknown."""
     tensors = list(_leaves(spec))
     if any(tensor.shape.rank in (None, 0) for tensor in tensors):
         return False
     sizes = {tensor.shape[0] for tensor in tensors}
-    # Inputs alone whose first size is said may be rows or batches: those of images are rows.
+    # Inputs alone with a known first dimension are ambiguous; images are rows.
     return sizes == {None} or (len(sizes) == 1 and len(tensors) > 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ import numpy as np
 from keras_symgrad.files.zip_checks import check_archive
 
 
-def read_arrays(path: Path, wanted: Sequence[str]) -> dict[str, np.ndarray | None]:
+def read_arrays(path: Path | BytesIO, wanted: Sequence[str]) -> dict[str, np.ndarray | None]:
     """Read arrays from a file.
 
     Args:
-        path: of an `.npz` file, or of an `.npy` file, whose array is the first one that is wanted.
+        path: of an `.npz` file, or of an `.npy` file, whose array is the first one that is wanted;
+            or the content of an `.npz` file.
         wanted: keys of the arrays that are read.
 
     Returns:
@@ -30,7 +32,7 @@ def read_arrays(path: Path, wanted: Sequence[str]) -> dict[str, np.ndarray | Non
         # NumPy warns about old files and about dtypes that it repairs.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if path.suffix.lower() == ".npy":
+            if isinstance(path, Path) and path.suffix.lower() == ".npy":
                 found = {wanted[0]: np.load(path, allow_pickle=False)}
             else:
                 check_archive(path)
@@ -45,7 +47,8 @@ def read_arrays(path: Path, wanted: Sequence[str]) -> dict[str, np.ndarray | Non
     # On damaged files NumPy, its header parser and the archive reader raise many exceptions.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"The arrays in {path} could not be read. {reason}") from error
+        place = f" in {path}" if isinstance(path, Path) else ""
+        raise ValueError(f"The arrays{place} could not be read. {reason}") from error
 
 
 def _check_texts(array: np.ndarray) -> None:

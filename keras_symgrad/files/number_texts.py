@@ -1,7 +1,7 @@
-"""Numbers as people and spreadsheets write them: decimal commas, thousands, gaps.
+"""Parse numbers in text tables: decimal commas, thousands separators, missing values.
 
-`1,234` may be a thousand or one and a quarter. What a file means is decided by all of its cells
-together; a file that leaves it open is refused rather than guessed at.
+`1,234` is a thousand with one convention and one and a quarter with the other. All cells of a file
+decide together which one holds; an ambiguous file is refused.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from enum import Enum
 
 import numpy as np
 
-# How spreadsheets and pandas write a number that is not there.
+# Spellings of a missing number in spreadsheets and pandas.
 MISSING = frozenset(
     ("", "na", "n/a", "nan", "null", "none", "-", "--", "?", "#n/a", "<na>", "nat", "missing")
 )
-# Groups of thousands with a point, a comma, an apostrophe or a space of any width between them.
+# Separators of thousands: spaces of any width and apostrophes.
 _SPACES = "\u00a0\u202f\u2009 '\u2019"
 _SIGNED = r"[+-]?"
 _GROUPED_BY_SPACE = re.compile(rf"{_SIGNED}\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?:[.,]\d+)?")
@@ -24,21 +24,19 @@ _COMMA = re.compile(rf"{_SIGNED}\d+,\d+(?:[eE]{_SIGNED}\d+)?|{_SIGNED},\d+")
 _COMMA_AFTER_POINTS = re.compile(rf"{_SIGNED}\d{{1,3}}(?:\.\d{{3}})+,\d+")
 _COMMA_GROUPS = re.compile(rf"{_SIGNED}\d{{1,3}}(?:,\d{{3}})+(\.\d*)?")
 _POINT_GROUPS = re.compile(rf"{_SIGNED}\d{{1,3}}(?:\.\d{{3}})+")
-
-
-# Characters of a cell that are kept where it holds no number.
+# Characters kept of a cell that holds no number.
 MAX_TEXT = 80
 
 
 def shortened(cell: str) -> str:
-    """Shorten a long text, so that an array of cells takes no more than its numbers need.
+    """Shorten a long text, because NumPy pads all texts of an array to the longest one.
 
     Args:
-        cell: of a table.
+        cell: text of a table's cell.
 
     Returns:
-        The cell unchanged if it is short; a long number with the digits of a double; of any other
-        text the beginning.
+        The cell unchanged if it is short; a long number rounded to a double; any other text cut
+        off.
 
     Example:
 
@@ -54,7 +52,7 @@ def shortened(cell: str) -> str:
 
 
 class Marks(Enum):
-    """What a comma in a number means."""
+    """Meaning of commas in numbers."""
 
     POINT = "a decimal point, and no thousands"
     DECIMAL_COMMA = "a decimal comma"
@@ -62,17 +60,17 @@ class Marks(Enum):
 
 
 def marks_of(cells: Iterable[str], delimiter: str) -> Marks:
-    """What commas in the numbers of a file mean.
+    """Infer the meaning of commas in the numbers of a file.
 
     Args:
-        cells: all of its cells.
-        delimiter: between cells. Where it is a comma, one inside of a cell groups thousands.
+        cells: all cells of the file.
+        delimiter: separator of cells. If it is a comma, a comma inside a cell groups thousands.
 
     Returns:
         The meaning that fits all cells.
 
     Raises:
-        ValueError: two cells contradict each other, or none tells which it is.
+        ValueError: two cells contradict each other, or the file is ambiguous.
 
     Example:
 
@@ -102,8 +100,8 @@ def marks_of(cells: Iterable[str], delimiter: str) -> Marks:
         if delimiter == ",":
             return Marks.THOUSANDS_COMMA
         raise ValueError(
-            f"'{either}' may be a thousand and more, or a number with a decimal comma, and no "
-            "other cell tells. Write numbers with a decimal point and without groups."
+            f"The comma in '{either}' may group thousands or be a decimal comma, and no other cell "
+            "decides which. Write numbers with a decimal point and without groups."
         )
     if decimal:
         return Marks.DECIMAL_COMMA
@@ -111,15 +109,15 @@ def marks_of(cells: Iterable[str], delimiter: str) -> Marks:
 
 
 def numbers_of(cells: np.ndarray, marks: Marks = Marks.POINT) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers in cells of text.
+    """Convert cells of text to numbers.
 
     Args:
         cells: texts, `(rows,)`.
-        marks: what commas mean.
+        marks: meaning of commas.
 
     Returns:
-        float64 numbers, NaN for what is missing, and which cells hold something else, `(rows,)`
-        both.
+        float64 numbers, NaN for missing ones, and a mask of the cells that are not numbers, both
+        `(rows,)`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Files of tables by their endings, and what a table is before its columns are chosen."""
+"""Read tables from files by their endings; columns are chosen before cells become numbers."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ KNOWN = "a `.csv`, `.npz` or `.npy` file (or `.tsv`, `.csv.gz`, `.parquet`, `.fe
 
 
 class Table(Protocol):
-    """Columns that were not read as numbers yet."""
+    """Columns whose cells were not converted to numbers yet."""
 
     @property
     def names(self) -> Sequence[str] | None:
-        """Of the columns, if they have any."""
+        """Names of the columns, if they have any."""
 
     @property
     def width(self) -> int:
@@ -55,12 +55,12 @@ class Table(Protocol):
     def numbers(
         self, names: Sequence[str], columns: Sequence[str] | None, origin: str
     ) -> tuple[np.ndarray, list[str]]:
-        """Points `(rows, columns)` of the columns that are chosen, and their names."""
+        """Points `(rows, columns)` of the chosen columns, and their names."""
 
 
 @dataclass(frozen=True)
 class ArrayTable:
-    """A table that is an array of numbers.
+    """An array of numbers as a table.
 
     Args:
         x: of shape `(rows, columns)`.
@@ -72,7 +72,7 @@ class ArrayTable:
 
     @classmethod
     def of(cls, x: np.ndarray, names: Sequence[str] | None, origin: str) -> ArrayTable:
-        """The table of an array, or of images with a name for each pixel."""
+        """Make the table of an array, or of images with one column for each pixel."""
         if x.ndim > 2 and x.size:
             x, names = x.reshape(len(x), -1), column_names("x", x.shape[1:])
         if x.ndim != 2 or x.shape[1] == 0:
@@ -90,19 +90,19 @@ class ArrayTable:
     def numbers(
         self, names: Sequence[str], columns: Sequence[str] | None, origin: str
     ) -> tuple[np.ndarray, list[str]]:
-        """The columns as they are."""
+        """Return the chosen columns unchanged."""
         chosen = list(names) if columns is None else list(columns)
         return self.x[:, [list(names).index(name) for name in chosen]], chosen
 
 
 @dataclass(frozen=True)
 class FrameTable:
-    """A table of columns of any kinds.
+    """A pandas table with columns of numbers, texts and dates.
 
     Args:
-        frame: of pandas.
-        marks: what commas in its texts mean.
-        lines: the line of a file that each row stands in.
+        frame: pandas table.
+        marks: meaning of commas in its texts.
+        lines: line of the file, for each row.
         has_names: whether its columns have names of their own.
     """
 
@@ -113,7 +113,7 @@ class FrameTable:
 
     @property
     def names(self) -> Sequence[str] | None:
-        """Of the columns."""
+        """Names of the columns, if they have any."""
         return [str(name) for name in self.frame.columns] if self.has_names else None
 
     @property
@@ -124,23 +124,23 @@ class FrameTable:
     def numbers(
         self, names: Sequence[str], columns: Sequence[str] | None, origin: str
     ) -> tuple[np.ndarray, list[str]]:
-        """The columns that hold numbers, or those that are chosen."""
+        """Convert the chosen columns; by default those that hold numbers."""
         frame = self.frame.set_axis(list(names), axis=1)
         return numbers(frame, columns, origin, self.marks, self.lines)
 
 
 def read_table_file(source: str | os.PathLike[str]) -> tuple[Table, str]:
-    """The table in a file.
+    """Read the table in a file.
 
     Args:
-        source: its path; `-` for standard input, `file.npz:key` for one array of several.
+        source: path; `-` for standard input, `file.npz:key` for one array of several.
 
     Returns:
         The table, and the path for messages.
 
     Raises:
         FileNotFoundError: nothing is at the path.
-        ValueError: its ending is not known, its reader is not installed, or it is damaged.
+        ValueError: its ending is unknown, its reader is not installed, or it is damaged.
     """
     if os.fspath(source) == STANDARD_INPUT:
         content = _decoded(sys.stdin.buffer.read(), "standard input")
@@ -187,7 +187,7 @@ def _decoded(content: bytes, origin: str) -> str:
 
 
 def _unpacked(path: Path, ending: str) -> str:
-    """The text in a compressed file, unless it is far larger than the file."""
+    """Decompress a text file; raises if the text is far larger than the file."""
     most = max(HARMLESS_BYTES, MAX_ZIP_RATIO * path.stat().st_size)
     try:
         if ending == ".zip":
@@ -246,8 +246,19 @@ def _check_size(path: Path) -> None:
         content += sum(
             metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups)
         )
-        if content > max(HARMLESS_BYTES, MAX_ZIP_RATIO * path.stat().st_size):
-            raise ValueError(f"Its content would take {content >> 20:,} MB.")
+        _check_content(content, path)
+    elif ending in (".feather", ".arrow"):
+        from keras_symgrad.files.arrow_sizes import unpacked_bytes
+
+        _check_content(unpacked_bytes(path), path)
+    else:
+        # An `.xls` sheet is not compressed, and has at most 65,536 rows of 256 cells.
+        _check_content(path.stat().st_size, path)
+
+
+def _check_content(content: int, path: Path) -> None:
+    if content > max(HARMLESS_BYTES, MAX_ZIP_RATIO * path.stat().st_size):
+        raise ValueError(f"Its content would take {content >> 20:,} MB.")
 
 
 def _arrays(path: Path, key: str | None) -> Table:
@@ -266,7 +277,7 @@ def _arrays(path: Path, key: str | None) -> Table:
 
 
 def _only_table(keys: dict[str, Any], path: Path) -> Table:
-    """The one array of several axes, or the arrays of one axis as columns."""
+    """Return the only array of several axes, or all arrays of one axis as columns."""
     arrays = {key: a for key, a in keys.items() if a is not None and a.dtype.kind in "fiub"}
     tables = [key for key, array in arrays.items() if array.ndim > 1]
     if len(tables) == 1:

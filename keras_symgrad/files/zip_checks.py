@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 # Content up to this size is read whatever the archive's size. Larger content may be a hundred times
@@ -14,11 +15,11 @@ MAX_ZIP_RATIO = 100
 MOST_MEMBERS = 10_000
 
 
-def check_archive(path: str | os.PathLike[str]) -> None:
+def check_archive(path: str | os.PathLike[str] | BytesIO) -> None:
     """Raise unless an archive is safe to unpack, by its directory alone; nothing is unpacked.
 
     Args:
-        path: of the file.
+        path: of the file, or its content.
 
     Raises:
         ValueError: it is not an archive, is damaged or encrypted, holds more than 10,000 files or
@@ -38,7 +39,8 @@ def check_archive(path: str | os.PathLike[str]) -> None:
         if member.flag_bits & 1:
             raise ValueError(f"It holds an encrypted file: {member.filename!r:.80}.")
     unpacked = sum(member.file_size for member in members)
-    if unpacked > max(HARMLESS_BYTES, MAX_ZIP_RATIO * Path(path).stat().st_size):
+    size = len(path.getbuffer()) if isinstance(path, BytesIO) else Path(path).stat().st_size
+    if unpacked > max(HARMLESS_BYTES, MAX_ZIP_RATIO * size):
         raise ValueError(
             f"Its content would take {unpacked >> 20:,} MB, more than {MAX_ZIP_RATIO} times the "
             "file. Unpack it yourself if you trust it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -245,6 +246,7 @@ class ParetoFront(Sequence[Formula]):
             raise ValueError("A Pareto front needs at least one formula. Received: none")
         self._trusted = [row for row in self._rows if trusted is None or row in trusted]
         self._chosen: int | None = None
+        self._picked: int | None = None
 
     @classmethod
     def by_fidelity(
@@ -296,7 +298,10 @@ class ParetoFront(Sequence[Formula]):
         """The row after the last steep drop of log-loss; see `model_selection.choose`.
 
         Of approximations it is the simplest one that is nearly as faithful as the most faithful.
+        A row that was picked by hand comes before both.
         """
+        if self._picked is not None:
+            return self._rows[self._picked]
         if self._chosen is not None:
             return self._rows[self._chosen]
         rows = self._trusted or self._rows
@@ -310,11 +315,34 @@ class ParetoFront(Sequence[Formula]):
         """Number of the best row of a front by fidelity; `None` for a front by loss."""
         return self._chosen
 
+    @property
+    def picked(self) -> int | None:
+        """Number of the row that was picked by hand; `None` where none was."""
+        return self._picked
+
+    def picking(self, number: int) -> ParetoFront:
+        """The front with a row of the user's choice as the best.
+
+        Args:
+            number: of the row, from 0.
+
+        Example:
+
+        >>> x = sympy.Symbol("x", real=True)
+        >>> front = ParetoFront([Formula(x, 1, 0.5, ("x",)), Formula(x**2, 3, 0.0, ("x",))])
+        >>> print(front.best, front.picking(0).best)
+        x**2 x
+        """
+        front = copy.copy(self)
+        front._picked = range(len(self._rows))[number]
+        return front
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ParetoFront):
             return NotImplemented
         own, its = (
-            (front._rows, front._trusted, front._chosen, front.floor) for front in (self, other)
+            (front._rows, front._trusted, front._chosen, front._picked, front.floor)
+            for front in (self, other)
         )
         return own == its
 
@@ -379,9 +407,12 @@ class ParetoFront(Sequence[Formula]):
         """
         rows = [rewrite(row) for row in self._rows]
         if self._chosen is not None:
-            return ParetoFront.by_fidelity(rows, self._chosen, self.floor)
-        trusted = [mine for mine, row in zip(rows, self._rows) if row in self._trusted]
-        return ParetoFront(rows, self.floor, trusted)
+            front = ParetoFront.by_fidelity(rows, self._chosen, self.floor)
+        else:
+            trusted = [mine for mine, row in zip(rows, self._rows) if row in self._trusted]
+            front = ParetoFront(rows, self.floor, trusted)
+        front._picked = self._picked
+        return front
 
     @property
     def has_fidelity(self) -> bool:

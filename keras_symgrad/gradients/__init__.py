@@ -8,7 +8,7 @@ from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients.domain import Domain
-    from keras_symgrad.gradients.field import GradientField
+    from keras_symgrad.gradients.field import ARRAYS, GradientField
     from keras_symgrad.gradients.formula_errors import (
         CERTAIN_STANDARD_ERRORS,
         errors,
@@ -42,6 +42,7 @@ else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
+    "ARRAYS",
     "CERTAIN_STANDARD_ERRORS",
     "Domain",
     "FARTHEST_OF_NETWORK",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, Unpack
@@ -299,6 +299,25 @@ class Field:
         """
         return _write_field(self, path)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The field as arrays of numbers and texts, as `save` writes them."""
+        about = {
+            "dropped": self.dropped,
+            "plateau": self.plateau,
+            "origin": self.origin,
+            "noise": self.noise,
+            "explained": self.explained,
+            "spectrum": self.spectrum,
+        }
+        content = {
+            "x": self.points,
+            "directions": self.directions,
+            "names": np.array(self.names),
+            "about": np.array(json.dumps(about)),
+        }
+        optional = {name: getattr(self, name) for name in OPTIONAL_ARRAYS}
+        return content | {name: array for name, array in optional.items() if array is not None}
+
     def on_level_sets(self, gradients: np.ndarray) -> Self:
         """The field along the level sets of a function whose gradient lies in the span.
 
@@ -362,31 +381,17 @@ class Field:
 
 
 OPTIONAL_ARRAYS = ("weights", "values", "frame")
+ARRAYS = ("x", "directions", "names", "about", *OPTIONAL_ARRAYS)
 
 
 def _write_field(field: Field, path: str | os.PathLike[str]) -> Path:
     """Write a field; see `GradientField.save`."""
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
-    about = {
-        "dropped": field.dropped,
-        "plateau": field.plateau,
-        "origin": field.origin,
-        "noise": field.noise,
-        "explained": field.explained,
-        "spectrum": field.spectrum,
-    }
-    content = {
-        "x": field.points,
-        "directions": field.directions,
-        "names": np.array(field.names),
-        "about": np.array(json.dumps(about)),
-    }
-    content |= {n: array for n in OPTIONAL_ARRAYS if (array := getattr(field, n)) is not None}
     try:
         with replacing(path) as file:
             # No array is named like the option `allow_pickle`.
-            np.savez_compressed(file, **content)  # type: ignore[arg-type]
+            np.savez_compressed(file, **field.arrays())  # type: ignore[arg-type]
     except OSError as error:
         raise unwritable(path, "The gradient field", error) from error
     return path
@@ -398,16 +403,24 @@ def _read_field(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"Expected a saved gradient field. There is no file at: {path}")
     try:
-        found = read_arrays(path, ("x", "directions", "names", "about", *OPTIONAL_ARRAYS))
-        return _field_parts({key: array for key, array in found.items() if array is not None})
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        found = read_arrays(path, ARRAYS)
+        return _checked_parts({key: array for key, array in found.items() if array is not None})
+    except ValueError as error:
         raise ValueError(
-            f"Expected a file that `GradientField.save` wrote. {path} is none: {reason}"
+            f"Expected a file that `GradientField.save` wrote. {path} is none: {error}"
         ) from None
 
 
-def _field_parts(content: dict[str, np.ndarray]) -> dict[str, Any]:
+def _checked_parts(content: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Arguments of `GradientField`; raises `ValueError` for arrays that are not a field's."""
+    try:
+        return _field_parts(content)
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(reason) from None
+
+
+def _field_parts(content: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Arguments of a field, with checked shapes."""
     points, directions = (_field_numbers(content, name) for name in ("x", "directions"))
     rows = len(points)
@@ -437,7 +450,7 @@ def _field_parts(content: dict[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-def _field_numbers(content: dict[str, np.ndarray], name: str) -> np.ndarray:
+def _field_numbers(content: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     array = as_numbers(content[name], f"the array {name}")
     if not np.isfinite(array).all():
         raise ValueError(f"its array {name} holds what is not finite")
@@ -735,6 +748,18 @@ class GradientField(Field):
             ValueError: the file is no gradient field.
         """
         return cls(**_read_field(path))
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> GradientField:
+        """The field of arrays that `arrays` returned.
+
+        Args:
+            arrays: by name.
+
+        Raises:
+            ValueError: their shapes do not agree, or one is missing.
+        """
+        return cls(**_checked_parts(arrays))
 
     @classmethod
     def _of_rows(cls, rows: SelectedRows, directions: np.ndarray) -> GradientField:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.neurons.neuron import Neuron
     from keras_symgrad.neurons.quantities import Quantities
+    from keras_symgrad.neurons.tracing import LayerChoice, layer_path
     from keras_symgrad.neurons.unit_index import Unit, only_tensor
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -27,6 +28,7 @@ else:
 __all__ = [
     "ClassLogits",
     "Inputs",
+    "LayerChoice",
     "Neuron",
     "Quantities",
     "SavedFunction",
@@ -35,6 +37,7 @@ __all__ = [
     "in_batches",
     "is_softmax",
     "kind_by_loss",
+    "layer_path",
     "load",
     "load_model",
     "only_tensor",

@@ -59,7 +59,7 @@ class ClassLogits:
     def of(
         cls,
         model: keras.Layer | str | os.PathLike[str],
-        layer: str | None = None,
+        layer: tracing.LayerChoice = None,
         signature: str | None = None,
     ) -> ClassLogits:
         """Extract the scores of a model, from before its softmax.
@@ -78,7 +78,7 @@ class ClassLogits:
         """
         model, _ = loading.opened(model, signature)
         if isinstance(model, loading.SavedFunction):
-            taken, output = model.inputs(None), model.output(layer)
+            taken, output = model.inputs(None), model.output(tracing.layer_path(None, layer))
             dtype, name = model.dtype, f"{model.name}/{layer or 'output'}"
 
             def function(x: tf.Tensor) -> tf.Tensor:

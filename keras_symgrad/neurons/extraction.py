@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from keras_symgrad.neurons import activations, loading, tracing, validation
 from keras_symgrad.neurons.inputs import Inputs
+from keras_symgrad.neurons.tracing import LayerChoice
 from keras_symgrad.neurons.unit_index import Unit, UnitIndex, only_tensor
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def extract(
     kind_of_neuron: type[Neuron],
     model: keras.Layer | str | os.PathLike[str],
-    layer: str | None,
+    layer: LayerChoice,
     unit: Unit,
     activation: bool,
     kind: str | None,
@@ -66,7 +67,7 @@ def extract(
 
 
 def _found(
-    model: keras.Layer, taken: Inputs, layer: str | None
+    model: keras.Layer, taken: Inputs, layer: LayerChoice
 ) -> tuple[tf.Tensor, tracing.Target]:
     """The layer, and a few rows for which the model runs."""
     return taken.tried(lambda rows: tracing.find(model, taken(rows), layer), model.variable_dtype)
@@ -77,7 +78,7 @@ def _of_model(
     model: keras.Layer,
     taken: Inputs,
     target: tracing.Target,
-    layer: str | None,
+    layer: LayerChoice,
     unit: Unit,
     activation: bool,
     kind: str | None,
@@ -125,7 +126,7 @@ def _of_model(
 def _name(
     model: keras.Layer,
     target: tracing.Target,
-    layer: str | None,
+    layer: LayerChoice,
     pick: UnitIndex,
     last: activations.LastActivation | None,
     bare: bool,
@@ -141,12 +142,13 @@ def _name(
 def _of_saved_function(
     kind_of_neuron: type[Neuron],
     saved: loading.SavedFunction,
-    layer: str | None,
+    layer: LayerChoice,
     unit: Unit,
     activation: bool,
     kind: str | None,
     inputs: int | None,
 ) -> Neuron:
+    layer = tracing.layer_path(None, layer)
     output = saved.output(layer)
     taken = saved.inputs(inputs)
 

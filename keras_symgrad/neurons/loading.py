@@ -309,6 +309,19 @@ def opened(
         return load(model, signature)
     if isinstance(model, SavedFunction) and signature is None:
         return model, None
+    if isinstance(model, type):
+        raise TypeError(
+            "Expected a Keras 3 model, and not its class: make the model and train it first. "
+            f"Received: {model!r}"
+        )
+    if callable(model) and not isinstance(model, keras.Layer) and not hasattr(model, "predict"):
+        name = getattr(model, "__name__", "f")
+        raise TypeError(
+            "Expected a Keras 3 model or the path of one, and not a function. One of TensorFlow "
+            "that takes rows (rows, inputs) and returns a number for each is read as "
+            f"`ks.Neuron({name!r}, function, inputs=2)`; other gradients as "
+            f"`ks.GradientField.from_gradients(points, gradients)`. Received: {model!r}"
+        )
     if not isinstance(model, keras.Layer):
         raise TypeError(
             "Expected a Keras 3 model or the path of one. For a model of `tf_keras` or of "

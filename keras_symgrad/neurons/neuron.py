@@ -20,6 +20,7 @@ from keras_symgrad.neurons import graph_cleanup, loading
 from keras_symgrad.neurons.activations import logit_of
 from keras_symgrad.neurons.batches import in_batches
 from keras_symgrad.neurons.extraction import extract
+from keras_symgrad.neurons.tracing import LayerChoice, layer_path
 from keras_symgrad.neurons.unit_index import Unit
 
 KINDS = ("logit", "probability", "value")
@@ -209,7 +210,7 @@ class Neuron:
     def of(
         cls,
         model: keras.Layer | str | os.PathLike[str],
-        layer: str | None = None,
+        layer: LayerChoice = None,
         unit: Unit = None,
         activation: bool = False,
         *,
@@ -229,8 +230,9 @@ class Neuron:
             model: a built Keras model (functional, Sequential, subclassed, nested), the path of a
                 `.keras` file, a legacy `.h5` file or a SavedModel directory, or the result of
                 `load_model`.
-            layer: name of a layer, or a path such as `"encoder/latent"` for a layer of an inner
-                model; of a model of several outputs, or of a SavedModel, the name of one of them.
+            layer: a layer of the model, its number in `model.layers`, its name, or a path such as
+                `"encoder/latent"` for a layer of an inner model; of a model of several outputs, or
+                of a SavedModel, the name of one of them.
             unit: column of the layer's output, needed if it has more than one; for an output of
                 several axes, as of a convolution, a position `(row, column, channel)` or the number
                 in the flattened row. For a final softmax `unit=k` is the number before the softmax,
@@ -269,6 +271,8 @@ class Neuron:
         """
         if kind is not None and kind not in KINDS:
             raise ValueError(f"`kind` is one of {KINDS} or None. Received: kind={kind!r}")
+        if isinstance(model, keras.Layer):
+            layer = layer_path(model, layer)
         neuron = extract(cls, model, layer, unit, activation, kind, inputs, signature)
         source = {"model": model, "layer": layer, "unit": unit, "activation": activation}
         source |= {"kind": kind, "inputs": inputs, "signature": signature}

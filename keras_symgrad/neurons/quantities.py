@@ -86,7 +86,7 @@ class Quantities:
     def of(
         cls,
         model: keras.Layer | str | os.PathLike[str],
-        layer: str,
+        layer: str | int | keras.Layer,
         units: Sequence[int | tuple[int, ...]] | None = None,
         *,
         names: Sequence[str] | None = None,

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_symgrad.files import listed_names
@@ -21,6 +22,9 @@ from keras_symgrad.files import listed_names
 # Two threads that trace one model at a time would remove each other's wrappers.
 _LISTENING = threading.RLock()
 _ABSENT = object()
+
+# A layer by name or path of names, by its number in `model.layers`, or itself.
+LayerChoice: TypeAlias = str | int | keras.Layer | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,14 +187,14 @@ class Target:
         )
 
 
-def find(model: keras.Layer, inputs: Any, layer: str | None) -> Target:
+def find(model: keras.Layer, inputs: Any, layer: LayerChoice) -> Target:
     """Run a model once and find the call of a layer.
 
     Args:
         model: any Keras model or layer.
         inputs: input of the model, a few rows.
         layer: name of a layer or path of names, or the key of one of the model's outputs; `None`
-            for the model's only output.
+            for the model's only output. A number or a layer, as in `layer_path`.
 
     Returns:
         The target.
@@ -199,6 +203,7 @@ def find(model: keras.Layer, inputs: Any, layer: str | None) -> Target:
         ValueError: no layer or several have the name, the layer is not called exactly once, or
             there are several outputs and no name is given.
     """
+    layer = layer_path(model, layer)
     operations = operations_of(model)
     output, calls = run(model, inputs, list(operations.values()))
     paths = {id(operation): path for path, operation in operations.items()}
@@ -232,6 +237,61 @@ def find(model: keras.Layer, inputs: Any, layer: str | None) -> Target:
             "of the model, with its own inputs as points."
         )
     return Target(path, own[0], 0, any(own[0].output is tensor for tensor in outputs.values()))
+
+
+def layer_path(model: Any, layer: LayerChoice) -> str | None:
+    """The name of a layer that was chosen by name, by number or as itself.
+
+    Args:
+        model: a Keras model; a path or several models, where a number stays one.
+        layer: its name or path of names, its number as in `model.layers`, or the layer.
+
+    Returns:
+        The name or path; `None` for `None`.
+
+    Raises:
+        ValueError: the model has no such layer.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="hidden")])
+    >>> layer_path(model, 0), layer_path(model, model.layers[-1])
+    ('hidden', 'hidden')
+    """
+    if layer is None or isinstance(layer, str):
+        return layer
+    if isinstance(layer, (bool, np.bool_)) or not isinstance(layer, (int, np.integer, keras.Layer)):
+        raise ValueError(
+            "`layer` is the name of a layer, its number in `model.layers`, or the layer itself. "
+            f"Received: layer={layer!r}"
+        )
+    if not isinstance(model, keras.Layer):
+        raise ValueError(
+            "A layer of a file, of a SavedModel or of several models is chosen by its name. "
+            f"Received: layer={layer!r}"
+        )
+    operations, chosen = operations_of(model), layer if isinstance(layer, keras.Layer) else None
+    if chosen is None:
+        layers = list(getattr(model, "layers", ()))
+        if not -len(layers) <= int(layer) < len(layers):
+            raise ValueError(
+                f"'{model.name}' has {len(layers)} layers, numbered from 0: "
+                f"{listed_names([one.name for one in layers])}. Received: layer={layer!r}"
+            )
+        chosen = layers[int(layer)]
+        if isinstance(chosen, keras.layers.InputLayer):
+            raise ValueError(
+                f"Layer {layer} of '{model.name}' is its input, which computes nothing. Choose one "
+                f"of: {', '.join(operations)}. Received: layer={layer!r}"
+            )
+    path = next((path for path, one in operations.items() if one is chosen), None)
+    if path is None:
+        raise ValueError(
+            f"The layer '{chosen.name}' is not a layer of '{model.name}', but of another model or "
+            f"of none. Pass one of `{model.name}`, or a name: {', '.join(operations)}. "
+            f"Received: layer={layer!r}"
+        )
+    return path
 
 
 def _named_outputs(output: Any) -> dict[Any, Any]:

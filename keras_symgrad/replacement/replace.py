@@ -13,7 +13,15 @@ import numpy as np
 
 from keras_symgrad.files import in_model_order, listed_names, read_points
 from keras_symgrad.formulas import DEFAULT_SEGMENTS, Formula, PhiFormula, Rule
-from keras_symgrad.neurons import Inputs, Neuron, Quantities, Unit, is_softmax
+from keras_symgrad.neurons import (
+    Inputs,
+    LayerChoice,
+    Neuron,
+    Quantities,
+    Unit,
+    is_softmax,
+    layer_path,
+)
 from keras_symgrad.replacement.graph_surgery import (
     as_functional,
     output_of,
@@ -32,7 +40,7 @@ Source = Interpretation | Formula | PhiFormula | Rule
 
 def replace(
     model: keras.Model,
-    layer: str | None,
+    layer: LayerChoice,
     formula: Source | Mapping[int, Source] | Sequence[Source],
     x: Any = None,
     *,
@@ -100,6 +108,7 @@ def replace(
     """
     if not (isinstance(phi, keras.Layer) or phi in PHI):
         raise ValueError(f"`phi` is one of {PHI} or a Keras layer. Received: phi={phi!r}")
+    layer = layer_path(model, layer)
     graph = as_functional(model)
     place = place_of(graph, layer)
     parts = _parts(formula, layer, unit, activation)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from keras_symgrad.results.class_interpretation import ClassInterpretation, Pair, margins
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.joint_interpretation import JointInterpretation
+    from keras_symgrad.results.sample import Sample
     from keras_symgrad.results.surface import Surface
     from keras_symgrad.results.users_units import groups_in_users, in_users
 else:
@@ -22,6 +23,7 @@ __all__ = [
     "Interpretation",
     "JointInterpretation",
     "Pair",
+    "Sample",
     "Surface",
     "groups_in_users",
     "in_users",

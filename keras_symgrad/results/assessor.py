@@ -20,6 +20,7 @@ from keras_symgrad.results.assessment import (
     assess,
     assess_one_variable,
 )
+from keras_symgrad.results.sample import Sample
 from keras_symgrad.results.users_units import in_users
 from keras_symgrad.search.core import Archive, Individual
 
@@ -106,6 +107,16 @@ class Assessor:
             **fresh,
         )
         return found if provisional else self._approximated(found)
+
+    @property
+    def sample(self) -> Sample:
+        """The rows on which another formula of the front can be assessed, in the user's units."""
+        counted, units = self._counted, self._units
+        if self._graph is not None:
+            # Its rows are in the plane of the values.
+            halves = self._reading.field.split(seed=self._seed)
+            counted, units = HeldOutRows.of(self._reading, *halves, self._seed), None
+        return Sample.of(self._reading, counted, units, self._finisher.signed)
 
     @cached_property
     def _counted(self) -> HeldOutRows | None:

@@ -75,6 +75,9 @@ def _text_of(result: Result) -> str:
 
 
 def _without_timings(content: Any) -> Any:
+    """The same with floats for all numbers: 7 and 7.0 are one complexity."""
+    if isinstance(content, int) and not isinstance(content, bool):
+        return float(content)
     if isinstance(content, list):
         return [_without_timings(one) for one in content]
     if isinstance(content, dict):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.neurons import Neuron
     from keras_symgrad.results.regions import Holds, Regions
+    from keras_symgrad.results.sample import Sample
 
 # A share of the gradient that counts as all of it, given float32 and noise.
 EXPLAINED = 0.99
@@ -84,7 +85,7 @@ class Interpretation(Result):
         timings: seconds spent in each part.
         settings: the arguments of `interpret`, as plain data.
         box: lowest and highest value of each variable in the data, `(2, variables)`.
-        gradients: the field that was explained. It is not in the file of a result.
+        gradients: the field that was explained. The file of a result has a part of its rows.
         network: the neuron as a function of the variables; `None` for gradients from elsewhere and
             for a formula in terms of quantities.
         given: formulas found before; this one was searched for along their level sets.
@@ -95,11 +96,14 @@ class Interpretation(Result):
         influence: influence of each input on the neuron, the strongest first; empty for the file of
             an earlier version.
         holds: conditions under which `best` is near the network, with the share of held-out rows;
-            `None` where the rows are too few, and for the file of an earlier version.
+            `None` where the rows are too few, for a row chosen by hand, and for the file of an
+            earlier version.
         regions: the formula in each part of the data: one, or several where no single formula
-            explains nine tenths of the rows; `None` for a neuron of one variable, and for the file
-            of an earlier version.
+            explains nine tenths of the rows; `None` for a neuron of one variable, for a row chosen
+            by hand, and for the file of an earlier version.
         call: Python code that repeats the call of `interpret`.
+        sample: data rows on which other rows of the front are assessed; `None` for a file that has
+            none.
     """
 
     neuron: str
@@ -136,6 +140,7 @@ class Interpretation(Result):
     holds: Holds | None = None
     regions: Regions | None = None
     call: str = field(default="", repr=False)
+    sample: Sample | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matches", Match(self.matches))
@@ -189,6 +194,38 @@ class Interpretation(Result):
                 "values."
             )
         return self.rule.decides(x)
+
+    def choose(self, row: int | Formula) -> Interpretation:
+        """Take another row of the front for the best formula.
+
+        The rule, phi, the value in closed form, constants, fidelity, angles, rivals and the class
+        are made anew for it, on the rows that this result has: of a reopened file a few hundred,
+        so that the class may promise less than it did. Constants stay as the front shows them. A
+        row that the search did not trust is an approximation at best.
+
+        Args:
+            row: its number, from 0, or the formula: `concept.front[2]`.
+
+        Returns:
+            A new result; this one stays as it is.
+
+        Raises:
+            ValueError: it is not a row of the front, it is constant on the rows, or the file of
+                this result has no rows to assess it on.
+
+        Example:
+
+        >>> import keras_symgrad as ks
+        >>> x = np.random.default_rng(0).uniform(0.5, 2, (500, 2))
+        >>> field = ks.GradientField.from_gradients(x, x[:, ::-1], values=x[:, 0] * x[:, 1])
+        >>> concept = ks.interpret(field, operators="polynomial", verbose=False)
+        >>> again = concept.choose(concept.front.best)
+        >>> print(again.best, again.matches, "picked" in dict(again.remarks))
+        x1*x2 concept True
+        """
+        from keras_symgrad.results.choice import choose
+
+        return choose(self, row)
 
     def __repr__(self) -> str:
         rule = None if self.matches == "nothing" else self.rule
@@ -278,6 +315,8 @@ class Interpretation(Result):
                 yield f"region {number}", str(region)
             yield "no region", self.regions.remainder
             yield "single formula", self._of_all
+        if self.front.picked is not None:
+            yield "picked", f"row {self.front.picked} of the front, by hand"
         if self.stopped == Ending.TIME_LIMIT:
             yield "unfinished", "the time limit ended the search; a longer one may find better"
         if self.constants and self.matches != "nothing":
@@ -377,6 +416,7 @@ class Interpretation(Result):
                 k for k, row in enumerate(self.front) if self.front.agrees_with_network(row)
             ],
             "chosen": self.front.chosen,
+            "picked": self.front.picked,
             "rule": self.rule.to_dict() if self.rule else None,
             "phi": self.phi
             and {
@@ -409,6 +449,7 @@ class Interpretation(Result):
             "given": [formula.to_dict() for formula in self.given],
             "symmetries": [check.to_dict() for check in self.symmetries],
             "surface": self.surface.to_dict(),
+            "sample": self.sample and self.sample.to_dict(self.gradients, self.seed),
         }
 
     def plot(self) -> Figure:

@@ -69,15 +69,43 @@ def test_the_value_of_a_regressor_computes_as_before(plane, models, tmp_path):
 
 
 def test_what_is_not_in_the_file_is_asked_for_by_name(ellipse, tmp_path):
-    again = ks.load_interpretation(ellipse.save(tmp_path / "result.json"))
-    with pytest.raises(ValueError, match="gradients of a result are not in its file"):
+    (tmp_path / "old.json").write_text(json.dumps(ellipse.to_dict() | {"sample": None}))
+    again = ks.load_interpretation(tmp_path / "old.json")
+    with pytest.raises(ValueError, match="does not have: it was written by an earlier version"):
+        again.choose(0)
+    with pytest.raises(ValueError, match="gradients of this result are not in its file"):
         again.plot()
-    with pytest.raises(ValueError, match="gradients of a result are not in its file"):
+    with pytest.raises(ValueError, match="gradients of this result are not in its file"):
         again.report(tmp_path / "report.html")
     path = ellipse.gradients.save(tmp_path / "field.npz")
     again = replace(again, gradients=ks.GradientField.load(path))
     again.report(tmp_path / "report.html")
     assert "petal length (cm)" in (tmp_path / "report.html").read_text()
+
+
+def test_a_reopened_result_plots_reports_and_chooses(concept, tmp_path):
+    path = concept.save(tmp_path / "result.json")
+    again = ks.load_interpretation(path)
+    assert again == concept and path.stat().st_size < 1e6
+    assert 100 <= again.gradients.rows <= 400 <= concept.gradients.rows
+    assert again.plot().axes
+    text = again.report(tmp_path / "report.html").read_text()
+    assert "in the file of the result: pictures and angles below are of them" in text
+    chosen = again.choose(0)
+    assert chosen.best.expression == concept.front[0].expression
+    # What was kept is kept again, and the choice with it.
+    reopened = ks.load_interpretation(chosen.save(tmp_path / "chosen.json"))
+    assert reopened == chosen and reopened.front.picked == 0
+    assert again.front.picked is None
+
+
+def test_a_reopened_result_replaces_its_network_without_data(ellipse, models, tmp_path):
+    again = ks.load_interpretation(ellipse.save(tmp_path / "result.json"))
+    model = keras.models.load_model(models / "A1.keras")
+    small = ks.replace(model, None, again)
+    x = np.loadtxt(models / "A1.csv", delimiter=",", skiprows=1)
+    before, after = (m.predict(x, verbose=0)[:, 0] > 0.5 for m in (model, small))
+    assert np.mean(before == after) > 0.99
 
 
 def test_several_neurons_and_classes_read_back(tmp_path):
@@ -97,6 +125,7 @@ def test_several_neurons_and_classes_read_back(tmp_path):
     classes = ks.interpret_classes(model, x, **QUICK)
     again = ks.load_interpretation(classes.save(tmp_path / "classes.json"))
     assert again.to_dict() == classes.to_dict()
+    assert all(pair.sample for pair in again.pairs.values())
     assert str(again) == str(classes)
     np.testing.assert_array_equal(again.predict(x), classes.predict(x))
 
@@ -153,6 +182,8 @@ CHANGES = {
     "box": ([[1, 1], [0, 0]], "lowest and the highest"),
     "rows": ({"held_out": -1}, "at least 0 at `rows.held_out`"),
     "seed": (1.5, "a whole number"),
+    "picked": (99, "the number of a row of the front at `picked`"),
+    "sample": ({"arrays": "no base64!"}, "an archive in base64 at `sample.arrays`"),
     "constants": ([{"value": 1, "low": 2, "high": 1}], "not below `low` at `constants.0..high`"),
     "noise_floor": (10**400, "a finite number at `noise_floor`"),
     "versions": ({"keras": 3}, "names with values of one kind"),

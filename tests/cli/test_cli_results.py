@@ -59,6 +59,46 @@ def test_quiet_shows_the_rule_alone(capsys, files):
     assert len(out.splitlines()) == 1
 
 
+def test_json_is_the_result_and_nothing_else(capsys, files):
+    status, out, err = run(capsys, "show", files / "ellipse.json", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == json.loads((files / "ellipse.json").read_text())
+
+
+def test_a_report_and_exports_are_made_of_a_saved_result(capsys, files, tmp_path):
+    words = ["--report", tmp_path / "r.html", "--export", tmp_path / "f.py"]
+    status, out, err = run(capsys, "show", files / "ellipse.json", *words)
+    assert (status, err) == (0, "")
+    assert f"written: {tmp_path / 'r.html'}, {tmp_path / 'f.py'}" in out
+    assert "What system_A1/logit computes" in (tmp_path / "r.html").read_text()
+    space = {}
+    exec((tmp_path / "f.py").read_text(), space)
+    assert space["formula"](3.0, 1.0) == pytest.approx(11)
+    words = ["--report", tmp_path / "missing" / "r.html"]
+    status, out, err = run(capsys, "show", files / "ellipse.json", *words)
+    assert status == 1 and "The report cannot be written" in err and out == ""
+
+
+def test_another_row_of_the_front_is_shown_with_a_class_of_its_own(capsys, files):
+    status, out, _ = run(capsys, "show", files / "ellipse.json", "--row", "0", "--json")
+    shown = json.loads(out)
+    assert status == 0 and shown["picked"] == 0 and shown["matches"] == "nothing"
+    status, _, err = run(capsys, "show", files / "ellipse.json", "--row", "99")
+    assert status == 1 and "takes the number of a row of the front" in err
+
+
+def test_no_colour_is_written_where_the_user_wants_none(files, monkeypatch, capsys):
+    for no_color, coloured in ((None, True), ("1", False)):
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if no_color:
+            monkeypatch.setenv("NO_COLOR", no_color)
+        _, out, _ = run(capsys, "show", files / "ellipse.json")
+        assert ("\x1b[1;32m" in out) == coloured
+        assert not no_color or "32m" not in out
+
+
 def test_a_result_cannot_command_the_terminal(capsys, files):
     _, out, _ = run(capsys, "show", files / "harm.json")
     assert "\x1b" not in out

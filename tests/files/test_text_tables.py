@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_symgrad.files import zip_checks
+from keras_symgrad.files import table_files, zip_checks
 from keras_symgrad.files.tables import read_points
 
 
@@ -69,7 +69,7 @@ def test_what_is_left_out_is_said(text, told, read):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a;b\n1,234;2\n", "'1,234' may be a thousand and more, or .* a decimal comma"),
+        ("a;b\n1,234;2\n", "The comma in '1,234' may group thousands or be a decimal comma"),
         ("a;b\n1,5;1,234.5\n", "In '1,5' the comma is a decimal one, and in '1,234.5' it groups"),
         ("a,b\n1,12%\n2,13%\n", "column 'b', line 2 .*12%"),
         ("a,b\n1,2\n3,4\n5,x\n", "column 'b', line 4"),
@@ -147,3 +147,37 @@ def test_a_spreadsheet_far_larger_inside_than_outside_is_refused(tmp_path, monke
         archive.writestr("xl/worksheets/sheet1.xml", bytes(2**24))
     with pytest.raises(ValueError, match="more than 100 times"):
         read_points(path)
+
+
+@pytest.mark.parametrize("ending", [".feather", ".arrow"])
+def test_an_arrow_table_far_larger_inside_than_outside_is_refused(ending, tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    from pyarrow import feather, table
+
+    path = tmp_path / f"bomb{ending}"
+    content = table({"a": np.zeros(2**20), "b": np.arange(2**20) % 2})
+    feather.write_feather(content, path, compression="zstd")
+    assert read_points(path)[0].shape == (2**20, 2)
+    monkeypatch.setattr(table_files, "HARMLESS_BYTES", 2**20)
+    monkeypatch.setattr(table_files, "MAX_ZIP_RATIO", 2)
+    with pytest.raises(ValueError, match="Its content would take 16 MB"):
+        read_points(path)
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd", "uncompressed"])
+def test_the_size_of_an_arrow_table_is_known_before_it_is_read(compression, tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import feather
+
+    from keras_symgrad.files.arrow_sizes import unpacked_bytes
+
+    words = arrow.array(["u", "v"] * 5000).dictionary_encode()
+    content = arrow.table({"a": np.zeros(10_000), "text": ["x" * 10] * 10_000, "words": words})
+    feather.write_feather(content, tmp_path / "x.feather", compression=compression)
+    with (
+        arrow.OSFile(str(tmp_path / "stream.arrow"), "wb") as file,
+        arrow.ipc.new_stream(file, content.schema) as writer,
+    ):
+        writer.write_table(content, max_chunksize=1000)
+    for name in ("x.feather", "stream.arrow"):
+        assert unpacked_bytes(tmp_path / name) == pytest.approx(content.nbytes, rel=0.05)

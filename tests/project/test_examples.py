@@ -26,7 +26,8 @@ def test_an_example_has_a_heading_and_uses_names_that_exist(path):
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) == "ks"
     }
     assert used
-    assert all(hasattr(keras_symgrad, name) for name in used)
+    # Modules that are used by their own names.
+    assert used <= {*keras_symgrad.__all__, "callbacks", "plots"}
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Models in one file or in two, of any version of Keras, recognized by what is in them."""
+"""Read model files of all Keras versions; the content decides, not the file name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HDF5_MODEL = "hdf5 model"
 HDF5_WEIGHTS = "hdf5 weights"
 JSON = "json"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# What other files begin with, and a way out.
+# First bytes of other kinds of files, and what to do with them.
 OTHER_FILES = (
     (b"\x80", "a pickle, which is a program and is not run. Load it yourself and pass the model"),
     (b"version https://git-lfs", "a pointer of Git LFS. Fetch the file itself with `git lfs pull`"),
@@ -86,16 +86,16 @@ class ModelFile:
 
 
 def read_model_file(path: Path) -> ModelFile | None:
-    """Read what a file holds of a model; its content decides, not its name.
+    """Read the configuration in a model file; its content decides, not its name.
 
     Args:
         path: of the file.
 
     Returns:
-        The file, or `None` if it is nothing of Keras.
+        The file; `None` if Keras did not write it.
 
     Raises:
-        ValueError: it is damaged, refers to other files or is far larger inside than outside.
+        ValueError: it is damaged, refers to other files, or holds far more than its size.
     """
     with path.open("rb") as file:
         start = file.read(64)
@@ -129,7 +129,7 @@ def described_otherwise(path: Path) -> str | None:
 def model_from(
     file: ModelFile, weights: Path | None = None, custom: Mapping[str, Any] | None = None
 ) -> keras.Model:
-    """The model that a file describes, with its weights and without its optimizer.
+    """Load the model in a file, with its weights and without its optimizer.
 
     Args:
         file: that has a configuration.
@@ -195,7 +195,7 @@ def holds_code(names: list[str]) -> str:
 
 
 def holds_program(layers: list[str]) -> str:
-    """Explain the refusal of layers that are programs of other kinds than a function.
+    """Explain the refusal of layers that hold programs other than functions.
 
     Args:
         layers: names and classes.
@@ -292,7 +292,7 @@ def _text(value: Any) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
-    """The HDF5 file with the weights: the file itself, or one in an archive."""
+    """Open the HDF5 file with the weights: the file itself, or a member of an archive."""
     import h5py
 
     if not zipfile.is_zipfile(path):
@@ -309,7 +309,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def _named(path: Path, suffix: str) -> Iterator[Path]:
-    """A path with the ending by which Keras goes: the file's own, or that of a link to it."""
+    """Yield a path with the ending that Keras expects: the file itself, or a link to it."""
     if path.suffix == suffix or (suffix, path.suffix) == (".h5", ".hdf5"):
         yield path
         return
@@ -330,7 +330,7 @@ def check_weights_fit(file: ModelFile, weights: Path) -> None:
 
 
 def _without_code(config: Any, custom: Mapping[str, Any]) -> Any:
-    """A configuration of Keras 3 whose Lambda layers refer to functions of the user."""
+    """Make a Keras 3 configuration whose Lambda layers refer to the user's functions."""
     if isinstance(config, list):
         return [_without_code(part, custom) for part in config]
     if not isinstance(config, dict):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from keras_symgrad.results.assessment.assess import assess, decisions, value_of
+from keras_symgrad.results.assessment.assess import assess, decisions, is_stable, value_of
 from keras_symgrad.results.assessment.assessment import Assessment
 from keras_symgrad.results.assessment.evidence import (
     FAITHFUL,
     NEAR_BOUNDARY_SHARE,
     SAME_CLASS,
     Alternative,
+    Evidence,
 )
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.group_support import supported_groups
-from keras_symgrad.results.assessment.held_out import HeldOutRows, finite_points
+from keras_symgrad.results.assessment.held_out import DataRows, HeldOutRows, finite_points
 from keras_symgrad.results.assessment.influence import (
     MAX_NAMED,
     SIGNS,
@@ -24,7 +25,11 @@ from keras_symgrad.results.assessment.influence import (
     not_looked_at,
 )
 from keras_symgrad.results.assessment.match import Match
-from keras_symgrad.results.assessment.one_variable import Graph, assess_one_variable
+from keras_symgrad.results.assessment.one_variable import (
+    Graph,
+    assess_one_variable,
+    assess_row_of_one_variable,
+)
 from keras_symgrad.results.assessment.symmetry_checks import (
     SymmetryCheck,
     warn_of_broken_symmetries,
@@ -33,6 +38,8 @@ from keras_symgrad.results.assessment.symmetry_checks import (
 __all__ = [
     "Alternative",
     "Assessment",
+    "DataRows",
+    "Evidence",
     "FAITHFUL",
     "FormulaRefiner",
     "Graph",
@@ -46,12 +53,14 @@ __all__ = [
     "SymmetryCheck",
     "assess",
     "assess_one_variable",
+    "assess_row_of_one_variable",
     "decisions",
     "described",
     "few_valued",
     "finite_points",
     "ignored",
     "influences_of_reading",
+    "is_stable",
     "not_looked_at",
     "supported_groups",
     "value_of",

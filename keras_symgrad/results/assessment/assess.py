@@ -326,14 +326,28 @@ def stable(front: ParetoFront, finisher: FormulaRefiner) -> tuple[ParetoFront, f
     found, first = front, halves_apart(front.best, finisher)
     apart = first
     while trusted:
-        own = float(errors(found.best.expression, finisher.held_out).mean())
-        if apart <= max(SAME_CLASS, STABLE * own):
+        if _are_one_concept(apart, found.best, finisher):
             return found, apart
         trusted.remove(found.best)
         found = ParetoFront(front, front.floor, trusted)
         if trusted:
             apart = halves_apart(found.best, finisher)
     return front, first
+
+
+def is_stable(formula: Formula, finisher: FormulaRefiner) -> bool:
+    """Return whether the fits of a formula on the two halves of the rows are one concept.
+
+    Args:
+        formula: any.
+        finisher: with the rows that constants are fitted on.
+    """
+    return _are_one_concept(halves_apart(formula, finisher), formula, finisher)
+
+
+def _are_one_concept(apart: float, formula: Formula, finisher: FormulaRefiner) -> bool:
+    own = float(errors(formula.expression, finisher.held_out).mean())
+    return apart <= max(SAME_CLASS, STABLE * own)
 
 
 def halves_apart(formula: Formula, finisher: FormulaRefiner) -> float:

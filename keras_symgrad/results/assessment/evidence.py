@@ -204,7 +204,7 @@ class Evidence:
         tenths of what no constant explains, or, without values, the directions agree to 20 degrees.
         """
         of_values = self.fidelity is not None and self.fidelity.metric == R2
-        explained = self._explained >= (EXPLAINED_VALUES if of_values else EXPLAINED_DECISIONS)
+        explained = self.explained >= (EXPLAINED_VALUES if of_values else EXPLAINED_DECISIONS)
         lawful = not self.is_incomplete and not self.is_gradual
         if explained and self._is_parallel and lawful:
             if self.threshold is None or self._is_told_apart:
@@ -212,7 +212,7 @@ class Evidence:
             return Match.BOUNDARY
         if explained and self.threshold is not None and self._has_the_boundary:
             return Match.BOUNDARY
-        return Match.APPROXIMATION if self._explained >= FAITHFUL else Match.NOTHING
+        return Match.APPROXIMATION if self.explained >= FAITHFUL else Match.NOTHING
 
     @cached_property
     def systematic_error(self) -> float:
@@ -254,7 +254,7 @@ class Evidence:
         return thick and all(map(self._is_worse, self.rivals))
 
     @property
-    def _explained(self) -> float:
+    def explained(self) -> float:
         """Explained share of what no constant explains."""
         if self.fidelity is not None:
             return self.fidelity.explained
@@ -309,7 +309,7 @@ class Evidence:
         """
         return Margin(
             float(np.degrees(np.arccos(1 - min(self.cosine_error, 1.0)))),
-            self._explained,
+            self.explained,
             self.steepness,
             min(map(self._advantage, self.rivals), default=np.inf),
             halves / max(self.cosine_error, SMALLEST_ERROR),

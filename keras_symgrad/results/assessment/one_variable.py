@@ -281,15 +281,7 @@ def assess_one_variable(
         )
         rule = rule_of(best, phi, reading.in_variables(points), yes)
     else:
-        whole = sympy.Float(line.slope, 17) * G + sympy.Float(line.offset, 17)
-        composed = whole.xreplace({G: best.expression})
-        value = PhiFormula(
-            whole,
-            7.0,
-            fidelity.formula,
-            fidelity.rows,
-            replace(best, expression=composed, complexity=best.complexity + 8),
-        )
+        value = _value(best, line, fidelity)
     nats = steepness(best, front)
     return Assessment(
         front=front,
@@ -311,6 +303,58 @@ def assess_one_variable(
     )
 
 
+def assess_row_of_one_variable(
+    formula: Formula,
+    front: ParetoFront,
+    field: GradientField,
+    counted: HeldOutRows,
+    *,
+    decides: bool,
+) -> dict[str, Any]:
+    """Assess a row of the front of a neuron of one variable.
+
+    Args:
+        formula: the row, with its loss.
+        front: all rows.
+        field: rows with the neuron's values.
+        counted: data rows that fidelity is counted on, with the neuron's values.
+        decides: whether the neuron is a classifier.
+
+    Returns:
+        What is said of the row, by attributes of `Assessment`.
+
+    Raises:
+        ValueError: the formula does not vary over the rows.
+    """
+    values = field.known_values
+    g = formula(field.points)
+    line = _line(g, values)
+    if line is None:
+        raise ValueError(f"Expected a formula that varies over the rows. Received: {formula}")
+    phi = MonotoneFit.through(g, values)
+    with np.errstate(all="ignore"):
+        fidelity = counted.fidelity(line(formula(counted.rows.points)))
+    best = replace(formula, fidelity=fidelity)
+    value = rule = None
+    if decides:
+        rule = rule_of(best, phi, counted.rows.points, counted.rows.values > 0)
+    else:
+        value = _value(best, line, fidelity)
+    return {
+        "best": best,
+        "phi": phi,
+        "value": value,
+        "rule": rule,
+        "fidelity": fidelity,
+        "matches": _match(fidelity, steepness(best, front) < MISSING_NATS),
+        "cosine_error": 0.0,
+        "boundary_error": None,
+        "rivals": (),
+        "alternatives": (),
+        "constants": (),
+    }
+
+
 @dataclass(frozen=True)
 class _Line:
     slope: float
@@ -318,6 +362,19 @@ class _Line:
 
     def __call__(self, g: np.ndarray) -> np.ndarray:
         return self.slope * g + self.offset
+
+
+def _value(best: Formula, line: _Line, fidelity: Fidelity) -> PhiFormula:
+    """The neuron's value: a straight line of the formula."""
+    whole = sympy.Float(line.slope, 17) * G + sympy.Float(line.offset, 17)
+    composed = best.rewritten(lambda own: whole.xreplace({G: own}))
+    return PhiFormula(
+        whole,
+        7.0,
+        fidelity.formula,
+        fidelity.rows,
+        replace(composed, complexity=best.complexity + 8),
+    )
 
 
 def _line(g: np.ndarray, values: np.ndarray) -> _Line | None:
