@@ -21,7 +21,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
 
-from keras_symgrad.callbacks import ConceptMonitor
+import keras_symgrad as ks
 
 keras.utils.set_random_seed(0)
 
@@ -50,7 +50,7 @@ off, and how often it decides as the network does. With `patience=2`, training w
 formula is called a concept and has stayed the same for two more readings.
 """
 
-monitor = ConceptMonitor(x, every=5, patience=2, csv_file="readings.csv")
+monitor = ks.callbacks.ConceptMonitor(x, every=5, patience=2, csv_file="readings.csv")
 model.fit(x, y, batch_size=64, epochs=20, verbose=0, callbacks=[monitor])
 
 """

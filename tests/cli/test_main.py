@@ -48,14 +48,14 @@ def files(tmp_path_factory, models):
     folder = tmp_path_factory.mktemp("files")
     x = np.random.default_rng(0).uniform(-1, 1, size=(500, 2))
     np.savez(folder / "x.npz", x=x)
-    np.savez(folder / "other_key.npz", points=x)
+    np.savez(folder / "two_keys.npz", points=x, more=x)
     for name, text in {
         "empty.csv": "",
         "no_rows.csv": "a,b\n",
         "nan.csv": "a,b\nnan,1\n2,nan\n",
         "gaps.csv": "a,b\n" + "\n".join(f"{a},{b}" for a, b in x) + "\n,1\n",
         "three.csv": "a,b,c\n" + "1,2,3\n" * 20,
-        "words.csv": "a,b\n1,red\n",
+        "words.csv": "a,b\n" + "1,2\n" * 20 + "1,red\n",
         "centre.csv": "a,b\n" + "0.001,0.002\n" * 20,
         "text.keras": "hello",
     }.items():
@@ -91,7 +91,7 @@ def fails(capsys, files, *words: str) -> str:
     ("words", "explanation"),
     [
         (["none.keras", "--data", "data"], "There is no model at: none.keras"),
-        (["text.keras", "--data", "data"], "this `.keras` file is no archive"),
+        (["text.keras", "--data", "data"], "It is none of them by its content"),
         (["archive.keras", "--data", "data"], "could not be loaded"),
         (["data", "--data", "data"], "Expected a `.keras` file, a legacy `.h5` file"),
         (["unbuilt.keras", "--data", "x.npz"], "not built"),
@@ -99,8 +99,8 @@ def fails(capsys, files, *words: str) -> str:
         (["ellipse", "--data", "empty.csv"], "at least one row of points. The file is empty"),
         (["ellipse", "--data", "no_rows.csv"], "at least one row of points"),
         (["ellipse", "--data", "nan.csv"], "each of the 2 rows holds NaN or infinity"),
-        (["ellipse", "--data", "words.csv"], "column 'b', line 2"),
-        (["ellipse", "--data", "other_key.npz"], "has the keys: points"),
+        (["ellipse", "--data", "words.csv"], "column 'b', line 22"),
+        (["ellipse", "--data", "two_keys.npz"], "has the keys: points, more"),
         (["ellipse", "--data", "three.csv"], "2 input columns"),
         (["ellipse", "--data", "three.csv", "--columns", "a,z"], "which has: a, b, c"),
         (["ellipse", "--data", "x.npz", "--layer", "hidden"], "Choose one of: hidden_1"),
@@ -248,7 +248,7 @@ def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path
     assert {"tensorflow", "keras", "keras_symgrad"} <= set(written["versions"])
     assert written["timings"]["search"] > 0
     for row in (written["best"], *written["front"]):
-        assert set(row) == {"expression", "complexity", "loss"}
+        assert set(row) == {"expression", "complexity", "loss", "fidelity"}
     ellipse = SYSTEMS["A1"]
     expression = from_text(written["best"]["expression"], written["variables"])
     assert judge(expression, ellipse).kind == "concept"

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 import sympy
 
+from keras_symgrad import Search
 from keras_symgrad.api import interpret, load_interpretation
 from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.formulas import Formula
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.search import Search
+from keras_symgrad.search.core import Stopping
 
-QUICK = {"search": Search(methods="dictionary"), "time_limit": 3, "verbose": False}
+QUICK = {"search": Search(methods=("dictionary",), stopping=Stopping(3)), "verbose": False}
 rng = np.random.default_rng(0)
 X = rng.uniform(0.5, 2, (400, 2))
 

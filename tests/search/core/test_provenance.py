@@ -53,7 +53,7 @@ def sampler(n, rng):
         ({"exp": 4}, {"exp": 4}),
         (BELL, {"in_memory": "Operator('bell', exp(-a**2))"}),
         # One of the user's own that is named as a shipped one.
-        (Operator("exp", lambda a: sympy.exp(2 * a)), {"in_memory": "Operator('exp', exp(2*a))"}),
+        (Operator("exp2", lambda a: sympy.exp(2 * a)), {"in_memory": "Operator('exp2', exp(2*a))"}),
         (np.zeros((4, 2)), {"in_memory": "array of shape (4, 2)"}),
         (pd.DataFrame({"a": [1, 2]}), {"in_memory": "DataFrame of shape (2, 1)"}),
         (Neuron("ring", abs), {"in_memory": "Neuron 'ring'"}),
