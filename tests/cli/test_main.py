@@ -248,7 +248,7 @@ def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path
     assert {"tensorflow", "keras", "keras_symgrad"} <= set(written["versions"])
     assert written["timings"]["search"] > 0
     for row in (written["best"], *written["front"]):
-        assert set(row) == {"expression", "complexity", "loss"}
+        assert set(row) == {"expression", "complexity", "loss", "fidelity"}
     ellipse = SYSTEMS["A1"]
     expression = from_text(written["best"]["expression"], written["variables"])
     assert judge(expression, ellipse).kind == "concept"

@@ -77,8 +77,9 @@ def test_every_file_that_a_page_names_is_there(page):
 def test_the_map_of_the_package_names_modules_that_exist():
     page = ROOT / "docs" / "contributing.md"
     walk = text_of(page).split("## How the data flow")[1].split("## Five ideas")[0]
-    package = ROOT / "keras_symgrad"
-    found = {path.stem for path in package.rglob("*") if path.is_dir() or path.suffix == ".py"}
+    found = {
+        path.stem for path in (ROOT / "keras_symgrad").rglob("*") if path.name != "__pycache__"
+    }
     classes = set(keras_symgrad.__all__)
     for name in re.findall(r"`([A-Za-z_.]+)`", walk):
         assert {*name.split(".")} <= found | classes, name

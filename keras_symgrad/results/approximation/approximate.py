@@ -111,6 +111,7 @@ def approximate(
     best, is_given = written[chosen], found[chosen].terms[0] in by_term
     written.sort(key=lambda one: one.formula.complexity)
     formulas = [one.formula for one in written]
+    is_faithful = best.fidelity.explained_surely >= FAITHFUL
     return Approximation(
         front=ParetoFront.by_fidelity(formulas, written.index(best), front.floor),
         best=best.formula,
@@ -120,7 +121,7 @@ def approximate(
         cosine_error=float(errors(best.formula.expression, refiner.held_out).mean()),
         boundary_error=_boundary_error(best.formula, reading) if counted.decides else None,
         fidelity=best.fidelity,
-        matches=Match.APPROXIMATION if best.fidelity.explained >= FAITHFUL else Match.NOTHING,
+        matches=Match.APPROXIMATION if is_faithful else Match.NOTHING,
         # Coefficients of a sum are fitted to values, and angles do not fix them.
         constants=refiner.constants(best.formula.expression, seed) if is_given else (),
     )

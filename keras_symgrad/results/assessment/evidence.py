@@ -212,7 +212,8 @@ class Evidence:
             return Match.BOUNDARY
         if explained and self.threshold is not None and self._has_the_boundary:
             return Match.BOUNDARY
-        return Match.APPROXIMATION if self.explained >= FAITHFUL else Match.NOTHING
+        surely = self.explained if self.fidelity is None else self.fidelity.explained_surely
+        return Match.APPROXIMATION if surely >= FAITHFUL else Match.NOTHING
 
     @cached_property
     def systematic_error(self) -> float:

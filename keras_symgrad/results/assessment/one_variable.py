@@ -470,4 +470,4 @@ def _match(fidelity: Fidelity, gradual: bool) -> Match:
         return Match.CONCEPT
     if fidelity.metric != R2 and fidelity.explained >= EXPLAINED_DECISIONS:
         return Match.BOUNDARY
-    return Match.APPROXIMATION if fidelity.explained >= FAITHFUL else Match.NOTHING
+    return Match.APPROXIMATION if fidelity.explained_surely >= FAITHFUL else Match.NOTHING
