@@ -97,8 +97,8 @@ class Interpretation(Result):
         holds: conditions under which `best` is near the network, with the share of held-out rows;
             `None` where the rows are too few, and for the file of an earlier version.
         regions: the formula in each part of the data: one, or several where no single formula
-            explains nine tenths of the rows; `None` for a neuron of one variable, and for the file
-            of an earlier version.
+            explains nine tenths of the rows; `None` for a neuron of one variable, for several
+            neurons together, and for the file of an earlier version.
         call: Python code that repeats the call of `interpret`.
     """
 
