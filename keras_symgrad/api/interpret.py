@@ -266,7 +266,7 @@ def interpret(
         assessment = assess(archive)
         holds = where_it_holds(assessment, reading, kept_apart, seed)
         regions = None
-        if graph is None:
+        if graph is None and reading.field.directions.ndim == 2:
             has_rules = bool(symmetries) or knowledge.has_rules
             division = Division(reading, fitted, kept_apart, refiner, units, seed)
             regions = division.regions(assessment, divided=not has_rules)

@@ -56,7 +56,7 @@ def files(tmp_path_factory, models):
         "gaps.csv": "a,b\n" + "\n".join(f"{a},{b}" for a, b in x) + "\n,1\n",
         "three.csv": "a,b,c\n" + "1,2,3\n" * 20,
         "words.csv": "a,b\n" + "1,2\n" * 20 + "1,red\n",
-        "centre.csv": "a,b\n" + "0.001,0.002\n" * 20,
+        "centre.csv": "a,b\n" + "0.001,0.002\n0.002,0.001\n" * 10,
         "text.keras": "hello",
     }.items():
         (folder / name).write_text(text)

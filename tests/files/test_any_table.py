@@ -28,6 +28,9 @@ name = name.map(str.strip).filter(lambda n: n and not n[0].isnumeric() and "\ufe
 @EXAMPLES
 @given(numbers)
 def test_numbers_come_back_from_text_to_the_last_digit(tmp_path, x):
+    # An empty column beside others is left out.
+    empty = np.isnan(x).all(axis=0)
+    assume(empty.all() or not empty.any())
     path = tmp_path / "x.csv"
     path.write_text("\n".join(",".join(map(repr, map(float, row))) for row in x))
     np.testing.assert_array_equal(read_points(path)[0], x)

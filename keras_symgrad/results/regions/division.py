@@ -32,6 +32,8 @@ MAX_GROWN_ROWS = 1000
 MAX_SEARCHED_ROWS = 256
 # 1 - |cos| of a formula for which no further stage of a search is needed: 5 degrees.
 NEAR_ERROR = 4e-3
+# Data of more variables are not divided: growing sets would take minutes.
+MAX_VARIABLES = 12
 # Fewest rows of a region, to fit a formula on and to confirm it.
 MIN_FIT_ROWS = 60
 MIN_HELD_OUT_ROWS = 15
@@ -99,8 +101,7 @@ class Division:
     @property
     def _can_be_divided(self) -> bool:
         return (
-            self.train.directions.ndim == 2
-            and self.train.variables > 1
+            1 < self.train.variables <= MAX_VARIABLES
             and self.train.rows >= 2 * MIN_FIT_ROWS
             and self.held_out.rows >= 2 * MIN_HELD_OUT_ROWS
         )
@@ -126,10 +127,7 @@ class Division:
         return Regions((region,), by_best, by_one, self.held_out.rows, widths)
 
     def _unexplained(self, formula: Formula) -> float:
-        field = self.held_out
-        if field.directions.ndim == 3:
-            return 0.0
-        cosines = _cosines(formula, field)
+        cosines = _cosines(formula, self.held_out)
         sign = 1 if np.nansum(cosines) >= 0 else -1
         return 1 - float(np.mean(1 - sign * cosines <= EXPLAINED_ERROR))
 
@@ -308,7 +306,7 @@ class _Part:
             return sign * _cosines(self.assessment.best, field)
         cosines = _cosines(self.assessment.best, field)
         inside = self.core.holds(field.points, field.names)
-        return cosines * (1 if cosines[inside].sum() >= 0 else -1)
+        return cosines * (1 if np.nansum(cosines[inside]) >= 0 else -1)
 
     def moved(self, quantity: sympy.Expr, cut: float, place: float) -> _Part:
         """The part with a threshold moved to another place."""

@@ -23,6 +23,7 @@ def concept(models):
     return ks.interpret(
         models / "switch.keras",
         models / "switch.csv",
+        sampling=ks.Sampling(rows=1200),
         # Longer formulas would take long to be approximations.
         search=ks.Search(methods="dictionary", max_complexity=8),
         time_limit=2,
