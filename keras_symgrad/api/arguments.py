@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from keras_symgrad.expressions import Complexity
-from keras_symgrad.files import finite_rows, listed_names
+from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import GradientField, Sampling
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Priors
@@ -75,7 +75,7 @@ def check_complexity(complexity: Any) -> None:
 
 def check_variation(points: np.ndarray, names: Sequence[str]) -> None:
     """Raise for several points that are all the same: no direction is in them."""
-    finite = points[finite_rows(points)]
+    finite = points[np.isfinite(points).all(axis=1)]
     if len(finite) > 1 and not np.ptp(finite, axis=0).any():
         raise ValueError(
             "The data do not vary: all rows are one point, and a formula needs points that differ "

@@ -347,12 +347,12 @@ def _read(
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     points, found = read_points(x, sampling.columns)
     names = found if names is None else check_names(names, points.shape[1])
-    if sampling.sampler is None:
-        check_variation(points, names)
     neurons = [
         one if isinstance(one, Neuron) else Neuron.of(one, *chosen, inputs=points.shape[1])
         for one in models
     ]
+    if sampling.sampler is None:
+        check_variation(points, names)
     if isinstance(sampling.in_terms_of, str):
         source = neurons[0].source
         if source is None:

@@ -48,62 +48,62 @@ ONE_VARIABLE = (
 class Interpretation(Result):
     """Formulas that explain a neuron, with their evidence.
 
-        Attributes:
-            neuron: name of the neuron.
-            names: of the variables.
-            front: Pareto front of formulas by complexity and loss on held-out rows.
-            best: the front's best row, with simple constants where the loss hardly changes.
-            phi: the monotone function around it, value = phi(best); `None` for a gradient field without
-                values.
-            value: the neuron's value as a formula, phi in closed form, with its R2 on held-out rows;
-                `None` for a classifier, whose values have little meaning.
-            rule: the decision rule; `None` for a neuron that is not a classifier.
-            cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
-                held-out rows.
-            boundary_error: the same on the fifth of all rows that is nearest to the decision boundary;
-                `None` for a neuron that is not a classifier.
-            matches: relation of `best` to the network: "concept", "boundary", "approximation" or
-                "nothing"; see `Match`.
-            rivals: formulas with the same decision boundary and other gradients off it; those that the
-                network distinguishes least come first.
-            alternatives: other formulas that held-out rows do not show to be worse than `best`.
-            noise_floor: losses below it are indistinguishable, by held-out rows of one network or by
-                the disagreement of several.
-            constants: of `best`, each with its fitted value, the 95 % interval and the number shown for
-                it.
-            ignored: variables that change the neuron by less than 3 % of the strongest one's change,
-                and are not in the formula.
-            groups: variables that enter only through one short function of theirs, as the gradients
-                show before any search, each with its evidence on held-out rows.
-            rows: numbers of rows by use and origin; `dropped` ones held NaN, `flat` ones had no
-                gradient, and `plateau` ones were far from the boundary of a classifier that is
-                undecided there.
-            evaluations: candidates that the search evaluated.
-            stopped: the limit that ended the search.
-            seed: of all random choices.
-            versions: of the packages.
-            timings: seconds spent in each part.
-            settings: the arguments of `interpret`, as plain data.
-            box: lowest and highest value of each variable in the data, `(2, variables)`.
-            gradients: the field that was explained. The file of a result has a part of its rows.
-            network: the neuron as a function of the variables; `None` for gradients from elsewhere and
-                for a formula in terms of quantities.
-            given: formulas found before; this one was searched for along their level sets.
-            symmetries: known ones, with the errors of network and `best`.
-            surface: the surface of the data, and the directions of gradients across it.
-            fidelity: how well phi(best) reproduces the neuron's values, or the rule its decisions, on
-                held-out data rows; `None` for a gradient field without values.
-            influence: influence of each input on the neuron, the strongest first; empty for the file of
-                an earlier version.
-            holds: conditions under which `best` is near the network, with the share of held-out rows;
-                `None` where the rows are too few, for a row chosen by hand, and for the file of an
-                earlier version.
-            regions: the formula in each part of the data: one, or several where no single formula
-                explains nine tenths of the rows; `None` for a neuron of one variable, for several
+    Attributes:
+        neuron: name of the neuron.
+        names: of the variables.
+        front: Pareto front of formulas by complexity and loss on held-out rows.
+        best: the front's best row, with simple constants where the loss hardly changes.
+        phi: the monotone function around it, value = phi(best); `None` for a gradient field without
+            values.
+        value: the neuron's value as a formula, phi in closed form, with its R2 on held-out rows;
+            `None` for a classifier, whose values have little meaning.
+        rule: the decision rule; `None` for a neuron that is not a classifier.
+        cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
+            held-out rows.
+        boundary_error: the same on the fifth of all rows that is nearest to the decision boundary;
+            `None` for a neuron that is not a classifier.
+        matches: relation of `best` to the network: "concept", "boundary", "approximation" or
+            "nothing"; see `Match`.
+        rivals: formulas with the same decision boundary and other gradients off it; those that the
+            network distinguishes least come first.
+        alternatives: other formulas that held-out rows do not show to be worse than `best`.
+        noise_floor: losses below it are indistinguishable, by held-out rows of one network or by
+            the disagreement of several.
+        constants: of `best`, each with its fitted value, the 95 % interval and the number shown for
+            it.
+        ignored: variables that change the neuron by less than 3 % of the strongest one's change,
+            and are not in the formula.
+        groups: variables that enter only through one short function of theirs, as the gradients
+            show before any search, each with its evidence on held-out rows.
+        rows: numbers of rows by use and origin; `dropped` ones held NaN, `flat` ones had no
+            gradient, and `plateau` ones were far from the boundary of a classifier that is
+            undecided there.
+        evaluations: candidates that the search evaluated.
+        stopped: the limit that ended the search.
+        seed: of all random choices.
+        versions: of the packages.
+        timings: seconds spent in each part.
+        settings: the arguments of `interpret`, as plain data.
+        box: lowest and highest value of each variable in the data, `(2, variables)`.
+        gradients: the field that was explained. The file of a result has a part of its rows.
+        network: the neuron as a function of the variables; `None` for gradients from elsewhere and
+            for a formula in terms of quantities.
+        given: formulas found before; this one was searched for along their level sets.
+        symmetries: known ones, with the errors of network and `best`.
+        surface: the surface of the data, and the directions of gradients across it.
+        fidelity: how well phi(best) reproduces the neuron's values, or the rule its decisions, on
+            held-out data rows; `None` for a gradient field without values.
+        influence: influence of each input on the neuron, the strongest first; empty for the file of
+            an earlier version.
+        holds: conditions under which `best` is near the network, with the share of held-out rows;
+            `None` where the rows are too few, for a row chosen by hand, and for the file of an
+            earlier version.
+        regions: the formula in each part of the data: one, or several where no single formula
+            explains nine tenths of the rows; `None` for a neuron of one variable, for several
             neurons together, for a row chosen by hand, and for the file of an earlier version.
-            call: Python code that repeats the call of `interpret`.
-            sample: data rows on which other rows of the front are assessed; `None` for a file that has
-                none.
+        call: Python code that repeats the call of `interpret`.
+        sample: data rows on which other rows of the front are assessed; `None` for a file that has
+            none.
     """
 
     neuron: str

@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 from any_input import EXAMPLES, one_line
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
