@@ -50,7 +50,7 @@ def first_look() -> None:
     assert_type(concept.matches, ks.Match)
     print(concept.matches == ks.Match.CONCEPT, concept.angle, concept.cosine_error)
     if concept.fidelity is not None:
-        print(concept.fidelity.value)
+        print(concept.fidelity.formula)
     for constant in concept.constants:
         print(constant.value, constant.low, constant.high)
     for influence in concept.influence:
