@@ -1,10 +1,22 @@
-"""A network that computes different things in different parts of its data.
-
-    python examples/regions.py
-
-The network in `models/switch.keras` learned x1*x2 where x3 > 0, and x1 + x2**2 elsewhere. No single
-formula fits it; two do, each in its region.
 """
+Title: Different formulas in different places
+Description: A network that computes two things, each in its own part of the data.
+Accelerator: None
+"""
+
+"""
+## Introduction
+
+Some networks switch: a pump that is on or off, a price with two tariffs. No single formula fits
+such a network; several do, each where its condition holds. The shipped network learned `x1*x2`
+where `x3 > 0`, and `x1 + x2**2` elsewhere.
+
+## Setup
+"""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 from pathlib import Path
 
@@ -13,19 +25,36 @@ import numpy as np
 import keras_symgrad as ks
 
 models = Path(__file__).parent / "models"
-concept = ks.interpret(models / "switch.keras", models / "switch.csv", time_limit=5, verbose=False)
 
+"""
+## Interpret the network
+
+Regions are looked for where a single formula leaves a tenth of the rows unexplained, and kept only
+where held-out rows bear them out. Near the switch the network goes over from one formula to the
+other, and neither explains it: `remainder` says how many rows these are.
+"""
+
+concept = ks.interpret(models / "switch.keras", models / "switch.csv", time_limit=5, verbose=False)
 print(concept.headline)
 for region in concept.regions:
     print(region)
 print(concept.regions.remainder)
 
-print("\nWhere the best single formula is near the network:")
+"""
+## Where a single formula holds
+
+`concept.best` is still one formula for all data. `concept.holds` says where it is near the network.
+"""
+
 print(concept.holds)
 
-print("\nAll regions as one Python function:")
-print(concept.regions.to_formula().to_python())
+"""
+## All regions as one function
 
+The whole is a Python function, or a Keras layer whose gates may be smooth, as the network's are.
+"""
+
+print(concept.regions.to_formula().to_python())
 layer = concept.regions.to_layer(smoothness=0.05)
-print("A layer with smooth gates, at two points:")
-print(np.asarray(layer(np.array([[1.0, 2.0, 1.0], [1.0, 2.0, -1.0]])))[:, 0].round(2))
+points = np.array([[1.0, 2.0, 1.0], [1.0, 2.0, -1.0]])
+print(np.asarray(layer(points))[:, 0].round(2))
