@@ -75,10 +75,10 @@ class ConceptMonitor(keras.callbacks.Callback):
         layer: of a hidden neuron, as in `interpret`; the output by default.
         unit: of the layer.
         patience: stops training when the formula is called a concept and has stayed the same, its
-            constants to two digits, for so many readings; `None` never stops it.
+            constants to two digits, for this number of readings; `None` never stops it.
         csv_file: file for a line for each reading.
         log_dir: folder for event files of TensorBoard.
-        show: what is called with the text of each reading; `None` for silence.
+        show: function that is called with the text of each reading; `None` for silence.
         sampling: where gradients are read, as in `interpret`; 500 rows by default.
         search: how to search, as in `interpret`; the dictionary alone by default.
         time_limit: seconds of each search.

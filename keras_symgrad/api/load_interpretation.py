@@ -91,7 +91,7 @@ def load_interpretation(
     try:
         return interpretation_from(content)
     except ValueError as error:
-        raise ValueError(f"Expected {WHAT}. {path} is none: {error}") from None
+        raise ValueError(f"Expected {WHAT}. {path} is not one: {error}") from None
 
 
 def interpretation_from(

@@ -234,7 +234,7 @@ def _check_not_a_function(name: str, expression: sympy.Expr | Callable[..., Any]
 
 
 def _applied(name: str, function: Callable[..., sympy.Expr]) -> sympy.Expr:
-    """What a Python function makes of SymPy's symbols."""
+    """Result of a Python function called with SymPy's symbols."""
     word = getattr(function, "__name__", "f")
     try:
         arity = getattr(function, "nin", None) or len(inspect.signature(function).parameters)

@@ -155,7 +155,7 @@ def _of_objects(
 
 
 def _is_id(name: str, column: pd.Series, values: np.ndarray) -> bool:
-    """Whether a column only numbers the rows."""
+    """Return whether a column only numbers the rows."""
     whole = np.isfinite(values).all() and bool((values == np.round(values)).all())
     if not whole or len(values) < 2 or ID_NAME.fullmatch(name.strip()) is None:
         return False

@@ -105,7 +105,7 @@ def _named(
 
 
 def _delimiter(lines: list[str]) -> str:
-    """What stands between cells: the same number of times in every line, and not in numbers."""
+    """The delimiter: it occurs equally often in every line, and not inside numbers."""
     sample = [re.sub('"[^"]*"', "", line) for line in lines[:SAMPLE_LINES]]
     for delimiter in DELIMITERS:
         counts = {line.count(delimiter) for line in sample}
@@ -153,7 +153,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _is_header(table: np.ndarray, marks: Marks, origin: str) -> bool:
-    """Whether the first row names the columns: by what it holds and by what stands below it."""
+    """Return whether the first row has the columns' names, judged by it and the rows below."""
     first, below = table[0], table[1 : 1 + SAMPLE_ROWS]
     values, is_text = numbers_of(first, marks)
     if not len(below):
@@ -195,7 +195,7 @@ def _mostly_numbers(cells: np.ndarray, marks: Marks) -> bool:
 
 
 def _is_of_units(table: np.ndarray, marks: Marks) -> bool:
-    """Whether the first row below the names holds no number where all others do."""
+    """Return whether the row below the names has units: no numbers where all other rows have."""
     first, below = table[0], table[1 : 1 + SAMPLE_ROWS]
     in_numbers = np.array(
         [not numbers_of(column, marks)[1].any() for column in below.T], dtype=bool

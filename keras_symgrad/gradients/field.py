@@ -407,7 +407,7 @@ def _read_field(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _checked_parts({key: array for key, array in found.items() if array is not None})
     except ValueError as error:
         raise ValueError(
-            f"Expected a file that `GradientField.save` wrote. {path} is none: {error}"
+            f"Expected a file that `GradientField.save` wrote. {path} is not one: {error}"
         ) from None
 
 

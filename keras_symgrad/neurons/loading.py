@@ -382,7 +382,7 @@ def _load_saved_model(
 
 
 def _missing_variables(path: Path) -> str | None:
-    """What is missing of the files that a SavedModel with variables has beside it."""
+    """Name the file that a SavedModel with variables needs and does not have, if any."""
     folder = path / "variables"
     if not folder.is_dir():
         has_some = any(path.glob("variables.*")) or _is_of_keras(path)

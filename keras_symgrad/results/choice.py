@@ -17,11 +17,9 @@ from keras_symgrad.formulas import Fidelity, Formula, MonotoneFit, PhiFormula, R
 from keras_symgrad.formulas.constants import Constant, threshold_interval
 from keras_symgrad.gradients import GradientField, OwnUnits, errors
 from keras_symgrad.results.assessment import (
-    FAITHFUL,
     Alternative,
     Evidence,
     FormulaRefiner,
-    Match,
     SymmetryCheck,
     assess_row_of_one_variable,
     ignored,
@@ -146,13 +144,13 @@ def _assessed(
         # Accounts are fitted to values: directions do not fix their numbers, nor any rival.
         constants: tuple[Constant, ...] = ()
         rivals = alternatives = ()
-        matches = _without_exactness(evidence)
+        matches = evidence.matches_values
     else:
         constants = refiner.constants(own.expression, seed)
         rivals = evidence.rivals
         alternatives = evidence.alternatives(o for k, o in compared.items() if k != number)
         trusted = front.agrees_with_network(front[number]) and is_stable(own, refiner)
-        matches = evidence.matches if trusted else _without_exactness(evidence)
+        matches = evidence.matches if trusted else evidence.matches_values
 
     def shown(others: Sequence[Alternative]) -> tuple[Alternative, ...]:
         """Other formulas in the user's units: those of the front as it has them."""
@@ -198,11 +196,6 @@ def _in_own(formula: Formula, units: OwnUnits | None) -> tuple[Formula, float]:
             expression, factor = rest, float(number)
     plain = Formula(expression, formula.complexity, formula.loss, formula.names, formula.operators)
     return replace(plain, fidelity=formula.fidelity), factor
-
-
-def _without_exactness(evidence: Evidence) -> Match:
-    """The class of a row that the search did not trust: an approximation at best."""
-    return Match.APPROXIMATION if evidence.explained >= FAITHFUL else Match.NOTHING
 
 
 def _weaker(one: Fidelity | None, other: Fidelity | None) -> Fidelity | None:

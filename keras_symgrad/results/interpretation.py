@@ -18,6 +18,7 @@ from keras_symgrad.results.assessment import (
     Influence,
     Match,
     SymmetryCheck,
+    angle_of,
     described,
     few_valued,
     not_looked_at,
@@ -289,7 +290,7 @@ class Interpretation(Result):
 
         It is the angle whose 1 - cos is `cosine_error`, the mean over the rows.
         """
-        return float(np.degrees(np.arccos(1 - min(self.cosine_error, 1.0))))
+        return float(angle_of(self.cosine_error))
 
     @property
     def ending(self) -> str:

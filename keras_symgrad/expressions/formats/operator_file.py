@@ -33,7 +33,7 @@ def read_operators(path: str | os.PathLike[str]) -> list[Operator]:
 
     Raises:
         FileNotFoundError: there is no file at the path.
-        ValueError: a line is no operator, or there is none.
+        ValueError: a line does not define an operator, or the file has no operators.
 
     Example:
 

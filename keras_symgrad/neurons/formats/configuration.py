@@ -88,7 +88,7 @@ class OldLayer:
 
 @dataclass
 class Rewritten:
-    """What a rewriting found.
+    """A rewritten configuration, and what Keras does not have of it.
 
     Args:
         config: for `keras.saving.deserialize_keras_object`.
@@ -461,7 +461,7 @@ def _name_of(entry: Mapping[str, Any]) -> str:
 
 
 def _has_own_call(entry: Mapping[str, Any]) -> bool:
-    """Whether a layer is a model that was made with inputs of its own."""
+    """Return whether a layer is a model that was made with inputs of its own."""
     if entry["class_name"] == "Sequential":
         config = entry["config"]
         layers = config if isinstance(config, list) else config.get("layers", ())
@@ -486,7 +486,7 @@ def _node(node: Any, reference: Reference) -> Any:
 
 
 def _holds_tensors(options: Mapping[str, Any]) -> bool:
-    """Whether a layer was called with tensors by name, as attention is."""
+    """Return whether a layer was called with tensors by name, as attention is."""
     values = list(options.values())
     return any(
         isinstance(v, list) and len(v) == 3 and isinstance(v[0], str) and isinstance(v[1], int)

@@ -24,6 +24,7 @@ from keras_symgrad.results.assessment.influence import (
     influences_of_reading,
     not_looked_at,
 )
+from keras_symgrad.results.assessment.margin import angle_of
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.results.assessment.one_variable import (
     Graph,
@@ -51,6 +52,7 @@ __all__ = [
     "SAME_CLASS",
     "SIGNS",
     "SymmetryCheck",
+    "angle_of",
     "assess",
     "assess_one_variable",
     "assess_row_of_one_variable",

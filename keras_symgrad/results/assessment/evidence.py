@@ -23,7 +23,7 @@ from keras_symgrad.formulas.constants import simple_numbers
 from keras_symgrad.gradients import CERTAIN_STANDARD_ERRORS, GradientField, errors, exceeds, losses
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.level_set_rivals import length, level_set_rivals
-from keras_symgrad.results.assessment.margin import Margin, angle_error
+from keras_symgrad.results.assessment.margin import Margin, angle_error, angle_of
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.results.assessment.residuals import predictable, residuals
 from keras_symgrad.search.core import FINEST_OF_LABELS, NATS_PER_UNIT
@@ -37,8 +37,8 @@ SAME_CLASS = 2e-3
 MARGIN = 0.85
 # Mean angle in degrees accepted between a network's gradients and a concept's, and a boundary's.
 # Measured with `scripts/benchmarks/benchmark_truth.py`: 0.1 to 2.3 on networks that had learned
-# formulas, 2.6 to 6 on those that had learned them incompletely, where 2 of 9 answers were another
-# formula that fitted as well, and 14 and more on networks without one.
+# formulas, 2.6 to 6 on those that had learned them incompletely, where 4 of 12 answers were of
+# another class, and 14 and more on most networks without one.
 NETWORK_ANGLE = 2.5
 BOUNDARY_ANGLE = 7.0
 # Degrees of rounding error for gradients from elsewhere.
@@ -148,7 +148,8 @@ class Evidence:
         self._domain = domain[np.flatnonzero(np.isfinite(domain).all(axis=1))[:DOMAIN_ROWS]]
         frame = field.frame
         self._frame = frame if is_known or frame is None else frame[: len(self._domain)]
-        self._errors = errors(best.expression, self._field)
+        self._known: dict[sympy.Expr, np.ndarray] = {}
+        self._errors = self._errors_of(best)
 
     @property
     def cosine_error(self) -> float:
@@ -212,6 +213,11 @@ class Evidence:
             return Match.BOUNDARY
         if explained and self.threshold is not None and self._has_the_boundary:
             return Match.BOUNDARY
+        return self.matches_values
+
+    @property
+    def matches_values(self) -> Match:
+        """Class of the formula as an account of values or decisions, whatever its gradients are."""
         surely = self.explained if self.fidelity is None else self.fidelity.explained_surely
         return Match.APPROXIMATION if surely >= FAITHFUL else Match.NOTHING
 
@@ -274,8 +280,7 @@ class Evidence:
         for row in self.front:
             longer = row.complexity - self.best.complexity
             if longer > 0:
-                error = float(errors(row.expression, self._field).mean())
-                nats = np.log(own / max(error, SMALLEST_ERROR))
+                nats = np.log(own / max(self._error_of(row), SMALLEST_ERROR))
                 if nats > max(MISSING_NATS * longer, np.log(MISSING_FACTOR)):
                     return True
         return False
@@ -309,7 +314,7 @@ class Evidence:
             halves: mean of 1 - |cos| between its fits on two halves of the rows.
         """
         return Margin(
-            float(np.degrees(np.arccos(1 - min(self.cosine_error, 1.0)))),
+            float(angle_of(self.cosine_error)),
             self.explained,
             self.steepness,
             min(map(self._advantage, self.rivals), default=np.inf),
@@ -318,8 +323,14 @@ class Evidence:
             of_values=self.fidelity is None or self.fidelity.metric == R2,
         )
 
-    def _error_of(self, row: Formula) -> float:
-        return float(errors(row.expression, self._field).mean())
+    def _errors_of(self, formula: Formula) -> np.ndarray:
+        """1 - |cos| to the neuron at each row, computed once for each formula."""
+        if formula.expression not in self._known:
+            self._known[formula.expression] = errors(formula.expression, self._field)
+        return self._known[formula.expression]
+
+    def _error_of(self, formula: Formula) -> float:
+        return float(self._errors_of(formula).mean())
 
     @cached_property
     def _nearest(self) -> np.ndarray:
@@ -350,7 +361,7 @@ class Evidence:
             row
             for row in self.front
             if row.complexity != self.best.complexity
-            and errors(row.expression, self._field)[self._nearest].mean() <= most
+            and self._errors_of(row)[self._nearest].mean() <= most
         ]
 
     def _simplest_of_this_boundary(self) -> Iterator[tuple[Formula, float]]:
@@ -390,8 +401,7 @@ class Evidence:
             same_boundary: whether its form implies the same decision boundary.
         """
         own, other = (
-            np.maximum(e, SMALLEST_ERROR)
-            for e in (self._errors, errors(formula.expression, self._field))
+            np.maximum(self._errors_of(one), SMALLEST_ERROR) for one in (self.best, formula)
         )
         return Alternative(
             formula,

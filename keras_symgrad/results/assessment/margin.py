@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 # Degrees that a network's gradients may be off a formula that a longer search does not change.
 # One that fits as well is then at most twice that apart, which is about the same concept.
 SETTLED_ANGLE = 1.8
@@ -68,3 +70,12 @@ def angle_error(degrees: float) -> float:
     0.5
     """
     return 1 - math.cos(math.radians(degrees))
+
+
+def angle_of(error: float | np.ndarray) -> np.ndarray:
+    """Angle in degrees of a 1 - |cos|, or of an array of them.
+
+    >>> float(angle_of(0.5).round(12))
+    60.0
+    """
+    return np.degrees(np.arccos(1 - np.minimum(error, 1.0)))

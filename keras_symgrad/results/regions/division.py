@@ -15,7 +15,7 @@ import sympy
 from keras_symgrad.engine import gradient, unit
 from keras_symgrad.formulas import Formula, ScaledFormula
 from keras_symgrad.gradients import GradientField, OwnUnits, Reading, few_values
-from keras_symgrad.results.assessment import Assessment, FormulaRefiner, Match, assess
+from keras_symgrad.results.assessment import Assessment, FormulaRefiner, Match, angle_of, assess
 from keras_symgrad.results.regions.conditions import Comparison, Condition
 from keras_symgrad.results.regions.growth import EXPLAINED_ERROR, RowSet, grown_sets
 from keras_symgrad.results.regions.partition import partition
@@ -120,7 +120,7 @@ class Division:
             everywhere,
             1.0,
             1 - by_best,
-            _angle(whole.cosine_error),
+            float(angle_of(whole.cosine_error)),
             whole.fidelity,
         )
         widths = self.train.points.std(axis=0)
@@ -331,7 +331,7 @@ class _Part:
             self.core,
             share,
             explained,
-            _angle(found.cosine_error),
+            float(angle_of(found.cosine_error)),
             found.fidelity,
         )
 
@@ -398,7 +398,3 @@ def _cosines(formula: Formula, field: GradientField) -> np.ndarray:
         expression, field = formula.own, formula.units.field(field)
     directions = field.directions_of(gradient(expression, field.names, field.points))
     return np.asarray(np.sum(directions * field.directions, axis=1))
-
-
-def _angle(error: float) -> float:
-    return float(np.degrees(np.arccos(1 - min(error, 1.0))))

@@ -10,7 +10,7 @@ import numpy as np
 from keras_symgrad.files import Record
 from keras_symgrad.formulas import AGREEMENT, Formula, ScaledFormula
 from keras_symgrad.gradients import GradientField, Reading, errors
-from keras_symgrad.results.assessment import Assessment, Match, finite_points
+from keras_symgrad.results.assessment import Assessment, Match, angle_of, finite_points
 from keras_symgrad.results.regions.conditions import Condition
 from keras_symgrad.results.regions.partition import partition
 
@@ -208,10 +208,11 @@ def where_it_holds(
     """
     names, best, rule = held_out.names, assessment.best, assessment.rule
     neuron, fidelity = reading.neuron, assessment.fidelity
-    points = reading.in_variables(finite_points(reading.test_points)[:MAX_ROWS])
+    kept = finite_points(reading.test_points)[:MAX_ROWS]
+    points = reading.in_variables(kept)
     of_data = neuron is not None and reading.test_points is not reading.shown and len(points)
     if of_data and neuron is not None:
-        network = neuron.values(finite_points(reading.test_points)[:MAX_ROWS])
+        network = neuron.values(kept)
         with np.errstate(all="ignore"):
             if rule is not None:
                 near = rule.decides(points) == (network > 0)
@@ -242,4 +243,4 @@ def angles(formula: Formula, field: GradientField) -> np.ndarray:
     if isinstance(formula, ScaledFormula):
         # Around 1e6 the gradient of an expression in the user's units loses digits.
         expression, field = formula.own, formula.units.field(field)
-    return np.degrees(np.arccos(1 - np.minimum(errors(expression, field), 1)))
+    return angle_of(errors(expression, field))

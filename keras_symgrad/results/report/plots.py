@@ -15,6 +15,7 @@ import numpy as np
 from keras_symgrad.engine import gradient
 from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import errors
+from keras_symgrad.results.assessment import angle_of
 from keras_symgrad.results.report.slices import Plane, decided, strongest
 from keras_symgrad.search.core import SMALLEST_LOSS
 
@@ -250,7 +251,7 @@ def held_out_angles(concept: Interpretation) -> np.ndarray:
     """Angles in degrees between the gradients of formula and network, for each held-out row."""
     _, held_out = concept.gradients.split(seed=concept.seed)
     off = errors(concept.best.expression, held_out)
-    return np.maximum(np.degrees(np.arccos(1 - np.minimum(off, 1))), SMALLEST_ANGLE)
+    return np.maximum(angle_of(off), SMALLEST_ANGLE)
 
 
 def has_arrows(concept: Interpretation) -> bool:
