@@ -10,7 +10,6 @@ from typing import Any
 from keras_symgrad import __version__
 from keras_symgrad.cli.parser_types import (
     EFFORTS,
-    METHOD_NAMES,
     above_zero,
     at_least,
     delta,
@@ -20,6 +19,7 @@ from keras_symgrad.cli.parser_types import (
     unit,
 )
 from keras_symgrad.cli.prior_options import add_knowledge
+from keras_symgrad.search.strategies import METHODS
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -329,7 +329,7 @@ def _add_search(command: argparse.ArgumentParser) -> None:
         "--methods",
         metavar="NAMES",
         type=methods,
-        default=METHOD_NAMES,
+        default=METHODS,
         help="ways to search, with commas between: dictionary (sums of short features), features "
         "(evolved ones) and trees (evolved formulas); all by default",
     )

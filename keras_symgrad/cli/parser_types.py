@@ -7,8 +7,9 @@ import csv
 from collections.abc import Callable
 from typing import TypeVar
 
-# Those of `search.portfolio`, whose import takes seconds.
-METHOD_NAMES = ("dictionary", "features", "trees")
+from keras_symgrad.search.strategies import METHODS
+
+# Those of `search.core`, whose import takes seconds.
 EFFORTS = ("quick", "normal", "thorough")
 MAX_SHOWN_CHARACTERS = 80
 
@@ -52,10 +53,9 @@ def names(text: str) -> list[str]:
 def methods(text: str) -> tuple[str, ...]:
     """Search methods, separated by commas."""
     methods = tuple(names(text))
-    if not set(methods) <= set(METHOD_NAMES):
+    if not set(methods) <= set(METHODS):
         raise argparse.ArgumentTypeError(
-            f"expected names among {', '.join(METHOD_NAMES)}, with commas between, "
-            f"not {shown(text)}"
+            f"expected names among {', '.join(METHODS)}, with commas between, not {shown(text)}"
         )
     return methods
 

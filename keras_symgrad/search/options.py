@@ -10,15 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_symgrad.search.core import (
-    METHODS,
-    Effort,
-    GeneticSettings,
-    Stopping,
-    check_effort,
-    check_methods,
-)
+from keras_symgrad.search.core import Effort, GeneticSettings, Stopping, Strategy, check_effort
 from keras_symgrad.search.islands import check_executor
+from keras_symgrad.search.strategies import METHODS, check_methods, strategies_of
 
 if TYPE_CHECKING:
     import keras
@@ -35,7 +29,8 @@ class Search:
 
     Args:
         methods: strategies: "dictionary" (sums of short features), "features" (evolved ones) and
-            "trees" (evolved formulas); all by default.
+            "trees" (evolved formulas), or objects derived from `StagedStrategy` or
+            `EvolvedStrategy`; all three by default.
         effort: "quick" searches the dictionary alone; "normal" ends as soon as a formula is
             settled, which is a "concept" on rows kept apart by a wide margin; "thorough" searches
             until a limit of `stopping` is reached.
@@ -65,7 +60,7 @@ class Search:
     ('dictionary',)
     """
 
-    methods: str | Sequence[str] = METHODS
+    methods: str | Strategy | Sequence[str | Strategy] = METHODS
     effort: Effort = "normal"
     max_complexity: float = 30
     signed: bool = False
@@ -79,7 +74,7 @@ class Search:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", check_methods(self.methods))
-        check_effort(self.effort, self.methods)
+        check_effort(self.effort, strategies_of(self.methods))
         check_executor(self.executor)
         if self.stopping is not None and not isinstance(self.stopping, Stopping):
             raise ValueError(

@@ -26,7 +26,6 @@ from keras_symgrad.expressions.formats import NO_UNITS, to_pretty
 from keras_symgrad.gradients import GradientField, OwnUnits
 from keras_symgrad.search.callbacks import Assessed, Callback, CallbackList
 from keras_symgrad.search.core import (
-    METHODS,
     Archive,
     Effort,
     GeneticSettings,
@@ -36,6 +35,7 @@ from keras_symgrad.search.core import (
     Progress,
     StagnationCounter,
     Stopping,
+    Strategy,
     check_effort,
     number,
     whole,
@@ -45,14 +45,17 @@ from keras_symgrad.search.islands import (
     Collector,
     Epoch,
     Evaluators,
+    EvolvedStrategy,
     Island,
     IslandRing,
+    StagedSearch,
     Workers,
     WorkersLostError,
     check_executor,
     initial_trees,
 )
 from keras_symgrad.search.spectral import Candidate, Separability
+from keras_symgrad.search.strategies import METHODS, strategies_of
 
 # Interval of checks for limits and Ctrl-C during compilation, in seconds.
 LIMIT_POLL_SECONDS = 0.1
@@ -66,7 +69,7 @@ class PortfolioSearch:
         field: the rows to search on.
         complexity: of trees.
         settings: settings of the genetic search.
-        methods: which ways to search: "dictionary", "features" and "trees".
+        methods: strategies, by name ("dictionary", "features", "trees") or as objects.
         signed: whether the opposite direction counts as different.
         seed: of all random choices.
         workers: threads that evaluate trees; with an `executor`, how many work on islands.
@@ -88,7 +91,7 @@ class PortfolioSearch:
         repeated: number of epochs that were repeated because a worker was lost.
 
     Raises:
-        ValueError: a method is unknown, or there is none; the executor is invalid.
+        ValueError: `methods` is empty or has an unknown name; the executor is invalid.
 
     Example:
 
@@ -108,7 +111,7 @@ class PortfolioSearch:
         complexity: Complexity | None = None,
         settings: GeneticSettings = GeneticSettings(),
         *,
-        methods: Sequence[str] = METHODS,
+        methods: str | Strategy | Sequence[str | Strategy] = METHODS,
         signed: bool = False,
         seed: int = 0,
         workers: int = 2,
@@ -120,11 +123,13 @@ class PortfolioSearch:
         assess: Callable[[Archive], Assessed] | None = None,
     ):
         check_executor(executor)
-        check_effort(effort, methods)
+        strategies = strategies_of(methods)
+        check_effort(effort, strategies)
         self.effort, self._assess = effort, assess
         self.assessment: Assessed | None = None
+        complexity = complexity or Complexity()
         self.problem = Problem(
-            alphabet, field, complexity or Complexity(), settings, methods, signed, seed, knowledge
+            alphabet, field, complexity, settings, strategies, signed, seed, knowledge
         )
         self.workers, self.executor, self.units = workers, executor, units
         self.islands = islands or (1 if executor is None else workers)
@@ -136,8 +141,8 @@ class PortfolioSearch:
         self._start = 0.0
         # Seconds and candidates before the islands, and of an earlier run.
         self._seconds, self._evaluated = 0.0, 0
-        self._instruments = Evaluators(self.problem, workers)
-        self._collector = Collector(self._instruments)
+        self._evaluators = Evaluators(self.problem, workers)
+        self._collector = Collector(self._evaluators)
         self._island: Island | None = None
         # Islands in other processes, and those of a resumed search.
         self._ring: list[Epoch] = []
@@ -150,7 +155,7 @@ class PortfolioSearch:
     @property
     def structure(self) -> Separability:
         """Structure that the gradients show without a search: ignored variables and groups."""
-        return self._instruments.spectral.structure
+        return self._evaluators.spectral.structure
 
     def text(self, tree: gp.PrimitiveTree) -> str:
         """A tree of the search as text for people, in the user's units."""
@@ -188,7 +193,7 @@ class PortfolioSearch:
         # the engine's, longer than they compute.
         with (
             threadpool_limits(1, user_api="blas"),
-            self._instruments,
+            self._evaluators,
             closing(self._steps()) as steps,
         ):
             told.on_search_begin()
@@ -206,8 +211,7 @@ class PortfolioSearch:
         """State on which the next generations depend, as plain data.
 
         Returns:
-            The state; `None` before the first generation, when only the dictionary was searched,
-            which takes seconds.
+            The state; `None` before the first generation, after stages of seconds.
         """
         islands = [json.loads(epoch.state) for epoch in self._ring]
         if self._island:
@@ -223,7 +227,7 @@ class PortfolioSearch:
         }
 
     def restore(self, state: Plain) -> None:
-        """Restore a `state`: `run` then continues from there, without the dictionary.
+        """Restore a `state`: `run` then continues from there, without its stages.
 
         Args:
             state: of a search for the same problem.
@@ -249,7 +253,7 @@ class PortfolioSearch:
 
     def _new_island(self, index: int) -> Island:
         """An island with a separate archive."""
-        return Island(self._instruments, Collector(self._instruments), index)
+        return Island(self._evaluators, Collector(self._evaluators), index)
 
     @property
     def _here(self) -> bool:
@@ -269,31 +273,31 @@ class PortfolioSearch:
         return self._seconds + time.perf_counter() - self._start
 
     def _steps(self) -> Generator[Progress | None, None, None]:
-        """Guesses, stages of the dictionary, then generations."""
+        """Guesses, searches in stages, then generations."""
         if not self._ring and (guesses := initial_trees(self.problem)):
-            measure = self._instruments.measure
+            measure = self._evaluators.measure
             self._keep([Candidate(None, tree, measure(tree)) for tree in guesses])
             yield self._now(0)
-        if not self._ring and "dictionary" in self.problem.methods:
-            yield from self._dictionary()
-        if self.problem.methods == ("dictionary",):
+        if not self._ring:
+            for search in self._evaluators.staged:
+                yield from self._staged(search)
+        if not any(isinstance(one, EvolvedStrategy) for one in self.problem.strategies):
             return
         if self.effort == "quick":
             self.stop("quick")
             yield self._now(0)
         elif self._here:
-            with BackgroundTask(self._instruments.engine.compile) as compilation:
+            with BackgroundTask(self._evaluators.engine.compile) as compilation:
                 yield from self._until(compilation)
                 yield from self._generations()
         else:
             with Workers(self.executor, self.workers) as workers:
                 yield from self._epochs(IslandRing(self.problem, workers))
 
-    def _dictionary(self) -> Iterator[Progress | None]:
-        """Stages of the dictionary, and the shortest writing of what they have found."""
-        spectral = self._instruments.spectral
+    def _staged(self, search: StagedSearch) -> Iterator[Progress | None]:
+        """Stages of a search, and the shortest spelling of what they have found."""
         try:
-            for stage in spectral.stages():
+            for stage in search.stages():
                 if stage is not None:
                     self._keep(stage)
                     yield self._assessed(0)
@@ -301,8 +305,8 @@ class PortfolioSearch:
                     yield None
         finally:
             # If a limit ended a stage, its results so far.
-            self._keep(spectral.end_stage())
-        yield from self._collector.shorten(spectral.found)
+            self._keep(search.end_stage())
+        yield from self._collector.shorten(search.found)
         yield self._assessed(0)
 
     def _assessed(self, generation: int) -> Progress:
@@ -328,7 +332,7 @@ class PortfolioSearch:
 
     def _generations(self) -> Iterator[Progress]:
         """Run generations of one island in this process."""
-        island = self._restored() if self._ring else Island(self._instruments, self._collector)
+        island = self._restored() if self._ring else Island(self._evaluators, self._collector)
         with closing(island.generations()) as generations:
             for generation in generations:
                 self.evaluations = self._evaluated + island.evaluations
@@ -340,7 +344,7 @@ class PortfolioSearch:
 
     def _restored(self) -> Island:
         """The one island of this process, as saved."""
-        island = Island(self._instruments, self._collector)
+        island = Island(self._evaluators, self._collector)
         island.restore(json.loads(self._ring.pop().state))
         return island
 
@@ -348,7 +352,7 @@ class PortfolioSearch:
         """Run epochs of several islands, on the workers of an executor."""
         if not self._ring:
             self._ring = [
-                Epoch.of(Island(self._instruments, self._collector, index))
+                Epoch.of(Island(self._evaluators, self._collector, index))
                 for index in range(self.islands)
             ]
         try:

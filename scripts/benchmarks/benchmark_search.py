@@ -41,7 +41,8 @@ from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.search import PortfolioSearch
 from keras_symgrad.search.callbacks import LambdaCallback, Logs
-from keras_symgrad.search.core import METHODS, Stopping
+from keras_symgrad.search.core import Stopping
+from keras_symgrad.search.strategies import METHODS
 
 PARTS = ("exact", "networks", "exotic")
 TARGET = 1e-6

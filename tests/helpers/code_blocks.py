@@ -12,7 +12,7 @@ from importlib import import_module
 import pytest
 
 import keras_symgrad as ks
-from keras_symgrad.search.core.problem import METHODS
+from keras_symgrad.search.strategies import METHODS
 
 classes = import_module("keras_symgrad.api.interpret_classes")
 jointly = import_module("keras_symgrad.api.interpret_jointly")

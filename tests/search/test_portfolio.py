@@ -15,11 +15,11 @@ from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.callbacks.base import LambdaCallback
-from keras_symgrad.search.core.problem import METHODS
 from keras_symgrad.search.core.stopping import Stopping
 from keras_symgrad.search.islands.collector import Collector
 from keras_symgrad.search.portfolio import PortfolioSearch
 from keras_symgrad.search.spectral.search import SpectralSearch
+from keras_symgrad.search.strategies import METHODS
 
 x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
 OPERATORS = OperatorSet("add, sub, mul, square, sin")

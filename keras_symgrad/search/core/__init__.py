@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         scores,
     )
     from keras_symgrad.search.core.prior_knowledge import PriorKnowledge
-    from keras_symgrad.search.core.problem import METHODS, SPECTRAL_ROWS, Problem, check_methods
+    from keras_symgrad.search.core.problem import SPECTRAL_ROWS, Problem
     from keras_symgrad.search.core.provenance import (
         IN_MEMORY,
         Clock,
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         check_effort,
         limits_of,
     )
+    from keras_symgrad.search.core.strategy import Strategy
     from keras_symgrad.search.core.variation import Variation
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -73,7 +74,6 @@ __all__ = [
     "GeneticSettings",
     "IN_MEMORY",
     "Individual",
-    "METHODS",
     "NATS_PER_UNIT",
     "POOR_FIT",
     "Plain",
@@ -85,6 +85,7 @@ __all__ = [
     "SPECTRAL_ROWS",
     "StagnationCounter",
     "Stopping",
+    "Strategy",
     "Variation",
     "array_from_text",
     "array_to_text",
@@ -92,7 +93,6 @@ __all__ = [
     "box_of",
     "call",
     "check_effort",
-    "check_methods",
     "choose_model",
     "deferred_interrupts",
     "individual_from_plain",

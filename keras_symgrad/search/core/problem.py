@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from keras_symgrad.expressions import Alphabet, Complexity
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.core.settings import GeneticSettings
+from keras_symgrad.search.core.strategy import Strategy
 
 if TYPE_CHECKING:
     from keras_symgrad.search.core.prior_knowledge import PriorKnowledge
 
-METHODS = ("dictionary", "features", "trees")
 # Rows of the field for fits of sums of features; trees are evaluated on all rows.
 SPECTRAL_ROWS = 256
 
@@ -29,13 +29,10 @@ class Problem:
         gradients: the rows to search on.
         complexity: of trees.
         settings: settings of the genetic search.
-        methods: which ways to search: "dictionary", "features" and "trees".
+        strategies: ways to search.
         signed: whether the opposite direction counts as different.
         seed: of all random choices.
         knowledge: rules of the formulas and guesses to start from; none by default.
-
-    Raises:
-        ValueError: a method is unknown, or there is none.
 
     Example:
 
@@ -51,37 +48,20 @@ class Problem:
     gradients: GradientField
     complexity: Complexity = field(default_factory=Complexity)
     settings: GeneticSettings = GeneticSettings()
-    methods: Sequence[str] = METHODS
+    strategies: Sequence[Strategy] = ()
     signed: bool = False
     seed: int = 0
     knowledge: PriorKnowledge | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "methods", check_methods(self.methods))
         object.__setattr__(self, "complexity", self.complexity.over(self.alphabet.operators))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the strategies."""
+        return tuple(strategy.name for strategy in self.strategies)
 
     @property
     def spectral(self) -> GradientField:
         """The rows for fits of sums of features."""
         return self.gradients.subset(SPECTRAL_ROWS, self.seed)
-
-
-def check_methods(methods: str | Sequence[str]) -> tuple[str, ...]:
-    """Check search methods.
-
-    Args:
-        methods: one name or several.
-
-    Returns:
-        The names.
-
-    Raises:
-        ValueError: a name is unknown, or there is none.
-    """
-    names = (methods,) if isinstance(methods, str) else tuple(methods)
-    if not names or not set(names) <= set(METHODS):
-        raise ValueError(
-            f"`methods` are ways to search: one or more of {', '.join(map(repr, METHODS))}. "
-            f"Received: methods={methods!r}"
-        )
-    return names

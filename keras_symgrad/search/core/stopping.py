@@ -12,6 +12,7 @@ from typing import Literal, TypeVar, get_args
 import numpy as np
 
 from keras_symgrad.search.core.interrupts import Interrupts, deferred_interrupts
+from keras_symgrad.search.core.strategy import Strategy
 
 Step = TypeVar("Step", bound="Progress | None")
 
@@ -61,29 +62,26 @@ Effort = Literal["quick", "normal", "thorough"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 
-def check_effort(effort: str, methods: Sequence[str]) -> None:
+def check_effort(effort: str, strategies: Sequence[Strategy]) -> None:
     """Raise unless an effort can be made with some ways to search.
 
     Args:
         effort: "quick" for the dictionary alone, "normal" until the answer is settled, "thorough"
             until a limit is reached.
-        methods: ways to search.
+        strategies: ways to search.
 
     Raises:
-        ValueError: the effort is unknown, or "quick" without a dictionary.
-
-    Example:
-
-    >>> check_effort("quick", ("dictionary", "trees"))
+        ValueError: the effort is unknown, or "quick" without a quick strategy.
     """
     if effort not in EFFORTS:
         raise ValueError(
             f"`effort` is one of {', '.join(map(repr, EFFORTS))}. Received: effort={effort!r}"
         )
-    if effort == "quick" and "dictionary" not in methods:
+    names = tuple(strategy.name for strategy in strategies)
+    if effort == "quick" and not any(strategy.is_quick for strategy in strategies):
         raise ValueError(
             '`effort="quick"` searches the dictionary alone, which is not among `methods`. Add '
-            f'"dictionary", or ask for "normal". Received: methods={tuple(methods)!r}'
+            f'"dictionary", or ask for "normal". Received: methods={names!r}'
         )
 
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from keras_symgrad.search.islands.initial_guesses import initial_trees
     from keras_symgrad.search.islands.island import Island
     from keras_symgrad.search.islands.ring import Epoch, IslandRing, WorkersLostError
+    from keras_symgrad.search.islands.strategy import (
+        Evolution,
+        EvolvedStrategy,
+        StagedSearch,
+        StagedStrategy,
+    )
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
@@ -27,10 +33,14 @@ __all__ = [
     "Collector",
     "Epoch",
     "Evaluators",
+    "Evolution",
+    "EvolvedStrategy",
     "Island",
     "IslandRing",
     "ONE_THREAD",
     "PROCESSES",
+    "StagedSearch",
+    "StagedStrategy",
     "Workers",
     "WorkersLostError",
     "check_executor",

@@ -7,6 +7,7 @@ from functools import cached_property
 from keras_symgrad.engine import Engine
 from keras_symgrad.expressions import Fingerprint
 from keras_symgrad.search.core import Problem
+from keras_symgrad.search.islands.strategy import StagedSearch, StagedStrategy
 from keras_symgrad.search.spectral import FeatureMaker, SpectralSearch, TreeLoss
 
 
@@ -42,6 +43,12 @@ class Evaluators:
     def __exit__(self, *_: object) -> None:
         if "engine" in self.__dict__:
             self.engine.close()
+
+    @cached_property
+    def staged(self) -> list[StagedSearch]:
+        """The searches in stages, in the order of the problem's strategies."""
+        strategies = self.problem.strategies
+        return [one.search(self) for one in strategies if isinstance(one, StagedStrategy)]
 
     @cached_property
     def engine(self) -> Engine:

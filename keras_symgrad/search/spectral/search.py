@@ -104,6 +104,11 @@ class SpectralSearch:
         """Ignored variables and groups, computed from the gradients on first use."""
         return find_separability(self.maker, self.field, self.variables, self.rows)
 
+    @property
+    def blocks(self) -> Sequence[gp.PrimitiveTree]:
+        """Subtrees that the gradients show, from which other strategies may make formulas."""
+        return self.structure.blocks
+
     def run(self) -> list[gp.PrimitiveTree]:
         """Run all stages.
 
