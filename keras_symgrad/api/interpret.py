@@ -288,24 +288,10 @@ def interpret(
         )
     settings = recorded(given)
     used = assessment.best.expression.free_symbols
-    return Interpretation(
+    return Interpretation.of(
+        assessment,
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
         names=names,
-        front=assessment.front,
-        best=assessment.best,
-        phi=assessment.phi,
-        value=assessment.value,
-        rule=assessment.rule,
-        cosine_error=assessment.cosine_error,
-        boundary_error=assessment.boundary_error,
-        fidelity=assessment.fidelity,
-        matches=assessment.matches,
-        rivals=assessment.rivals,
-        alternatives=assessment.alternatives,
-        noise_floor=assessment.noise_floor,
-        constants=assessment.constants,
-        symmetries=assessment.symmetries,
-        box=assessment.box,
         influence=influence,
         holds=holds,
         regions=regions,

@@ -41,6 +41,11 @@ class Record:
             )
         self._content, self._place = content, place
 
+    @classmethod
+    def of(cls, content: Record | Mapping[str, Any]) -> Record:
+        """A record of some content; one that is a record already stays as it is."""
+        return content if isinstance(content, Record) else cls(content)
+
     def __contains__(self, name: str) -> bool:
         return self._content.get(name) is not None
 
@@ -113,6 +118,10 @@ class Record:
         for index, content in enumerate(self._list(name)):
             yield Record(content, f"{self._at(name)}[{index}]")
 
+    def records_if_any(self, name: str) -> Iterator[Record]:
+        """Records in order; an earlier version may have written none, or `null`."""
+        return self.records(name) if name in self else iter(())
+
     def maybe(self, name: str, read: Callable[[Record], Read]) -> Read | None:
         """Read a record with a function, or return `None` if it is missing or `null`."""
         return read(self.record(name)) if name in self else None
@@ -129,6 +138,11 @@ class Record:
         if not is_kind or not all(isinstance(value, kind) for value in values.values()):
             raise self.refused(name, "names with values of one kind")
         return dict(values)
+
+    def numbers_by_name(self, name: str, missing: float | None = None) -> dict[str, float]:
+        """Floats by names of the file's own, as `number` reads them."""
+        values = self.record(name)
+        return {each: values.number(each, missing) for each in values.names}
 
     def _list(self, name: str) -> list[Any]:
         value = self._content.get(name)

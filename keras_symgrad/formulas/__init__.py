@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from keras_symgrad.formulas.closed_forms import G
     from keras_symgrad.formulas.exporters import check_path
     from keras_symgrad.formulas.fidelity import AGREEMENT, R2, Fidelity
-    from keras_symgrad.formulas.formula import Formula, ParetoFront
+    from keras_symgrad.formulas.formula import Formula, ScaledFormula
     from keras_symgrad.formulas.front_table import NOTEBOOK_STYLE, front_markdown, html_table
     from keras_symgrad.formulas.monotone_fit import MonotoneFit
     from keras_symgrad.formulas.monotone_layer import DEFAULT_SEGMENTS, MonotoneLayer
+    from keras_symgrad.formulas.pareto_front import ParetoFront
     from keras_symgrad.formulas.phi_formula import PhiFormula
     from keras_symgrad.formulas.rule import FEWEST_DIGITS, MOST_DIGITS, Rule
-    from keras_symgrad.formulas.scaled_formula import ScaledFormula, in_users_units, read_scaled
+    from keras_symgrad.formulas.scale_factors import in_users_units
     from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -42,5 +43,4 @@ __all__ = [
     "front_markdown",
     "html_table",
     "in_users_units",
-    "read_scaled",
 ]

@@ -1,9 +1,7 @@
-"""Export formulas: source code, JSON, LaTeX, and models in other formats."""
+"""Export formulas to files: source code, JSON, LaTeX, and models in other formats."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import shutil
 import tempfile
@@ -16,9 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 
-from keras_symgrad.expressions.formats import from_text
-from keras_symgrad.files import Record, check_writable, replacing, unwritable, write_text
-from keras_symgrad.formulas.fidelity import Fidelity
+from keras_symgrad.files import check_writable, replacing, unwritable, write_text
 from keras_symgrad.formulas.python_source import to_python
 
 if TYPE_CHECKING:
@@ -26,92 +22,12 @@ if TYPE_CHECKING:
 
     from keras_symgrad.formulas.formula import Formula
 
-JSON_FORMAT = "keras_symgrad.formula"
-JSON_VERSION = 1
 # Functions without a TFLite operation, in terms of functions with one.
 _WITHOUT: dict[type, Callable[[sympy.Expr], sympy.Expr]] = {
     sympy.tan: lambda u: sympy.sin(u) / sympy.cos(u),
     sympy.sinh: lambda u: (sympy.exp(u) - sympy.exp(-u)) / 2,
     sympy.cosh: lambda u: (sympy.exp(u) + sympy.exp(-u)) / 2,
 }
-
-
-def to_json(formula: Formula) -> str:
-    """Write a formula as JSON that `from_json` reads.
-
-    Args:
-        formula: any formula.
-
-    Returns:
-        The text, with a format and a version in it.
-    """
-    content = {
-        "format": JSON_FORMAT,
-        "version": JSON_VERSION,
-        "names": list(formula.names),
-        "expression": formula.to_text(),
-        "latex": formula.to_latex(),
-        "complexity": formula.complexity,
-        "loss": formula.loss if math.isfinite(formula.loss) else None,
-        "fidelity": formula.fidelity and formula.fidelity.to_dict(),
-        **formula.own_to_dict(),
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def from_json(text: str) -> Formula:
-    """Read a formula from a text that `to_json` wrote; nothing in it is run.
-
-    Args:
-        text: JSON.
-
-    Returns:
-        The formula.
-
-    Raises:
-        ValueError: it is not such a text, is of a newer version, or its formula cannot be read.
-
-    Example:
-
-    >>> from keras_symgrad import Formula
-    >>> x = sympy.Symbol("x", real=True)
-    >>> print(from_json(to_json(Formula(0.1 * x**2, 5, 1e-3, ("x",)))))
-    0.1*x**2
-    """
-    from keras_symgrad.formulas.formula import Formula
-
-    try:
-        content = json.loads(text)
-        if content["format"] != JSON_FORMAT:
-            raise KeyError("format")
-        version, names = content["version"], content["names"]
-        expression, complexity, loss = (content[k] for k in ("expression", "complexity", "loss"))
-        is_ours = isinstance(expression, str) and all(isinstance(name, str) for name in names)
-        complexity, loss = float(complexity), math.nan if loss is None else float(loss)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"Expected a formula as JSON, as `formula.to_json()` writes it. Received: "
-            f"{text[:80]!r} ({type(error).__name__}: {error})"
-        ) from None
-    if version != JSON_VERSION or not is_ours:
-        raise ValueError(
-            f"This version of keras-symgrad reads formulas of version {JSON_VERSION}. "
-            f"Received: version {version!r}"
-        )
-    fidelity = Record(content).maybe("fidelity", Fidelity.of_record)
-    read = from_text(expression, names)
-    formula = Formula(read, complexity, loss, tuple(names), fidelity=fidelity)
-    if "units" not in content:
-        return formula
-    from keras_symgrad.formulas.scaled_formula import read_scaled
-
-    try:
-        return read_scaled(formula, from_text(content["own"], names), dict(content["units"]))
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            "A formula in units of its variables' own has them by name, and its expression in "
-            f"them. Received: own={content.get('own')!r}, units={content['units']!r}"
-        ) from error
 
 
 def export(formula: Formula, path: str | os.PathLike[str]) -> Path:
@@ -237,7 +153,7 @@ def _to_tflite(formula: Formula, path: Path) -> None:
 
 _TEXTS: dict[str, Callable[[Formula], str]] = {
     ".py": to_python,
-    ".json": to_json,
+    ".json": lambda formula: formula.to_json(),
     ".tex": lambda formula: formula.to_latex() + "\n",
 }
 _MODELS: dict[str, Callable[[Formula, Path], None]] = {

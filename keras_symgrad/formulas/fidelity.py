@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,15 +77,16 @@ class Fidelity:
         return cls(AGREEMENT, alike, max(yes, 1 - yes), len(network))
 
     @classmethod
-    def of_record(cls, record: Record) -> Fidelity:
-        """A fidelity from the plain data of `to_dict`, as results and formulas are saved with it.
+    def from_dict(cls, content: Record | Mapping[str, Any]) -> Fidelity:
+        """Read a fidelity from the plain data of `to_dict`.
 
         Args:
-            record: the data, those of an earlier version too.
+            content: the data, those of an earlier version too.
 
         Raises:
             ValueError: they are no fidelity.
         """
+        record = Record.of(content)
         # Before there were references a fidelity had a value and a baseline.
         formula, majority = (
             record.number(new if new in record.names else old, float("nan"))

@@ -1,30 +1,43 @@
-"""`Formula`, a formula that a search found, and `ParetoFront`."""
+"""`Formula`: a formula that a search found, in the units of the user or of its computation."""
 
 from __future__ import annotations
 
-import copy
+import json
+import math
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
 from keras_symgrad.expressions import OperatorSet, symbol
 from keras_symgrad.expressions.codegen import numpy_function
-from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
-from keras_symgrad.files import points_by_name, printable
+from keras_symgrad.expressions.formats import (
+    Units,
+    folded,
+    from_text,
+    rounded,
+    to_latex,
+    to_pretty,
+    to_text,
+)
+from keras_symgrad.files import Record, points_by_name, printable
 from keras_symgrad.formulas.fidelity import Fidelity
-from keras_symgrad.search.core import POOR_FIT, choose_model
+from keras_symgrad.gradients import OwnUnits, checked_units
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
     from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
+
+JSON_FORMAT = "keras_symgrad.formula"
+JSON_VERSION = 1
+# Significant digits of a double.
+EVERY_DIGIT = 17
 
 
 @dataclass(frozen=True)
@@ -178,17 +191,51 @@ class Formula:
         return to_python(self, name)
 
     def to_json(self) -> str:
-        """JSON that `Formula.from_json` reads back."""
-        from keras_symgrad.formulas.exporters import to_json
-
-        return to_json(self)
+        """JSON that `Formula.from_json` reads back, with a format and a version in it."""
+        content = {
+            "format": JSON_FORMAT,
+            "version": JSON_VERSION,
+            "names": list(self.names),
+            "latex": self.to_latex(),
+            **self.to_dict(),
+            "loss": self.loss if math.isfinite(self.loss) else None,
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
     @staticmethod
     def from_json(text: str) -> Formula:
-        """Read the formula from a text of `to_json`; nothing in it is run."""
-        from keras_symgrad.formulas.exporters import from_json
+        """Read a formula from a text of `to_json`; nothing in it is run.
 
-        return from_json(text)
+        Args:
+            text: JSON.
+
+        Returns:
+            The formula.
+
+        Raises:
+            ValueError: it is not such a text, is of a newer version, or its formula cannot be read.
+
+        Example:
+
+        >>> x = sympy.Symbol("x", real=True)
+        >>> print(Formula.from_json(Formula(0.1 * x**2, 5, 1e-3, ("x",)).to_json()))
+        0.1*x**2
+        """
+        try:
+            record = Record(json.loads(text))
+            record.one_of("format", (JSON_FORMAT,))
+            version = record.whole("version")
+            if version != JSON_VERSION:
+                raise ValueError(
+                    f"This version of keras-symgrad reads formulas of version {JSON_VERSION}. "
+                    f"Received: version {version!r}"
+                )
+            return Formula.from_dict(record, record.texts("names"))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f"Expected a formula as JSON, as `formula.to_json()` writes it. Received: "
+                f"{text[:80]!r} ({error})"
+            ) from None
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write `.py`, `.json`, `.tex`, `.keras`, `.onnx`, `.tflite` or a SavedModel folder.
@@ -210,235 +257,177 @@ class Formula:
             entries["fidelity"] = self.fidelity.to_dict()
         return entries | self.own_to_dict()
 
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any], names: tuple[str, ...]) -> Formula:
+        """Read a formula from the plain data of `to_dict`; nothing in it is run.
+
+        Args:
+            content: the data.
+            names: of the variables.
+
+        Raises:
+            ValueError: they are not a formula of these variables.
+        """
+        record = Record.of(content)
+        return Formula(
+            from_text(record.text("expression"), names),
+            # A formula with operators other than the search's has infinite complexity.
+            record.number("complexity", math.inf),
+            record.number("loss", math.nan),
+            names,
+            fidelity=record.maybe("fidelity", Fidelity.from_dict),
+        ).own_from_dict(record)
+
     def own_to_dict(self) -> dict[str, Any]:
         """The units of its computation, and its expression in them, if they are not the user's."""
         return {}
+
+    def own_from_dict(self, content: Record | Mapping[str, Any], prefix: str = "") -> Formula:
+        """The formula with the units that plain data have for it, if they have any.
+
+        Args:
+            content: with the entries of `own_to_dict`.
+            prefix: of the names of these entries.
+
+        Raises:
+            ValueError: the units are invalid.
+        """
+        record = Record.of(content)
+        if f"{prefix}units" not in record:
+            return self
+        own = from_text(record.text(f"{prefix}own"), self.names)
+        units = record.record(f"{prefix}units")
+        checked = checked_units({name: units.numbers(name) for name in units.names}, self.names)
+        return ScaledFormula(
+            checked.in_users(own),
+            self.complexity,
+            self.loss,
+            self.names,
+            self.operators,
+            self.fidelity,
+            scaled=own,
+            units=checked,
+        )
 
     def _repr_latex_(self) -> str:
         return f"${self.to_latex()}$"
 
 
-class ParetoFront(Sequence[Formula]):
-    """Formulas by ascending complexity, each with a lower loss than all before it.
+@dataclass(frozen=True)
+class ScaledFormula(Formula):
+    """A formula in the user's units that is written and computed in rescaled variables.
 
-    Args:
-        formulas: any formulas; those that a simpler one equals or beats are left out.
-        floor: losses below it are noise.
-        trusted: formulas that may be chosen as the best; all by default.
+    Attributes:
+        scaled: the same expression in z = (x - offset)/scale. It is printed, with z written out,
+            and computed by layers: SymPy would merge all scales to one number, which may be too
+            large or too small for float32.
+        units: offset and scale by the name of a variable.
 
-    Raises:
-        ValueError: there are no formulas.
+    Example:
+
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> found = Formula(x1**2 + 2.0 * x2**2, 9, 1e-4, ("x1", "x2"))
+    >>> units = OwnUnits(("x1", "x2"), {"x1": (0.0, 1e-25), "x2": (1e6, 1.0)})
+    >>> formula = ScaledFormula.of(found, units)
+    >>> print(formula.to_pretty())
+    (x1/1e-25)**2 + 2*(x2 - 1000000)**2
+    >>> formula(np.array([[3e-25, 1000002.0]]))
+    array([17.])
     """
 
-    def __init__(
-        self,
-        formulas: Sequence[Formula],
-        floor: float = 0.0,
-        trusted: Collection[Formula] | None = None,
-    ):
-        self.floor = floor
-        self._rows: list[Formula] = []
-        for formula in sorted(formulas, key=lambda row: (row.complexity, row.loss)):
-            # A loss lower by less than this share is the same fit, written differently.
-            if not self._rows or formula.loss < 0.99 * self._rows[-1].loss:
-                self._rows.append(formula)
-        if not self._rows:
-            raise ValueError("A Pareto front needs at least one formula. Received: none")
-        self._trusted = [row for row in self._rows if trusted is None or row in trusted]
-        self._chosen: int | None = None
-        self._picked: int | None = None
+    scaled: sympy.Expr = field(kw_only=True, repr=False)
+    units: OwnUnits = field(kw_only=True, repr=False, compare=False)
+
+    # A data class would make one of its own.
+    __repr__ = Formula.__repr__
 
     @classmethod
-    def by_fidelity(
-        cls, formulas: Sequence[Formula], chosen: int, floor: float = 0.0
-    ) -> ParetoFront:
-        """A front of approximations, by complexity and by fidelity on rows kept for the choice.
+    def of(cls, formula: Formula, units: OwnUnits) -> Formula:
+        """Convert a formula in rescaled variables to one in the user's units, of the same values.
 
         Args:
-            formulas: each with its fidelity, by ascending complexity; all are kept.
-            chosen: number of the one that is the best.
-            floor: losses below it are noise.
+            formula: in rescaled variables.
+            units: of the variables.
 
         Returns:
-            The front.
-
-        Example:
-
-        >>> x1, x2 = sympy.symbols("x1 x2", real=True)
-        >>> rows = [
-        ...     Formula(e, c, 0.1, ("x1", "x2"), fidelity=Fidelity("R2", r2, 0.0, 100))
-        ...     for e, c, r2 in ((x1, 1, 0.7), (x1 + x2, 3, 0.9), (x1 + x1 * x2, 5, 0.91))
-        ... ]
-        >>> front = ParetoFront.by_fidelity(rows, chosen=1)
-        >>> print(front.best, front.for_fidelity(0.6), front.for_fidelity(0.99))
-        x1 + x2 x1 None
+            The formula unchanged, if none of its variables is rescaled.
         """
-        front = cls(formulas[:1], floor)
-        front._rows = front._trusted = list(formulas)
-        front._chosen = chosen
-        return front
-
-    @overload
-    def __getitem__(self, index: int) -> Formula: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Formula]: ...
-
-    def __getitem__(self, index: int | slice) -> Formula | list[Formula]:
-        return self._rows[index]
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[Formula]:
-        return iter(self._rows)
-
-    @property
-    def best(self) -> Formula:
-        """The row after the last steep drop of log-loss; see `model_selection.choose`.
-
-        Of approximations it is the simplest one that is nearly as faithful as the most faithful.
-        A row that was picked by hand comes before both.
-        """
-        if self._picked is not None:
-            return self._rows[self._picked]
-        if self._chosen is not None:
-            return self._rows[self._chosen]
-        rows = self._trusted or self._rows
-        # The loss is a mean over the variables: 2 (1 - cos) / variables for unit vectors.
-        poor = 2 * POOR_FIT / len(rows[0].names)
-        complexities, losses = [row.complexity for row in rows], [row.loss for row in rows]
-        return rows[choose_model(complexities, losses, self.floor, poor)]
-
-    @property
-    def chosen(self) -> int | None:
-        """Number of the best row of a front by fidelity; `None` for a front by loss."""
-        return self._chosen
-
-    @property
-    def picked(self) -> int | None:
-        """Number of the row that was picked by hand; `None` where none was."""
-        return self._picked
-
-    def picking(self, number: int) -> ParetoFront:
-        """The front with a row of the user's choice as the best.
-
-        Args:
-            number: of the row, from 0.
-
-        Example:
-
-        >>> x = sympy.Symbol("x", real=True)
-        >>> front = ParetoFront([Formula(x, 1, 0.5, ("x",)), Formula(x**2, 3, 0.0, ("x",))])
-        >>> print(front.best, front.picking(0).best)
-        x**2 x
-        """
-        front = copy.copy(self)
-        front._picked = range(len(self._rows))[number]
-        return front
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ParetoFront):
-            return NotImplemented
-        own, its = (
-            (front._rows, front._trusted, front._chosen, front._picked, front.floor)
-            for front in (self, other)
-        )
-        return own == its
-
-    def __hash__(self) -> int:
-        return hash(tuple(self._rows))
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """The front as a table of pandas: complexity, loss, fidelity, formula, which is the best.
-
-        >>> x = sympy.Symbol("x", real=True)
-        >>> ParetoFront([Formula(x, 1, 0.5, ("x",)), Formula(x**2, 3, 0.0, ("x",))]).to_dataframe()
-           complexity  loss  fidelity formula   best
-        0           1   0.5       NaN       x  False
-        1           3   0.0       NaN    x**2   True
-        """
-        import pandas as pd
-
-        best = self.best
-        return pd.DataFrame(
-            {
-                "complexity": [row.complexity for row in self],
-                "loss": [row.loss for row in self],
-                "fidelity": [
-                    float("nan") if row.fidelity is None else row.fidelity.formula for row in self
-                ],
-                "formula": [row.to_pretty() for row in self],
-                "best": [row is best for row in self],
-            }
+        units = units.among(formula.expression)
+        if not units.units:
+            return formula
+        return cls(
+            units.in_users(formula.expression),
+            formula.complexity,
+            formula.loss,
+            formula.names,
+            formula.operators,
+            formula.fidelity,
+            scaled=formula.expression,
+            units=units,
         )
 
-    def agrees_with_network(self, formula: Formula) -> bool:
-        """Return whether one of the rows may be chosen as the best."""
-        return formula in self._trusted
+    @property
+    def own(self) -> sympy.Expr:
+        """The expression in rescaled variables."""
+        return self.scaled
 
-    def for_fidelity(self, fidelity: float) -> Formula | None:
-        """The simplest formula that is as faithful to the network as asked.
+    @cached_property
+    def _own_code(self) -> Callable[[np.ndarray], np.ndarray]:
+        return numpy_function([self.scaled], [symbol(name) for name in self.names])
 
-        Args:
-            fidelity: least share of the decisions that are the network's, or least R2 of its
-                values, on held-out data rows.
-
-        Returns:
-            The formula, or `None` where no row of the front is so faithful.
-
-        Raises:
-            ValueError: it is no number of at most 1.
-        """
-        if not isinstance(fidelity, (int, float)) or not fidelity <= 1:
-            raise ValueError(
-                "`for_fidelity` takes the least agreement or R2 that a formula is to have, a "
-                f"number of at most 1, such as 0.95. Received: fidelity={fidelity!r}"
-            )
-        return next(
-            (row for row in self if row.fidelity and row.fidelity.formula >= fidelity), None
-        )
-
-    def rewritten(self, rewrite: Callable[[Formula], Formula]) -> ParetoFront:
-        """The front with each formula written in another way, and the same one for the best.
-
-        Args:
-            rewrite: takes a formula to another.
-        """
-        rows = [rewrite(row) for row in self._rows]
-        if self._chosen is not None:
-            front = ParetoFront.by_fidelity(rows, self._chosen, self.floor)
-        else:
-            trusted = [mine for mine, row in zip(rows, self._rows) if row in self._trusted]
-            front = ParetoFront(rows, self.floor, trusted)
-        front._picked = self._picked
-        return front
+    def _values(self, points: np.ndarray) -> np.ndarray:
+        return self._own_code(self.units.points(points))[:, 0]
 
     @property
-    def has_fidelity(self) -> bool:
-        """Whether fidelity was counted for its rows."""
-        return any(row.fidelity is not None for row in self)
+    def as_computed(self) -> sympy.Expr:
+        """The expression in rescaled variables."""
+        return self.own
 
     def __str__(self) -> str:
-        best = self.best
-        counted = f"  {'fidelity':>8}" if self.has_fidelity else ""
-        lines = [f"{'complexity':>10}  {'loss':>8}{counted}  formula"]
-        for row in self:
-            mark = "  <-- best" if row is best else ""
-            if counted:
-                counted = f"  {row.fidelity.shown if row.fidelity else '':>8}"
-            text = f"{row.complexity:>10g}  {row.loss:>8.2e}{counted}  {row.to_pretty()}"
-            lines.append(text + mark)
-        return "\n".join(lines)
+        return self.to_pretty(EVERY_DIGIT)
 
-    __repr__ = __str__
+    def rewritten(self, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> ScaledFormula:
+        """The formula with its expression in rescaled variables rewritten."""
+        own = rewrite(self.scaled)
+        return replace(self, expression=self.units.in_users(own), scaled=own)
 
-    def _repr_html_(self) -> str:
-        from keras_symgrad.formulas.front_table import front_html
+    def to_pretty(self, digits: int = 3) -> str:
+        """The expression as text for people, constants rounded and units written out."""
+        own, units = self._written(digits)
+        return to_pretty(own, digits, units=units)
 
-        return front_html(self)
+    def to_latex(self, digits: int = 3) -> str:
+        """The expression as LaTeX, constants rounded and units written out."""
+        own, units = self._written(digits)
+        return to_latex(own, digits, units=units)
 
-    def _repr_markdown_(self) -> str:
-        from keras_symgrad.formulas.front_table import front_markdown
+    def to_mathml(self, digits: int = 3, relation: str = "", other: str | sympy.Expr = "") -> str:
+        """The expression as MathML, constants rounded and units written out."""
+        from keras_symgrad.expressions.formats import to_mathml
 
-        return front_markdown(self)
+        own, units = self._written(digits)
+        return to_mathml(own, digits, relation, other, units=units)
+
+    def _written(self, digits: int) -> tuple[sympy.Expr, Units]:
+        """Expression in rescaled variables and their units, with x - 2005 for x - 2000 - 5.04."""
+        return folded(rounded(self.scaled, digits), self.units.units)
+
+    def to_layer(self, *, trainable: bool = True, **kwargs: Any) -> SymbolicLayer:
+        """Make a Keras layer that computes in rescaled variables; see `Formula.to_layer`."""
+        from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
+
+        return SymbolicLayer(
+            self.scaled,
+            self.names,
+            operators=self.operators,
+            trainable=trainable,
+            units=self.units.units,
+            **kwargs,
+        )
+
+    def own_to_dict(self) -> dict[str, Any]:
+        """The units of its variables, and its expression in them, as plain data."""
+        return {
+            "own": to_text(self.scaled, names=self.names),
+            "units": {name: list(unit) for name, unit in self.units.units.items()},
+        }

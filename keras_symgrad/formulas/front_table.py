@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from keras_symgrad.formulas.formula import Formula, ParetoFront
+    from keras_symgrad.formulas.formula import Formula
+    from keras_symgrad.formulas.pareto_front import ParetoFront
 
 # Style of all notebook output.
 NOTEBOOK_STYLE = """\

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+
+from keras_symgrad.files import Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +107,28 @@ class MonotoneFit:
             factor: positive.
         """
         return replace(self, knots=factor * self.knots)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Knots, values and R2 as plain data."""
+        return {"knots": self.knots.tolist(), "values": self.values.tolist(), "r2": self.r2}
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any]) -> MonotoneFit:
+        """Read a fit from the plain data of `to_dict`.
+
+        Args:
+            content: the data.
+
+        Raises:
+            ValueError: they are not a monotone function.
+        """
+        record = Record.of(content)
+        knots, values = (np.array(record.numbers(name)) for name in ("knots", "values"))
+        steps = np.diff(values)
+        monotone = len(knots) == len(values) > 0 and (np.diff(knots) > 0).all()
+        if not monotone or not ((steps >= 0).all() or (steps <= 0).all()):
+            raise record.refused("knots", "ascending knots with a monotone value each")
+        return cls(knots, values, record.number("r2", math.nan))
 
     @property
     def rising(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,8 @@ import sympy
 
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, simplify, weight
 from keras_symgrad.expressions.codegen import numpy_function
-from keras_symgrad.expressions.formats import to_latex, to_pretty, to_text
+from keras_symgrad.expressions.formats import from_text, to_latex, to_pretty, to_text
+from keras_symgrad.files import Record
 from keras_symgrad.formulas.closed_forms import Curve, G, fit_closed_forms, operators
 from keras_symgrad.formulas.formula import Formula
 from keras_symgrad.formulas.monotone_fit import MonotoneFit
@@ -153,6 +155,32 @@ class PhiFormula:
             "value_complexity": self.value.complexity,
             **{f"value_{name}": entry for name, entry in self.value.own_to_dict().items()},
         }
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any], concept: Formula) -> PhiFormula:
+        """Read phi and the value from the plain data of `to_dict`.
+
+        Args:
+            content: the data, those of an earlier version too.
+            concept: the formula g.
+
+        Raises:
+            ValueError: they are something else.
+        """
+        record = Record.of(content)
+        complexity = record.number("complexity")
+        whole = complexity + concept.complexity
+        if "value_complexity" in record:  # not in version 0
+            whole = record.number("value_complexity")
+        expression = from_text(record.text("value"), concept.names)
+        value = Formula(expression, whole, concept.loss, concept.names)
+        return cls(
+            from_text(record.text("expression"), (str(G),)),
+            complexity,
+            record.number("r2", math.nan),
+            record.whole("rows"),
+            value.own_from_dict(record, "value_"),
+        )
 
     def _repr_latex_(self) -> str:
         return f"${self.to_latex()}$"

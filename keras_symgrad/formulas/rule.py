@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions.formats import rounded, to_latex, to_pretty
+from keras_symgrad.files import Record
 from keras_symgrad.formulas.constants import Constant, simple_numbers
 from keras_symgrad.formulas.formula import Formula
 
@@ -167,6 +170,37 @@ class Rule:
             "points": self.points,
             "digits": self.digits,
         }
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any], formula: Formula) -> Rule:
+        """Read a rule from the plain data of `to_dict`.
+
+        Args:
+            content: the data, those of an earlier version too.
+            formula: the concept.
+
+        Raises:
+            ValueError: they are not a rule.
+        """
+        record = Record.of(content)
+        # Before version 2 a threshold had no interval.
+        threshold = Constant(record.number("threshold"))
+        rule = cls(
+            formula,
+            record.maybe("level", Constant.from_dict) or threshold,
+            record.one_of("direction", ("<", ">")),
+            record.number("agreement", math.nan),
+            record.whole("points"),
+        )
+        if "digits" in record:
+            digits = record.whole("digits", 1)
+            if digits > MOST_DIGITS:
+                raise record.refused("digits", f"{MOST_DIGITS} at most")
+            return replace(rule, digits=digits)
+        # Version 0 has the text alone.
+        written = record.text("text")
+        found = (replace(rule, digits=n) for n in range(FEWEST_DIGITS, MOST_DIGITS + 1))
+        return next((rule for rule in found if rule.text == written), rule)
 
     def __str__(self) -> str:
         share = f"{100 * self.agreement:.1f} % of {self.points:,} points"

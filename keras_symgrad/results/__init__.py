@@ -8,6 +8,7 @@ from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
     from keras_symgrad.results.assessor import Assessor
+    from keras_symgrad.results.base import CallOf
     from keras_symgrad.results.class_interpretation import ClassInterpretation, Pair, margins
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.joint_interpretation import JointInterpretation
@@ -19,6 +20,7 @@ else:
 
 __all__ = [
     "Assessor",
+    "CallOf",
     "ClassInterpretation",
     "Interpretation",
     "JointInterpretation",

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from keras_symgrad.files import check_writable, write_json, write_text
+from keras_symgrad.files import Record, check_writable, write_json, write_text
+
+# Makes the code that repeats the call of a result: of its kind and of the record of its file.
+CallOf = Callable[[str, Record], str]
+
+
+def without_call(kind: str, record: Record) -> str:
+    """No code: a result that is read without the functions that make one."""
+    return ""
+
+
+def provenance(record: Record) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings and versions of a result of several neurons; version 0 has neither."""
+    if "settings" not in record:
+        return {}, {}
+    return record.by_name("settings", object), record.by_name("versions", str)
 
 
 class Result:

@@ -59,6 +59,7 @@ def choose(concept: Interpretation, row: int | Formula) -> Interpretation:
         ignored=tuple(name for name in ignored(concept.influence) if symbol(name) not in used),
         symmetries=_symmetries(concept, parts["best"]),
         # They are of the formula that was chosen before.
+        margin=None,
         holds=None,
         regions=None,
         **parts,

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from keras_symgrad.files import heading, in_model_order, listed_names, printable, read_points
-from keras_symgrad.results.base import Result
+from keras_symgrad.files import (
+    Record,
+    check_names,
+    heading,
+    in_model_order,
+    listed_names,
+    printable,
+    read_points,
+)
+from keras_symgrad.results.base import CallOf, Result, provenance, without_call
 from keras_symgrad.results.interpretation import Interpretation
 
 Pair = tuple[int, int]
@@ -126,6 +136,42 @@ class ClassInterpretation(Result):
             "settings": self.settings,
             "versions": self.versions,
         }
+
+    @classmethod
+    def from_dict(
+        cls, content: Record | Mapping[str, Any], call_of: CallOf = without_call
+    ) -> ClassInterpretation:
+        """Read a result from the plain data of `to_dict`.
+
+        Args:
+            content: the data, those of an earlier version too.
+            call_of: makes the code that repeats the call.
+
+        Raises:
+            ValueError: they are not a result of classes.
+        """
+        record = Record.of(content)
+        variables, classes = record.texts("variables"), record.texts("classes")
+
+        def pair(of: Record) -> Pair:
+            found = of.texts("classes")
+            if len(found) != 2 or not set(found) <= set(classes):
+                raise of.refused("classes", "two of the classes")
+            return classes.index(found[0]), classes.index(found[1])
+
+        return cls(
+            record.text("name"),
+            classes,
+            check_names(variables, len(variables)),
+            {pair(one): Interpretation.from_dict(one, call_of) for one in record.records("pairs")},
+            {pair(one): one.text("reason") for one in record.records("unread")},
+            record.number("agreement", math.nan),
+            # It is undefined for a class without points.
+            tuple(record.numbers("recall", math.nan)),
+            record.whole("points"),
+            *provenance(record),
+            call_of("classes", record),
+        )
 
     def _page(self) -> str:
         from keras_symgrad.results.report import page_of_classes

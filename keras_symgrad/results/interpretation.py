@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_symgrad.files import heading, printable
-from keras_symgrad.formulas import Fidelity, Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
+from keras_symgrad.files import Record, check_names, heading, printable
+from keras_symgrad.formulas import (
+    Fidelity,
+    Formula,
+    MonotoneFit,
+    ParetoFront,
+    PhiFormula,
+    Rule,
+)
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.results.assessment import (
     SAME_CLASS,
     Alternative,
+    Assessment,
     Influence,
     Match,
     SymmetryCheck,
@@ -23,7 +32,9 @@ from keras_symgrad.results.assessment import (
     few_valued,
     not_looked_at,
 )
-from keras_symgrad.results.base import Result
+from keras_symgrad.results.base import CallOf, Result, without_call
+from keras_symgrad.results.regions import Holds, Regions
+from keras_symgrad.results.sample import Sample
 from keras_symgrad.results.surface import Surface
 from keras_symgrad.search.core import Ending
 from keras_symgrad.search.spectral import Group
@@ -33,8 +44,6 @@ if TYPE_CHECKING:
 
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.neurons import Neuron
-    from keras_symgrad.results.regions import Holds, Regions
-    from keras_symgrad.results.sample import Sample
 
 # A share of the gradient that counts as all of it, given float32 and noise.
 EXPLAINED = 0.99
@@ -45,33 +54,17 @@ ONE_VARIABLE = (
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Interpretation(Result):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Interpretation(Result, Assessment):
     """Formulas that explain a neuron, with their evidence.
+
+    It is an `Assessment` (`front`, `best`, `phi`, `value`, `rule`, `cosine_error`,
+    `boundary_error`, `fidelity`, `matches`, `rivals`, `alternatives`, `noise_floor`, `constants`,
+    `symmetries` and `box`) with what was found besides, and how.
 
     Attributes:
         neuron: name of the neuron.
         names: of the variables.
-        front: Pareto front of formulas by complexity and loss on held-out rows.
-        best: the front's best row, with simple constants where the loss hardly changes.
-        phi: the monotone function around it, value = phi(best); `None` for a gradient field without
-            values.
-        value: the neuron's value as a formula, phi in closed form, with its R2 on held-out rows;
-            `None` for a classifier, whose values have little meaning.
-        rule: the decision rule; `None` for a neuron that is not a classifier.
-        cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
-            held-out rows.
-        boundary_error: the same on the fifth of all rows that is nearest to the decision boundary;
-            `None` for a neuron that is not a classifier.
-        matches: relation of `best` to the network: "concept", "boundary", "approximation" or
-            "nothing"; see `Match`.
-        rivals: formulas with the same decision boundary and other gradients off it; those that the
-            network distinguishes least come first.
-        alternatives: other formulas that held-out rows do not show to be worse than `best`.
-        noise_floor: losses below it are indistinguishable, by held-out rows of one network or by
-            the disagreement of several.
-        constants: of `best`, each with its fitted value, the 95 % interval and the number shown for
-            it.
         ignored: variables that change the neuron by less than 3 % of the strongest one's change,
             and are not in the formula.
         groups: variables that enter only through one short function of theirs, as the gradients
@@ -85,15 +78,11 @@ class Interpretation(Result):
         versions: of the packages.
         timings: seconds spent in each part.
         settings: the arguments of `interpret`, as plain data.
-        box: lowest and highest value of each variable in the data, `(2, variables)`.
         gradients: the field that was explained. The file of a result has a part of its rows.
         network: the neuron as a function of the variables; `None` for gradients from elsewhere and
             for a formula in terms of quantities.
         given: formulas found before; this one was searched for along their level sets.
-        symmetries: known ones, with the errors of network and `best`.
         surface: the surface of the data, and the directions of gradients across it.
-        fidelity: how well phi(best) reproduces the neuron's values, or the rule its decisions, on
-            held-out data rows; `None` for a gradient field without values.
         influence: influence of each input on the neuron, the strongest first; empty for the file of
             an earlier version.
         holds: conditions under which `best` is near the network, with the share of held-out rows;
@@ -109,42 +98,34 @@ class Interpretation(Result):
 
     neuron: str
     names: tuple[str, ...]
-    front: ParetoFront
-    best: Formula
-    phi: MonotoneFit | None
-    value: PhiFormula | None
-    rule: Rule | None
-    cosine_error: float
-    boundary_error: float | None
-    matches: Match
-    rivals: tuple[Alternative, ...]
-    alternatives: tuple[Alternative, ...]
-    noise_floor: float
-    constants: tuple[Constant, ...]
     ignored: tuple[str, ...]
     groups: tuple[Group, ...]
     rows: dict[str, int]
     evaluations: int
     stopped: Ending | str
     seed: int
-    versions: dict[str, str] = field(repr=False)
-    timings: dict[str, float] = field(repr=False)
-    settings: dict[str, Any] = field(repr=False)
-    box: np.ndarray = field(repr=False)
-    gradients: GradientField = field(repr=False)
-    network: Neuron | None = field(repr=False)
-    surface: Surface = field(repr=False)
+    versions: dict[str, str]
+    timings: dict[str, float]
+    settings: dict[str, Any]
+    gradients: GradientField
+    network: Neuron | None
+    surface: Surface
     given: tuple[Formula, ...] = ()
-    symmetries: tuple[SymmetryCheck, ...] = ()
-    fidelity: Fidelity | None = None
     influence: tuple[Influence, ...] = ()
     holds: Holds | None = None
     regions: Regions | None = None
-    call: str = field(default="", repr=False)
-    sample: Sample | None = field(default=None, repr=False)
+    call: str = ""
+    sample: Sample | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "matches", Match(self.matches))
+    @classmethod
+    def of(cls, assessment: Assessment, **found: Any) -> Interpretation:
+        """An assessment with what was found besides, and how.
+
+        Args:
+            assessment: of the formulas.
+            **found: the attributes of this class.
+        """
+        return cls(**vars(assessment), **found)
 
     def __getstate__(self) -> dict[str, Any]:
         # A network is a function in memory; all else of a result is data.
@@ -412,19 +393,9 @@ class Interpretation(Result):
             "neuron": self.neuron,
             "variables": list(self.names),
             "best": self.best.to_dict(),
-            "front": [row.to_dict() for row in self.front],
-            "trusted": [
-                k for k, row in enumerate(self.front) if self.front.agrees_with_network(row)
-            ],
-            "chosen": self.front.chosen,
-            "picked": self.front.picked,
+            **self.front.to_dict(),
             "rule": self.rule.to_dict() if self.rule else None,
-            "phi": self.phi
-            and {
-                "knots": self.phi.knots.tolist(),
-                "values": self.phi.values.tolist(),
-                "r2": self.phi.r2,
-            },
+            "phi": self.phi.to_dict() if self.phi else None,
             "value": self.value.to_dict() if self.value else None,
             "cosine_error": self.cosine_error,
             "boundary_error": self.boundary_error,
@@ -452,6 +423,84 @@ class Interpretation(Result):
             "surface": self.surface.to_dict(),
             "sample": self.sample and self.sample.to_dict(self.gradients, self.seed),
         }
+
+    @classmethod
+    def from_dict(
+        cls, content: Record | Mapping[str, Any], call_of: CallOf = without_call
+    ) -> Interpretation:
+        """Read a result from the plain data of `to_dict`.
+
+        Args:
+            content: the data, those of an earlier version too.
+            call_of: makes the code that repeats the call.
+
+        Raises:
+            ValueError: they are not a result of one neuron.
+        """
+        record = Record.of(content)
+        variables = record.texts("variables")
+        names = check_names(variables, len(variables))
+        if not names:
+            raise record.refused("variables", "one name at least")
+        best = Formula.from_dict(record.record("best"), names)
+        floor = record.number("noise_floor")
+        box = np.array(record.rows("box", len(names)))
+        if len(box) != 2 or not (box[0] <= box[1]).all():
+            raise record.refused("box", "the lowest and the highest values")
+        record.record("rows").whole("held_out")
+        record.record("timings").number("search", math.inf)
+        sample, gradients = record.maybe("sample", lambda one: Sample.from_dict(one, names)) or (
+            None,
+            # Stands in for the field, and says where one is to be had.
+            _NotInTheFile("gradients"),
+        )
+
+        def alternatives(name: str) -> tuple[Alternative, ...]:
+            return tuple(Alternative.from_dict(other, names) for other in record.records(name))
+
+        return cls(
+            neuron=record.text("neuron"),
+            names=names,
+            front=ParetoFront.from_dict(record, names, floor),
+            best=best,
+            phi=record.maybe("phi", MonotoneFit.from_dict),
+            value=record.maybe("value", lambda value: PhiFormula.from_dict(value, best)),
+            rule=record.maybe("rule", lambda rule: Rule.from_dict(rule, best)),
+            cosine_error=record.number("cosine_error", math.nan),
+            boundary_error=record.number("boundary_error", math.nan)
+            if "boundary_error" in record
+            else None,
+            matches=Match(record.one_of("matches", tuple(map(str, Match)))),
+            rivals=alternatives("rivals"),
+            alternatives=alternatives("alternatives"),
+            noise_floor=floor,
+            constants=tuple(map(Constant.from_dict, record.records("constants"))),
+            ignored=record.texts("ignored"),
+            groups=tuple(Group.from_dict(group, names) for group in record.records("groups")),
+            rows=record.by_name("rows", int),
+            evaluations=record.whole("evaluations"),
+            stopped=Ending.of(record.text("stopped")),
+            seed=record.whole("seed"),
+            versions=record.by_name("versions", str),
+            timings=record.numbers_by_name("timings", math.inf),
+            settings=record.by_name("settings", object),
+            call=call_of("neuron", record),
+            box=box,
+            gradients=gradients,  # type: ignore[arg-type]
+            network=None,
+            # Version 0 has neither.
+            given=tuple(Formula.from_dict(one, names) for one in record.records_if_any("given")),
+            surface=record.maybe("surface", lambda one: Surface.from_dict(one, len(names)))
+            or Surface(len(names)),
+            symmetries=tuple(map(SymmetryCheck.from_dict, record.records_if_any("symmetries"))),
+            fidelity=record.maybe("fidelity", Fidelity.from_dict),
+            influence=tuple(
+                Influence.from_dict(one, names) for one in record.records_if_any("influence")
+            ),
+            holds=record.maybe("holds", lambda holds: Holds.from_dict(holds, names)),
+            regions=record.maybe("regions", lambda regions: Regions.from_dict(regions, names)),
+            sample=sample,
+        )
 
     def plot(self) -> Figure:
         """Draw the result in one figure: the front, phi, angles, the decision boundary.
@@ -484,3 +533,21 @@ class Interpretation(Result):
 def _degrees(angle: float) -> str:
     # Below it are rounding errors.
     return "less than 0.01 degrees" if angle < 0.01 else f"{angle:.2g} degrees"
+
+
+class _NotInTheFile:
+    """Placeholder for an object that the file does not hold; using it raises an error."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ValueError(
+            f"The {self._name} of this result are not in its file, which an earlier version wrote, "
+            "or which has too many variables; plots, reports and `choose` need them. Interpret the "
+            "model again, or save them too, with "
+            "`concept.gradients.save('field.npz')`, and put them back: `dataclasses.replace("
+            "concept, gradients=GradientField.load('field.npz'))`."
+        )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_symgrad.files import heading, printable
+from keras_symgrad.files import Record, heading, printable
 from keras_symgrad.formulas import Formula
-from keras_symgrad.results.base import Result
+from keras_symgrad.results.base import CallOf, Result, provenance, without_call
 from keras_symgrad.results.interpretation import Interpretation
 
 
@@ -76,6 +77,30 @@ class JointInterpretation(Result):
             "settings": self.settings,
             "versions": self.versions,
         }
+
+    @classmethod
+    def from_dict(
+        cls, content: Record | Mapping[str, Any], call_of: CallOf = without_call
+    ) -> JointInterpretation:
+        """Read a result from the plain data of `to_dict`.
+
+        Args:
+            content: the data, those of an earlier version too.
+            call_of: makes the code that repeats the call.
+
+        Raises:
+            ValueError: they are not a result of several neurons.
+        """
+        record = Record.of(content)
+        return cls(
+            record.texts("neurons"),
+            tuple(Interpretation.from_dict(one, call_of) for one in record.records("concepts")),
+            record.whole("independent"),
+            tuple(record.numbers("spectrum")),
+            tuple(record.numbers("errors")),
+            *provenance(record),
+            call_of("joint", record),
+        )
 
     def _page(self) -> str:
         from keras_symgrad.results.report import page_of_neurons

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -111,16 +112,19 @@ class Sample:
         }
 
     @classmethod
-    def of_record(cls, record: Record, names: tuple[str, ...]) -> tuple[Sample, GradientField]:
-        """The sample in a file, and its gradients.
+    def from_dict(
+        cls, content: Record | Mapping[str, Any], names: tuple[str, ...]
+    ) -> tuple[Sample, GradientField]:
+        """Read a sample, and its gradients, from the plain data of `to_dict`.
 
         Args:
-            record: that `to_dict` returned.
+            content: the data.
             names: of the variables.
 
         Raises:
             ValueError: it is not a sample of these variables.
         """
+        record = Record.of(content)
         arrays = _arrays(record)
         field = GradientField.of_arrays(arrays)
         if field.names != names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import sympy
 
 from keras_symgrad.expressions import symbol, with_whole_numbers
 from keras_symgrad.expressions.formats import to_pretty
+from keras_symgrad.files import Record
 from keras_symgrad.gradients import undetermined_directions
 
 if TYPE_CHECKING:
@@ -96,3 +99,30 @@ class Surface:
             "joint": self.joint,
             "explained": self.explained,
         }
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any], variables: int) -> Surface:
+        """Read a surface from the plain data of `to_dict`.
+
+        Args:
+            content: the data.
+            variables: number of variables.
+
+        Raises:
+            ValueError: they are not a surface of so many variables.
+        """
+        record = Record.of(content)
+        plane = centre = None
+        if "plane" in record:
+            plane = np.array(record.rows("plane", variables))
+            centre = np.array(record.numbers("centre"))
+            if len(centre) != variables or not len(plane):
+                raise record.refused("plane", "a plane with its centre")
+        return cls(
+            record.whole("axes"),
+            plane,
+            centre,
+            record.flag("curved"),
+            record.flag("joint"),
+            record.number("explained", math.nan),
+        )

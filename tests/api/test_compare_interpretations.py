@@ -11,7 +11,8 @@ import sympy
 import keras_symgrad as ks
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.formulas.constants import Constant
-from keras_symgrad.formulas.formula import Formula, ParetoFront
+from keras_symgrad.formulas.formula import Formula
+from keras_symgrad.formulas.pareto_front import ParetoFront
 from keras_symgrad.formulas.rule import Rule
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.results.surface import Surface

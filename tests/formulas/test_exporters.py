@@ -91,7 +91,7 @@ def test_json_is_read_back_exactly(tmp_path):
         ({"version": 2}, "formulas of version 1"),
         ({"format": "other"}, "as JSON"),
         ({"expression": "__import__('os').getcwd()"}, "not a known function"),
-        ({"expression": 3}, "version"),
+        ({"expression": 3}, "a text at `expression`"),
         ({"names": None}, "as JSON"),
         ({"complexity": "much"}, "as JSON"),
     ],

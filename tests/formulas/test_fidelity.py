@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_symgrad.files import Record
 from keras_symgrad.formulas import Fidelity
 
 
@@ -49,8 +48,8 @@ def test_the_text_says_what_was_counted_and_what_simple_models_reach():
 
 def test_a_fidelity_is_read_back_and_those_of_files_without_references_too():
     fidelity = Fidelity("R2", 0.9, 0.0, 10, linear=0.5, tree=None)
-    assert Fidelity.of_record(Record(fidelity.to_dict())) == fidelity
+    assert Fidelity.from_dict(fidelity.to_dict()) == fidelity
     old = {"metric": "agreement", "value": 0.97, "baseline": 0.6, "rows": 400}
-    assert Fidelity.of_record(Record(old)) == Fidelity("agreement", 0.97, 0.6, 400)
+    assert Fidelity.from_dict(old) == Fidelity("agreement", 0.97, 0.6, 400)
     with pytest.raises(ValueError, match="metric"):
-        Fidelity.of_record(Record(old | {"metric": "beauty"}))
+        Fidelity.from_dict(old | {"metric": "beauty"})

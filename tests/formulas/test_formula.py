@@ -9,7 +9,8 @@ import sympy
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import symbol
-from keras_symgrad.formulas.formula import Formula, ParetoFront
+from keras_symgrad.formulas.formula import Formula
+from keras_symgrad.formulas.pareto_front import ParetoFront
 from keras_symgrad.search.core.model_selection import POOR_FIT, choose_model
 
 NAMES = ("x1", "petal length (cm)", "lambda")

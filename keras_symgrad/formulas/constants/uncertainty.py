@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import sympy
 
-from keras_symgrad.expressions.formats import to_pretty
+from keras_symgrad.expressions.formats import from_text, to_pretty
+from keras_symgrad.files import Record
 from keras_symgrad.formulas.constants.profiles import intervals
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.core import ConstantFit
@@ -86,6 +88,29 @@ class Constant:
         """Value, interval and the number shown, as plain data."""
         shown = None if self.shown is None else str(self.shown)
         return {"value": self.value, "low": self.low, "high": self.high, "shown": shown}
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any]) -> Constant:
+        """Read a constant from the plain data of `to_dict`.
+
+        Args:
+            content: the data, those of an earlier version too.
+
+        Raises:
+            ValueError: they are not a constant.
+        """
+        record = Record.of(content)
+        shown = from_text(record.text("shown")) if "shown" in record else None
+        value = record.number("value")
+        if "low" not in record.names:
+            # Before version 2 intervals were symmetric, and infinite for a number that was not
+            # determined.
+            error = record.number("error", math.inf)
+            return cls(value, value - error, value + error, shown)
+        low, high = record.number("low", -math.inf), record.number("high", math.inf)
+        if not low <= high:
+            raise record.refused("high", "an end that is not below `low`")
+        return cls(value, low, high, shown)
 
 
 def constants(

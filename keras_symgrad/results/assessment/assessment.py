@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from keras_symgrad.results.assessment.symmetry_checks import SymmetryCheck
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Assessment:
     """Assessment of the formulas found so far, on rows kept apart.
 
@@ -32,21 +32,31 @@ class Assessment:
 
     Attributes:
         front: Pareto front of formulas by complexity and loss on held-out rows.
-        best: the front's best row, with simple constants where the loss does not notice.
-        phi: the monotone function that wraps it; `None` for a field without values.
-        value: the neuron's value in closed form; `None` for a classifier.
-        rule: the decision rule; `None` for a neuron that decides nothing.
-        cosine_error: mean of 1 - |cos| on held-out rows.
-        boundary_error: the same near the decision boundary, if there is one.
-        fidelity: how well phi(best) reproduces values or decisions on rows kept apart.
-        matches: what may be promised of `best`.
-        rivals: formulas with the same decision boundary and other gradients off it.
-        alternatives: other formulas that held-out rows do not find worse.
-        noise_floor: losses below it are not told apart.
-        constants: of `best`, with their intervals.
-        symmetries: that were asked for, with how well network and `best` keep them.
-        box: lowest and highest value of each variable, `(2, variables)`.
-        margin: by how much `best` is more than a concept must be.
+        best: the front's best row, with simple constants where the loss hardly changes.
+        phi: the monotone function around it, value = phi(best); `None` for a gradient field without
+            values.
+        value: the neuron's value as a formula, phi in closed form, with its R2 on held-out rows;
+            `None` for a classifier, whose values have little meaning.
+        rule: the decision rule; `None` for a neuron that is not a classifier.
+        cosine_error: mean of 1 - |cos| between the gradients of `best` and of the neuron, on
+            held-out rows.
+        boundary_error: the same on the fifth of all rows that is nearest to the decision boundary;
+            `None` for a neuron that is not a classifier.
+        fidelity: how well phi(best) reproduces the neuron's values, or the rule its decisions, on
+            held-out data rows; `None` for a gradient field without values.
+        matches: relation of `best` to the network: "concept", "boundary", "approximation" or
+            "nothing"; see `Match`.
+        rivals: formulas with the same decision boundary and other gradients off it; those that the
+            network distinguishes least come first.
+        alternatives: other formulas that held-out rows do not show to be worse than `best`.
+        noise_floor: losses below it are indistinguishable, by held-out rows of one network or by
+            the disagreement of several.
+        constants: of `best`, each with its fitted value, the 95 % interval and the number shown for
+            it.
+        symmetries: known ones, with the errors of network and `best`.
+        box: lowest and highest value of each variable in the data, `(2, variables)`.
+        margin: by how much `best` is more than a concept must be; `None` for a row chosen by hand
+            and for a result that was read from a file.
     """
 
     front: ParetoFront
@@ -56,15 +66,18 @@ class Assessment:
     rule: Rule | None
     cosine_error: float
     boundary_error: float | None
-    fidelity: Fidelity | None
+    fidelity: Fidelity | None = None
     matches: Match
     rivals: tuple[Alternative, ...]
     alternatives: tuple[Alternative, ...]
     noise_floor: float
     constants: tuple[Constant, ...]
-    symmetries: tuple[SymmetryCheck, ...]
+    symmetries: tuple[SymmetryCheck, ...] = ()
     box: np.ndarray
-    margin: Margin
+    margin: Margin | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matches", Match(self.matches))
 
     @property
     def headline(self) -> str:
@@ -74,4 +87,5 @@ class Assessment:
     @property
     def is_settled(self) -> bool:
         """True if the class is "concept" by a margin that a longer search would not close."""
-        return self.matches == Match.CONCEPT and self.margin.is_wide
+        margin = self.margin
+        return self.matches == Match.CONCEPT and margin is not None and margin.is_wide

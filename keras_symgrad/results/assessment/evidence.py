@@ -7,7 +7,8 @@ a formula is the network's own error, noise, or structure that the formula misse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ import sympy
 from keras_symgrad.engine import gradient, in_frame, unit
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import numpy_function
+from keras_symgrad.files import Record
 from keras_symgrad.formulas import R2, Fidelity, Formula, MonotoneFit
 from keras_symgrad.formulas.constants import simple_numbers
 from keras_symgrad.gradients import CERTAIN_STANDARD_ERRORS, GradientField, errors, exceeds, losses
@@ -113,6 +115,28 @@ class Alternative:
             "class_distance": self.class_distance,
             "same_boundary": self.same_boundary,
         }
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any], names: tuple[str, ...]) -> Alternative:
+        """Read a formula and its comparison from the plain data of `to_dict`.
+
+        Args:
+            content: the data.
+            names: of the variables.
+
+        Raises:
+            ValueError: they are something else.
+        """
+        record = Record.of(content)
+        return cls(
+            Formula.from_dict(record, names),
+            record.number("loss_ratio", math.nan),
+            record.number("error_ratio", math.nan),
+            record.number("worse_rows", math.nan),
+            record.whole("longer", -(2**31)),
+            record.number("class_distance", math.nan),
+            record.flag("same_boundary"),
+        )
 
 
 class Evidence:

@@ -22,12 +22,13 @@ order, 26 without the limit of logits) and of values in 18 of 18 regressors (17)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_symgrad.files import Record
 from keras_symgrad.gradients import block_name, deviations, few_values, one_hot_blocks
 
 if TYPE_CHECKING:
@@ -119,6 +120,33 @@ class Influence:
             "looked_at": self.looked_at,
             "values": list(self.values),
         }
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any], names: tuple[str, ...]) -> Influence:
+        """Read an influence from the plain data of `to_dict`.
+
+        Args:
+            content: the data.
+            names: of the variables.
+
+        Raises:
+            ValueError: they are not an influence of these variables.
+        """
+        record = Record.of(content)
+        columns = record.texts("columns")
+        if not columns or not set(columns) <= set(names):
+            raise record.refused("columns", "names of variables")
+        share = record.number("share")
+        if not 0 <= share <= 1:
+            raise record.refused("share", "a number from 0 to 1")
+        return cls(
+            record.text("name"),
+            columns,
+            share,
+            record.one_of("sign", SIGNS),
+            record.flag("looked_at"),
+            tuple(record.numbers("values")),
+        )
 
 
 def influences(

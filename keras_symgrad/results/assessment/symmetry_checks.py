@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.engine import gradient
+from keras_symgrad.files import Record
 from keras_symgrad.gradients import Domain, GradientField, across, generators
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Symmetry
@@ -50,6 +52,20 @@ class SymmetryCheck:
     def to_dict(self) -> dict[str, Any]:
         """The symmetry's text and the numbers as plain data."""
         return {"symmetry": self.symmetry, "network": self.network, "formula": self.formula}
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any]) -> SymmetryCheck:
+        """Read a check from the plain data of `to_dict`.
+
+        Args:
+            content: the data.
+
+        Raises:
+            ValueError: they are not a check.
+        """
+        record = Record.of(content)
+        network = record.number("network") if "network" in record else None
+        return cls(record.text("symmetry"), network, record.number("formula", math.nan))
 
 
 def check_symmetry_errors(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +82,9 @@ class Comparison:
         }
 
     @classmethod
-    def of_record(cls, record: Record, names: Sequence[str]) -> Comparison:
-        """A comparison from the plain data of `to_dict`."""
+    def from_dict(cls, content: Record | Mapping[str, Any], names: Sequence[str]) -> Comparison:
+        """Read a comparison from the plain data of `to_dict`."""
+        record = Record.of(content)
         return cls(
             from_text(record.text("quantity"), names),
             record.number("low", -math.inf),
@@ -176,12 +177,13 @@ class Condition:
         }
 
     @classmethod
-    def of_record(cls, record: Record, names: Sequence[str]) -> Condition:
-        """A condition from the plain data of `to_dict`."""
+    def from_dict(cls, content: Record | Mapping[str, Any], names: Sequence[str]) -> Condition:
+        """Read a condition from the plain data of `to_dict`."""
+        record = Record.of(content)
         return cls(
             tuple(
                 tuple(
-                    Comparison.of_record(one, names) for one in alternative.records("comparisons")
+                    Comparison.from_dict(one, names) for one in alternative.records("comparisons")
                 )
                 for alternative in record.records("alternatives")
             )

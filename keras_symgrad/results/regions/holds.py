@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,17 +172,22 @@ class Holds:
         }
 
     @classmethod
-    def of_record(cls, record: Record, names: tuple[str, ...]) -> Holds:
-        """The same from the plain data of `to_dict`.
+    def from_dict(cls, content: Record | Mapping[str, Any], names: tuple[str, ...]) -> Holds:
+        """Read the condition and the shares from the plain data of `to_dict`.
+
+        Args:
+            content: the data.
+            names: of the variables.
 
         Raises:
             ValueError: they are something else.
         """
+        record = Record.of(content)
         return cls(
             record.one_of("measure", MEASURES),
             record.number("tolerance"),
             record.number("near"),
-            Condition.of_record(record.record("where"), names),
+            Condition.from_dict(record.record("where"), names),
             record.number("share"),
             record.number("near_inside"),
             record.whole("rows"),

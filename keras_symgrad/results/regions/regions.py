@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,19 +76,24 @@ class Region:
         }
 
     @classmethod
-    def of_record(cls, record: Record, read: Callable[[Record], Formula]) -> Region:
-        """A region from the plain data of `to_dict`; see `Regions.of_record`."""
+    def from_dict(cls, content: Record | Mapping[str, Any], names: tuple[str, ...]) -> Region:
+        """Read a region from the plain data of `to_dict`; see `Regions.from_dict`."""
+        record = Record.of(content)
+
+        def read(formula: Record) -> Formula:
+            return Formula.from_dict(formula, names)
+
         formula = read(record.record("formula"))
         return cls(
-            Condition.of_record(record.record("where"), formula.names),
+            Condition.from_dict(record.record("where"), names),
             formula,
             record.maybe("value", read),
             Match(record.one_of("matches", tuple(map(str, Match)))),
-            Condition.of_record(record.record("core"), formula.names),
+            Condition.from_dict(record.record("core"), names),
             record.number("share"),
             record.number("explained"),
             record.number("angle", np.nan),
-            record.maybe("fidelity", Fidelity.of_record),
+            record.maybe("fidelity", Fidelity.from_dict),
         )
 
 
@@ -258,21 +263,22 @@ class Regions:
         )
 
     @classmethod
-    def of_record(cls, record: Record, read: Callable[[Record], Formula]) -> Regions:
-        """Regions from the plain data of `to_dict`.
+    def from_dict(cls, content: Record | Mapping[str, Any], names: tuple[str, ...]) -> Regions:
+        """Read regions from the plain data of `to_dict`.
 
         Args:
-            record: the data.
-            read: reads a formula.
+            content: the data.
+            names: of the variables.
 
         Raises:
             ValueError: they are something else.
         """
-        regions = tuple(Region.of_record(one, read) for one in record.records("regions"))
+        record = Record.of(content)
+        regions = tuple(Region.from_dict(one, names) for one in record.records("regions"))
         if not regions:
             raise record.refused("regions", "one region at least")
         widths = np.array(record.numbers("widths"))
-        if len(widths) != len(regions[0].formula.names):
+        if len(widths) != len(names):
             raise record.refused("widths", "a number for each variable")
         return cls(
             regions,

@@ -13,7 +13,7 @@ for groups is repeated among the coordinates, until no more groups are found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -23,7 +23,8 @@ import sympy
 from deap import gp
 
 from keras_symgrad.expressions import Alphabet, canonicalize, to_sympy
-from keras_symgrad.expressions.formats import to_pretty, to_text
+from keras_symgrad.expressions.formats import from_text, to_pretty, to_text
+from keras_symgrad.files import Record
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.spectral.eigen_fit import SpectralFit
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker
@@ -130,6 +131,21 @@ class Group:
         names = list(self.variables)
         expression = to_text(self.expression)
         return {"variables": names, "expression": expression, "error": self.error}
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any], names: tuple[str, ...]) -> Group:
+        """Read a group from the plain data of `to_dict`.
+
+        Args:
+            content: the data.
+            names: of all variables.
+
+        Raises:
+            ValueError: they are not a group.
+        """
+        record = Record.of(content)
+        expression = from_text(record.text("expression"), names)
+        return cls(record.texts("variables"), expression, record.number("error"))
 
 
 def find_separability(

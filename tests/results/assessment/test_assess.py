@@ -10,7 +10,8 @@ import sympy
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
-from keras_symgrad.formulas.formula import Formula, ParetoFront
+from keras_symgrad.formulas.formula import Formula
+from keras_symgrad.formulas.pareto_front import ParetoFront
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.formula_errors import errors
 from keras_symgrad.gradients.reading import Reading, split

@@ -13,7 +13,7 @@ from keras_symgrad.engine.reference import gradient, loss
 from keras_symgrad.expressions.complexity import Complexity
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol, to_sympy
-from keras_symgrad.formulas.formula import ParetoFront
+from keras_symgrad.formulas.pareto_front import ParetoFront
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.search.core.archive import Archive, Individual

@@ -9,7 +9,6 @@ import pytest
 import sympy
 
 from keras_symgrad.expressions import symbol
-from keras_symgrad.files import Record
 from keras_symgrad.results.regions import Comparison, Condition
 
 NAMES = ("a", "flow rate", "kind")
@@ -59,4 +58,4 @@ def test_everywhere_and_nowhere_are_conditions_too():
 def test_plain_data_give_the_same_condition(text):
     condition = Condition((CONDITIONS[text], (Comparison(A, -1.0),)))
     data = json.loads(json.dumps(condition.to_dict(NAMES)))
-    assert Condition.of_record(Record(data), NAMES) == condition
+    assert Condition.from_dict(data, NAMES) == condition

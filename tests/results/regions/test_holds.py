@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import keras_symgrad as ks
-from keras_symgrad.files import Record
 from keras_symgrad.results.regions import Holds
 
 NAMES = ("x1", "x2", "x3")
@@ -80,7 +79,7 @@ def test_shares_are_counted_on_rows_that_conditions_were_not_found_on():
 def test_plain_data_give_the_same_conditions():
     x = np.random.default_rng(0).normal(size=(800, 3))
     holds = Holds.of_rows("angle", 10.0, x[:, 1] < 0.1, x, NAMES)
-    assert Holds.of_record(Record(json.loads(json.dumps(holds.to_dict(NAMES)))), NAMES) == holds
+    assert Holds.from_dict(json.loads(json.dumps(holds.to_dict(NAMES))), NAMES) == holds
 
 
 def test_few_rows_have_no_condition():

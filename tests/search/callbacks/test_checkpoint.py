@@ -149,8 +149,12 @@ def test_a_file_that_is_not_there_is_said():
         SavedSearch("nowhere.json")
 
 
+def trees_of(content):
+    return content["state"]["islands"][0]["strategies"]["trees"]
+
+
 def cut(content):
-    content["state"]["islands"][0]["trees"]["demes"][0][0][0].pop()
+    trees_of(content)["demes"][0][0][0].pop()
 
 
 def unknown_operator(content):
@@ -175,9 +179,11 @@ def out_of_range(content):
         lambda content: content.pop("state"),
         lambda content: content.update(state=[]),
         lambda content: content["state"].update(islands=[{}]),
-        lambda content: content["state"]["islands"][0]["trees"].update(variation=[3, [1, 2], None]),
-        lambda content: content["state"]["islands"][0]["trees"].update(numbers={}),
-        lambda content: content["state"]["islands"][0]["trees"]["demes"].pop(),
+        lambda content: content["state"]["islands"][0]["strategies"]["trees"].update(
+            variation=[3, [1, 2], None]
+        ),
+        lambda content: content["state"]["islands"][0]["strategies"]["trees"].update(numbers={}),
+        lambda content: content["state"]["islands"][0]["strategies"]["trees"]["demes"].pop(),
     ],
 )
 def test_a_damaged_file_is_an_error_of_one_line(kept, tmp_path, change):

@@ -12,9 +12,8 @@ import tensorflow as tf
 from keras_symgrad.expressions.formats.mathml import to_mathml
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.expressions.formats.text import to_latex, to_pretty
-from keras_symgrad.formulas.exporters import from_json
-from keras_symgrad.formulas.formula import Formula
-from keras_symgrad.formulas.scaled_formula import ScaledFormula, in_users_units
+from keras_symgrad.formulas.formula import Formula, ScaledFormula
+from keras_symgrad.formulas.scale_factors import in_users_units
 from keras_symgrad.formulas.symbolic_layer import SymbolicLayer
 from keras_symgrad.gradients.own_units import OwnUnits
 
@@ -112,13 +111,13 @@ def test_scales_stay_where_float32_cannot_do_without():
 def test_json_holds_the_units_and_refuses_others():
     own = formula(X1**2 + 2.5 * X2**2)
     text = own.to_json()
-    again = from_json(text)
+    again = Formula.from_json(text)
     assert again.to_pretty() == own.to_pretty()
     np.testing.assert_array_equal(again(Z), own(Z))
     content = json.loads(text)
     for units in ({"x9": [0, 1]}, {"x1": [0, 0]}, {"x1": "os.system"}, 3):
         with pytest.raises(ValueError, match="nits"):
-            from_json(json.dumps(content | {"units": units}))
+            Formula.from_json(json.dumps(content | {"units": units}))
 
 
 def test_rewriting_and_freeing_keep_the_units():
