@@ -264,7 +264,8 @@ def interpret(
 
     with clock.timed("finishing"):
         assessment = assess(archive)
-        holds = where_it_holds(assessment, reading, kept_apart, seed)
+        held_out_rows = assess.sample
+        holds = where_it_holds(assessment, reading, held_out_rows.counted, kept_apart, seed)
         regions = None
         if graph is None and reading.field.directions.ndim == 2:
             has_rules = bool(symmetries) or knowledge.has_rules
@@ -316,7 +317,7 @@ def interpret(
         gradients=reading.field,
         network=reading.network,
         surface=Surface.of(reading.field),
-        sample=assess.sample,
+        sample=held_out_rows,
     )
 
 

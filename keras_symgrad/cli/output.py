@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras_symgrad.cli.commands import in_lines
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def in_one_line(concept: Interpretation) -> str:
     """Rule of a classifier, or formula of another neuron, in one line."""
-    rule = concept.rule if concept.matches != "nothing" else None
+    rule = concept.shown_rule
     return printable(concept.headline if rule is None else rule.text)
 
 
@@ -32,6 +31,8 @@ def show(concept: Interpretation) -> None:
     """Print the Pareto front as a table, and the evidence for the best formula below it."""
     from rich.table import Table
     from rich.text import Text
+
+    from keras_symgrad.results import searched, statements_of
 
     console = _console()
     variables = ", ".join(concept.names)
@@ -55,27 +56,11 @@ def show(concept: Interpretation) -> None:
     summary = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     summary.add_column(style="bold")
     summary.add_column(overflow="fold")
-    for name, text in _summary(concept):
+    search = f"{searched([concept])}, seed {concept.seed}"
+    for name, text in (*statements_of(concept), ("search", search)):
         summary.add_row(name, Text(printable(text)))
     console.print()
     console.print(summary)
-
-
-def _summary(concept: Interpretation) -> Iterator[tuple[str, str]]:
-    rule = concept.rule
-    if rule is None or concept.matches == "nothing":
-        yield "formula", concept.headline
-    else:
-        yield "rule", rule.text
-        yield "agreement", f"{rule.agreement:.2%} of {rule.points:,} points, with the model"
-    held_out = concept.rows["held_out"]
-    yield "1 - |cos|", f"{concept.cosine_error:.1e} between gradients, on {held_out:,} unseen rows"
-    yield from concept.remarks
-    yield (
-        "search",
-        f"{concept.timings['search']:.0f} s, {concept.evaluations:,} formulas, "
-        f"{concept.ending}, seed {concept.seed}",
-    )
 
 
 def _console() -> Console:

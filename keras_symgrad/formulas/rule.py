@@ -202,9 +202,13 @@ class Rule:
         found = (replace(rule, digits=n) for n in range(FEWEST_DIGITS, MOST_DIGITS + 1))
         return next((rule for rule in found if rule.text == written), rule)
 
+    @property
+    def share(self) -> str:
+        """The agreement for people."""
+        return f"{100 * self.agreement:.1f} % of {self.points:,} points"
+
     def __str__(self) -> str:
-        share = f"{100 * self.agreement:.1f} % of {self.points:,} points"
-        return f"{self.text}   (agrees with the model on {share})"
+        return f"{self.text}   (agrees with the model on {self.share})"
 
     def _repr_latex_(self) -> str:
         return f"${self.latex}$"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.joint_interpretation import JointInterpretation
     from keras_symgrad.results.sample import Sample
+    from keras_symgrad.results.statements import searched, statements_of
     from keras_symgrad.results.surface import Surface
     from keras_symgrad.results.users_units import groups_in_users, in_users
 else:
@@ -30,4 +31,6 @@ __all__ = [
     "groups_in_users",
     "in_users",
     "margins",
+    "searched",
+    "statements_of",
 ]

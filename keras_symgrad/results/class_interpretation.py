@@ -20,6 +20,7 @@ from keras_symgrad.files import (
 )
 from keras_symgrad.results.base import CallOf, Result, provenance, without_call
 from keras_symgrad.results.interpretation import Interpretation
+from keras_symgrad.results.statements import pairs, share_of_classes, unread_pairs
 
 Pair = tuple[int, int]
 
@@ -81,16 +82,10 @@ class ClassInterpretation(Result):
 
     def rules(self) -> list[str]:
         """One line for each pair: the rule for one of its classes."""
-        lines = []
-        for (k, j), concept in self.pairs.items():
-            winner = f"{self.classes[k]} rather than {self.classes[j]}"
-            if concept.rule is None:
-                # Their scores never cross on the points: one of the two always has the larger one.
-                winner, text = f"{self.classes[k]} against {self.classes[j]}", concept.headline
-            else:
-                text = str(concept.rule)
-            lines.append(f"{winner}: {text} [{concept.matches}]")
-        return lines
+        return [
+            f"{title}: {concept.rule or concept.headline} [{concept.matches}]"
+            for title, concept in pairs(self)
+        ]
 
     def __repr__(self) -> str:
         share = f"agreement {self.agreement:.1%}"
@@ -99,8 +94,7 @@ class ClassInterpretation(Result):
     def __str__(self) -> str:
         lines = [
             f"{self.name}: {len(self.classes)} classes by {len(self.pairs)} formulas",
-            f"all together agree with the model on {100 * self.agreement:.1f} % of "
-            f"{self.points:,} other points",
+            share_of_classes(self),
             *(
                 f"  {name}: {100 * share:.1f} %"
                 for name, share in zip(self.classes, self.recall)
@@ -108,10 +102,7 @@ class ClassInterpretation(Result):
             ),
             "",
             *self.rules(),
-            *(
-                f"{self.classes[k]} against {self.classes[j]}: not read, {reason.split('. ')[0]}"
-                for (k, j), reason in self.unread.items()
-            ),
+            *(f"{title}: {text}" for title, text in unread_pairs(self)),
         ]
         return printable("\n".join(lines))
 

@@ -20,21 +20,19 @@ from keras_symgrad.formulas import (
     Rule,
 )
 from keras_symgrad.formulas.constants import Constant
+from keras_symgrad.results import statements
 from keras_symgrad.results.assessment import (
-    SAME_CLASS,
     Alternative,
     Assessment,
     Influence,
     Match,
     SymmetryCheck,
     angle_of,
-    described,
-    few_valued,
-    not_looked_at,
 )
 from keras_symgrad.results.base import CallOf, Result, without_call
 from keras_symgrad.results.regions import Holds, Regions
 from keras_symgrad.results.sample import Sample
+from keras_symgrad.results.statements import Statement
 from keras_symgrad.results.surface import Surface
 from keras_symgrad.search.core import Ending
 from keras_symgrad.search.spectral import Group
@@ -44,14 +42,6 @@ if TYPE_CHECKING:
 
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.neurons import Neuron
-
-# A share of the gradient that counts as all of it, given float32 and noise.
-EXPLAINED = 0.99
-# Largest ratio of a listed formula's length to that of the best one.
-MAX_RELATIVE_LENGTH_SHOWN = 1.5
-ONE_VARIABLE = (
-    "in one dimension a direction is a sign: values were fitted, up to a factor and an offset"
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -210,7 +200,7 @@ class Interpretation(Result, Assessment):
         return choose(self, row)
 
     def __repr__(self) -> str:
-        rule = None if self.matches == "nothing" else self.rule
+        rule = self.shown_rule
         text = self.best.to_pretty() if rule is None else rule.text
         return f"Interpretation({self.neuron!r}: {text}, {self.matches})"
 
@@ -218,15 +208,10 @@ class Interpretation(Result, Assessment):
         lines = [
             f"{self.neuron}: {self.headline}",
             *(
-                []
-                if self.is_of_one_variable
-                else [
-                    f"1 - |cos| = {self.cosine_error:.1e} on "
-                    f"{self.rows['held_out']:,} held-out rows"
-                ]
+                f"{name}: {text}"
+                for name, text in statements.statements_of(self)
+                if name != "formula"
             ),
-            *([f"rule: {self.rule}"] if self.rule and self.matches != "nothing" else []),
-            *(f"{name}: {text}" for name, text in self.remarks),
             "",
             str(self.front),
         ]
@@ -243,22 +228,7 @@ class Interpretation(Result, Assessment):
 
         Where different formulas hold in different regions, all of them.
         """
-        if self.regions is not None and self.is_divided:
-            parts = [f"{region.written} where {region.where}" for region in self.regions]
-            return f"{len(parts)} regions: {'; '.join(parts)}"
-        return self._of_all
-
-    @property
-    def _of_all(self) -> str:
-        formula = self.best.to_pretty()
-        off = f"gradients {self.angle:.0f} degrees off"
-        if self.is_of_one_variable:
-            off = str(self.fidelity)
-        if self.matches == Match.NOTHING:
-            return f"no simple formula fits; the closest found is {formula} ({off})"
-        if self.matches == Match.APPROXIMATION:
-            return f"{formula} (an approximation, {off})"
-        return formula
+        return statements.headline(self)
 
     @property
     def is_of_one_variable(self) -> bool:
@@ -274,117 +244,19 @@ class Interpretation(Result, Assessment):
         return float(angle_of(self.cosine_error))
 
     @property
+    def shown_rule(self) -> Rule | None:
+        """The rule; `None` also where no simple formula fits, so that no rule should be used."""
+        return None if self.matches == Match.NOTHING else self.rule
+
+    @property
     def ending(self) -> str:
         """Duration and end of the search, for people."""
-        return (
-            self.stopped.text
-            if isinstance(self.stopped, Ending)
-            else f"until a callback ended it: {self.stopped}"
-        )
+        return statements.ending(self)
 
     @property
-    def remarks(self) -> Iterator[tuple[str, str]]:
+    def remarks(self) -> Iterator[Statement]:
         """Statements about the formula and their limits, as names and texts for people."""
-        if self.influence:
-            yield "influence", described(self.influence)
-        yield "matches", f"{self.matches} ({self._reason})"
-        if self.fidelity is not None:
-            yield "fidelity", str(self.fidelity)
-        if self.holds is not None and not self.holds.is_everywhere:
-            yield "holds", str(self.holds)
-        if self.regions is not None and self.is_divided:
-            for number, region in enumerate(self.regions, 1):
-                yield f"region {number}", str(region)
-            yield "no region", self.regions.remainder
-            yield "single formula", self._of_all
-        if self.front.picked is not None:
-            yield "picked", f"row {self.front.picked} of the front, by hand"
-        if self.stopped == Ending.TIME_LIMIT:
-            yield "unfinished", "the time limit ended the search; a longer one may find better"
-        if self.constants and self.matches != "nothing":
-            yield "constants", "; ".join(map(str, self.constants))
-        if self.rule and self.rule.level.is_fixed and self.matches != "nothing":
-            yield "threshold", str(self.rule.level)
-        if self.value is not None and self.matches != "nothing":
-            yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
-        if plateau := self.rows.get("plateau"):
-            yield (
-                "plateau",
-                f"{plateau:,} data rows were left out, where the network is undecided far from its "
-                "decision boundary",
-            )
-        if self.ignored:
-            yield "ignored", ", ".join(self.ignored)
-        if test_points := not_looked_at(self.influence):
-            yield "not looked at", f"groups were not looked for among {', '.join(test_points)}"
-        if columns := few_valued(self.influence):
-            yield "columns of few values", columns
-        if self.symmetries:
-            yield "symmetries", "; ".join(map(str, self.symmetries))
-        yield from self._surface
-        if self.groups:
-            yield "enter only as", ", ".join(map(str, self.groups))
-        # A much longer formula fits the network's errors and is not listed.
-        longest = MAX_RELATIVE_LENGTH_SHOWN * self.best.complexity
-        others = [
-            other
-            for other in self.alternatives
-            if other.class_distance > SAME_CLASS and other.formula.complexity <= longest
-        ]
-        if others and self.matches != "nothing":
-            more = f"; {len(others) - 1} more" if len(others) > 1 else ""
-            yield "also fits", f"{others[0]}{more}"
-
-    @property
-    def _surface(self) -> Iterator[tuple[str, str]]:
-        """Note on directions that the gradients could not show, because the data lack them."""
-        surface = self.surface
-        if surface.explained < EXPLAINED:
-            yield "explained", f"{surface.explained:.1%} of the gradient is due to these"
-        # Each previous concept removes one direction, and the data the others.
-        variables, axes = len(self.names), surface.axes + len(self.given)
-        if self.given:
-            found = " and ".join(formula.to_pretty() for formula in self.given)
-            verb, them = ("is", "it") if len(self.given) == 1 else ("are", "them")
-            yield (
-                "looked for",
-                f"where {found} {verb} constant; any function of this and {them} does as well",
-            )
-        if axes == variables:
-            return
-        yield (
-            "surface",
-            f"the data have {axes} directions in {variables} variables; formulas that agree along "
-            "them are one concept",
-        )
-        if planes := surface.never_left(self.names):
-            yield "never left", "; ".join(planes)
-
-    @property
-    def _reason(self) -> str:
-        off = f"gradients {_degrees(self.angle)} off"
-        if self.is_of_one_variable:
-            return ONE_VARIABLE
-        if self.matches == Match.NOTHING:
-            return off
-        if self.matches == Match.APPROXIMATION:
-            return f"{off}, or values off, by more than a network's own error or noise"
-        if self.surface.joint:
-            return f"{off}, its gradient lies in the span of the neurons' over all the data"
-        if self.boundary_error is None:
-            # Directions that were given may be noisy; those of a network are not.
-            noise = "" if "drawn" in self.rows else ", noise included"
-            return f"{off}{noise}, parallel over all the data"
-        if not self.rivals:
-            return f"{off}, no other formula shares its boundary"
-        rival = self.rivals[0]
-        # Gradients are unbounded on some rows: the medians are compared.
-        apart = f"with {rival.error_ratio:#.2g} times the error"
-        if rival.longer > 0:
-            apart += f" in {rival.longer} more word{'s' if rival.longer > 1 else ''}"
-        if self.matches == Match.CONCEPT:
-            return f"{off}, the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
-        return f"{off}, {rival.formula.to_pretty()} has the same boundary and fits {apart}"
+        return statements.remarks(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data, as `save` writes it and `load_interpretation` reads it."""
@@ -528,11 +400,6 @@ class Interpretation(Result, Assessment):
         from keras_symgrad.results.report import interpretation_markdown
 
         return interpretation_markdown(self)
-
-
-def _degrees(angle: float) -> str:
-    # Below it are rounding errors.
-    return "less than 0.01 degrees" if angle < 0.01 else f"{angle:.2g} degrees"
 
 
 class _NotInTheFile:

@@ -10,6 +10,7 @@ from keras_symgrad.files import Record, heading, printable
 from keras_symgrad.formulas import Formula
 from keras_symgrad.results.base import CallOf, Result, provenance, without_call
 from keras_symgrad.results.interpretation import Interpretation
+from keras_symgrad.results.statements import number_of_concepts, spectrum, to_span
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,17 +53,13 @@ class JointInterpretation(Result):
         return f"JointInterpretation({len(self.neurons)} neurons: {formulas})"
 
     def __str__(self) -> str:
-        count = f"{self.independent} independent concept{'s' if self.independent != 1 else ''}"
-        spectrum = ", ".join(f"{size:.2g}" for size in self.spectrum)
         lines = [
-            f"{len(self.neurons)} neurons carry {count}: {', '.join(self.neurons)}",
-            f"singular values of their gradients: {spectrum}",
+            f"{number_of_concepts(self)}: {', '.join(self.neurons)}",
+            f"singular values of their gradients: {spectrum(self)}",
         ]
         for concept, error in zip(self.concepts, self.errors):
-            lines.append(f"{concept.headline}   (1 - |cos| = {error:.1e} to the span)")
-        missing = self.independent - len(self.concepts)
-        if missing:
-            lines.append(f"{missing} more, for which nothing simple fits")
+            name, text = to_span(error)
+            lines.append(f"{concept.headline}   ({name} = {text})")
         return printable("\n".join(lines))
 
     def to_dict(self) -> dict[str, Any]:

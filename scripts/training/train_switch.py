@@ -18,6 +18,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
 import keras
 import numpy as np
+from example_networks import save, trained
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("x1", "x2", "x3")
@@ -45,30 +46,13 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=10_000, help="points to learn from")
     parser.add_argument("--out", type=Path, default=ROOT / "examples" / "models")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
 
     rng = np.random.default_rng(0)
     x = rng.uniform(-2, 2, size=(options.rows, 3))
     keras.utils.set_random_seed(0)
-    model = network()
-    bare = keras.models.clone_model(model)
-    steps = EPOCHS * (options.rows // BATCH)
-    model.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
-        "mse",
-        jit_compile=True,
-    )
-    model.fit(x, switched(x), batch_size=BATCH, epochs=EPOCHS, verbose=0)
-    bare.set_weights(model.get_weights())
-    bare.save(options.out / "switch.keras")
-    np.savetxt(
-        options.out / "switch.csv",
-        x[:KEPT_ROWS],
-        fmt="%.5g",
-        delimiter=",",
-        header=",".join(NAMES),
-        comments="",
-    )
+    fit = {"batch": BATCH, "rate": LEARNING_RATE, "epochs": EPOCHS}
+    model = trained(network(), x, switched(x), "mse", **fit)
+    save(model, x[:KEPT_ROWS], NAMES, options.out)
     fresh = rng.uniform(-2, 2, size=(100_000, 3))
     values, true = model.predict(fresh, batch_size=4096, verbose=0)[:, 0], switched(fresh)
     left = np.mean((values - true) ** 2) / np.var(true)

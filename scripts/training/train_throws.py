@@ -16,10 +16,10 @@ import sys
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import keras
 import numpy as np
+from example_networks import save, trained
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("height", "speed", "gravity")
@@ -51,31 +51,14 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=4_000, help="throws to learn from")
     parser.add_argument("--out", type=Path, default=ROOT / "examples" / "models")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
 
     rng = np.random.default_rng(0)
     x = rng.uniform(LOWEST, HIGHEST, size=(options.rows, 3))
     seen = highest_point(x) + options.noise * rng.normal(size=options.rows)
     keras.utils.set_random_seed(0)
-    model = network(x)
-    bare = keras.models.clone_model(model)
-    steps = EPOCHS * (options.rows // BATCH)
-    model.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
-        "binary_crossentropy",
-        jit_compile=True,
-    )
-    model.fit(x, (seen > BAR).astype(float), batch_size=BATCH, epochs=EPOCHS, verbose=0)
-    bare.set_weights(model.get_weights())
-    bare.save(options.out / "throws.keras")
-    np.savetxt(
-        options.out / "throws.csv",
-        x[:KEPT_ROWS],
-        fmt="%.5g",
-        delimiter=",",
-        header=",".join(NAMES),
-        comments="",
-    )
+    fit = {"batch": BATCH, "rate": LEARNING_RATE, "epochs": EPOCHS}
+    model = trained(network(x), x, (seen > BAR).astype(float), "binary_crossentropy", **fit)
+    save(model, x[:KEPT_ROWS], NAMES, options.out)
     fresh = rng.uniform(LOWEST, HIGHEST, size=(100_000, 3))
     yes = model.predict(fresh, batch_size=4096, verbose=0)[:, 0] > 0.5
     right = np.mean(yes == (highest_point(fresh) > BAR))

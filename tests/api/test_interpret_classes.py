@@ -135,7 +135,7 @@ def test_one_pair_that_cannot_be_read_does_not_lose_the_others():
     found = interpret_classes(model, points, operators="polynomial", **QUICK)
     assert list(found.pairs) == [(1, 0)]
     assert "No row has a probability" in found.unread[2, 0]
-    assert "class 2 against class 1: not read, No row has" in str(found)
+    assert "class 2 against class 1: not read: No row has" in str(found)
 
 
 def test_if_no_pair_can_be_read_the_reasons_are_told(models):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import sympy
@@ -89,14 +90,18 @@ class Division:
             return alone
         field = self.refiner.train.take(slice(0, MAX_GROWN_ROWS))
         # From level to level of a column a network may rise and fall as it likes.
-        few = list(few_values(self.train.points))
-        field = _without(field, few)
-        sets = grown_sets(field, self.refiner.alphabet, self.seed, without=few)
+        field = _without(field, self._few)
+        sets = grown_sets(field, self.refiner.alphabet, self.seed, without=self._few)
         for count in range(len(sets), 1, -1):
             found = self._confirmed(sets[:count], alone)
             if found is not None:
                 return found
         return alone
+
+    @cached_property
+    def _few(self) -> list[int]:
+        """Columns of few values."""
+        return list(few_values(self.train.points))
 
     @property
     def _can_be_divided(self) -> bool:
@@ -150,7 +155,7 @@ class Division:
                 return None
             parts.append(_Part(where, core, assessment))
         parts = self._with_better_thresholds(parts)
-        held_out = _without(self.held_out, list(few_values(self.train.points)))
+        held_out = _without(self.held_out, self._few)
         cosines = np.stack([part.cosines(held_out) for part in parts])
         near = 1 - cosines <= EXPLAINED_ERROR
         inside = np.stack([part.where.holds(self.held_out.points, names) for part in parts])
@@ -224,7 +229,7 @@ class Division:
         """Columns of few values that never change under a condition."""
         points = self.train.points
         inside = points[core.holds(points, self.train.names)]
-        return [k for k in few_values(points) if not len(inside) or np.ptp(inside[:, k]) == 0]
+        return [k for k in self._few if not len(inside) or np.ptp(inside[:, k]) == 0]
 
     def _part(self, core: Condition) -> Reading:
         reading, names = self.reading, self.train.names
@@ -256,8 +261,8 @@ class Division:
         squares = np.nan_to_num((values - network) ** 2, nan=np.inf)
         # A few rows with poles must not decide.
         squares = np.minimum(squares, np.var(network))
-        names, levels = self.train.names, few_values(points)
-        few = {name for k, name in enumerate(names) if k in levels}
+        names = self.train.names
+        few = {names[k] for k in self._few}
 
         def cost(way: list[_Part]) -> float:
             inside = np.stack([part.where.holds(points, names) for part in way])

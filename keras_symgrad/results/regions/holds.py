@@ -11,7 +11,7 @@ import numpy as np
 from keras_symgrad.files import Record
 from keras_symgrad.formulas import AGREEMENT, Formula, ScaledFormula
 from keras_symgrad.gradients import GradientField, Reading, errors
-from keras_symgrad.results.assessment import Assessment, Match, angle_of, finite_points
+from keras_symgrad.results.assessment import Assessment, HeldOutRows, Match, angle_of
 from keras_symgrad.results.regions.conditions import Condition
 from keras_symgrad.results.regions.partition import partition
 
@@ -195,7 +195,11 @@ class Holds:
 
 
 def where_it_holds(
-    assessment: Assessment, reading: Reading, held_out: GradientField, seed: int = 0
+    assessment: Assessment,
+    reading: Reading,
+    counted: HeldOutRows | None,
+    held_out: GradientField,
+    seed: int = 0,
 ) -> Holds | None:
     """Conditions under which the chosen formula is near the network.
 
@@ -206,6 +210,8 @@ def where_it_holds(
     Args:
         assessment: of the formula, in the user's units.
         reading: of the network, in the user's units.
+        counted: data rows that nothing was fitted on, with the network's values, in the user's
+            units; `None` for a field without values.
         held_out: rows of its field that nothing was fitted to, in the user's units.
         seed: of all random choices.
 
@@ -213,20 +219,18 @@ def where_it_holds(
         The conditions; `None` where there are too few held-out rows.
     """
     names, best, rule = held_out.names, assessment.best, assessment.rule
-    neuron, fidelity = reading.neuron, assessment.fidelity
-    kept = finite_points(reading.test_points)[:MAX_ROWS]
-    points = reading.in_variables(kept)
-    of_data = neuron is not None and reading.test_points is not reading.shown and len(points)
-    if of_data and neuron is not None:
-        network = neuron.values(kept)
+    fidelity, phi = assessment.fidelity, assessment.phi
+    kept_apart = reading.neuron is not None and reading.test_points is not reading.shown
+    if kept_apart and counted is not None and len(counted.rows):
+        points, network = counted.rows.points[:MAX_ROWS], counted.rows.values[:MAX_ROWS]
         with np.errstate(all="ignore"):
             if rule is not None:
                 near = rule.decides(points) == (network > 0)
                 return Holds.of_rows("decision", 0.0, near, points, names, seed)
             by_value = fidelity is not None and fidelity.metric != AGREEMENT
-            if by_value and assessment.phi is not None and assessment.matches != Match.CONCEPT:
+            if by_value and phi is not None and assessment.matches != Match.CONCEPT:
                 low, high = np.quantile(network, SPREAD)
-                off = np.abs(assessment.phi(best(points)) - network)
+                off = np.abs(phi(best(points)) - network)
                 near = off <= NEAR_VALUE * (high - low)
                 return Holds.of_rows("value", NEAR_VALUE, near, points, names, seed)
     if held_out.rows < 2:

@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING
 from keras_symgrad.files import printable
 from keras_symgrad.formulas import front_markdown
 from keras_symgrad.results.assessment import MAX_NAMED
+from keras_symgrad.results.statements import (
+    number_of_concepts,
+    pairs,
+    share_of_classes,
+    statements_of,
+    to_span,
+    unread_pairs,
+)
 
 if TYPE_CHECKING:
     from keras_symgrad.results.class_interpretation import ClassInterpretation
@@ -36,6 +44,7 @@ def interpretation_html(concept: Interpretation) -> str:
     return _render(
         "notebook_interpretation.html",
         concept=concept,
+        statements=statements_of(concept),
         front=concept.front,
         most_inputs=MAX_NAMED,
     )
@@ -50,14 +59,12 @@ def interpretation_markdown(concept: Interpretation) -> str:
     Returns:
         Lines of Markdown.
     """
-    # No rule is shown where no simple formula fits.
-    rule = concept.rule if concept.matches != "nothing" else None
-    formula = rule.latex if rule else concept.best.to_latex()
-    lines = [f"**What {_code(concept.neuron)} computes**", "", f"$$ {formula} $$", ""]
-    if rule:
-        share = f"{100 * rule.agreement:.1f} % of {rule.points:,} points"
-        lines.append(f"- **agreement**: {share}, with the network")
-    lines += [f"- **{name}**: {_code(text)}" for name, text in concept.remarks]
+    lines = [f"**What {_code(concept.neuron)} computes**", "", f"$$ {_latex(concept)} $$", ""]
+    lines += [
+        f"- **{name}**: {_code(text)}"
+        for name, text in statements_of(concept)
+        if name not in ("formula", "rule")
+    ]
     return "\n".join([*lines, "", front_markdown(concept.front)])
 
 
@@ -70,7 +77,13 @@ def classes_html(found: ClassInterpretation) -> str:
     Returns:
         Markup for a cell of a notebook.
     """
-    return _render("notebook_classes.html", found=found)
+    return _render(
+        "notebook_classes.html",
+        found=found,
+        share=share_of_classes(found),
+        pairs=pairs(found),
+        unread=unread_pairs(found),
+    )
 
 
 def classes_markdown(found: ClassInterpretation) -> str:
@@ -83,16 +96,10 @@ def classes_markdown(found: ClassInterpretation) -> str:
         Lines of Markdown.
     """
     lines = [f"**How {_code(found.name)} tells {len(found.classes)} classes apart**", ""]
-    for (k, j), concept in found.pairs.items():
-        pair = f"{_code(found.classes[k])} rather than {_code(found.classes[j])}"
-        formula = concept.rule if concept.rule and concept.matches != "nothing" else None
-        latex = formula.latex if formula else concept.best.to_latex()
-        lines.append(f"- {pair} ({concept.matches}): ${latex}$")
-    for (k, j), reason in found.unread.items():
-        pair = f"{_code(found.classes[k])} against {_code(found.classes[j])}"
-        lines.append(f"- {pair}: not read, {_code(reason)}")
-    share = f"{100 * found.agreement:.1f} % of {found.points:,} points"
-    return "\n".join([*lines, "", f"All together choose as the model does on {share}."])
+    for title, concept in pairs(found):
+        lines.append(f"- {_code(title)} ({concept.matches}): ${_latex(concept)}$")
+    lines += [f"- {_code(title)}: {_code(text)}" for title, text in unread_pairs(found)]
+    return "\n".join([*lines, "", f"{share_of_classes(found).capitalize()}."])
 
 
 def jointly_html(found: JointInterpretation) -> str:
@@ -104,7 +111,11 @@ def jointly_html(found: JointInterpretation) -> str:
     Returns:
         Markup for a cell of a notebook.
     """
-    return _render("notebook_jointly.html", found=found)
+    return _render(
+        "notebook_jointly.html",
+        number=number_of_concepts(found),
+        concepts=[(one, to_span(error)) for one, error in zip(found.concepts, found.errors)],
+    )
 
 
 def jointly_markdown(found: JointInterpretation) -> str:
@@ -116,12 +127,12 @@ def jointly_markdown(found: JointInterpretation) -> str:
     Returns:
         Lines of Markdown.
     """
-    count, neurons = len(found.concepts), ", ".join(map(_code, found.neurons))
-    lines = [f"**{found.independent} independent concepts**, {count} of them found, in {neurons}"]
+    neurons = ", ".join(map(_code, found.neurons))
+    lines = [f"**{number_of_concepts(found)}**: {neurons}"]
     for concept, error in zip(found.concepts, found.errors):
         lines += ["", f"$$ {concept.best.to_latex()} $$", ""]
-        lines.append(f"- **1 - |cos|** to the neurons' span: {error:.1e}")
-        lines += [f"- **{name}**: {_code(text)}" for name, text in concept.remarks]
+        told = (to_span(error), *concept.remarks)
+        lines += [f"- **{name}**: {_code(text)}" for name, text in told]
     return "\n".join(lines)
 
 
@@ -129,6 +140,11 @@ def _render(template: str, **values: object) -> str:
     from keras_symgrad.results.report.page import templates
 
     return printable(templates().get_template(template).render(**values))
+
+
+def _latex(concept: Interpretation) -> str:
+    rule = concept.shown_rule
+    return concept.best.to_latex() if rule is None else rule.latex
 
 
 def _code(text: str) -> str:

@@ -23,6 +23,7 @@ from keras_symgrad.formulas import NOTEBOOK_STYLE, html_table
 from keras_symgrad.results.assessment import Match
 from keras_symgrad.results.report import panels, plots
 from keras_symgrad.results.report.panels import Panel
+from keras_symgrad.results.statements import reason, searched, statements_of
 from keras_symgrad.search.core import IN_MEMORY, SMALLEST_LOSS
 
 if TYPE_CHECKING:
@@ -112,9 +113,7 @@ def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, 
     Returns:
         Values for the macros of `parts.html`.
     """
-    simple = concept.matches != Match.NOTHING
-    # No rule is shown where no simple formula fits.
-    rule = concept.rule if simple else None
+    simple, rule = concept.matches != Match.NOTHING, concept.shown_rule
     label = says_yes if rule else is_function
     if concept.matches == Match.APPROXIMATION:
         label = f"Approximately: {label[0].lower()}{label[1:]}"
@@ -125,22 +124,13 @@ def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, 
         "label": label if simple else "No simple formula fits. The closest found:",
         "median_angle": _degrees(np.median(plots.held_out_angles(concept))),
         "verdict": _verdict(concept),
-        "reason": _reason(concept),
+        "reason": reason(concept),
+        "told": dict(statements_of(concept)),
         "remarks": [(name, text) for name, text in concept.remarks if not _is_shown(name)],
         "floor": scientific(floor) if floor > SMALLEST_LOSS else "",
         "front": _image(panels.front(concept)),
         "gradients": [_image(panel) for panel in panels.gradients(concept)],
     }
-
-
-def searched(concepts: Sequence[Interpretation]) -> str:
-    """Duration and end of the searches, as a sentence."""
-    evaluations = sum(concept.evaluations for concept in concepts)
-    seconds = sum(concept.timings["search"] for concept in concepts)
-    endings = dict.fromkeys(concept.ending for concept in concepts)
-    return (
-        f"The search evaluated {evaluations:,} formulas in {seconds:.1f} s, {' or '.join(endings)}."
-    )
 
 
 def render(template: str, **values: Any) -> str:
@@ -249,11 +239,6 @@ def _verdict(concept: Interpretation) -> str:
         together = concept.gradients.directions.ndim == 3
         return VERDICT_OF_SPANS if together else VERDICT_OF_VALUES
     return concept.matches.promise
-
-
-def _reason(concept: Interpretation) -> str:
-    """Reasons for the class of the result."""
-    return dict(concept.remarks)["matches"].removeprefix(f"{concept.matches} (").removesuffix(")")
 
 
 def _ranges(concept: Interpretation) -> list[tuple[str, float, float]]:

@@ -10,7 +10,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from keras_symgrad.results.report import panels
-from keras_symgrad.results.report.page import listed, render, searched, side_by_side, view
+from keras_symgrad.results.report.page import listed, render, side_by_side, view
+from keras_symgrad.results.statements import (
+    number_of_concepts,
+    pairs,
+    searched,
+    share_of_classes,
+    spectrum,
+    to_span,
+    unread_pairs,
+)
 
 if TYPE_CHECKING:
     from keras_symgrad.results.class_interpretation import ClassInterpretation
@@ -33,16 +42,12 @@ def page_of_classes(found: ClassInterpretation) -> str:
     views = [
         _section(
             concept,
-            f"{found.classes[k]} rather than {found.classes[j]}",
+            title,
             f"The model prefers {found.classes[k]} to {found.classes[j]} where",
             f"By how much it prefers {found.classes[k]} to {found.classes[j]} is an invertible "
             "function of",
         )
-        for (k, j), concept in found.pairs.items()
-    ]
-    unread = [
-        (f"{found.classes[k]} against {found.classes[j]}", f"not read: {reason}")
-        for (k, j), reason in found.unread.items()
+        for (k, j), (title, concept) in zip(found.pairs, pairs(found))
     ]
     return render(
         "classes.html",
@@ -52,7 +57,12 @@ def page_of_classes(found: ClassInterpretation) -> str:
         found=found,
         views=views,
         recall=[(name, share) for name, share in zip(found.classes, found.recall) if share >= 0],
-        facts=[("Classes", listed(found.classes)), ("Variables", listed(found.names)), *unread],
+        facts=[
+            ("Classes", listed(found.classes)),
+            ("Variables", listed(found.names)),
+            *unread_pairs(found),
+        ],
+        share=share_of_classes(found),
         call=found.call,
         searched=searched(list(found.pairs.values())),
     )
@@ -79,8 +89,9 @@ def page_of_neurons(found: JointInterpretation) -> str:
         versions=found.versions,
         found=found,
         views=views,
-        missing=found.independent - len(found.concepts),
-        spectrum=", ".join(f"{size:.2g}" for size in found.spectrum),
+        number=number_of_concepts(found),
+        spectrum=spectrum(found),
+        spans=list(map(to_span, found.errors)),
         facts=[
             ("Neurons", listed(found.neurons)),
             *([("Variables", listed(found.concepts[0].names))] if found.concepts else []),

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import sympy
+from matplotlib.figure import Figure
 
 import keras_symgrad as ks
 from keras_symgrad.engine import gradient
@@ -90,7 +91,7 @@ def test_regions_are_printed_saved_and_reported(concept, tmp_path):
     assert (again.regions(FRESH) == concept.regions(FRESH)).all()
     page = concept.report(tmp_path / "switch.html").read_text()
     assert "A formula for each region" in page
-    axes = ks.plots.regions(concept)
+    axes = ks.plots.regions(concept, Figure().add_subplot())
     assert sum(len(part.get_offsets()) for part in axes.collections) > 500
 
 
