@@ -96,7 +96,7 @@ quantities = ks.Quantities(
 """
 ## The concept
 
-Of the 144 directions in which pixels can change, the pictures show three: a spot moves across,
+Pixels can change in 144 directions, and the pictures show three: a spot moves across,
 down, or gets brighter. `ks.Sampling(tangent="local")` reads the three off neighbouring
 pictures, and gradients are compared along them only.
 """

@@ -115,7 +115,7 @@ def _of_one_neuron(
 
     if not isinstance(result, Interpretation):
         raise ValueError(
-            "Results of one neuron are compared. Of several classes take one of `pairs`, of "
+            "Results of one neuron are compared. For several classes take one of `pairs`, for "
             f"neurons together one of `concepts`. Received: {type(result).__name__}"
         )
     if result.given:

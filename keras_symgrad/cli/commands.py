@@ -121,7 +121,9 @@ def ask(
     }
     if callbacks:
         common["callbacks"] = callbacks
-    return _ASK[question](options, (model, signature), x, common), callbacks
+    function, *_ = _functions(question)
+    model, chosen = _CHOSEN[question](options, model, signature, x)
+    return function(model, x, **chosen, **common), callbacks
 
 
 def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
@@ -131,34 +133,24 @@ def with_source(answer: Answer, options: argparse.Namespace) -> Answer:
         answer: of `ask`, which received the points themselves.
         options: as they were parsed.
     """
-    from keras_symgrad.api import interpret, interpret_classes, interpret_jointly
     from keras_symgrad.search.core import call
 
-    asked = {
+    source = {"x": str(options.data), "columns": options.columns, "names": None}
+    settings = answer.settings | source
+    return replace(
+        answer, settings=settings, call=call(settings, *_functions(question_of(options)))
+    )
+
+
+def _functions(question: str) -> tuple[Callable[..., Any], ...]:
+    """The function that answers a question, and the one that takes its further options."""
+    from keras_symgrad.api import interpret, interpret_classes, interpret_jointly
+
+    return {
         "neuron": (interpret,),
         "classes": (interpret_classes, interpret),
         "jointly": (interpret_jointly, interpret),
-    }[question_of(options)]
-    source = {"x": str(options.data), "columns": options.columns, "names": None}
-    settings = answer.settings | source
-    return replace(answer, settings=settings, call=call(settings, *asked))
-
-
-def _of_neuron(
-    options: argparse.Namespace,
-    given: tuple[Any, str | None],
-    x: np.ndarray,
-    common: dict[str, Any],
-) -> Answer:
-    from keras_symgrad.api import interpret
-    from keras_symgrad.neurons import Neuron
-
-    chosen = {name: getattr(options, name) for name in ("layer", "unit", "activation")}
-    model, signature = given
-    if (options.kind, signature) != (None, None):
-        read = {"kind": options.kind, "signature": signature, "inputs": x.shape[1]}
-        model, chosen = Neuron.of(model, **chosen, **read), {}
-    return interpret(model, x, **chosen, **common)
+    }[question]
 
 
 def _model(options: argparse.Namespace, custom_objects: dict[str, Any]) -> tuple[Any, str | None]:
@@ -193,31 +185,35 @@ def _callbacks(options: argparse.Namespace) -> list[Callback]:
     return callbacks
 
 
+def _of_neuron(
+    options: argparse.Namespace, model: Any, signature: str | None, x: np.ndarray
+) -> tuple[Any, dict[str, Any]]:
+    from keras_symgrad.neurons import Neuron
+
+    chosen = {name: getattr(options, name) for name in ("layer", "unit", "activation")}
+    if (options.kind, signature) == (None, None):
+        return model, chosen
+    read = {"kind": options.kind, "signature": signature, "inputs": x.shape[1]}
+    return Neuron.of(model, **chosen, **read), {}
+
+
 def _of_classes(
-    options: argparse.Namespace,
-    given: tuple[Any, str | None],
-    x: np.ndarray,
-    common: dict[str, Any],
-) -> Answer:
-    from keras_symgrad.api import interpret_classes
-
-    model, signature = given
-    chosen = {"layer": options.layer, "signature": signature}
-    return interpret_classes(model, x, classes=options.class_names, **chosen, **common)
+    options: argparse.Namespace, model: Any, signature: str | None, x: np.ndarray
+) -> tuple[Any, dict[str, Any]]:
+    return model, {
+        "classes": options.class_names,
+        "layer": options.layer,
+        "signature": signature,
+    }
 
 
-def _jointly(
-    options: argparse.Namespace,
-    given: tuple[Any, str | None],
-    x: np.ndarray,
-    common: dict[str, Any],
-) -> Answer:
-    from keras_symgrad.api import interpret_jointly
-
+def _of_several(
+    options: argparse.Namespace, model: Any, signature: str | None, x: np.ndarray
+) -> tuple[Any, dict[str, Any]]:
     units = (options.unit,) if isinstance(options.unit, int) else options.unit
-    model, signature = given
     chosen = {name: getattr(options, name) for name in ("layer", "activation")}
-    return interpret_jointly(model, x, units=units, signature=signature, **chosen, **common)
+    return model, {"units": units, "signature": signature, **chosen}
 
 
-_ASK = {"neuron": _of_neuron, "classes": _of_classes, "jointly": _jointly}
+# The model and the arguments that only one of the functions takes.
+_CHOSEN = {"neuron": _of_neuron, "classes": _of_classes, "jointly": _of_several}

@@ -106,7 +106,7 @@ class System(KnownConcept):
 
 @dataclass(frozen=True)
 class JointSystem:
-    """Two concepts that have to agree: labels cannot tell them apart.
+    """Two concepts that have to agree: labels do not distinguish them.
 
     A point is positive where both are above their thresholds and negative where both are below.
     Points where they disagree are dropped. Either concept explains all labels, so a formula

@@ -32,7 +32,7 @@ def from_sympy(
 
     Sums and products of many parts become chains of two; powers, reciprocals and negations are
     written with the operators of the set (`square`, `mul`, `inv`, `pow`, ...); an operator of any
-    other form, a user's own included, is used where its expression occurs. Of all these spellings
+    other form, a user's own included, is used where its expression occurs. Among these spellings
     the one of least complexity is taken. Numbers, pi and E become constants.
 
     Args:

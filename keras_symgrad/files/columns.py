@@ -14,7 +14,7 @@ from keras_symgrad.files.terminal import listed_names
 
 
 def check_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
-    """The names of the variables, checked; `x1`, `x2` and so on if there are none.
+    """Check the names of variables; without names they are `x1`, `x2` and so on.
 
     Args:
         names: one name a column. Any text is allowed: `"petal length (cm)"` stays unchanged.

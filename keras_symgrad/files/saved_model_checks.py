@@ -34,7 +34,7 @@ def check_saved_model(path: Path, allowed: Collection[str] = ()) -> None:
 
     Args:
         path: of the folder.
-        allowed: names of further operations that the user vouches for.
+        allowed: names of further operations that the user allows.
 
     Raises:
         ValueError: it does, with the names of the operations; or the file is damaged.

@@ -16,7 +16,7 @@ AGREEMENT = "agreement"
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How well a formula reproduces what a network returns, beside simple models of the network.
+    """Fidelity of a formula to a network's outputs, beside that of simple models of the network.
 
     All are fitted to the network's outputs on the same training rows, and counted on the same
     held-out rows.
@@ -137,7 +137,7 @@ class Fidelity:
 
     @property
     def references(self) -> str:
-        """What simple models reach, for people.
+        """Fidelity of the simple models, for people.
 
         >>> Fidelity("agreement", 0.97, 0.9, 500, 0.951, 0.924).references
         'logistic model 95.1 %, tree of depth 3 92.4 %, majority 90.0 %'

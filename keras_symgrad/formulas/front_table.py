@@ -73,7 +73,7 @@ def _head(front: ParetoFront) -> Markup:
 
 
 def _cell(front: ParetoFront, row: Formula) -> str:
-    """How faithful a row is, where that was counted for some."""
+    """Fidelity of a row, where it was counted for some."""
     if not front.has_fidelity:
         return ""
     fidelity = row.fidelity

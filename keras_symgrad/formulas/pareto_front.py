@@ -259,7 +259,7 @@ class ParetoFront(Sequence[Formula]):
 
     @property
     def has_fidelity(self) -> bool:
-        """Whether fidelity was counted for its rows."""
+        """True if the fidelity of some rows was counted."""
         return any(row.fidelity is not None for row in self)
 
     def __str__(self) -> str:

@@ -53,7 +53,7 @@ def tangent_frame(
         from point to point; `None` where the data fill their space.
 
     Raises:
-        ValueError: `tangent` is none of these, or its vectors do not fit the data.
+        ValueError: `tangent` is another value, or its vectors do not fit the data.
 
     Example:
 

@@ -128,7 +128,7 @@ class DimensionalAnalysis:
         return found if isinstance(found, int) else self._kind(found)
 
     def violation(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> str | None:
-        """Describe the error in the dimensions of a tree; `None` if there is none.
+        """Describe the error in the dimensions of a tree; `None` without one.
 
         Args:
             tree: nodes in prefix order.

@@ -187,7 +187,7 @@ def _activation(readings: UnitReadings, place: keras.Operation) -> list[Step] | 
 
 
 def _left(found: np.ndarray, wanted: np.ndarray, weights: np.ndarray) -> float:
-    """Unexplained share of the variance, over finite values; infinite if there are none."""
+    """Unexplained share of the variance, over finite values; infinite without any."""
     good = np.isfinite(found) & np.isfinite(wanted)
     if not good.any():
         return np.inf

@@ -245,7 +245,7 @@ def _placed(parts: list[_Part], units: int, layer: str | None, softmax: bool) ->
         if units == 2 and len(parts) == 1 and parts[0].unit in ((0, 1), (1, 0)):
             return parts
         raise ValueError(
-            f"{where} is a softmax of {units} units, which depend on each other. Of two classes "
+            f"{where} is a softmax of {units} units, which depend on each other. With two classes "
             "their difference can be replaced, `unit=(1, 0)`; of more, replace a layer before it. "
             f"Received: unit={parts[0].unit!r}"
         )

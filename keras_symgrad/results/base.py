@@ -86,7 +86,7 @@ class Result:
 
 
 def _text_of(result: Result) -> str:
-    """What a result says, as text: NaN equals NaN there."""
+    """Content of a result as text, in which NaN equals NaN."""
     return json.dumps(_without_timings(result.to_dict()), sort_keys=True)
 
 

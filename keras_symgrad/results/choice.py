@@ -85,7 +85,7 @@ def _number(concept: Interpretation, row: int | Formula) -> int:
 def _assessed(
     concept: Interpretation, formula: Formula, number: int, field: GradientField, sample: Sample
 ) -> dict[str, Any]:
-    """What is said of a formula of several variables, by attributes of `Interpretation`."""
+    """Assess a formula of several variables: values of attributes of `Interpretation`."""
     seed, counted, front = concept.seed, sample.counted, concept.front
     # Formulas are refined and compared in the units that a search would take.
     units = OwnUnits.of(field.points, field.names)

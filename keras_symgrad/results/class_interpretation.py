@@ -36,7 +36,7 @@ class ClassInterpretation(Result):
         pairs: by classes `(k, j)`, k > j: the interpretation of the logit of k against j.
         unread: pairs that were not read, and why.
         agreement: share of the points on which the formulas together choose the model's class.
-        recall: the same among the points of each class of the model; NaN where there are none.
+        recall: the same among the points of each class of the model; NaN without any.
         points: number of held-out points of these measurements.
         settings: the arguments of `interpret_classes`, as plain data.
         versions: of the packages.

@@ -130,7 +130,7 @@ class Interpretation(Result, Assessment):
         return Interpretation(**parts, network=self.network)
 
     def predict(self, x: Any) -> np.ndarray:
-        """What the formula says of the neuron's value: phi(best(x)).
+        """Predict the neuron's value by the formula: phi(best(x)).
 
         Args:
             x: points of shape `(rows, variables)` or one point; a DataFrame or a dict by names.
@@ -149,7 +149,7 @@ class Interpretation(Result, Assessment):
         return self.phi(self.best(x))
 
     def decide(self, x: Any) -> np.ndarray:
-        """Whether the rule says yes.
+        """Decide by the rule.
 
         Args:
             x: points, as in `predict`.

@@ -293,3 +293,16 @@ def to_span(error: float) -> Statement:
         error: mean of 1 - |cos|.
     """
     return "1 - |cos|", f"{error:.1e} to the span of the neurons' gradients"
+
+
+def statements_of_concepts(found: JointInterpretation) -> Iterator[list[Statement]]:
+    """Statements about each concept of several neurons.
+
+    Args:
+        found: result of `interpret_jointly`.
+
+    Yields:
+        The distance to the neurons' gradients, and the remarks.
+    """
+    for concept, error in zip(found.concepts, found.errors):
+        yield [to_span(error), *remarks(concept)]

@@ -109,7 +109,7 @@ class Surface:
             variables: number of variables.
 
         Raises:
-            ValueError: they are not a surface of so many variables.
+            ValueError: they are not a surface of these variables.
         """
         record = Record.of(content)
         plane = centre = None

@@ -368,8 +368,8 @@ class PortfolioSearch:
             if silent := islands.silent:
                 # Dask, for example, repeats the work of a lost worker without a message.
                 warnings.warn(
-                    f"Not heard of any more: {', '.join(silent)} (machine:process). What a worker "
-                    "does not bring to an end is done again by another one.",
+                    f"Lost contact with workers: {', '.join(silent)} (machine:process). Their "
+                    "unfinished epochs were resubmitted.",
                     stacklevel=2,
                 )
 

@@ -56,7 +56,7 @@ class Stopwatch(Callback):
 
 
 def search(field: ks.GradientField, options, watch: Stopwatch, executor, workers: int):
-    """One search of so many generations."""
+    """One search of a number of generations."""
     # Only trees and features: the dictionary is searched by one process in any case.
     found = PortfolioSearch(
         Alphabet(ks.OperatorSet("default"), field.names),
@@ -73,7 +73,7 @@ def search(field: ks.GradientField, options, watch: Stopwatch, executor, workers
 
 
 def by_dask(field, options, workers: int, kill_at: int | None = None):
-    """A search by a local cluster of so many worker processes of one thread each."""
+    """A search by a local cluster of worker processes of one thread each."""
     import dask
     from dask.distributed import Client, LocalCluster
 
@@ -90,7 +90,7 @@ def by_dask(field, options, workers: int, kill_at: int | None = None):
 
 
 def by_processes(field, options, workers: int):
-    """A search by so many processes."""
+    """A search by a number of processes."""
     watch = Stopwatch()
     return search(field, options, watch, "processes", workers), watch
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How faithful is the best short formula to networks of real tables, beside simple models of them?
+"""Fidelity of the best short formula to networks of real tables, beside simple models of them.
 
     scripts/benchmarks/benchmark_real.py [--tables wine iris ...] [--seed 0] [--seeds 1]
         [--time-limit 5] [--methods dictionary] [--networks DIR] [--json FILE]
@@ -89,7 +89,7 @@ def measure(name: str, seed: int, options: argparse.Namespace) -> dict:
 
 
 def summary(rows: list[dict]) -> list[str]:
-    """What the rows show together."""
+    """Summary of the rows."""
     faithful, ahead = 0, 0
     for row in rows:
         best = max(row["linear"], row["tree"])

@@ -108,7 +108,7 @@ def taught(
 ) -> keras.Model:
     """A network trained on points, to decide or to return a number."""
     model = network(x.shape[1], activation, "sigmoid" if decides else None)
-    # Of few rows several passes are one: returns to Python cost more than steps.
+    # Several passes over few rows are one: returns to Python cost more than steps.
     passes = max(1, MANY_ROWS // len(x))
     x, y, epochs = np.tile(x, (passes, 1)), np.tile(y, passes), -(-epochs // passes)
     steps = epochs * -(-len(x) // 256)

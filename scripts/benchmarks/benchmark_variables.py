@@ -71,7 +71,7 @@ class Concept:
         return self.write.__code__.co_argcount
 
     def among(self, variables: int, seed: int) -> System:
-        """The concept in columns that the seed draws from so many."""
+        """The concept in columns that the seed draws from all."""
         names = tuple(f"x{k + 1}" for k in range(variables))
         chosen = np.random.default_rng([seed, variables]).permutation(variables)[: self.relevant]
         symbols = real_symbols(names)

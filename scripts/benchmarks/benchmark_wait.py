@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long does a person wait for an answer, and for what?
+"""Time that a person waits for an answer, by its parts.
 
     scripts/benchmarks/benchmark_wait.py [--models A1 A B C D E] [--effort normal] [--seed 0]
         [--repeats 3] [--json FILE]

@@ -47,7 +47,7 @@ from keras_symgrad.gradients import (
 )
 from keras_symgrad.neurons import Neuron
 
-# Of the training points, those that the tool is given.
+# Number of training points that the tool is given.
 GIVEN_ROWS = 8_000
 
 

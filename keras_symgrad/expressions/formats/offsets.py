@@ -144,7 +144,7 @@ def folded(
 
 
 def own_shift(expression: sympy.Expr, variable: sympy.Symbol) -> sympy.Number | None:
-    """The number that is added to a variable wherever it stands; `None` if there is none."""
+    """The number that is added to a variable wherever it stands; `None` without one."""
     parts = list(sympy.preorder_traversal(expression))
     sums = [part for part in parts if part.is_Add and variable in part.args]
     numbers = {part.as_coeff_Add()[0] for part in sums}

@@ -46,7 +46,7 @@ ROUNDING = 3e-3
 
 @dataclass(frozen=True, eq=False)
 class Approximation:
-    """What may be said of a network by its approximations, by attributes of `Interpretation`."""
+    """Assessment of a network's approximations, by attributes of `Interpretation`."""
 
     front: ParetoFront
     best: Formula
@@ -173,7 +173,7 @@ class _Written:
 
 
 def _multiplied_out(account: Account) -> Account:
-    """The account with shifted columns multiplied out; the same one where there is none."""
+    """The account with shifted columns multiplied out; the same one without shifts."""
     terms = [term for term in account.terms if isinstance(term, BasisFunction)]
     sums, constant = expanded(terms, account.coefficients.tolist())
     if len(terms) < len(account.terms) or set(sums) == set(terms) or not sums:

@@ -29,7 +29,7 @@ FAR_FROM_ZERO = 0.5
 CLEARLY_POSITIVE = 1e-3
 # The exponential of a column is tried where its exponents stay below it.
 LARGEST_EXPONENT = 10.0
-# A column of at most so many values is bent at none of its quantiles.
+# A column of at most this number of values gets no bend at its quantiles.
 MAX_LEVELS = 12
 # Quotients are tried among so few columns: there are twice as many as pairs.
 MAX_QUOTIENT_COLUMNS = 12
@@ -154,7 +154,7 @@ class BasisFunction:
 
     @property
     def is_linear(self) -> bool:
-        """Whether it is a column as it is."""
+        """True if it is a column as it is."""
         return len(self.factors) == 1 and self.factors[0].transform == "itself"
 
     def times(self, other: BasisFunction) -> BasisFunction | None:
@@ -235,11 +235,11 @@ class Column:
 
     @property
     def is_positive(self) -> bool:
-        """Whether all values are clearly above zero."""
+        """True if all values are clearly above zero."""
         return bool(self.values.min() > CLEARLY_POSITIVE * self.values.max())
 
     def factors(self) -> Iterable[Factor]:
-        """Transforms of it that its values can tell apart."""
+        """Its transforms that differ on its values."""
         if self.width == 0:
             return
         yield Factor(self.index)
@@ -281,7 +281,7 @@ class Column:
 
     @property
     def is_off_zero(self) -> bool:
-        """Whether squares and products around zero say nearly what the column itself says."""
+        """True if squares and products around zero are nearly linear functions of the column."""
         return abs(self.middle) > FAR_FROM_ZERO * self.width
 
 

@@ -35,7 +35,7 @@ class Normal:
         )
 
     def coefficients(self, chosen: Sequence[int]) -> np.ndarray:
-        """Of the least-squares fit of some terms, `(chosen,)`."""
+        """Coefficients of the least-squares fit of some terms, `(chosen,)`."""
         chosen = list(chosen)
         gram = self.gram[np.ix_(chosen, chosen)]
         scale = np.sqrt(np.diag(gram))
@@ -53,7 +53,7 @@ class Normal:
 
 
 class Sweep:
-    """What terms are left of after others were chosen, updated term by term.
+    """Terms less their projections on the terms chosen, updated term by term.
 
     Args:
         normal: the problem.

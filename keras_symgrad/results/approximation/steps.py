@@ -27,7 +27,7 @@ SLOPE_WEIGHT = 0.7
 
 @dataclass(frozen=True, eq=False)
 class FitRows:
-    """What a sum of basis functions is fitted to.
+    """Target of the fit of a sum of basis functions.
 
     Attributes:
         points: data rows first, then the ends of all steps, `(rows + steps, variables)`.

@@ -22,7 +22,7 @@ MAX_REFERENCE_ROWS = 20_000
 # Rows that phi is fitted on for each formula of a front; for the chosen one it is on all.
 MAX_PHI_ROWS = 20_000
 TREE_DEPTH = 3
-# Of the logistic model; standardized columns take a few dozen.
+# Iterations of the logistic model; standardized columns take a few dozen.
 MAX_ITERATIONS = 1000
 
 
@@ -96,7 +96,7 @@ class HeldOutRows:
                 DataRows(reading.in_variables(x), np.asarray(neuron.values(x), float))
                 for x in (shown, tested)
             )
-        # Where all decisions are alike, values alone can tell a formula from a constant.
+        # Where all decisions are alike, only values distinguish a formula from a constant.
         decides = decides and all(0 < np.mean(r.values > 0) < 1 for r in (known, kept))
         bare = cls(kept, known, decides, None, None)
         linear, tree = (
@@ -153,7 +153,7 @@ class HeldOutRows:
 def _references(
     train: DataRows, points: np.ndarray, decides: bool, seed: int
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """What a linear or logistic model and a tree say at points; positive is yes."""
+    """Predictions of a linear or logistic model and of a tree at points; positive is yes."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.pipeline import make_pipeline

@@ -293,7 +293,7 @@ def few_valued(found: Sequence[Influence]) -> str:
         found: influences of all inputs.
 
     Returns:
-        Text such as `red (0, 1), color (one of color_blue, color_green)`; empty if there are none.
+        Text such as `red (0, 1), color (one of color_blue, color_green)`; empty without any.
     """
     told = [one for one in found if one.values or one.is_block]
     texts = []

@@ -42,7 +42,7 @@ class Comparison:
         return numpy_function([self.quantity], [symbol(name) for name in names])(points)[:, 0]
 
     def holds(self, points: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Whether points `(rows, variables)` satisfy it, `(rows,)`."""
+        """Test which points `(rows, variables)` satisfy it: booleans `(rows,)`."""
         values = self.values(points, names)
         return (values > self.low) & (values <= self.high)
 
@@ -123,7 +123,7 @@ class Condition:
         return any(not comparisons for comparisons in self.alternatives)
 
     def holds(self, points: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Whether points satisfy it.
+        """Test which points satisfy it.
 
         Args:
             points: `(rows, variables)`.

@@ -53,7 +53,7 @@ FARTHEST = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Division:
-    """What regions are made of.
+    """Search for the regions of a neuron.
 
     Attributes:
         reading: of the network, in the user's units.
@@ -247,7 +247,7 @@ class Division:
     def _with_better_thresholds(self, parts: list[_Part]) -> list[_Part]:
         """The parts with the thresholds moved to where the values change from one to the other.
 
-        Rows near a switch are explained by neither formula, and do not tell where it is; the values
+        Rows near a switch are explained by neither formula, and do not show where it is; the values
         of the network do.
         """
         reading = self.reading
@@ -342,7 +342,7 @@ class _Part:
 
 
 def _without(field: GradientField, columns: Sequence[int]) -> GradientField:
-    """A field that takes no notice of the derivatives by some columns."""
+    """A field without the derivatives by some columns."""
     frame = np.eye(field.variables) if field.frame is None else field.frame
     if not columns or frame.ndim == 3 or field.directions.ndim == 3:
         return field

@@ -45,7 +45,7 @@ MAX_TERMS = 4
 SHARE_PER_TERM = 0.05
 # Nats of error that a term must gain.
 NATS_PER_TERM = 0.6
-# Error that a far-off row counts with, and the least error that is told apart.
+# Error that a far-off row counts with, and the least error that is distinguished.
 TRIMMED_ERROR = 0.05
 FINEST_ERROR = 1e-5
 

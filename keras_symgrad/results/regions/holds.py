@@ -46,7 +46,7 @@ class Holds:
             nine tenths of its values; 0 for decisions, which are equal or not.
         near: share of rows on which the formula is within the tolerance.
         where: the condition; everywhere if `near` is at least 0.95, nowhere if no thresholds on
-            one or two inputs tell where the formula is near.
+            one or two inputs show where the formula is near.
         share: share of rows that satisfy the condition.
         near_inside: share of these on which the formula is within the tolerance.
         rows: number of rows that the shares were counted on.
@@ -151,7 +151,7 @@ class Holds:
         if self.is_everywhere:
             return f"everywhere: {near}"
         if not self.where.alternatives:
-            return f"{near}; no thresholds on one or two inputs tell where"
+            return f"{near}; no thresholds on one or two inputs show where"
         outside = 1 - self.share
         elsewhere = (self.near - self.share * self.near_inside) / outside if outside else 0.0
         return (

@@ -17,7 +17,7 @@ from keras_symgrad.results.statements import (
     pairs,
     share_of_classes,
     statements_of,
-    to_span,
+    statements_of_concepts,
     unread_pairs,
 )
 
@@ -114,7 +114,7 @@ def jointly_html(found: JointInterpretation) -> str:
     return _render(
         "notebook_jointly.html",
         number=number_of_concepts(found),
-        concepts=[(one, to_span(error)) for one, error in zip(found.concepts, found.errors)],
+        concepts=zip(found.concepts, statements_of_concepts(found)),
     )
 
 
@@ -129,10 +129,9 @@ def jointly_markdown(found: JointInterpretation) -> str:
     """
     neurons = ", ".join(map(_code, found.neurons))
     lines = [f"**{number_of_concepts(found)}**: {neurons}"]
-    for concept, error in zip(found.concepts, found.errors):
+    for concept, statements in zip(found.concepts, statements_of_concepts(found)):
         lines += ["", f"$$ {concept.best.to_latex()} $$", ""]
-        told = (to_span(error), *concept.remarks)
-        lines += [f"- **{name}**: {_code(text)}" for name, text in told]
+        lines += [f"- **{name}**: {_code(text)}" for name, text in statements]
     return "\n".join(lines)
 
 

@@ -82,7 +82,7 @@ def gradients(concept: Interpretation) -> list[Panel]:
 
 
 def regions(concept: Interpretation) -> list[Panel]:
-    """Which region each row is in, where there are several."""
+    """Picture of the rows by their region, where there are several."""
     if concept.regions is None or not concept.is_divided:
         return []
     one, other = (concept.names[k] for k in plots.region_columns(concept))

@@ -87,7 +87,7 @@ class Plane:
         }
 
     def check(self) -> tuple[Neuron, MonotoneFit]:
-        """The network and phi; raises `ValueError` where there is none to draw."""
+        """The network and phi; raises `ValueError` where one is missing."""
         if self.concept.network is None or self.concept.phi is None:
             raise ValueError(
                 "A boundary is drawn from the network as a function of the variables and from phi, "

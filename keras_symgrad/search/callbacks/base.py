@@ -148,7 +148,7 @@ class EarlyStopping(Callback):
         target_loss: mean squared difference of unit gradients that is good enough, or `None`.
 
     Raises:
-        ValueError: a limit is negative, or there is none.
+        ValueError: a limit is negative, or all are missing.
 
     Example:
 

@@ -92,7 +92,7 @@ def test_the_page_on_classes_says_how_well_all_choose_together():
 def test_the_page_on_neurons_says_how_many_concepts_they_carry():
     found = joint()
     text = " ".join(Page(_page(found)).text.split())
-    assert "Independent concepts2 in 2 neurons" in text
+    assert "2 neurons carry 2 independent concepts." in text
     assert "<i>difference</i>" in text
     assert "its gradient lies in the span of theirs over all the data" in text
     assert f"where {found.best[0].to_pretty()} is constant" in text

@@ -181,7 +181,7 @@ def test_workers_that_fall_silent_are_named(monkeypatch):
     names = iter(["old", *(9 * ["new"])])
     monkeypatch.setattr(ring.socket, "gethostname", lambda: next(names))
     search = small_search(islands=1, executor=Steady())
-    with pytest.warns(UserWarning, match=f"Not heard of any more: old:{os.getpid()} "):
+    with pytest.warns(UserWarning, match=f"Lost contact with workers: old:{os.getpid()} "):
         search.run(generations(6))
 
 
