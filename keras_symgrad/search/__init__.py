@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
-    from keras_symgrad.search.core import Strategy
-    from keras_symgrad.search.islands import EvolvedStrategy, StagedStrategy
+    from keras_symgrad.search.islands import EvolvedStrategy, StagedStrategy, Strategy
     from keras_symgrad.search.options import Search
     from keras_symgrad.search.portfolio import PortfolioSearch
 else:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_symgrad.search.core import Effort, GeneticSettings, Stopping, Strategy, check_effort
-from keras_symgrad.search.islands import check_executor
+from keras_symgrad.search.core import Effort, GeneticSettings, Stopping, check_effort
+from keras_symgrad.search.islands import Strategy, check_executor
 from keras_symgrad.search.strategies import METHODS, check_methods, strategies_of
 
 if TYPE_CHECKING:

@@ -58,7 +58,6 @@ if TYPE_CHECKING:
         check_effort,
         limits_of,
     )
-    from keras_symgrad.search.core.strategy import Strategy
     from keras_symgrad.search.core.variation import Variation
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -85,7 +84,6 @@ __all__ = [
     "SPECTRAL_ROWS",
     "StagnationCounter",
     "Stopping",
-    "Strategy",
     "Variation",
     "array_from_text",
     "array_to_text",

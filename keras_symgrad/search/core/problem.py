@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from keras_symgrad.expressions import Alphabet, Complexity
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.search.core.settings import GeneticSettings
-from keras_symgrad.search.core.strategy import Strategy
 
 if TYPE_CHECKING:
     from keras_symgrad.search.core.prior_knowledge import PriorKnowledge
+    from keras_symgrad.search.islands import Strategy
 
 # Rows of the field for fits of sums of features; trees are evaluated on all rows.
 SPECTRAL_ROWS = 256

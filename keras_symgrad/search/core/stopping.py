@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import numpy as np
 
 from keras_symgrad.search.core.interrupts import Interrupts, deferred_interrupts
-from keras_symgrad.search.core.strategy import Strategy
+
+if TYPE_CHECKING:
+    from keras_symgrad.search.islands import Strategy
 
 Step = TypeVar("Step", bound="Progress | None")
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         EvolvedStrategy,
         StagedSearch,
         StagedStrategy,
+        Strategy,
     )
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
@@ -41,6 +42,7 @@ __all__ = [
     "PROCESSES",
     "StagedSearch",
     "StagedStrategy",
+    "Strategy",
     "Workers",
     "WorkersLostError",
     "check_executor",

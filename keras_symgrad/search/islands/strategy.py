@@ -1,19 +1,36 @@
-"""`StagedStrategy` and `EvolvedStrategy`: what a way to search must do."""
+"""`Strategy`: a way to search, in stages that end or in generations that do not.
+
+This module imports nothing at run time: the command line lists strategies before TensorFlow starts.
+"""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from deap import gp
-
-from keras_symgrad.search.core import Plain, Strategy
-
 if TYPE_CHECKING:
+    from deap import gp
+
+    from keras_symgrad.search.core import Plain
     from keras_symgrad.search.islands.collector import Collector
     from keras_symgrad.search.islands.evaluators import Evaluators
     from keras_symgrad.search.spectral import Candidate
+
+
+class Strategy(ABC):
+    """A way to search for formulas.
+
+    A strategy holds its options and no state of a search: it is sent to other processes with the
+    problem. Derive from `StagedStrategy` or `EvolvedStrategy`, which define what it must do.
+
+    Attributes:
+        name: for users and files.
+        is_quick: True if it takes seconds, so that `effort="quick"` searches with it alone.
+    """
+
+    name: ClassVar[str]
+    is_quick: ClassVar[bool] = False
 
 
 class StagedSearch(Protocol):
@@ -37,8 +54,10 @@ class StagedSearch(Protocol):
 
 
 class StagedStrategy(Strategy):
-    """A strategy that comes to an end, before anything evolves; the archive is assessed after each
-    of its stages."""
+    """A strategy that comes to an end before anything evolves.
+
+    The archive is assessed after each of its stages.
+    """
 
     is_quick: ClassVar[bool] = True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import import_module
 
-from keras_symgrad.search.core import Strategy
+from keras_symgrad.search.islands import Strategy
 
 METHODS = (
     "dictionary",
