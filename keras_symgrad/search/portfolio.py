@@ -281,15 +281,18 @@ class PortfolioSearch:
         if not self._ring:
             for search in self._evaluators.staged:
                 yield from self._staged(search)
-        if not any(isinstance(one, EvolvedStrategy) for one in self.problem.strategies):
+        evolved = [one for one in self.problem.strategies if isinstance(one, EvolvedStrategy)]
+        if not evolved:
             return
         if self.effort == "quick":
             self.stop("quick")
             yield self._now(0)
-        elif self._here:
+        elif self._here and any(strategy.uses_engine for strategy in evolved):
             with BackgroundTask(self._evaluators.engine.compile) as compilation:
                 yield from self._until(compilation)
                 yield from self._generations()
+        elif self._here:
+            yield from self._generations()
         else:
             with Workers(self.executor, self.workers) as workers:
                 yield from self._epochs(IslandRing(self.problem, workers))

@@ -11,6 +11,7 @@ import pytest
 import keras_symgrad as ks
 from keras_symgrad.search import EvolvedStrategy, StagedStrategy, strategies
 from keras_symgrad.search.callbacks import Checkpoint, SavedSearch
+from keras_symgrad.search.islands import Collector, Evaluators, Island
 from keras_symgrad.search.spectral import Candidate
 from keras_symgrad.search.strategies import METHODS, check_methods, strategies_of
 from keras_symgrad.search.strategies.dictionary import Dictionary
@@ -22,6 +23,7 @@ class Walk(EvolvedStrategy):
     """Sums of the first variable and a growing number, one a generation."""
 
     name = "walk"
+    uses_engine = False
 
     def evolution(self, evaluators, collector, seed):
         return WalkOnIsland(evaluators, collector, seed)
@@ -87,10 +89,7 @@ def test_each_module_of_the_folder_is_a_method():
 def test_a_strategy_of_the_package_is_its_name():
     assert check_methods([Dictionary(), "trees", Trees()]) == ("dictionary", "trees", "trees")
     assert ks.Search(methods=Trees()) == ks.Search(methods="trees")
-    searches = [small_search(methods=methods) for methods in ("trees", Trees())]
-    for search in searches:
-        search.run(generations(2))
-    assert written(searches[0]) == written(searches[1])
+    assert small_search(methods=Trees()).problem.methods == ("trees",)
 
 
 def test_two_strategies_of_one_name_are_refused():
@@ -103,11 +102,11 @@ def test_two_strategies_of_one_name_are_refused():
         ks.Search(methods=[Walk(), Walk()])
 
 
-def test_the_order_of_the_methods_is_no_matter():
-    searches = [small_search(methods=way) for way in (["features", "trees"], ["trees", "features"])]
-    for search in searches:
-        search.run(generations(3))
-    assert written(searches[0]) == written(searches[1])
+@pytest.mark.parametrize("methods", [["features", "trees"], ["trees", "features"]])
+def test_trees_evolve_first_in_whatever_order_methods_are_named(methods):
+    with Evaluators(small_search(methods=methods).problem) as evaluators:
+        island = Island(evaluators, Collector(evaluators))
+        assert list(island.state()["strategies"]) == ["trees", "features"]
 
 
 def test_ones_own_evolution_finds_formulas_and_is_resumed(tmp_path):
@@ -126,15 +125,22 @@ def test_ones_own_evolution_finds_formulas_and_is_resumed(tmp_path):
     )
 
 
-def test_ones_own_stages_are_assessed_and_start_the_trees():
-    search = small_search(methods=[Product(), "trees"])
+def test_ones_own_stages_are_searched_first_and_are_all_of_a_quick_search():
+    search = small_search(methods=[Product(), Walk()], seed=0)
     search.run(generations(2))
     # The noise of 5 % that no formula explains.
-    assert search.archive.choice().loss < 2e-3
-    assert search.effort == "normal" and search.problem.methods == ("product", "trees")
-    quick = small_search(methods=[Product(), "trees"], effort="quick")
+    assert search.archive.choice().loss < 2e-3 and search.stopped == "generations"
+    quick = small_search(methods=[Product(), Walk()], effort="quick")
     quick.run(generations(2))
-    assert quick.stopped == "quick" and len(quick.archive)
+    assert quick.stopped == "quick" and written(quick) == written(search)[:1]
+
+
+def test_trees_start_from_what_ones_own_stages_have_found():
+    with Evaluators(small_search(methods=[Product(), "trees"]).problem) as evaluators:
+        (search,) = evaluators.staged
+        list(search.stages())
+        island = Island(evaluators, Collector(evaluators))
+        assert island.state()["strategies"]["trees"]["guesses"] == [["add", 2, "mul", 0, "sin", 1]]
 
 
 def test_quick_needs_stages():

@@ -95,9 +95,11 @@ class EvolvedStrategy(Strategy):
 
     Attributes:
         turn: place among the strategies of a generation; the lowest is the first.
+        uses_engine: True if it evaluates trees with the engine, whose program is compiled first.
     """
 
     turn: ClassVar[int] = 2
+    uses_engine: ClassVar[bool] = True
 
     @abstractmethod
     def evolution(
