@@ -320,6 +320,8 @@ class Interpretation(Result):
             yield "picked", f"row {self.front.picked} of the front, by hand"
         if self.stopped == Ending.TIME_LIMIT:
             yield "unfinished", "the time limit ended the search; a longer one may find better"
+        if self.regions is not None and not self.regions.complete:
+            yield "regions", "the time limit ended the search for them; there may be several"
         if self.constants and self.matches != "nothing":
             yield "constants", "; ".join(map(str, self.constants))
         if self.rule and self.rule.level.is_fixed and self.matches != "nothing":
