@@ -34,7 +34,7 @@ where held-out rows bear them out. Near the switch the network goes over from on
 other, and neither explains it: `remainder` says how many rows these are.
 """
 
-concept = ks.interpret(models / "switch.keras", models / "switch.csv", time_limit=5, verbose=False)
+concept = ks.interpret(models / "switch.keras", models / "switch.csv", time_limit=20, verbose=False)
 print(concept.headline)
 for region in concept.regions:
     print(region)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -118,8 +119,8 @@ def interpret(
         sampling: where gradients are read, as `ks.Sampling(rows=5000, delta=0.05)`.
         priors: what is known of the formula, as `ks.Priors(dimensions={"height": "m"})`.
         search: how to search, as `ks.Search(methods="dictionary", max_complexity=20)`.
-        time_limit: seconds of search, or `None`; "auto" is a minute, or the limit of
-            `search.stopping`.
+        time_limit: seconds of search, and as many at most for regions, or `None`; "auto" is a
+            minute, or the limit of `search.stopping`.
         seed: of all random choices.
         callbacks: of `keras_symgrad.callbacks`, called after every generation: `EarlyStopping`,
             `CSVLogger`, `TensorBoard`, `Checkpoint`, or your own.
@@ -269,7 +270,9 @@ def interpret(
         regions = None
         if graph is None and reading.field.directions.ndim == 2:
             has_rules = bool(symmetries) or knowledge.has_rules
-            division = Division(reading, fitted, kept_apart, refiner, units, seed)
+            # As long as the search itself may take.
+            seconds = math.inf if stopping.time_limit is None else stopping.time_limit
+            division = Division(reading, fitted, kept_apart, refiner, units, seed, seconds)
             regions = division.regions(assessment, divided=not has_rules)
         warn_of_broken_symmetries(
             assessment.symmetries,

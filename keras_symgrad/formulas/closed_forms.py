@@ -53,12 +53,17 @@ UNNOTICED = 0.02
 POOR = 3.0
 # Residual of a step that leaves the range of doubles, in units of the values' standard deviation.
 WORST = 1e6
+# Points that all forms are fitted to, and number of the best that are refined on all points.
+SKETCH_ROWS = 100
+MAX_FITS_REFINED = 10
 # Number of fits whose constants are simplified, and of starts of a fit that are continued. A loss
 # this many times the least one is not compensated by brevity.
 MAX_FITS_SIMPLIFIED = 6
 MAX_STARTS_PER_FIT = 5
 HOPELESS_LOSS_RATIO = 300.0
-# Evaluations from each start, and from the best of them: some forms converge slowly.
+# Evaluations from each start, and from the best of them: some forms converge slowly. Relative
+# decrease of the loss below which a fit has converged.
+CONVERGED = 1e-6
 MAX_EVALUATIONS_PER_START = 25
 MAX_EVALUATIONS_OF_BEST = 200
 PHI_SEARCH_ROWS = 512
@@ -114,7 +119,10 @@ def fit_closed_forms(
     (2*log(g) + 1, 7)
     """
     points = _Points(g, f)
-    fits = [fit for form in FORMS if (fit := _fitted(points, form, _starts(points, form)))]
+    sketch = points.sketch(SKETCH_ROWS)
+    sketched = [fit for form in FORMS if (fit := _fitted(sketch, form, _starts(sketch, form)))]
+    sketched.sort(key=lambda pair: pair[0].loss(pair[1]))
+    fits = [_refitted(points, *pair) for pair in sketched[:MAX_FITS_REFINED]]
     least = min((fit.loss(constants) for fit, constants in fits), default=1.0)
     if least > POOR * floor + 1e3 * EXACT:
         fits += _searched(points, seed)
@@ -139,6 +147,12 @@ class _Points:
 
     g: np.ndarray
     f: np.ndarray
+
+    def sketch(self, rows: int) -> _Points:
+        """A few of the points, over the whole range of g."""
+        order = np.argsort(self.g, kind="stable")
+        chosen = order[np.linspace(0, len(order) - 1, min(rows, len(order))).astype(int)]
+        return _Points(self.g[chosen], self.f[chosen])
 
     @property
     def low(self) -> float:
@@ -209,8 +223,16 @@ class _Fit:
             slopes = self._scale * self._slopes(self._columns(result))[:, moved]
             return np.clip(np.nan_to_num(slopes, nan=0.0), -WORST, WORST)
 
-        options = {"method": "lm", "x_scale": "jac", "xtol": 1e-12, "max_nfev": evaluations}
-        fit = least_squares(residual, constants[moved], jacobian, **options)
+        fit = least_squares(
+            residual,
+            constants[moved],
+            jacobian,
+            method="lm",
+            x_scale="jac",
+            xtol=1e-12,
+            ftol=CONVERGED,
+            max_nfev=evaluations,
+        )
         result[moved] = fit.x
         return result if self.loss(result) <= self.loss(constants) else constants
 
@@ -258,7 +280,7 @@ class _Fit:
 def _fitted(
     points: _Points, form: sympy.Expr, starts: Iterable[dict[sympy.Symbol, float]]
 ) -> tuple[_Fit, np.ndarray] | None:
-    """Fit a h(g) + d for a form h; `None` if no start gives a monotone function."""
+    """Fit a h(g) + d for a form h, roughly; `None` if no start gives a monotone function."""
     fit, inner = _Fit(points, _A * form + _D), _Fit(points, form)
     tried = []
     for start in starts:
@@ -277,8 +299,14 @@ def _fitted(
             break
     if best is None:
         return None
-    constants = fit.refined(best)
-    return fit, constants if fit.is_monotone(constants) else best
+    return fit, best
+
+
+def _refitted(points: _Points, fit: _Fit, constants: np.ndarray) -> tuple[_Fit, np.ndarray]:
+    """A fit to some of the points, continued on all of them."""
+    whole = _Fit(points, fit.expression)
+    refined = whole.refined(constants)
+    return whole, refined if whole.is_monotone(refined) else constants
 
 
 def _starts(points: _Points, form: sympy.Expr) -> Iterator[dict[sympy.Symbol, float]]:
@@ -319,7 +347,7 @@ def _searched(points: _Points, seed: int) -> Iterator[tuple[_Fit, np.ndarray]]:
         if G in form.free_symbols and not form.has(sympy.nan, sympy.zoo, sympy.I):
             fit = _fitted(points, form, [{s: float(number) for number, s in named.items()}])
             if fit is not None:
-                yield fit
+                yield _refitted(points, *fit)
 
 
 def _curve(points: _Points, expression: sympy.Expr, complexity: Complexity) -> Curve:

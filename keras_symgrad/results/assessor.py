@@ -10,7 +10,7 @@ from typing import Any
 from keras_symgrad.expressions import Complexity
 from keras_symgrad.gradients import OwnUnits, Reading
 from keras_symgrad.priors import Symmetry
-from keras_symgrad.results.approximation import MAX_COMPLEXITY, approximate
+from keras_symgrad.results.approximation import MAX_COMPLEXITY, Approximation, approximate
 from keras_symgrad.results.assessment import (
     Assessment,
     FormulaRefiner,
@@ -91,22 +91,39 @@ class Assessor:
         return self._last[provisional][1]
 
     def _made(self, archive: Archive, provisional: bool) -> Assessment:
-        fresh: dict[str, Any] = {"sampler": self._sampler, "draw": self._draw, "seed": self._seed}
-        reading, finisher = self._searched, self._finisher
         if self._graph is not None:
             return assess_one_variable(
-                self._graph, reading, finisher, archive, self._complexity, **fresh
+                self._graph,
+                self._searched,
+                self._finisher,
+                archive,
+                self._complexity,
+                sampler=self._sampler,
+                draw=self._draw,
+                seed=self._seed,
             )
-        found = assess(
-            reading,
-            finisher,
+        if provisional:
+            return self._assessed(archive, provisional=True)
+        # Where another account is chosen, the details of the search's own choice are not shown.
+        found = self._assessed(archive, provisional=True)
+        account = self._account(found)
+        if account is not None and account.best.expression != found.front.best.expression:
+            return replace(found, **vars(account))
+        found = self._assessed(archive, provisional=False)
+        return found if account is None else replace(found, front=account.front)
+
+    def _assessed(self, archive: Archive, *, provisional: bool) -> Assessment:
+        return assess(
+            self._searched,
+            self._finisher,
             archive,
+            sampler=self._sampler,
+            draw=self._draw,
             symmetries=self._symmetries,
+            seed=self._seed,
             provisional=provisional,
             counted=self._counted,
-            **fresh,
         )
-        return found if provisional else self._approximated(found)
 
     @property
     def sample(self) -> Sample:
@@ -125,14 +142,14 @@ class Assessor:
             return None
         return HeldOutRows.of(self._searched, finisher.train, finisher.held_out, self._seed)
 
-    def _approximated(self, found: Assessment) -> Assessment:
-        """The assessment with faithful accounts, where there is neither concept nor boundary."""
+    def _account(self, found: Assessment) -> Approximation | None:
+        """Faithful accounts, where there is neither concept nor boundary."""
         knowledge = self._finisher.knowledge
         has_rules = bool(self._symmetries) or (knowledge is not None and knowledge.has_rules)
         exact = found.matches in (Match.CONCEPT, Match.BOUNDARY)
         if exact or has_rules or self._counted is None:
-            return found
-        account = approximate(
+            return None
+        return approximate(
             self._searched,
             self._finisher,
             found.front,
@@ -140,12 +157,6 @@ class Assessor:
             max_complexity=self._max_complexity,
             seed=self._seed,
         )
-        if account is None:
-            return found
-        if account.best.expression == found.front.best.expression:
-            # What was found out of the search's own choice stays true.
-            return replace(found, front=account.front)
-        return replace(found, **vars(account))
 
     def _in_users(self, assessment: Assessment) -> Assessment:
         if self._units is None:

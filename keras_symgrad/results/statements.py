@@ -130,6 +130,8 @@ def remarks(concept: Interpretation) -> Iterator[Statement]:
         yield "picked", f"row {concept.front.picked} of the front, by hand"
     if concept.stopped == Ending.TIME_LIMIT:
         yield "unfinished", "the time limit ended the search; a longer one may find better"
+    if concept.regions is not None and not concept.regions.complete:
+        yield "regions", "the time limit ended the search for them; there may be several"
     if concept.constants and simple:
         yield "constants", "; ".join(map(str, concept.constants))
     rule = concept.shown_rule

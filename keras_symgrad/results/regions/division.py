@@ -6,6 +6,8 @@ assessed like a neuron of its own. Held-out rows decide how many regions there a
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,8 +16,9 @@ import numpy as np
 import sympy
 
 from keras_symgrad.engine import gradient, unit
+from keras_symgrad.expressions import to_sympy
 from keras_symgrad.formulas import Formula, ScaledFormula
-from keras_symgrad.gradients import GradientField, OwnUnits, Reading, few_values
+from keras_symgrad.gradients import GradientField, OwnUnits, Reading, errors, few_values
 from keras_symgrad.results.assessment import Assessment, FormulaRefiner, Match, angle_of, assess
 from keras_symgrad.results.regions.conditions import Comparison, Condition
 from keras_symgrad.results.regions.growth import EXPLAINED_ERROR, RowSet, grown_sets
@@ -62,6 +65,7 @@ class Division:
         refiner: with the same rows, in the units of the search.
         units: of the search; `None` where they are the user's.
         seed: of all random choices.
+        seconds: that regions may be looked for.
     """
 
     reading: Reading
@@ -70,6 +74,7 @@ class Division:
     refiner: FormulaRefiner
     units: OwnUnits | None
     seed: int
+    seconds: float = math.inf
 
     def regions(self, whole: Assessment, *, divided: bool = True) -> Regions:
         """The regions of the neuron.
@@ -80,7 +85,8 @@ class Division:
 
         Returns:
             One region for a network that has one concept, that a single formula explains on nine
-            tenths of the rows, or whose held-out rows do not confirm several.
+            tenths of the rows, or whose held-out rows do not confirm several; and where the time
+            was over before that was known.
         """
         alone = self._single(whole)
         is_exact = whole.matches in (Match.CONCEPT, Match.BOUNDARY)
@@ -88,15 +94,31 @@ class Division:
             return alone
         if alone.unexplained_by_one < UNEXPLAINED:
             return alone
+        try:
+            return self._several(alone) or alone
+        except _TimeIsOver:
+            return replace(alone, complete=False)
+
+    def _several(self, alone: Regions) -> Regions | None:
+        """Regions that explain more rows than one formula, if there are any."""
+        end = time.perf_counter() + self.seconds
+
+        def check_time() -> None:
+            if time.perf_counter() > end:
+                raise _TimeIsOver
+
         field = self.refiner.train.take(slice(0, MAX_GROWN_ROWS))
         # From level to level of a column a network may rise and fall as it likes.
         field = _without(field, self._few)
-        sets = grown_sets(field, self.refiner.alphabet, self.seed, without=self._few)
+        sets = grown_sets(
+            field, self.refiner.alphabet, self.seed, without=self._few, check_time=check_time
+        )
         for count in range(len(sets), 1, -1):
+            check_time()
             found = self._confirmed(sets[:count], alone)
             if found is not None:
                 return found
-        return alone
+        return None
 
     @cached_property
     def _few(self) -> list[int]:
@@ -139,21 +161,30 @@ class Division:
     def _confirmed(self, sets: Sequence[RowSet], alone: Regions) -> Regions | None:
         """The regions of some sets, if held-out rows bear them out."""
         points = self.train.points[:MAX_GROWN_ROWS]
-        errors = np.stack([one.errors for one in sets])
-        explained = errors.min(axis=0) <= EXPLAINED_ERROR
+        off = np.stack([one.errors for one in sets])
+        explained = off.min(axis=0) <= EXPLAINED_ERROR
         names = self.train.names
         conditions = partition(
-            points[explained], names, errors.argmin(axis=0)[explained], seed=self.seed
+            points[explained], names, off.argmin(axis=0)[explained], seed=self.seed
         )
         if len(conditions) < len(sets):
             return None
-        parts = []
+        sketches = []
         for number, where in conditions.items():
-            core = self._core(where, points, errors[number])
-            assessment = self._assessed(core)
+            core = self._core(where, points, off[number])
+            sketch = self._sketch(core)
+            if sketch is None:
+                return None
+            sketches.append((where, sketch))
+        # An assessment takes a second or more.
+        if not self._may_be_confirmed([sketch for _, sketch in sketches], alone):
+            return None
+        parts = []
+        for where, sketch in sketches:
+            assessment = self._assessed(sketch)
             if assessment is None or assessment.matches == Match.NOTHING:
                 return None
-            parts.append(_Part(where, core, assessment))
+            parts.append(_Part(where, sketch.core, assessment))
         parts = self._with_better_thresholds(parts)
         held_out = _without(self.held_out, self._few)
         cosines = np.stack([part.cosines(held_out) for part in parts])
@@ -177,7 +208,7 @@ class Division:
         regions.sort(key=lambda region: -region.share)
         return replace(alone, regions=tuple(regions), unexplained=unexplained)
 
-    def _core(self, where: Condition, points: np.ndarray, errors: np.ndarray) -> Condition:
+    def _core(self, where: Condition, points: np.ndarray, off: np.ndarray) -> Condition:
         """The part of a condition's rows beyond which being further from a switch gains nothing."""
         names = self.train.names
         cores, shares = [], []
@@ -192,17 +223,19 @@ class Division:
             if inside.sum() < MIN_FIT_ROWS:
                 break
             cores.append(core)
-            shares.append(float(np.mean(errors[inside] <= EXPLAINED_ERROR)))
+            shares.append(float(np.mean(off[inside] <= EXPLAINED_ERROR)))
         good = [core for core, share in zip(cores, shares) if share >= max(shares) - CORE_LOSS]
         return good[0] if good else where
 
-    def _assessed(self, core: Condition) -> Assessment | None:
-        """The assessment of a search on the rows that satisfy a condition."""
+    def _sketch(self, core: Condition) -> _Sketch | None:
+        """A search on the rows that satisfy a condition; `None` if they are too few."""
         names = self.train.names
         train, held_out = (
             np.flatnonzero(core.holds(field.points, names)) for field in (self.train, self.held_out)
         )
-        if len(train) < MIN_FIT_ROWS or len(held_out) < MIN_HELD_OUT_ROWS:
+        reading = self._part(core)
+        tested = MIN_HELD_OUT_ROWS if reading.neuron is None else len(reading.test_points)
+        if len(train) < MIN_FIT_ROWS or min(len(held_out), tested) < MIN_HELD_OUT_ROWS:
             return None
         fixed = self._fixed(core)
         refiner = FormulaRefiner(
@@ -213,17 +246,31 @@ class Division:
             signed=self.refiner.signed,
             units=self.units,
         )
-        reading = self._part(core)
-        if reading.neuron is not None and len(reading.test_points) < MIN_HELD_OUT_ROWS:
-            return None
-        searched = reading if self.units is None else reading.in_units(self.units)
-        archive = _searched(refiner, self.seed)
+        return _Sketch(core, reading, refiner, _searched(refiner, self.seed))
+
+    def _may_be_confirmed(self, sketches: Sequence[_Sketch], alone: Regions) -> bool:
+        """Return whether held-out rows could bear out some regions.
+
+        Rows outside of all cores count as explained: what is refused here would be refused later.
+        """
+        shares = [sketch.explained for sketch in sketches]
+        missed = sum(
+            (1 - share) * sketch.refiner.held_out.rows for share, sketch in zip(shares, sketches)
+        )
+        unexplained = missed / self.held_out.rows
+        return (
+            min(shares) >= MIN_EXPLAINED and unexplained <= alone.unexplained_by_one - UNEXPLAINED
+        )
+
+    def _assessed(self, sketch: _Sketch) -> Assessment | None:
+        """The assessment of a region; `None` without a formula that is finite on all its rows."""
+        reading, refiner, units = sketch.reading, sketch.refiner, self.units
+        searched = reading if units is None else reading.in_units(units)
         try:
-            found = assess(searched, refiner, archive, draw=False, seed=self.seed)
+            found = assess(searched, refiner, sketch.archive, draw=False, seed=self.seed)
         except ValueError:
-            # No formula is finite on all rows.
             return None
-        return found if self.units is None else in_users(found, self.units, reading, refiner)
+        return found if units is None else in_users(found, units, reading, refiner)
 
     def _fixed(self, core: Condition) -> list[int]:
         """Columns of few values that never change under a condition."""
@@ -281,6 +328,37 @@ class Division:
                 if found < least * (1 - 1e-6):
                     best, least, reached = way, found, place
         return best
+
+
+class _TimeIsOver(Exception):
+    """Regions were looked for as long as was allowed."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Sketch:
+    """A condition with what a quick search found on its rows.
+
+    Attributes:
+        core: the condition.
+        reading: of the network on its rows, in the user's units.
+        refiner: with its rows, in the units of the search.
+        archive: the formulas.
+    """
+
+    core: Condition
+    reading: Reading
+    refiner: FormulaRefiner
+    archive: Archive
+
+    @property
+    def explained(self) -> float:
+        """The largest share of the held-out rows that one of the formulas explains."""
+        operators, held_out = self.refiner.alphabet.operators, self.refiner.held_out
+        shares = [
+            np.mean(errors(to_sympy(found.tree, operators), held_out) <= EXPLAINED_ERROR)
+            for found in self.archive.front()
+        ]
+        return float(max(shares, default=0.0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ the rest of the rows are searched in the same way. No condition and no number of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +75,12 @@ class RowSet:
 
 
 def grown_sets(
-    field: GradientField, alphabet: Alphabet, seed: int = 0, *, without: Sequence[int] = ()
+    field: GradientField,
+    alphabet: Alphabet,
+    seed: int = 0,
+    *,
+    without: Sequence[int] = (),
+    check_time: Callable[[], None] = lambda: None,
 ) -> list[RowSet]:
     """Sets of rows with a formula each, the largest first.
 
@@ -84,17 +89,26 @@ def grown_sets(
         alphabet: formulas are sums of features made of its operators and variables.
         seed: of the neighbourhoods.
         without: columns that formulas do not contain.
+        check_time: called many times a second; raises when there is no more time.
 
     Returns:
         Sets without common rows. They are few; rows that no set explains are in none.
     """
-    return _Growth(field, alphabet, seed, without).sets()
+    return _Growth(field, alphabet, seed, without, check_time).sets()
 
 
 class _Growth:
     """The features of a field, and the sets that grow on it."""
 
-    def __init__(self, field: GradientField, alphabet: Alphabet, seed: int, without: Sequence[int]):
+    def __init__(
+        self,
+        field: GradientField,
+        alphabet: Alphabet,
+        seed: int,
+        without: Sequence[int],
+        check_time: Callable[[], None],
+    ):
+        self._check_time = check_time
         self._rng = np.random.default_rng([seed, 11])
         self._directions = field.directions
         self._features = _dictionary(field, alphabet, without)
@@ -155,6 +169,7 @@ class _Growth:
 
     def _fitted(self, rows: np.ndarray) -> _Sum | None:
         """The sum that explains rows best for its length."""
+        self._check_time()
         if len(rows) > MAX_FIT_ROWS:
             rows = self._rng.choice(rows, MAX_FIT_ROWS, replace=False)
         features = [

@@ -109,6 +109,7 @@ class Regions:
         rows: number of held-out rows that shares were counted on.
         widths: standard deviation of each variable in the data, `(variables,)`; smooth gates are
             as wide as a share of them.
+        complete: False if the time limit ended the search for regions.
     """
 
     regions: tuple[Region, ...]
@@ -116,6 +117,7 @@ class Regions:
     unexplained_by_one: float
     rows: int
     widths: np.ndarray
+    complete: bool = True
 
     def __len__(self) -> int:
         return len(self.regions)
@@ -286,6 +288,7 @@ class Regions:
             record.number("unexplained_by_one"),
             record.whole("rows"),
             widths,
+            "complete" not in record or record.flag("complete"),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -296,4 +299,5 @@ class Regions:
             "unexplained_by_one": self.unexplained_by_one,
             "rows": self.rows,
             "widths": self.widths.tolist(),
+            "complete": self.complete,
         }

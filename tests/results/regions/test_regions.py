@@ -26,8 +26,7 @@ def concept(models):
         models / "switch.csv",
         sampling=ks.Sampling(rows=1200),
         # Longer formulas would take long to be approximations.
-        search=ks.Search(methods="dictionary", max_complexity=8),
-        time_limit=2,
+        search=ks.Search(effort="quick", max_complexity=8),
         verbose=False,
     )
 
