@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from keras_symgrad.expressions import Complexity
 from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import GradientField, Sampling
 from keras_symgrad.neurons import Neuron
@@ -61,16 +60,6 @@ def check_options(**options: Any) -> None:
                 f"`{name}` is a `{kind.__name__}`, such as "
                 f"ks.{kind.__name__}({fields(kind)[0].name}=...). Received: {name}={value!r}"
             )
-
-
-def check_complexity(complexity: Any) -> None:
-    """Raise for a complexity that is neither a `Complexity` nor weights by operator name."""
-    if complexity is not None and not isinstance(complexity, (Complexity, Mapping)):
-        raise ValueError(
-            "`complexity` is a `ks.Complexity`, or weights by operator name, such as {'sin': 3}. "
-            "The largest complexity of a formula is `search=ks.Search(max_complexity=20)`. "
-            f"Received: complexity={complexity!r}"
-        )
 
 
 def check_variation(points: np.ndarray, names: Sequence[str]) -> None:

@@ -84,6 +84,12 @@ def interpret_classes(
     layer = layer_path(model, layer) if isinstance(model, keras.Layer) else layer
     given = {name: value for name, value in locals().items() if name != "options"} | options
     check_options(sampling=sampling)
+    if options.get("near") is not None:
+        raise ValueError(
+            "A row is explained for one pair of classes: `interpret(model, x, unit=(k, j), "
+            "near=row)` tells class k from class j around it. "
+            f"Received: near={options['near']!r}"
+        )
     scores = ClassLogits.of(model, layer, signature)
     classes = _class_names(classes, scores.classes)
     chosen = _check_pairs(pairs, scores.classes)

@@ -46,6 +46,7 @@ from keras_symgrad.results.assessment import (
     Match,
     SymmetryCheck,
 )
+from keras_symgrad.results.neighbourhood import Neighbourhood
 from keras_symgrad.results.regions import Holds, Regions
 from keras_symgrad.search.core import Ending, call
 from keras_symgrad.search.spectral import Group
@@ -187,6 +188,7 @@ def _interpretation(record: Record) -> Interpretation:
             "regions",
             lambda regions: Regions.of_record(regions, lambda formula: _formula(formula, names)),
         ),
+        near=record.maybe("near", lambda near: Neighbourhood.of_record(near, names)),
         sample=sample,
     )
 

@@ -29,8 +29,8 @@ _ONE_SEARCH = (
     *("population", "workers", "processes", "islands"),
 )
 NOT_TAKEN = {
-    "classes": ("unit", "activation", "kind", "in_terms_of", "export", *_ONE_SEARCH),
-    "jointly": ("kind", "delta", "data_only", "class_names", "export", *_ONE_SEARCH),
+    "classes": ("unit", "activation", "kind", "in_terms_of", "near", "export", *_ONE_SEARCH),
+    "jointly": ("kind", "delta", "data_only", "class_names", "near", "export", *_ONE_SEARCH),
 }
 
 
@@ -158,7 +158,7 @@ def _of_neuron(
     if (options.kind, signature) != (None, None):
         read = {"kind": options.kind, "signature": signature, "inputs": x.shape[1]}
         model, chosen = Neuron.of(model, **chosen, **read), {}
-    return interpret(model, x, **chosen, **common)
+    return interpret(model, x, near=options.near, **chosen, **common)
 
 
 def _model(options: argparse.Namespace, custom_objects: dict[str, Any]) -> tuple[Any, str | None]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from keras_symgrad.gradients import GradientField
     from keras_symgrad.neurons import Neuron
+    from keras_symgrad.results.neighbourhood import Neighbourhood
     from keras_symgrad.results.regions import Holds, Regions
     from keras_symgrad.results.sample import Sample
 
@@ -102,6 +103,9 @@ class Interpretation(Result):
         regions: the formula in each part of the data: one, or several where no single formula
             explains nine tenths of the rows; `None` for a neuron of one variable, for several
             neurons together, for a row chosen by hand, and for the file of an earlier version.
+        near: the row that the formula was looked for around, with the radius to which it holds and
+            the nearest point of the decision boundary; `None` for a formula of all the data. Then
+            all else is of the points around that row.
         call: Python code that repeats the call of `interpret`.
         sample: data rows on which other rows of the front are assessed; `None` for a file that has
             none.
@@ -140,6 +144,7 @@ class Interpretation(Result):
     influence: tuple[Influence, ...] = ()
     holds: Holds | None = None
     regions: Regions | None = None
+    near: Neighbourhood | None = None
     call: str = field(default="", repr=False)
     sample: Sample | None = field(default=None, repr=False)
 
@@ -285,6 +290,14 @@ class Interpretation(Result):
         return int(np.sum(np.ptp(self.box, axis=0) > 0)) == 1 and not self.surface.joint
 
     @property
+    def radius(self) -> float | None:
+        """Distance from the row `near` to which the formula holds, in widths of the data.
+
+        0 where it holds within no radius that was tried; `None` for a formula of all the data.
+        """
+        return None if self.near is None else self.near.radius
+
+    @property
     def angle(self) -> float:
         """Angle in degrees between the gradients of `best` and of the neuron, on held-out rows.
 
@@ -306,6 +319,8 @@ class Interpretation(Result):
         """Statements about the formula and their limits, as names and texts for people."""
         if self.influence:
             yield "influence", described(self.influence)
+        if self.near is not None:
+            yield from self.near.remarks
         yield "matches", f"{self.matches} ({self._reason})"
         if self.fidelity is not None:
             yield "fidelity", str(self.fidelity)
@@ -393,7 +408,8 @@ class Interpretation(Result):
         if self.boundary_error is None:
             # Directions that were given may be noisy; those of a network are not.
             noise = "" if "drawn" in self.rows else ", noise included"
-            return f"{off}{noise}, parallel over all the data"
+            where = "over all the data" if self.near is None else "over the points around the row"
+            return f"{off}{noise}, parallel {where}"
         if not self.rivals:
             return f"{off}, no other formula shares its boundary"
         rival = self.rivals[0]
@@ -437,6 +453,7 @@ class Interpretation(Result):
             "influence": [one.to_dict() for one in self.influence],
             "holds": self.holds.to_dict(self.names) if self.holds else None,
             "regions": self.regions.to_dict() if self.regions else None,
+            "near": self.near.to_dict() if self.near else None,
             "ignored": list(self.ignored),
             "groups": [group.to_dict() for group in self.groups],
             "rows": self.rows,

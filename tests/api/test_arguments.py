@@ -86,9 +86,14 @@ def test_a_layer_of_another_model_is_refused_even_if_it_has_the_same_name(model)
 
 
 @pytest.mark.parametrize("complexity", [5, 2.0, "low", [1], lambda tree: 1])
-def test_a_complexity_that_is_none_is_refused_with_what_limits_formulas(complexity, model):
+def test_a_complexity_that_is_none_is_refused_with_what_limits_formulas(complexity):
     with pytest.raises(ValueError, match=r"ks.Search\(max_complexity=20\)`. Received: complexity="):
-        interpret(model, X, complexity=complexity, **QUICK)
+        Search(complexity=complexity)
+
+
+def test_a_complexity_beside_the_options_is_refused_with_its_place(model):
+    with pytest.raises(ValueError, match=r"Pass `search=ks.Search\(complexity=...\)`"):
+        interpret(model, X, complexity={"mul": 2})
 
 
 def test_a_function_as_a_model_is_told_to_be_a_neuron():

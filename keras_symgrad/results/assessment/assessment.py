@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from keras_symgrad.results.assessment.margin import Margin
 from keras_symgrad.results.assessment.match import Match
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from keras_symgrad.formulas import (
         Fidelity,
         Formula,
@@ -65,6 +65,10 @@ class Assessment:
     symmetries: tuple[SymmetryCheck, ...]
     box: np.ndarray
     margin: Margin
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Values phi(best(x)) that are to be the neuron's, `(rows,)`; NaN where there is no phi."""
+        return np.full(len(x), np.nan) if self.phi is None else self.phi(self.best(x))
 
     @property
     def headline(self) -> str:
