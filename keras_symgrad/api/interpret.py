@@ -187,6 +187,7 @@ def interpret(
     )
     if near is not None:
         neurons, points, names = _neurons(model, x, (layer, unit, activation), names, sampling)
+        neurons = sampling.in_table_units(neurons, names)
         return interpret_near(neurons, points, names, near, task, _found)
     with clock.timed("gradients"):
         if isinstance(model, GradientField):
@@ -401,6 +402,10 @@ def _read(
             )
         quantities = Quantities.of(source["model"], sampling.in_terms_of, inputs=points.shape[1])
         sampling = replace(sampling, in_terms_of=quantities)
+    neurons = sampling.in_table_units(neurons, names)
+    if sampling.preprocessing is not None and sampling.in_terms_of is not None:
+        through = sampling.preprocessing.quantities(sampling.in_terms_of, names)
+        sampling = replace(sampling, in_terms_of=through)
     for symmetry in symmetries if sampling.in_terms_of is None else ():
         symmetry.columns(names)
     return Reading.of_networks(

@@ -17,10 +17,11 @@ import numpy as np
 
 from keras_symgrad.api.task import Task
 from keras_symgrad.files import finite_rows, listed_names, points_by_name
+from keras_symgrad.formulas import Formula, MonotoneFit
 from keras_symgrad.gradients import GradientField, Reading, Sampling, mean_neuron
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.results import Interpretation
-from keras_symgrad.results.neighbourhood import SHARE, Ellipsoid, Neighbourhood, nearness
+from keras_symgrad.results.neighbourhood import SHARE, Ellipsoid, Neighbourhood, holding, nearness
 from keras_symgrad.search.core import Clock, Ending
 
 Row = int | Sequence[float] | Mapping[str, Any] | np.ndarray | Any
@@ -32,8 +33,11 @@ POINTS_PER_ROW = 2
 TRIED = 10
 # The first search is in this many times the radius of a quadratic polynomial.
 BEYOND_QUADRATIC = 4.0
-# A formula that holds in this share of the radius it was sought in is taken.
+# A formula that holds in this share of a radius need not be sought there again.
 HOLDS = 0.5
+# Another row of the front is taken if it holds farther by this factor.
+FARTHER = 1.25
+RANKING_POINTS = 1000
 # A radius is searched again only if it is smaller by this factor.
 SMALLER = 0.7
 # Quadratic polynomials of more inputs than these have squares and no products.
@@ -170,13 +174,48 @@ def interpret_near(
             reading = _read(neurons, around, radius, task, number)
         here = replace(place, sought=radius)
         own = replace(task, stopping=replace(task.stopping, time_limit=limit))
-        found.append(find(reading, own, clock, here))
+        found.append(_farthest(find(reading, own, clock, here), neuron))
         left = None if left is None else max(left - found[-1].timings["search"], MIN_SECONDS)
+        # A search in the next radius finds nothing that holds beyond it.
+        most = max(radii[number + 1 :], default=0.0)
         interrupted = found[-1].stopped == Ending.INTERRUPTED
-        if interrupted or (found[-1].radius or 0.0) >= HOLDS * radius:
+        if interrupted or (found[-1].radius or 0.0) >= HOLDS * most:
             break
     best = max(found, key=lambda one: one.radius or 0.0)
     return replace(best, evaluations=sum(one.evaluations for one in found))
+
+
+def _farthest(concept: Interpretation, neuron: Neuron) -> Interpretation:
+    """The result with the simplest row of its front that holds about farthest around the row.
+
+    The search's own choice stays where it holds in half of the radius, or nearly as far.
+    """
+    near, field = concept.near, concept.gradients
+    if near is None or (near.radius or 0.0) >= HOLDS * near.sought:
+        return concept
+    radii = []
+    for row in concept.front:
+        g = row(field.points)
+        usable = np.isfinite(g)
+        if np.unique(g[usable]).size < 2:
+            radii.append(0.0)
+            continue
+        phi = MonotoneFit.through(g[usable], field.known_values[usable])
+
+        def values(x: np.ndarray, row: Formula = row, phi: MonotoneFit = phi) -> np.ndarray:
+            return phi(row(x))
+
+        network, spread = neuron.values, near.spread
+        holds = holding(near.around, network, values, spread, near.sought, points=RANKING_POINTS)
+        radii.append(holds.radius)
+    most = max(radii)
+    if most < FARTHER * (near.radius or 0.0) or most == 0:
+        return concept
+    number = next(k for k, radius in enumerate(radii) if radius >= most / FARTHER)
+    chosen = concept.choose(number)
+    if chosen.near is None or (chosen.near.radius or 0.0) <= (near.radius or 0.0):
+        return concept
+    return replace(chosen, near=replace(chosen.near, farthest=number))
 
 
 def _read(

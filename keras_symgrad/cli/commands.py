@@ -96,6 +96,10 @@ def ask(
     question = question_of(options)
     sampling = {name: getattr(options, name) for name in ("rows", "metric", "smoothing")}
     sampling["tangent"] = None if options.tangent == "none" else options.tangent
+    if options.preprocessing is not None:
+        from keras_symgrad.files import read_json
+
+        sampling["preprocessing"] = read_json(options.preprocessing, "means and widths of columns")
     if question != "classes":
         sampling["in_terms_of"] = options.in_terms_of
     if question != "jointly":

@@ -179,6 +179,14 @@ def _add_data(command: argparse.ArgumentParser) -> None:
         "(default: all)",
     )
     data.add_argument(
+        "--preprocessing",
+        metavar="FILE",
+        type=Path,
+        help="JSON file of the standardization that was done outside of the model: {NAME: [MEAN, "
+        "WIDTH]} of the columns, or {mean: [...], scale: [...]}; the data and formulas are then in "
+        "the units of the table, and the network receives (x - mean)/width",
+    )
+    data.add_argument(
         "--near",
         metavar="ROW",
         type=near,

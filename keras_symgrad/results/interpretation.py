@@ -332,7 +332,10 @@ class Interpretation(Result):
             yield "no region", self.regions.remainder
             yield "single formula", self._of_all
         if self.front.picked is not None:
-            yield "picked", f"row {self.front.picked} of the front, by hand"
+            number = self.front.picked
+            of_itself = self.near is not None and self.near.farthest == number
+            why = "which holds farther around the row" if of_itself else "by hand"
+            yield "picked", f"row {number} of the front, {why}"
         if self.stopped == Ending.TIME_LIMIT:
             yield "unfinished", "the time limit ended the search; a longer one may find better"
         if self.constants and self.matches != "nothing":
@@ -341,6 +344,8 @@ class Interpretation(Result):
             yield "threshold", str(self.rule.level)
         if self.value is not None and self.matches != "nothing":
             yield "value", f"{self.value.value.to_pretty()}   (R2 = {self.value.r2:.5f})"
+        if self.settings.get("preprocessing") is not None:
+            yield "units", "those of the table; the network receives (x - mean)/width"
         if plateau := self.rows.get("plateau"):
             yield (
                 "plateau",

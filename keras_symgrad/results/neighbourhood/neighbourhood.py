@@ -46,6 +46,8 @@ class Neighbourhood:
         boundary: nearest point of a classifier's decision boundary that was found; `None` where
             none was, and for other neurons.
         is_classifier: whether the neuron is a classifier.
+        farthest: number of the row of the front that was taken instead of the search's choice,
+            because it holds farther; `None` where the search's choice was taken.
     """
 
     around: Ellipsoid
@@ -56,6 +58,7 @@ class Neighbourhood:
     nearness: Nearness | None
     boundary: BoundaryPoint | None
     is_classifier: bool
+    farthest: int | None = None
 
     @classmethod
     def of(cls, neuron: Neuron, around: Ellipsoid, sought: float, x: np.ndarray) -> Neighbourhood:
@@ -181,6 +184,7 @@ class Neighbourhood:
             "radius": self.radius,
             "nearness": None if self.nearness is None else vars(self.nearness),
             "is_classifier": self.is_classifier,
+            "farthest": self.farthest,
             "boundary": self.boundary.to_dict() if self.boundary else None,
         }
 
@@ -200,6 +204,7 @@ class Neighbourhood:
             record.maybe("nearness", _nearness),
             record.maybe("boundary", lambda one: BoundaryPoint.of_record(one, len(names))),
             record.flag("is_classifier"),
+            record.whole("farthest") if "farthest" in record else None,
         )
 
 

@@ -130,6 +130,7 @@ def holding(
     spread: float,
     largest: float,
     seed: int = 0,
+    points: int = POINTS,
 ) -> Nearness:
     """Find the largest radius within which a formula reproduces a network's values.
 
@@ -143,6 +144,7 @@ def holding(
         spread: of the network over the data.
         largest: radius that is tried first; nothing is said beyond it.
         seed: of the points.
+        points: number of points for each radius.
 
     Returns:
         The radius, and the share of fresh points within it; a radius of 0 where none passes.
@@ -156,10 +158,10 @@ def holding(
     """
     rng = np.random.default_rng([seed, 11])
 
-    enough = fewest_near(POINTS)
+    enough = fewest_near(points)
 
     def tried(radius: float) -> Nearness:
-        return nearness(around, radius, network, formula, spread, rng)
+        return nearness(around, radius, network, formula, spread, rng, points)
 
     def holds(found: Nearness) -> bool:
         return found.share >= enough and found.at_row
