@@ -403,8 +403,9 @@ def _read(
         quantities = Quantities.of(source["model"], sampling.in_terms_of, inputs=points.shape[1])
         sampling = replace(sampling, in_terms_of=quantities)
     neurons = sampling.in_table_units(neurons, names)
-    if sampling.preprocessing is not None and sampling.in_terms_of is not None:
-        through = sampling.preprocessing.quantities(sampling.in_terms_of, names)
+    quantities = sampling.in_terms_of
+    if sampling.column_map is not None and isinstance(quantities, Quantities):
+        through = sampling.column_map.quantities(quantities, names)
         sampling = replace(sampling, in_terms_of=through)
     for symmetry in symmetries if sampling.in_terms_of is None else ():
         symmetry.columns(names)

@@ -96,8 +96,8 @@ def interpret_classes(
     points, found = in_model_order(*read_points(x, sampling.columns), scores.names)
     names = found if names is None else check_names(names, points.shape[1])
     check_width(found, scores.inputs, f"'{scores.name}'")
-    if sampling.preprocessing is not None:
-        scores = sampling.preprocessing.scores(scores, names)
+    if sampling.column_map is not None:
+        scores = sampling.column_map.scores(scores, names)
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))
 

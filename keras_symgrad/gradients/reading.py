@@ -95,8 +95,13 @@ class Sampling:
             neurons: of the model.
             names: of the columns.
         """
-        through = self.preprocessing
+        through = self.column_map
         return [n if through is None else through.neuron(n, names) for n in neurons]
+
+    @property
+    def column_map(self) -> Preprocessing | None:
+        """The standardization outside of the model."""
+        return self.preprocessing if isinstance(self.preprocessing, Preprocessing) else None
 
     @property
     def draws_points(self) -> bool:

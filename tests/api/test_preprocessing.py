@@ -98,9 +98,8 @@ def test_the_command_line_takes_means_and_widths_from_json(tmp_path, capsys):
     assert main([*words, str(tmp_path / "scaler.pkl")]) == 1
     assert "is no JSON" in capsys.readouterr().err
     assert main([*words, str(tmp_path / "scaler.json")]) == 0
-    assert {"mass", "height"} <= set(
-        capsys.readouterr().out.replace("*", " ").replace("/", " ").split()
-    )
+    printed = capsys.readouterr().out
+    assert "mass" in printed and "height" in printed
 
 
 def test_means_of_other_columns_are_refused_before_any_work():
