@@ -40,6 +40,7 @@ from keras_symgrad.results.assessment import (
     Graph,
     ignored,
     influences_of_reading,
+    interactions_of_reading,
     supported_groups,
     warn_of_broken_symmetries,
 )
@@ -329,6 +330,7 @@ def _found(
             looked_at=portfolio.structure.looked_at if graph is None else None,
             seed=seed,
         )
+        interactions = interactions_of_reading(reading, influence, seed=seed)
     used = assessment.best.expression.free_symbols
     fixed: set[str] = set()
     if near is not None:
@@ -354,6 +356,7 @@ def _found(
         symmetries=assessment.symmetries,
         box=assessment.box,
         influence=influence,
+        interactions=interactions,
         holds=holds,
         regions=regions,
         near=near,

@@ -43,6 +43,7 @@ from keras_symgrad.results.assessment import (
     SIGNS,
     Alternative,
     Influence,
+    Interaction,
     Match,
     SymmetryCheck,
 )
@@ -183,6 +184,7 @@ def _interpretation(record: Record) -> Interpretation:
         symmetries=_symmetries(record),
         fidelity=record.maybe("fidelity", Fidelity.of_record),
         influence=_influences(record, names),
+        interactions=_interactions(record),
         holds=record.maybe("holds", lambda holds: Holds.of_record(holds, names)),
         regions=record.maybe(
             "regions",
@@ -320,6 +322,18 @@ def _influences(record: Record, names: tuple[str, ...]) -> tuple[Influence, ...]
     if "influence" not in record:
         return ()
     return tuple(_influence(one, names) for one in record.records("influence"))
+
+
+def _interactions(record: Record) -> tuple[Interaction, ...]:
+    if "interactions" not in record:
+        return ()
+    found = []
+    for one in record.records("interactions"):
+        share, strength = one.number("share"), one.number("strength")
+        if not (0 <= share <= 1 and strength >= 0):
+            raise one.refused("share", "a number from 0 to 1")
+        found.append(Interaction(one.text("first"), one.text("second"), share, strength))
+    return tuple(found)
 
 
 def _influence(record: Record, names: tuple[str, ...]) -> Influence:

@@ -21,7 +21,7 @@ from keras_symgrad.formulas import Formula, MonotoneFit
 from keras_symgrad.gradients import GradientField, Reading, Sampling, mean_neuron
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.results import Interpretation
-from keras_symgrad.results.neighbourhood import SHARE, Ellipsoid, Neighbourhood, holding, nearness
+from keras_symgrad.results.neighbourhood import Ellipsoid, Neighbourhood, holding, nearness
 from keras_symgrad.search.core import Clock, Ending
 
 Row = int | Sequence[float] | Mapping[str, Any] | np.ndarray | Any
@@ -30,7 +30,9 @@ Find = Callable[..., Interpretation]
 # Points that are drawn for each row that is read: a fifth of them is kept for tests.
 POINTS_PER_ROW = 2
 # Radii at which polynomials are tried, as shares of the largest one: 1, 1/2, 1/4...
-TRIED = 10
+TRIED = 12
+# Share of points on which a polynomial is near: more than that of a formula, which may be shorter.
+REPRODUCED = 0.98
 # The first search is in this many times the radius of a quadratic polynomial.
 BEYOND_QUADRATIC = 4.0
 # A formula that holds in this share of a radius need not be sought there again.
@@ -267,7 +269,7 @@ def _holding(
             return np.asarray(_terms(around, x, radius, degree) @ weights)
 
         found = nearness(around, radius, neuron.values, polynomial, spread, rng, TESTED_POINTS)
-        if found.share >= SHARE:
+        if found.share >= REPRODUCED:
             yield radius
 
 

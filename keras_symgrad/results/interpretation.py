@@ -16,10 +16,12 @@ from keras_symgrad.results.assessment import (
     SAME_CLASS,
     Alternative,
     Influence,
+    Interaction,
     Match,
     SymmetryCheck,
     angle_of,
     described,
+    described_interactions,
     few_valued,
     not_looked_at,
 )
@@ -97,6 +99,8 @@ class Interpretation(Result):
             held-out data rows; `None` for a gradient field without values.
         influence: influence of each input on the neuron, the strongest first; empty for the file of
             an earlier version.
+        interactions: pairs of inputs that bend each other's effect, the strongest first; empty
+            where inputs act separately, without a network, and for the file of an earlier version.
         holds: conditions under which `best` is near the network, with the share of held-out rows;
             `None` where the rows are too few, for a row chosen by hand, and for the file of an
             earlier version.
@@ -142,6 +146,7 @@ class Interpretation(Result):
     symmetries: tuple[SymmetryCheck, ...] = ()
     fidelity: Fidelity | None = None
     influence: tuple[Influence, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
     holds: Holds | None = None
     regions: Regions | None = None
     near: Neighbourhood | None = None
@@ -319,6 +324,8 @@ class Interpretation(Result):
         """Statements about the formula and their limits, as names and texts for people."""
         if self.influence:
             yield "influence", described(self.influence)
+        if self.interactions:
+            yield "interactions", described_interactions(self.interactions)
         if self.near is not None:
             yield from self.near.remarks
         yield "matches", f"{self.matches} ({self._reason})"
@@ -456,6 +463,7 @@ class Interpretation(Result):
             "noise_floor": self.noise_floor,
             "constants": [constant.to_dict() for constant in self.constants],
             "influence": [one.to_dict() for one in self.influence],
+            "interactions": [one.to_dict() for one in self.interactions],
             "holds": self.holds.to_dict(self.names) if self.holds else None,
             "regions": self.regions.to_dict() if self.regions else None,
             "near": self.near.to_dict() if self.near else None,
@@ -486,6 +494,16 @@ class Interpretation(Result):
         from keras_symgrad.results.report import overview
 
         return overview(self)
+
+    def plot_influence(self) -> Figure:
+        """Draw the influence of the inputs with its sign, and their interactions, as bars.
+
+        Returns:
+            A Matplotlib figure.
+        """
+        from keras_symgrad.results.report import influence_figure
+
+        return influence_figure(self)
 
     def _page(self) -> str:
         from keras_symgrad.results.report import page_of_interpretation

@@ -5,10 +5,9 @@ from __future__ import annotations
 from keras_symgrad.results.neighbourhood.boundary_point import BoundaryPoint, nearest_boundary
 from keras_symgrad.results.neighbourhood.ellipsoid import Ellipsoid
 from keras_symgrad.results.neighbourhood.neighbourhood import Neighbourhood
-from keras_symgrad.results.neighbourhood.radius import SHARE, Nearness, holding, nearness
+from keras_symgrad.results.neighbourhood.radius import Nearness, holding, nearness
 
 __all__ = [
-    "SHARE",
     "BoundaryPoint",
     "Ellipsoid",
     "Nearness",

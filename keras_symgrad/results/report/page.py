@@ -95,6 +95,7 @@ def page_of_interpretation(concept: Interpretation) -> str:
         concept=concept,
         view=view(concept, "The network says yes where", "The neuron is an invertible function of"),
         values=[_image(panel) for panel in panels.values(concept)],
+        influence=[_image(panel) for panel in panels.influence(concept)],
         regions=[_image(panel) for panel in panels.regions(concept)],
         planes=[side_by_side(plane) for plane in panels.planes(concept)],
         around=_around(concept),
