@@ -10,19 +10,24 @@ all rows exactly where f is a sum of a function without A and one without B. The
 interaction is mean |D_AB|; shares are sizes divided by their sum, and the strength is the size
 divided by the sum of the influences mean |f(x with x_A') - f(x)| of all inputs.
 
-The neuron's value counts as it is, a classifier's logit too: phi of a sum bends its terms by each
-other wherever phi is bent.
+Labels do not determine the scale of a classifier's logit, and a bent phi makes the terms of a sum
+interact. So it is first put on the monotone scale psi(f) that is nearest to a sum of functions of
+single inputs, and of pairs that still interact there, found by alternating isotonic and additive
+least squares: what remains are interactions that no invertible function removes.
+
+Source of the alternation: Breiman and Friedman, J. Am. Stat. Assoc. 80 (1985) 580.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_symgrad.formulas import MonotoneFit
 from keras_symgrad.results.assessment.influence import Influence
 
 if TYPE_CHECKING:
@@ -35,8 +40,16 @@ MAX_PAIRED = 24
 MAX_EVALUATIONS = 200_000
 MIN_ROWS = 100
 MAX_ROWS = 2000
-# An interaction of less strength is a network's own error: on networks of sums it is 0.2 to 2 %.
+# An interaction of less strength is a network's own error; for decisions the scale has one too.
 LEAST_STRENGTH = 0.03
+LEAST_STRENGTH_OF_DECISIONS = 0.1
+# Knots of the functions of single inputs, rounds of the alternation, and rows that it takes.
+KNOTS = 9
+KNOTS_OF_PAIRS = 6
+# Pairs that get a function of their own on the scale of decisions.
+MAX_OWN_PAIRS = 4
+ROUNDS = 20
+SCALE_ROWS = 3000
 # Pairs that are kept, and listed in a line.
 MAX_KEPT = 50
 MAX_NAMED = 5
@@ -119,19 +132,26 @@ def interactions(
         changed[:, columns] = x[second][:, columns]
         return neuron.values(changed).astype(np.float64)
 
-    values = neuron.values(x[first]).astype(np.float64)
-    single = [exchanged(block) for block in blocks]
-    change = np.array([_mean(np.abs(one - values)) for one in single])
-    sizes = np.array(
-        [
-            _mean(np.abs(exchanged(blocks[a] + blocks[b]) - single[a] - single[b] + values))
-            for a, b in pairs
-        ]
-    )
+    start = neuron.values(x[first]).astype(np.float64)
+    single = np.array([exchanged(block) for block in blocks])
+    double = np.array([exchanged(blocks[a] + blocks[b]) for a, b in pairs])
+    listed = np.array(pairs)
     # Inputs that were not paired count in the total by their share.
-    total = change.sum() / max(sum(one.share for one in inputs), 1e-12)
-    strengths = sizes / total if total > 0 else np.zeros(len(pairs))
-    large = np.flatnonzero(strengths >= LEAST_STRENGTH)
+    paired = max(sum(one.share for one in inputs), 1e-12)
+
+    def sizes_on(scale: MonotoneFit | None) -> tuple[np.ndarray, np.ndarray]:
+        f, one, two = (v if scale is None else scale(v) for v in (start, single, double))
+        second_differences = two - one[listed[:, 0]] - one[listed[:, 1]] + f
+        total = _means(one - f).sum() / paired
+        sizes = _means(second_differences)
+        return sizes, sizes / total if total > 0 else np.zeros(len(pairs))
+
+    if neuron.is_classifier:
+        sizes, strengths = _on_own_scale(neuron, x, blocks, pairs, sizes_on, rng)
+    else:
+        sizes, strengths = sizes_on(None)
+    least = LEAST_STRENGTH_OF_DECISIONS if neuron.is_classifier else LEAST_STRENGTH
+    large = np.flatnonzero(strengths >= least)
     shares = sizes / (sizes[large].sum() or 1.0)
     order = large[np.argsort(-sizes[large], kind="stable")][:MAX_KEPT]
     found = []
@@ -140,6 +160,92 @@ def interactions(
         one, other = (inputs[j].name for j in sorted(pairs[k], key=lambda j: blocks[j]))
         found.append(Interaction(one, other, float(shares[k]), float(strengths[k])))
     return tuple(found)
+
+
+def _on_own_scale(
+    neuron: Neuron,
+    x: np.ndarray,
+    blocks: Sequence[Sequence[int]],
+    pairs: Sequence[tuple[int, int]],
+    sizes_on: Callable[[MonotoneFit | None], tuple[np.ndarray, np.ndarray]],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes and strengths on the scale on which few pairs interact.
+
+    Pairs that interact on the scale of a sum of single inputs get a function of their own, one by
+    one: fitted without it, the scale bends all other terms to make up for it.
+    """
+    some = x[rng.permutation(len(x))[:SCALE_ROWS]]
+    own: list[tuple[int, int]] = []
+    while True:
+        sizes, strengths = sizes_on(scale_of_sum(neuron, some, blocks, own))
+        free = [k for k, pair in enumerate(pairs) if pair not in own]
+        strongest = max(free, key=lambda k: strengths[k], default=None)
+        if (
+            strongest is None
+            or strengths[strongest] < LEAST_STRENGTH_OF_DECISIONS
+            or len(own) == MAX_OWN_PAIRS
+        ):
+            return sizes, strengths
+        own.append(pairs[strongest])
+
+
+def scale_of_sum(
+    neuron: Neuron,
+    x: np.ndarray,
+    blocks: Sequence[Sequence[int]],
+    pairs: Sequence[tuple[int, int]] = (),
+) -> MonotoneFit | None:
+    """The monotone scale of a neuron's value that is nearest to a sum of functions of few inputs.
+
+    Args:
+        neuron: any.
+        x: data of shape `(rows, columns)`, finite.
+        blocks: columns of each input.
+        pairs: numbers of inputs that have a function of both.
+
+    Returns:
+        psi, which rises; `None` where the value is constant or not finite.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> from keras_symgrad import Neuron
+    >>> x = np.random.default_rng(0).uniform(1, 2, (2000, 2))
+    >>> product = Neuron("product", lambda x: x[:, 0] * x[:, 1], inputs=2)
+    >>> psi = scale_of_sum(product, x, [[0], [1]])
+    >>> two, three, four = psi(np.array([1.5, 2.0, 2.667]))
+    >>> print(0.95 < (three - two) / (four - three) < 1.05)  # a logarithm
+    True
+    """
+    values = neuron.values(x).astype(np.float64)
+    finite = np.isfinite(values)
+    x, values = x[finite], values[finite]
+    if len(np.unique(values)) < 2:
+        return None
+    terms = [_terms(x[:, list(block)], KNOTS) for block in blocks]
+    for pair in pairs:
+        one, other = (_terms(x[:, list(blocks[k])], KNOTS_OF_PAIRS) for k in pair)
+        terms.append((one[:, :, None] * other[:, None]).reshape(len(x), -1))
+    sums_of = np.column_stack([np.ones(len(x)), *terms])
+    fit, found = None, np.clip(values, *np.quantile(values, (0.02, 0.98)))
+    for _ in range(ROUNDS):
+        sums = sums_of @ np.linalg.lstsq(sums_of, found, rcond=1e-6)[0]
+        if not np.ptp(sums) > 0:
+            return fit
+        fit = MonotoneFit.through(values, (sums - sums.mean()) / sums.std())
+        if not fit.rising:
+            return None
+        found = fit(values)
+    return fit
+
+
+def _terms(columns: np.ndarray, count: int) -> np.ndarray:
+    """Hat functions of one column at its quantiles, or the columns of a block."""
+    if columns.shape[1] > 1:
+        return columns
+    knots = np.unique(np.quantile(columns, np.linspace(0, 1, count)))
+    return np.stack([np.interp(columns[:, 0], knots, hat) for hat in np.eye(len(knots))], axis=1)
 
 
 def interactions_of_reading(
@@ -175,5 +281,7 @@ def described_interactions(found: Sequence[Interaction]) -> str:
     return ", ".join(map(str, found[:MAX_NAMED])) + (f"; {more} more" if more > 0 else "")
 
 
-def _mean(sizes: np.ndarray) -> float:
-    return float(np.nan_to_num(sizes, nan=0.0, posinf=0.0).mean())
+def _means(differences: np.ndarray) -> np.ndarray:
+    """Mean sizes over the rows, `(..., rows)`."""
+    sizes = np.nan_to_num(np.abs(differences), nan=0.0, posinf=0.0)
+    return np.asarray(sizes.mean(axis=-1))

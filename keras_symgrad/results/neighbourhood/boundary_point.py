@@ -38,6 +38,8 @@ BEYOND = 1e-3
 # Largest number of changes that are listed, and the least one, as a share of the largest.
 MAX_CHANGES_NAMED = 6
 LEAST_CHANGE = 0.02
+# Below this share of the largest a change is rounding.
+NO_CHANGE = 1e-3
 # Rows that are decided, to find those of the other decision.
 MAX_ROWS = 20_000
 
@@ -70,13 +72,15 @@ class BoundaryPoint:
             names: of the inputs.
         """
         sizes = np.abs(self.change) / np.where(self.widths > 0, self.widths, np.inf)
-        order = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] > 0]
+        order = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] > NO_CHANGE * sizes.max()]
         told = [k for k in order if sizes[k] >= LEAST_CHANGE * sizes.max()][:MAX_CHANGES_NAMED]
         texts = [
             f"{names[k]} {self.point[k] - self.change[k]:.4g} -> {self.point[k]:.4g}" for k in told
         ]
         more = len(order) - len(told)
-        return ", ".join(texts) + (f"; {more} smaller changes" if more else "")
+        return ", ".join(texts) + (
+            f"; {more} smaller change{'s' if more > 1 else ''}" if more else ""
+        )
 
     def text(self, names: tuple[str, ...]) -> str:
         """The distance and the changes, for people.

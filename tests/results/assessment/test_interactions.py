@@ -69,6 +69,19 @@ def test_a_category_in_one_hot_columns_is_one_input():
     assert {one.first, one.second} == {"speed", "color"}
 
 
+@pytest.mark.parametrize(
+    ("concept", "expected"),
+    [
+        (lambda x: x[:, 0] ** 2 + (x[:, 1] / 50) ** 2, []),
+        (lambda x: x[:, 0] * x[:, 1] / 100 + x[:, 3], [{"a", "b"}]),
+    ],
+)
+@pytest.mark.parametrize("bend", [lambda g: 9 * tf.tanh(g / 3), lambda g: g + g**3])
+def test_no_bend_of_a_logit_makes_or_hides_an_interaction(concept, expected, bend):
+    neuron = Neuron("net", lambda x: bend(concept(x)), 4, is_classifier=True, dtype="float64")
+    assert pairs(interactions(neuron, X, NAMES, influences(neuron, X, NAMES))) == expected
+
+
 def test_units_of_columns_make_no_difference():
     def function(x):
         return x[:, 0] * x[:, 1] / 100 + x[:, 3] * tf.sin(1e3 * x[:, 2])

@@ -69,6 +69,6 @@ def test_a_point_beyond_the_data_is_called_so():
 
 
 def test_changes_are_listed_by_their_size_in_widths():
-    change, widths = np.array([1.0, 30.0, 0.0, 1e-6]), np.array([1.0, 10.0, 0.0, 1.0])
+    change, widths = np.array([1.0, 30.0, 0.0, 0.03]), np.array([1.0, 10.0, 0.0, 1.0])
     point = BoundaryPoint(change, 3.2, change, widths, False, True)
-    assert point.listed(("a", "b", "c", "d")) == "b 0 -> 30, a 0 -> 1; 1 smaller changes"
+    assert point.listed(("a", "b", "c", "d")) == "b 0 -> 30, a 0 -> 1; 1 smaller change"
