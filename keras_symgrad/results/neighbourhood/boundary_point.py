@@ -72,7 +72,8 @@ class BoundaryPoint:
             names: of the inputs.
         """
         sizes = np.abs(self.change) / np.where(self.widths > 0, self.widths, np.inf)
-        order = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] > NO_CHANGE * sizes.max()]
+        least = NO_CHANGE * sizes.max()
+        order = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] > least]
         told = [k for k in order if sizes[k] >= LEAST_CHANGE * sizes.max()][:MAX_CHANGES_NAMED]
         texts = [
             f"{names[k]} {self.point[k] - self.change[k]:.4g} -> {self.point[k]:.4g}" for k in told
