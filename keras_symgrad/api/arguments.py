@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from keras_symgrad.expressions import Complexity
 from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import GradientField, Sampling
 from keras_symgrad.neurons import Neuron
@@ -27,17 +26,34 @@ _OPTIONS = {"sampling": Sampling, "priors": Priors, "search": Search}
 def refuses_unknown_options(
     function: Callable[Arguments, Returned],
 ) -> Callable[Arguments, Returned]:
-    """Wrap a function so that an option which it does not take is refused with its place."""
+    """Wrap a function so that an option which it does not take is refused with its place.
+
+    `complexity`, which was an argument of its own, counts as that of `search`.
+    """
     taken = inspect.signature(function).parameters
 
     @wraps(function)
     def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Returned:
+        if "complexity" in options and "complexity" not in taken:
+            options["search"] = _weighed(options.get("search", Search()), options.pop("complexity"))
         for name in options:
             if name not in taken:
                 raise ValueError(f"{_place_of(name, taken)} Received: {name}={options[name]!r}")
         return function(*args, **options)
 
     return checked
+
+
+def _weighed(search: Any, complexity: Any) -> Any:
+    """The search with a complexity that was given beside it."""
+    if not isinstance(search, Search):
+        return search
+    if search.complexity is not None:
+        raise ValueError(
+            "`complexity` is given twice. Leave it to `search=ks.Search(complexity=...)`. "
+            f"Received: complexity={complexity!r}, search.complexity={search.complexity!r}"
+        )
+    return replace(search, complexity=complexity)
 
 
 def _place_of(name: str, taken: Iterable[str]) -> str:
@@ -61,16 +77,6 @@ def check_options(**options: Any) -> None:
                 f"`{name}` is a `{kind.__name__}`, such as "
                 f"ks.{kind.__name__}({fields(kind)[0].name}=...). Received: {name}={value!r}"
             )
-
-
-def check_complexity(complexity: Any) -> None:
-    """Raise for a complexity that is neither a `Complexity` nor weights by operator name."""
-    if complexity is not None and not isinstance(complexity, (Complexity, Mapping)):
-        raise ValueError(
-            "`complexity` is a `ks.Complexity`, or weights by operator name, such as {'sin': 3}. "
-            "The largest complexity of a formula is `search=ks.Search(max_complexity=20)`. "
-            f"Received: complexity={complexity!r}"
-        )
 
 
 def check_variation(points: np.ndarray, names: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -12,12 +12,13 @@ import keras
 import numpy as np
 
 from keras_symgrad.api.arguments import (
-    check_complexity,
     check_model,
     check_options,
     check_variation,
     refuses_unknown_options,
 )
+from keras_symgrad.api.local_interpretation import Row, check_near, interpret_near
+from keras_symgrad.api.task import Task
 from keras_symgrad.engine import SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
 from keras_symgrad.files import check_names, in_model_order, read_points
@@ -40,9 +41,11 @@ from keras_symgrad.results.assessment import (
     Graph,
     ignored,
     influences_of_reading,
+    interactions_of_reading,
     supported_groups,
     warn_of_broken_symmetries,
 )
+from keras_symgrad.results.neighbourhood import Neighbourhood
 from keras_symgrad.results.regions import Division, where_it_holds
 from keras_symgrad.search import PortfolioSearch, Search
 from keras_symgrad.search.callbacks import Callback, ProgressBar, SavedSearch, check_callbacks
@@ -74,7 +77,7 @@ def interpret(
     activation: bool = False,
     names: Sequence[str] | None = None,
     operators: str | OperatorSet | Sequence[Any] = "default",
-    complexity: Complexity | Mapping[str, float] | None = None,
+    near: Row | None = None,
     loss: str | Loss = "auto",
     sampling: Sampling = Sampling(),
     priors: Priors = Priors(),
@@ -111,7 +114,10 @@ def interpret(
         activation: whether to read a hidden unit after its activation.
         names: of the variables; by default those of the data, or `x1`, `x2`...
         operators: preset, names or `Operator`s that formulas are made of.
-        complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
+        near: a row to explain, as numbers, by names of the inputs, or as the number of a row of
+            `x`: the formula is sought around it, at points drawn within a few widths of the data,
+            and `concept.radius` is the distance to which it holds; `concept.near` has the nearest
+            point of a classifier's decision boundary.
         loss: how much a difference between unit gradients counts: "squared"; "angle", which
             grows with the angle and gives little weight to distant rows; "huber", squared up to
             6 degrees and linear beyond; "auto", which is "huber" for a field with outlying rows
@@ -146,8 +152,9 @@ def interpret(
     layer = layer_path(model, layer) if isinstance(model, keras.Layer) else layer
     given = dict(locals())
     check_options(sampling=sampling, priors=priors, search=search)
-    check_complexity(complexity)
     check_model(model, x, (layer, unit, activation), names, sampling)
+    if near is not None:
+        check_near(model, sampling, search.resume is not None)
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"`seed` must be a whole number of at least 0. Received: seed={seed!r}")
     if search.signed and isinstance(model, GradientField) and model.directions.ndim == 3:
@@ -162,18 +169,53 @@ def interpret(
     callbacks = check_callbacks(callbacks)
     kept = None if search.resume is None else SavedSearch(search.resume)
     operators = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
-    if not isinstance(complexity, Complexity):
-        complexity = Complexity(operators=complexity)
-    complexity = complexity.over(operators)
+    weighed = search.complexity
+    complexity = weighed if isinstance(weighed, Complexity) else Complexity(operators=weighed)
     clock = Clock()
-
+    task = Task(
+        operators,
+        complexity.over(operators),
+        measure,
+        automatic,
+        sampling,
+        priors,
+        search,
+        stopping,
+        kept,
+        callbacks,
+        seed,
+        verbose,
+        recorded(given),
+    )
+    if near is not None:
+        neurons, points, names = _neurons(model, x, (layer, unit, activation), names, sampling)
+        neurons = sampling.in_table_units(neurons, names)
+        return interpret_near(neurons, points, names, near, task, _found)
     with clock.timed("gradients"):
         if isinstance(model, GradientField):
             check_variation(model.points, model.names)
             reading = Reading.of_field(model)
         else:
             reading = _read(model, x, (layer, unit, activation), names, sampling, symmetries, seed)
-        reading = reading.prepared(symmetries, measure)
+    return _found(reading, task, clock)
+
+
+def _found(
+    reading: Reading, task: Task, clock: Clock, near: Neighbourhood | None = None
+) -> Interpretation:
+    """Search for the formula of what was read, and assess it.
+
+    Args:
+        reading: of the neuron.
+        task: the other arguments of `interpret`.
+        clock: with the time of the reading.
+        near: the row around which was read; `None` for all the data.
+    """
+    operators, complexity, sampling = task.operators, task.complexity, task.sampling
+    priors, search, symmetries = task.priors, task.search, task.priors.symmetries
+    kept, seed, stopping = task.kept, task.seed, task.stopping
+    with clock.timed("gradients"):
+        reading = reading.prepared(symmetries, task.measure)
         train, held_out = with_mapped_rows(reading.field, symmetries, seed).split(seed=seed)
         fitted, kept_apart = train, held_out
 
@@ -211,7 +253,7 @@ def interpret(
         graph = Graph.of(reading.in_units(units))
     if graph is not None:
         train, held_out = graph.lifted(train), graph.lifted(held_out)
-    if automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
+    if task.automatic and has_outlying_rows(alphabet, train.subset(MAX_SEARCH_ROWS, seed)):
         robust = as_loss("huber")
         reading = replace(reading, field=replace(reading.field, loss=robust))
         train, held_out = replace(train, loss=robust), replace(held_out, loss=robust)
@@ -261,14 +303,16 @@ def interpret(
     if kept is not None:
         kept.restore(portfolio)
     with clock.timed("search"):
-        archive = portfolio.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
+        bar = ProgressBar(stopping, shown=task.verbose)
+        archive = portfolio.run(stopping, [bar, *task.callbacks])
 
     with clock.timed("finishing"):
         assessment = assess(archive)
+        holds = regions = None
         held_out_rows = assess.sample
-        holds = where_it_holds(assessment, reading, held_out_rows.counted, kept_apart, seed)
-        regions = None
-        if graph is None and reading.field.directions.ndim == 2:
+        if near is None:
+            holds = where_it_holds(assessment, reading, held_out_rows.counted, kept_apart, seed)
+        if near is None and graph is None and reading.field.directions.ndim == 2:
             has_rules = bool(symmetries) or knowledge.has_rules
             # As long as the search itself may take.
             seconds = math.inf if stopping.time_limit is None else stopping.time_limit
@@ -290,15 +334,22 @@ def interpret(
             looked_at=portfolio.structure.looked_at if graph is None else None,
             seed=seed,
         )
-    settings = recorded(given)
+        interactions = interactions_of_reading(reading, influence, seed=seed)
     used = assessment.best.expression.free_symbols
+    fixed: set[str] = set()
+    if near is not None:
+        near = near.of_formula(assessment.predict, reading.network, seed)
+        fixed = set(near.fixed)
+        influence = tuple(one for one in influence if not fixed.issuperset(one.columns))
     return Interpretation.of(
         assessment,
         neuron="a gradient field" if reading.neuron is None else reading.neuron.name,
         names=names,
         influence=influence,
+        interactions=interactions,
         holds=holds,
         regions=regions,
+        near=near,
         ignored=tuple(name for name in ignored(influence) if symbol(name) not in used),
         groups=groups,
         rows={
@@ -315,8 +366,8 @@ def interpret(
         seed=seed,
         versions=versions(),
         timings=clock.seconds,
-        settings=settings,
-        call=call(settings, interpret),
+        settings=task.settings,
+        call=call(task.settings, interpret),
         gradients=reading.field,
         network=reading.network,
         surface=Surface.of(reading.field),
@@ -334,15 +385,7 @@ def _read(
     seed: int,
 ) -> Reading:
     """Read the gradients of the neuron of a model, or of those of several models."""
-    models = list(model) if isinstance(model, (list, tuple)) else [model]
-    points, found = read_points(x, sampling.columns)
-    names = found if names is None else check_names(names, points.shape[1])
-    neurons = [
-        one if isinstance(one, Neuron) else Neuron.of(one, *chosen, inputs=points.shape[1])
-        for one in models
-    ]
-    if sampling.sampler is None:
-        check_variation(points, names)
+    neurons, points, names = _neurons(model, x, chosen, names, sampling)
     if isinstance(sampling.in_terms_of, str):
         source = neurons[0].source
         if source is None:
@@ -352,9 +395,33 @@ def _read(
             )
         quantities = Quantities.of(source["model"], sampling.in_terms_of, inputs=points.shape[1])
         sampling = replace(sampling, in_terms_of=quantities)
-    points, names = in_model_order(points, names, neurons[0].names)
+    neurons = sampling.in_table_units(neurons, names)
+    quantities = sampling.in_terms_of
+    if sampling.column_map is not None and isinstance(quantities, Quantities):
+        through = sampling.column_map.quantities(quantities, names)
+        sampling = replace(sampling, in_terms_of=through)
     for symmetry in symmetries if sampling.in_terms_of is None else ():
         symmetry.columns(names)
     return Reading.of_networks(
         neurons, points, sampling, names=names, symmetries=symmetries, seed=seed
     )
+
+
+def _neurons(
+    model: Any,
+    x: Any,
+    chosen: tuple[LayerChoice, Unit, bool],
+    names: Sequence[str] | None,
+    sampling: Sampling,
+) -> tuple[list[Neuron], np.ndarray, tuple[str, ...]]:
+    """The neurons of one model or several, the points in the model's order, and their names."""
+    models = list(model) if isinstance(model, (list, tuple)) else [model]
+    points, found = read_points(x, sampling.columns)
+    names = found if names is None else check_names(names, points.shape[1])
+    neurons = [
+        one if isinstance(one, Neuron) else Neuron.of(one, *chosen, inputs=points.shape[1])
+        for one in models
+    ]
+    if sampling.sampler is None:
+        check_variation(points, names)
+    return neurons, *in_model_order(points, names, neurons[0].names)

@@ -84,12 +84,20 @@ def interpret_classes(
     layer = layer_path(model, layer) if isinstance(model, keras.Layer) else layer
     given = {name: value for name, value in locals().items() if name != "options"} | options
     check_options(sampling=sampling)
+    if options.get("near") is not None:
+        raise ValueError(
+            "A row is explained for one pair of classes: `interpret(model, x, unit=(k, j), "
+            "near=row)` tells class k from class j around it. "
+            f"Received: near={options['near']!r}"
+        )
     scores = ClassLogits.of(model, layer, signature)
     classes = _class_names(classes, scores.classes)
     chosen = _check_pairs(pairs, scores.classes)
     points, found = in_model_order(*read_points(x, sampling.columns), scores.names)
     names = found if names is None else check_names(names, points.shape[1])
     check_width(found, scores.inputs, f"'{scores.name}'")
+    if sampling.column_map is not None:
+        scores = sampling.column_map.scores(scores, names)
     shown, kept = split(points[finite_rows(points)], seed)
     likeliest = _two_likeliest(scores(shown))
 
@@ -105,7 +113,7 @@ def interpret_classes(
                 scores.pair(*pair),
                 shown[here],
                 names=names,
-                sampling=replace(sampling, columns=None, sampler=draw),
+                sampling=replace(sampling, columns=None, sampler=draw, preprocessing=None),
                 seed=seed,
                 **options,
             )

@@ -29,8 +29,8 @@ _ONE_SEARCH = (
     *("population", "workers", "processes", "islands"),
 )
 NOT_TAKEN = {
-    "classes": ("unit", "activation", "kind", "in_terms_of", "export", *_ONE_SEARCH),
-    "jointly": ("kind", "delta", "data_only", "class_names", "export", *_ONE_SEARCH),
+    "classes": ("unit", "activation", "kind", "in_terms_of", "near", "export", *_ONE_SEARCH),
+    "jointly": ("kind", "delta", "data_only", "class_names", "near", "export", *_ONE_SEARCH),
 }
 
 
@@ -96,6 +96,10 @@ def ask(
     question = question_of(options)
     sampling = {name: getattr(options, name) for name in ("rows", "metric", "smoothing")}
     sampling["tangent"] = None if options.tangent == "none" else options.tangent
+    if options.preprocessing is not None:
+        from keras_symgrad.files import read_json
+
+        sampling["preprocessing"] = read_json(options.preprocessing, "means and widths of columns")
     if question != "classes":
         sampling["in_terms_of"] = options.in_terms_of
     if question != "jointly":
@@ -191,10 +195,11 @@ def _of_neuron(
     from keras_symgrad.neurons import Neuron
 
     chosen = {name: getattr(options, name) for name in ("layer", "unit", "activation")}
+    around = {"near": options.near}
     if (options.kind, signature) == (None, None):
-        return model, chosen
+        return model, chosen | around
     read = {"kind": options.kind, "signature": signature, "inputs": x.shape[1]}
-    return Neuron.of(model, **chosen, **read), {}
+    return Neuron.of(model, **chosen, **read), around
 
 
 def _of_classes(

@@ -45,7 +45,7 @@ SHARED_NAMES = frozenset(
     (
         *("layer", "unit", "kind", "columns", "delta", "rows", "operators", "time_limit", "seed"),
         *("in_terms_of", "metric", "tangent", "smoothing", "signature", "template", "dimensions"),
-        "weights",
+        *("weights", "near"),
     )
 )
 

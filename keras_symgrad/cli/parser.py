@@ -15,6 +15,7 @@ from keras_symgrad.cli.parser_types import (
     delta,
     methods,
     names,
+    near,
     smoothing,
     unit,
 )
@@ -176,6 +177,22 @@ def _add_data(command: argparse.ArgumentParser) -> None:
         type=names,
         help="the columns that the model takes, in its order, with commas between them "
         "(default: all)",
+    )
+    data.add_argument(
+        "--preprocessing",
+        metavar="FILE",
+        type=Path,
+        help="JSON file of the standardization that was done outside of the model: {NAME: [MEAN, "
+        "WIDTH]} of the columns, or {mean: [...], scale: [...]}; the data and formulas are then in "
+        "the units of the table, and the network receives (x - mean)/width",
+    )
+    data.add_argument(
+        "--near",
+        metavar="ROW",
+        type=near,
+        help="explain one row: its number in the data, from 0, or NAME=VALUE for each input with "
+        "commas between them; the formula that holds around it, how far it does, and the nearest "
+        "point of a classifier's decision boundary",
     )
     data.add_argument(
         "--data-only",

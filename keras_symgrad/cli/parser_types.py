@@ -89,6 +89,32 @@ def unit(text: str) -> int | tuple[int, ...]:
     return units[0] if len(units) == 1 else tuple(units)
 
 
+def near(text: str) -> int | dict[str, float]:
+    """The number of a row, or the value of each input: `age=30,"height, in m"=1.8`.
+
+    Args:
+        text: of the option.
+
+    Returns:
+        The number, or values by name.
+
+    Example:
+
+    >>> near("17"), near("age=30, color=red=1")
+    (17, {'age': 30.0, 'color=red': 1.0})
+    """
+    if "=" not in text:
+        return int(at_least(int, 0)(text))
+    pairs = [part.rpartition("=") for part in parts(text)]
+    values = {name.strip(): _number(float, value) for name, _, value in pairs}
+    if not pairs or not all(name.strip() for name, _, _ in pairs) or len(values) < len(pairs):
+        raise argparse.ArgumentTypeError(
+            f"expected the number of a row, or NAME=VALUE for each input with commas between them, "
+            f"not {shown(text)}"
+        )
+    return values
+
+
 def above_zero(text: str) -> float:
     """A finite number above 0."""
     number = _number(float, text)

@@ -287,7 +287,12 @@ def _fitted(
         h = inner.values(np.array([start[s] for s in inner.parameters]))
         if not np.isfinite(h).all() or np.ptp(h) <= 1e-12 * np.abs(h).max():
             continue
-        slope = np.mean((h - h.mean()) * (points.f - points.f.mean())) / np.var(h)
+        with np.errstate(all="ignore"):
+            variance = np.var(h)
+        # Squares of numbers around 1e-170 or 1e170 are none.
+        if not 0 < variance < np.inf:
+            continue
+        slope = np.mean((h - h.mean()) * (points.f - points.f.mean())) / variance
         start = {**start, _A: slope, _D: points.f.mean() - slope * h.mean()}
         tried.append(np.array([start[s] for s in fit.parameters]))
     best, least = None, np.inf

@@ -8,6 +8,7 @@ from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
     from keras_symgrad.gradients.domain import Domain
+    from keras_symgrad.gradients.ensemble import mean_neuron
     from keras_symgrad.gradients.field import ARRAYS, GradientField
     from keras_symgrad.gradients.formula_errors import (
         CERTAIN_STANDARD_ERRORS,
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
         losses,
     )
     from keras_symgrad.gradients.levels import block_name, few_values, one_hot_blocks
-    from keras_symgrad.gradients.metric import Metric, check_metric, deviations
+    from keras_symgrad.gradients.metric import Metric, check_metric, deviations, steps_of_data
     from keras_symgrad.gradients.own_units import (
         FARTHEST_OF_NETWORK,
         MAX_OFFSET_IN_WIDTHS,
@@ -68,11 +69,13 @@ __all__ = [
     "gradient_spread",
     "is_piecewise_constant",
     "losses",
+    "mean_neuron",
     "one_hot_blocks",
     "roundest",
     "smoothed",
     "smoothing_width",
     "split",
+    "steps_of_data",
     "tangent_frame",
     "undetermined_directions",
     "weights_of",

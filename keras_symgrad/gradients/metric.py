@@ -182,6 +182,41 @@ def metric_frame(
     return _root(correlation) * relative
 
 
+def steps_of_data(
+    x: np.ndarray, metric: Metric = "covariance", tangent: Tangent = "auto"
+) -> np.ndarray:
+    """Steps of one width of the data along its axes: the rows S of a root of the covariance S'S.
+
+    Args:
+        x: the data, `(samples, variables)`, finite.
+        metric: "covariance"; "columns" takes each column by itself; or a covariance matrix.
+        tangent: the linear subspace that the data lie in: "auto", vectors, or `None`.
+
+    Returns:
+        `(axes, variables)`, zero in the columns of constant variables.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(5000, 1)) * [3.0, 3.0]
+    >>> np.abs(steps_of_data(x)).round(1).tolist()
+    [[3.0, 3.0]]
+    """
+    matrix = covariance(enough(x)) if isinstance(metric, str) else _matrix(x, metric)
+    widths = np.sqrt(np.diag(matrix))
+    varies = widths > 0
+    correlation = (
+        np.eye(len(widths))
+        if isinstance(metric, str) and metric == "columns"
+        else _correlation(matrix)
+    )
+    if not varies.any():
+        return np.zeros((0, len(widths)))
+    basis = _surface(x[:1], x, tangent, varies, np.where(varies, widths, 1.0))
+    if basis is None:
+        return _root(correlation)[varies] * widths
+    return _root(basis @ correlation @ basis.T) @ basis * widths
+
+
 def first_order_distance(
     values: np.ndarray, gradients: np.ndarray, x: np.ndarray, metric: Metric = "covariance"
 ) -> np.ndarray:

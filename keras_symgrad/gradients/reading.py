@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from keras_symgrad.gradients.row_selection import RowOptions, check_delta
 from keras_symgrad.gradients.smoothing import averaged, choose_width, smoothed
 from keras_symgrad.gradients.symmetrization import projected, symmetrized
 from keras_symgrad.gradients.tangent_space import Tangent, can_be_drawn, check_tangent, enough
-from keras_symgrad.neurons import Neuron, Quantities
+from keras_symgrad.neurons import Neuron, Preprocessing, Quantities
 from keras_symgrad.priors import Symmetry
 
 
@@ -49,6 +49,10 @@ class Sampling:
         smoothing: width of the neighbourhood that gradients are averaged over, in standard
             deviations of the data. "auto" averages those of ReLU networks and others whose
             gradients jump, over a width that it chooses; `None` averages none.
+        preprocessing: the standardization of the columns outside of the model: a fitted
+            `StandardScaler`, `MinMaxScaler`, `RobustScaler` or `MaxAbsScaler` of scikit-learn,
+            (means, widths), or {name: (mean, width)}. Then `x` and formulas are in the units of
+            the table, and the network receives (x - mean) / width.
 
     Raises:
         ValueError: an option is out of its range.
@@ -69,6 +73,7 @@ class Sampling:
     tangent: Tangent = "auto"
     in_terms_of: str | Quantities | None = None
     smoothing: str | float | None = "auto"
+    preprocessing: Preprocessing | Mapping[str, Any] | Sequence[Any] | Any = None
 
     def __post_init__(self) -> None:
         whole = isinstance(self.rows, (int, np.integer)) and not isinstance(self.rows, bool)
@@ -80,6 +85,23 @@ class Sampling:
         check_smoothing(self.smoothing)
         check_tangent(self.tangent)
         object.__setattr__(self, "metric", check_metric(self.metric))
+        if self.preprocessing is not None:
+            object.__setattr__(self, "preprocessing", Preprocessing.of(self.preprocessing))
+
+    def in_table_units(self, neurons: Sequence[Neuron], names: Sequence[str]) -> list[Neuron]:
+        """The neurons as functions of points in the units of the table.
+
+        Args:
+            neurons: of the model.
+            names: of the columns.
+        """
+        through = self.column_map
+        return [n if through is None else through.neuron(n, names) for n in neurons]
+
+    @property
+    def column_map(self) -> Preprocessing | None:
+        """The standardization outside of the model."""
+        return self.preprocessing if isinstance(self.preprocessing, Preprocessing) else None
 
     @property
     def draws_points(self) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         load_model,
     )
     from keras_symgrad.neurons.neuron import Neuron
+    from keras_symgrad.neurons.preprocessing import Preprocessing
     from keras_symgrad.neurons.quantities import Quantities
     from keras_symgrad.neurons.tracing import LayerChoice, layer_path
     from keras_symgrad.neurons.unit_index import Unit, only_tensor
@@ -30,6 +31,7 @@ __all__ = [
     "Inputs",
     "LayerChoice",
     "Neuron",
+    "Preprocessing",
     "Quantities",
     "SavedFunction",
     "Unit",

@@ -191,6 +191,19 @@ def _part(formula: Any, layer: str | None, unit: Unit, activation: bool | None) 
         if activation is None:
             activation = bool(same and settings.get("activation"))
         source = settings.get("in_terms_of")
+        if formula.near is not None:
+            raise ValueError(
+                "The formula was sought around one row, and a layer computes one for all rows. "
+                "Interpret the model without `near`. "
+                f"Received: the interpretation of '{formula.neuron}' near a row"
+            )
+        if settings.get("preprocessing") is not None:
+            raise ValueError(
+                "The formula is in the units of the table, and the layers of the model receive "
+                "preprocessed columns. Interpret the model with the preprocessed points, without "
+                "`preprocessing`. "
+                f"Received: the interpretation of '{formula.neuron}' with preprocessing"
+            )
         if not isinstance(source, (str, type(None))):
             raise ValueError(
                 "The formula is in terms of quantities that are code of your own, which no model "

@@ -53,6 +53,9 @@ def choose(concept: Interpretation, row: int | Formula) -> Interpretation:
     else:
         parts = _assessed(concept, formula, number, field, sample)
     used = parts["best"].expression.free_symbols
+    near, best, phi = concept.near, parts["best"], parts["phi"]
+    if near is not None:
+        near = near.of_formula(lambda x: phi(best(x)), concept.network, concept.seed)
     return replace(
         concept,
         front=picked,
@@ -62,6 +65,7 @@ def choose(concept: Interpretation, row: int | Formula) -> Interpretation:
         margin=None,
         holds=None,
         regions=None,
+        near=near,
         **parts,
     )
 

@@ -25,11 +25,13 @@ from keras_symgrad.results.assessment import (
     Alternative,
     Assessment,
     Influence,
+    Interaction,
     Match,
     SymmetryCheck,
     angle_of,
 )
 from keras_symgrad.results.base import CallOf, Result, without_call
+from keras_symgrad.results.neighbourhood import Neighbourhood
 from keras_symgrad.results.regions import Holds, Regions
 from keras_symgrad.results.sample import Sample
 from keras_symgrad.results.statements import Statement
@@ -75,12 +77,17 @@ class Interpretation(Result, Assessment):
         surface: the surface of the data, and the directions of gradients across it.
         influence: influence of each input on the neuron, the strongest first; empty for the file of
             an earlier version.
+        interactions: pairs of inputs that bend each other's effect, the strongest first; empty
+            where inputs act separately, without a network, and for the file of an earlier version.
         holds: conditions under which `best` is near the network, with the share of held-out rows;
             `None` where the rows are too few, for a row chosen by hand, and for the file of an
             earlier version.
         regions: the formula in each part of the data: one, or several where no single formula
             explains nine tenths of the rows; `None` for a neuron of one variable, for several
             neurons together, for a row chosen by hand, and for the file of an earlier version.
+        near: the row that the formula was looked for around, with the radius to which it holds and
+            the nearest point of the decision boundary; `None` for a formula of all the data. Then
+            all else is of the points around that row.
         call: Python code that repeats the call of `interpret`.
         sample: data rows on which other rows of the front are assessed; `None` for a file that has
             none.
@@ -102,8 +109,10 @@ class Interpretation(Result, Assessment):
     surface: Surface
     given: tuple[Formula, ...] = ()
     influence: tuple[Influence, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
     holds: Holds | None = None
     regions: Regions | None = None
+    near: Neighbourhood | None = None
     call: str = ""
     sample: Sample | None = None
 
@@ -236,6 +245,14 @@ class Interpretation(Result, Assessment):
         return int(np.sum(np.ptp(self.box, axis=0) > 0)) == 1 and not self.surface.joint
 
     @property
+    def radius(self) -> float | None:
+        """Distance from the row `near` to which the formula holds, in widths of the data.
+
+        0 where it holds within no radius that was tried; `None` for a formula of all the data.
+        """
+        return None if self.near is None else self.near.radius
+
+    @property
     def angle(self) -> float:
         """Angle in degrees between the gradients of `best` and of the neuron, on held-out rows.
 
@@ -278,8 +295,10 @@ class Interpretation(Result, Assessment):
             "noise_floor": self.noise_floor,
             "constants": [constant.to_dict() for constant in self.constants],
             "influence": [one.to_dict() for one in self.influence],
+            "interactions": [one.to_dict() for one in self.interactions],
             "holds": self.holds.to_dict(self.names) if self.holds else None,
             "regions": self.regions.to_dict() if self.regions else None,
+            "near": self.near.to_dict() if self.near else None,
             "ignored": list(self.ignored),
             "groups": [group.to_dict() for group in self.groups],
             "rows": self.rows,
@@ -369,8 +388,10 @@ class Interpretation(Result, Assessment):
             influence=tuple(
                 Influence.from_dict(one, names) for one in record.records_if_any("influence")
             ),
+            interactions=tuple(map(Interaction.from_dict, record.records_if_any("interactions"))),
             holds=record.maybe("holds", lambda holds: Holds.from_dict(holds, names)),
             regions=record.maybe("regions", lambda regions: Regions.from_dict(regions, names)),
+            near=record.maybe("near", lambda near: Neighbourhood.from_dict(near, names)),
             sample=sample,
         )
 
@@ -385,6 +406,16 @@ class Interpretation(Result, Assessment):
         from keras_symgrad.results.report import overview
 
         return overview(self)
+
+    def plot_influence(self) -> Figure:
+        """Draw the influence of the inputs with its sign, and their interactions, as bars.
+
+        Returns:
+            A Matplotlib figure.
+        """
+        from keras_symgrad.results.report import influence_figure
+
+        return influence_figure(self)
 
     def _page(self) -> str:
         from keras_symgrad.results.report import page_of_interpretation

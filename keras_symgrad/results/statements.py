@@ -12,6 +12,7 @@ from keras_symgrad.results.assessment import (
     SAME_CLASS,
     Match,
     described,
+    described_interactions,
     few_valued,
     not_looked_at,
 )
@@ -116,6 +117,10 @@ def remarks(concept: Interpretation) -> Iterator[Statement]:
     simple = concept.matches != Match.NOTHING
     if concept.influence:
         yield "influence", described(concept.influence)
+    if concept.interactions:
+        yield "interactions", described_interactions(concept.interactions)
+    if concept.near is not None:
+        yield from concept.near.remarks
     yield "matches", f"{concept.matches} ({reason(concept)})"
     if concept.fidelity is not None:
         yield "fidelity", str(concept.fidelity)
@@ -127,9 +132,14 @@ def remarks(concept: Interpretation) -> Iterator[Statement]:
         yield "no region", concept.regions.remainder
         yield "single formula", _of_all(concept)
     if concept.front.picked is not None:
-        yield "picked", f"row {concept.front.picked} of the front, by hand"
+        number = concept.front.picked
+        of_itself = concept.near is not None and concept.near.farthest == number
+        why = "which holds farther around the row" if of_itself else "by hand"
+        yield "picked", f"row {number} of the front, {why}"
     if concept.stopped == Ending.TIME_LIMIT:
         yield "unfinished", "the time limit ended the search; a longer one may find better"
+    if concept.settings.get("preprocessing") is not None:
+        yield "units", "those of the table; the network receives (x - mean)/width"
     if concept.regions is not None and not concept.regions.complete:
         yield "regions", "the time limit ended the search for them; there may be several"
     if concept.constants and simple:
@@ -211,7 +221,8 @@ def reason(concept: Interpretation) -> str:
     if concept.boundary_error is None:
         # Directions that were given may be noisy; those of a network are not.
         noise = "" if "drawn" in concept.rows else ", noise included"
-        return f"{off}{noise}, parallel over all the data"
+        where = "over all the data" if concept.near is None else "over the points around the row"
+        return f"{off}{noise}, parallel {where}"
     if not concept.rivals:
         return f"{off}, no other formula shares its boundary"
     rival = concept.rivals[0]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_symgrad.expressions import Complexity
 from keras_symgrad.search.core import Effort, GeneticSettings, Stopping, check_effort
 from keras_symgrad.search.islands import Strategy, check_executor
 from keras_symgrad.search.strategies import METHODS, check_methods, strategies_of
@@ -35,6 +36,7 @@ class Search:
             settled, which is a "concept" on rows kept apart by a wide margin; "thorough" searches
             until a limit of `stopping` is reached.
         max_complexity: of formulas.
+        complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
         signed: whether a formula must grow where the neuron grows.
         population: trees that evolve at a time, on each island; at least 16.
         stopping: all limits of the search. A `time_limit` beside it needs one without.
@@ -63,6 +65,7 @@ class Search:
     methods: str | Strategy | Sequence[str | Strategy] = METHODS
     effort: Effort = "normal"
     max_complexity: float = 30
+    complexity: Complexity | Mapping[str, float] | None = None
     signed: bool = False
     population: int = 1024
     stopping: Stopping | None = None
@@ -75,6 +78,7 @@ class Search:
     def __post_init__(self) -> None:
         object.__setattr__(self, "methods", check_methods(self.methods))
         check_effort(self.effort, strategies_of(self.methods))
+        _check_complexity(self.complexity)
         check_executor(self.executor)
         if self.stopping is not None and not isinstance(self.stopping, Stopping):
             raise ValueError(
@@ -107,6 +111,16 @@ class Search:
             optimizer = keras.optimizers.serialize(keras.optimizers.get(optimizer))
         return GeneticSettings.of_population(
             self.population, max_complexity=self.max_complexity, optimizer=optimizer
+        )
+
+
+def _check_complexity(complexity: Any) -> None:
+    """Raise for a complexity that is neither a `Complexity` nor weights by operator name."""
+    if complexity is not None and not isinstance(complexity, (Complexity, Mapping)):
+        raise ValueError(
+            "`complexity` is a `ks.Complexity`, or weights by operator name, such as {'sin': 3}. "
+            "The largest complexity of a formula is `search=ks.Search(max_complexity=20)`. "
+            f"Received: complexity={complexity!r}"
         )
 
 

@@ -86,9 +86,26 @@ def test_a_layer_of_another_model_is_refused_even_if_it_has_the_same_name(model)
 
 
 @pytest.mark.parametrize("complexity", [5, 2.0, "low", [1], lambda tree: 1])
-def test_a_complexity_that_is_none_is_refused_with_what_limits_formulas(complexity, model):
+def test_a_complexity_that_is_none_is_refused_with_what_limits_formulas(complexity):
     with pytest.raises(ValueError, match=r"ks.Search\(max_complexity=20\)`. Received: complexity="):
-        interpret(model, X, complexity=complexity, **QUICK)
+        Search(complexity=complexity)
+
+
+def test_a_complexity_beside_the_options_counts_as_the_searches():
+    x = np.random.default_rng(0).uniform(0.5, 2, (300, 2))
+    field = GradientField.from_gradients(x, x * [2, 4])
+    search = Search(methods="dictionary", effort="quick")
+    given = {"operators": "add, mul, square", "verbose": False}
+    weights = {"square": 20}
+    one = interpret(field, complexity=weights, search=search, **given)
+    other = interpret(field, search=replace(search, complexity=weights), **given)
+    assert one.best == other.best and one.settings == other.settings
+    assert one.best.complexity > interpret(field, search=search, **given).best.complexity
+
+
+def test_a_complexity_that_is_given_twice_is_refused(model):
+    with pytest.raises(ValueError, match="`complexity` is given twice.*Received: complexity="):
+        interpret(model, X, complexity={"mul": 2}, search=Search(complexity={"mul": 3}))
 
 
 def test_a_function_as_a_model_is_told_to_be_a_neuron():

@@ -81,3 +81,19 @@ def test_what_is_printed_does_not_command_the_terminal(text):
     from keras_symgrad.cli.main import _one_line
 
     assert one_line(ValueError(_one_line(ValueError(f"Received: {text}"))))
+
+
+def test_a_row_is_a_number_or_the_value_of_each_input():
+    def near(text: str):
+        words = ["interpret", "net.keras", "--data", "x.csv", "--near", text]
+        return parser(print).parse_args(words).near
+
+    assert near("17") == 17
+    assert near('a=1,"b, in m"=-2e3,color=red=0') == {
+        "a": 1.0,
+        "b, in m": -2000.0,
+        "color=red": 0.0,
+    }
+    for wrong in ("-1", "1.5", "a", "a=", "=1", "a=1,b", "a=1,a=2", ","):
+        with pytest.raises(SystemExit):
+            near(wrong)

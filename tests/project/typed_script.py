@@ -122,14 +122,28 @@ def which_neuron(model: keras.Model, x: np.ndarray) -> None:
             print(result.headline)
 
 
+def around_a_row(x: np.ndarray) -> None:
+    concept = ks.interpret(MODEL, x, near=x[0])
+    ks.interpret(MODEL, x, near={"x1": 0.2, "x2": -0.4})
+    ks.interpret(MODEL, x, near=17)
+    assert_type(concept.radius, float | None)
+    if concept.near is not None:
+        inside: np.ndarray = concept.near.draw(100)
+        print(concept.near.distances(inside) <= 1, concept.near.fixed)
+        if concept.near.boundary is not None:
+            print(concept.near.boundary.distance, concept.near.boundary.change)
+
+
 def own_operators() -> None:
     bump = ks.Operator("bump", lambda a: sympy.exp(-(a**2)), complexity=2)
     operators = ks.OperatorSet(["arithmetic", "square", bump])
     assert_type(operators["bump"], ks.Operator)
     print([operator.name for operator in operators], "bump" in operators, len(operators))
     ks.interpret(MODEL, POINTS, operators=operators)
-    ks.interpret(MODEL, POINTS, operators="add, mul", complexity={"mul": 2})
-    ks.interpret(MODEL, POINTS, complexity=ks.Complexity(constant=2, function=lambda e: 1.0))
+    weighed = ks.Search(complexity={"mul": 2})
+    ks.interpret(MODEL, POINTS, operators="add, mul", search=weighed)
+    own = ks.Complexity(constant=2, function=lambda e: 1.0)
+    ks.interpret(MODEL, POINTS, search=ks.Search(complexity=own))
 
 
 def priors(x: np.ndarray) -> None:

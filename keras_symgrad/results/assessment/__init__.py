@@ -24,6 +24,11 @@ from keras_symgrad.results.assessment.influence import (
     influences_of_reading,
     not_looked_at,
 )
+from keras_symgrad.results.assessment.interactions import (
+    Interaction,
+    described_interactions,
+    interactions_of_reading,
+)
 from keras_symgrad.results.assessment.margin import angle_of
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.results.assessment.one_variable import (
@@ -46,6 +51,7 @@ __all__ = [
     "Graph",
     "HeldOutRows",
     "Influence",
+    "Interaction",
     "MAX_NAMED",
     "Match",
     "NEAR_BOUNDARY_SHARE",
@@ -58,10 +64,12 @@ __all__ = [
     "assess_row_of_one_variable",
     "decisions",
     "described",
+    "described_interactions",
     "few_valued",
     "finite_points",
     "ignored",
     "influences_of_reading",
+    "interactions_of_reading",
     "is_stable",
     "not_looked_at",
     "supported_groups",

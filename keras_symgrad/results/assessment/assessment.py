@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from keras_symgrad.results.assessment.margin import Margin
 from keras_symgrad.results.assessment.match import Match
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from keras_symgrad.formulas import (
         Fidelity,
         Formula,
@@ -78,6 +78,10 @@ class Assessment:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matches", Match(self.matches))
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Values phi(best(x)) that are to be the neuron's, `(rows,)`; NaN where there is no phi."""
+        return np.full(len(x), np.nan) if self.phi is None else self.phi(self.best(x))
 
     @property
     def headline(self) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.results.report.page import page_of_interpretation
     from keras_symgrad.results.report.page_of_several import page_of_classes, page_of_neurons
-    from keras_symgrad.results.report.panels import overview
+    from keras_symgrad.results.report.panels import influence_figure, overview
     from keras_symgrad.results.report.plots import FORMULA, GREY, NETWORK
     from keras_symgrad.results.report.slices import Plane
 else:
@@ -30,6 +30,7 @@ __all__ = [
     "Plane",
     "classes_html",
     "classes_markdown",
+    "influence_figure",
     "interpretation_html",
     "interpretation_markdown",
     "jointly_html",

@@ -41,6 +41,10 @@ VERDICT_OF_VALUES = (
     "The formula is what the neuron computes, up to an invertible function: their gradients are "
     "parallel over all the data."
 )
+VERDICT_AROUND_ROW = (
+    "The formula is what the neuron computes around the row, up to an invertible function: their "
+    "gradients are parallel at all points there that were read."
+)
 VERDICT_OF_SPANS = (
     "The formula can be read from the neurons together: its gradient lies in the span of theirs "
     "over all the data."
@@ -49,6 +53,7 @@ VERDICT_OF_SPANS = (
 MOST_NAMES = 12
 # Remarks that have a separate section or table.
 SHOWN = (
+    *("near", "radius", "stay as in the row", "nearest boundary"),
     "no region",
     "single formula",
     "matches",
@@ -58,6 +63,7 @@ SHOWN = (
     "enter only as",
     "also fits",
 )
+AROUND = "points drawn around the row"
 ORIGINS = {
     "data": "rows of the data",
     "drawn": "drawn from the data's domain",
@@ -90,10 +96,14 @@ def page_of_interpretation(concept: Interpretation) -> str:
         concept=concept,
         view=view(concept, "The network says yes where", "The neuron is an invertible function of"),
         values=[_image(panel) for panel in panels.values(concept)],
+        influence=[_image(panel) for panel in panels.influence(concept)],
         regions=[_image(panel) for panel in panels.regions(concept)],
         planes=[side_by_side(plane) for plane in panels.planes(concept)],
+        around=_around(concept),
         rows=[
-            (concept.rows[name], text) for name, text in ORIGINS.items() if concept.rows.get(name)
+            (concept.rows[name], AROUND if name == "data" and concept.near else text)
+            for name, text in ORIGINS.items()
+            if concept.rows.get(name)
         ],
         ranges=_ranges(concept),
         most_inputs=MOST_NAMES,
@@ -236,6 +246,8 @@ def _digest(text: str) -> str:
 
 def _verdict(concept: Interpretation) -> str:
     if concept.matches == Match.CONCEPT and concept.boundary_error is None:
+        if concept.near is not None:
+            return VERDICT_AROUND_ROW
         together = concept.gradients.directions.ndim == 3
         return VERDICT_OF_SPANS if together else VERDICT_OF_VALUES
     return concept.matches.promise
@@ -250,6 +262,25 @@ def _ranges(concept: Interpretation) -> list[tuple[str, float, float]]:
         for name, low, high in zip(concept.names, *concept.box)
         if few or name in inside
     ]
+
+
+def _around(concept: Interpretation) -> dict[str, Any] | None:
+    """The row that was interpreted, input by input, and the nearest decision boundary."""
+    near = concept.near
+    if near is None:
+        return None
+    at = near.boundary.point if near.boundary else near.row
+    widths = near.around.widths
+    steps = np.divide(at - near.row, widths, out=np.zeros(len(widths)), where=widths > 0)
+    inputs = list(zip(near.around.names, near.row, at, steps))
+    if near.boundary is not None:
+        inputs.sort(key=lambda one: -abs(one[3]))
+    return {
+        "remarks": [(name.capitalize(), text) for name, text in near.remarks],
+        "inputs": inputs[:MOST_NAMES],
+        "more": max(len(inputs) - MOST_NAMES, 0),
+        "boundary": near.boundary is not None,
+    }
 
 
 def _image(panel: Panel) -> dict[str, str]:

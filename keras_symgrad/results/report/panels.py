@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_symgrad.results.assessment import described, described_interactions
 from keras_symgrad.results.report import plots
 from keras_symgrad.results.report.slices import Plane, decided, strongest
 
@@ -79,6 +80,30 @@ def gradients(concept: Interpretation) -> list[Panel]:
         text = "Arrows in the plane of the two variables: gradients of the network and the formula."
         panels.append(Panel("directions", text, lambda axes: plots.directions(concept, axes)))
     return panels
+
+
+def influence(concept: Interpretation) -> list[Panel]:
+    """The influence of the inputs and their interactions, if they are known."""
+    if not concept.influence:
+        return []
+    text = f"Bars of the influence of the inputs: {described(concept.influence)}."
+    if concept.interactions:
+        text += f" Interactions: {described_interactions(concept.interactions)}."
+    return [Panel("influence", text, lambda axes: plots.influence(concept, axes))]
+
+
+def influence_figure(concept: Interpretation) -> Figure:
+    """Draw the influence of the inputs and their interactions in a figure of their own.
+
+    Args:
+        concept: result of `interpret`.
+    """
+    from matplotlib.figure import Figure
+
+    bars = min(len(concept.influence), plots.MOST_BARS) + len(concept.interactions)
+    figure = Figure(figsize=(6.0, 1.6 + 0.32 * bars), layout="constrained")
+    plots.influence(concept, figure.add_subplot())
+    return figure
 
 
 def regions(concept: Interpretation) -> list[Panel]:

@@ -39,6 +39,11 @@ YES = "#dcebf5"
 MOST_POINTS = 800
 MOST_ARROWS = 140
 SMALLEST_ANGLE = 1e-4
+# Influences that are drawn, and half as many interactions.
+MOST_BARS = 12
+# Color and meaning of the signs of an influence.
+SIGN_COLORS = {"+": NETWORK, "-": FORMULA, "mixed": ACCENT, "none": REGIONS[3]}
+SIGN_LABELS = {"+": "grows", "-": "falls", "mixed": "grows and falls", "none": "no order"}
 # A legend in the line of the title, where it hides nothing.
 ABOVE = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0.1}
 
@@ -286,6 +291,46 @@ def regions(concept: Interpretation, axes: Axes | None = None) -> Axes:
     axes.set_xlabel(concept.names[one], parse_math=False)
     axes.set_ylabel(concept.names[other], parse_math=False)
     _legend(axes, loc="best")
+    return axes
+
+
+def influence(concept: Interpretation, axes: Axes | None = None) -> Axes:
+    """Plot the influence of the inputs with its sign, and their interactions, as bars.
+
+    Args:
+        concept: result of `interpret`.
+        axes: to draw on; new ones by default.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: the result has no influences.
+    """
+    if not concept.influence:
+        raise ValueError(
+            "This result has no influences: the file is of an earlier version. Interpret again."
+        )
+    axes = _new() if axes is None else axes
+    bars = [
+        (one.name, one.share, SIGN_COLORS[one.sign], SIGN_LABELS[one.sign])
+        for one in concept.influence[:MOST_BARS]
+    ]
+    bars += [
+        (f"{one.first} and {one.second}", one.share, GREY, "interactions, of all of them")
+        for one in concept.interactions[: MOST_BARS // 2]
+    ]
+    told: set[str] = set()
+    for place, (_, share, color, label) in enumerate(bars):
+        # A name that begins with an underscore has no entry in the legend.
+        own = label if label not in told else "_"
+        told.add(label)
+        axes.barh(place, 100 * share, color=color, label=own)
+    axes.set_yticks(range(len(bars)), [_short(name, 24) for name, *_ in bars], parse_math=False)
+    axes.invert_yaxis()
+    axes.set_xlabel("share of all changes (%)")
+    axes.set_xlim(0, 100 * max(share for _, share, *_ in bars) * 1.05 + 1)
+    _legend(axes, loc="lower right")
     return axes
 
 

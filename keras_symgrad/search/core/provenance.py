@@ -20,7 +20,7 @@ import sympy
 from keras_symgrad.engine import LOSSES, Loss, as_loss
 from keras_symgrad.expressions import PRESETS, Complexity, Operator, OperatorSet, shipped
 from keras_symgrad.gradients import GradientField
-from keras_symgrad.neurons import Neuron, arguments_of
+from keras_symgrad.neurons import Neuron, Preprocessing, arguments_of
 from keras_symgrad.priors import Constraints, Dimensions, Symmetry
 from keras_symgrad.search.core.stopping import Stopping
 
@@ -254,6 +254,7 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable[..., Any]], ...] = (
     (keras.optimizers.Optimizer, lambda optimizer: {IN_MEMORY: type(optimizer).__name__}),
     (Loss, lambda loss: loss.name if loss in map(as_loss, LOSSES) else {IN_MEMORY: str(loss)}),
     (Symmetry, repr),
+    (Preprocessing, lambda map: map.to_dict()),
     ((Constraints, Dimensions), lambda rules: rules.to_dict()),
     (sympy.Expr, str),
     ((list, tuple, OperatorSet), lambda values: [as_plain(value) for value in values]),

@@ -44,7 +44,7 @@ def test_nothing_is_loaded_and_only_the_pages_own_script_may_run(report):
 def test_every_picture_is_drawn_and_told_in_words(report):
     kind, _, seen = report
     drawn = pictures(seen)
-    assert len(drawn) == {"classifier": 7, "regressor": 10, "without_values": 3}[kind]
+    assert len(drawn) == {"classifier": 8, "regressor": 11, "without_values": 4}[kind]
     for image, svg in zip(seen.all("img"), drawn):
         assert len(image["alt"]) > 20
         root = ElementTree.fromstring(svg)
@@ -92,7 +92,7 @@ def test_a_feature_named_script_appears_as_text():
             for svg in pictures(seen)
             for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
         ]
-        assert labels.count(name) == 3
+        assert labels.count(name) == 4
 
 
 def test_the_page_is_the_same_each_time_whatever_the_users_style():
