@@ -27,8 +27,8 @@ class _Refused(Exception):
 @contextmanager
 def _files(path: str) -> Iterator[Iterator[h5py.File]]:
     """The HDF5 files to read: one, or those in an archive, one after the other."""
-    # By the first bytes, as the file is read later: up to Keras 2.11 what was called `.keras` was an
-    # HDF5 file, and an archive may stand behind one.
+    # By the first bytes, as the file is read later: before Keras 2.12 a `.keras` file was an
+    # HDF5 file, and an archive may stand behind any.
     with open(path, "rb") as content:
         is_hdf5 = content.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
     if is_hdf5 or not zipfile.is_zipfile(path):
