@@ -82,6 +82,7 @@ class FirstOnly(Sequential):
         future = Future()
         if self.cancels:
             future.cancel()
+            future.set_running_or_notify_cancel()
         elif self.calls == 2:
             threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
         return future
