@@ -5,7 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,10 +22,13 @@ from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
 from keras_symgrad.search import Search
+from keras_symgrad.search.core import deferred_interrupts
 from keras_symgrad.search.islands import PROCESSES, Workers
 
 # A job whose worker was lost this many times is assumed to be the cause.
 MOST_LOSSES = 3
+# Interval of checks for Ctrl-C.
+INTERRUPT_POLL_SECONDS = 0.5
 # Arguments that a job cannot have: it is one of many and has no terminal.
 _NOT_OF_A_JOB = ("callbacks", "verbose")
 # The same of its `search`.
@@ -48,7 +58,9 @@ def interpret_many(
     Returns:
         The result of `interpret` for each job, in order, as `load_interpretation` would read it
         from a file: without network and gradients, which `plot` and `report` need. A job that
-        failed has its exception in its place; the other results are kept.
+        failed has its exception in its place; the other results are kept. After Ctrl-C the jobs
+        that had not ended have a `CancelledError`; those in threads of this process end their
+        search and have what it found.
 
     Raises:
         ValueError: a job has arguments that `interpret` does not take, or no model.
@@ -68,7 +80,8 @@ def interpret_many(
     calls = [{**shared, **job} for job in jobs]
     for number, call in enumerate(calls):
         _check(call, number)
-    results: list[Any] = [None] * len(calls)
+    unfinished = CancelledError("Ctrl-C was pressed before it had ended.")
+    results: list[Any] = [unfinished] * len(calls)
     with Workers(executor, count) as pool, _progress_bar(len(calls), verbose) as advance:
         for number, result in _results(calls, pool):
             results[number] = result
@@ -99,28 +112,45 @@ def _progress_bar(total: int, shown: bool) -> Iterator[Callable[[], None]]:
 def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[int, Any]]:
     """Numbers of jobs and their results, in the order in which they end."""
     losses = [0] * len(calls)
-    waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}
-    while waiting:
-        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-        lost = []
-        for future in done:
-            number, error = waiting.pop(future), future.exception()
-            if isinstance(error, BrokenExecutor):
-                lost.append((number, error))
-            else:
-                yield number, error or future.result()
-        if not lost:
-            continue
-        # When a worker process is lost, all jobs that were running or queued on it are lost.
-        lost += [(number, lost[0][1]) for number in waiting.values()]
-        waiting.clear()
-        renewed = pool.renew()
-        for number, error in lost:
-            losses[number] += 1
-            if renewed and losses[number] < MOST_LOSSES:
-                waiting[pool.submit(_plain_result, calls[number])] = number
-            else:
-                yield number, error
+    with deferred_interrupts() as interrupts:
+        # Searches in threads see the press themselves, and nothing else ends them.
+        interrupts.armed |= pool.has_threads
+        waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}
+        while waiting:
+            done, _ = wait(waiting, INTERRUPT_POLL_SECONDS, FIRST_COMPLETED)
+            lost = []
+            for future in done:
+                number, error = waiting.pop(future), _error(future)
+                if isinstance(error, BrokenExecutor):
+                    lost.append((number, error))
+                else:
+                    interrupts.armed = True
+                    yield number, error or future.result()
+            if interrupts.presses:
+                waiting = {
+                    future: number
+                    for future, number in waiting.items()
+                    if pool.has_threads and not future.cancel()
+                }
+                continue
+            if not lost:
+                continue
+            # When a worker process is lost, all jobs that were running or queued there are lost.
+            lost += [(number, lost[0][1]) for number in waiting.values()]
+            waiting.clear()
+            renewed = pool.renew()
+            for number, error in lost:
+                losses[number] += 1
+                if renewed and losses[number] < MOST_LOSSES:
+                    waiting[pool.submit(_plain_result, calls[number])] = number
+                else:
+                    yield number, error
+
+
+def _error(future: Future[Any]) -> BaseException | None:
+    if future.cancelled():
+        return CancelledError("Its executor has cancelled it.")
+    return future.exception()
 
 
 def _plain_result(call: Mapping[str, Any]) -> str:

@@ -69,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser(_interpret, _show_result, _compare).parse_args(arguments)
     with signals_as_ctrl_c():
         status = _run(options)
-        if status == INTERRUPTED and arguments is None:
+        if arguments is None:
+            # All is written: the libraries take seconds to end.
             ignore_further()
     return status
 

@@ -38,7 +38,7 @@ def signals_as_ctrl_c() -> Iterator[None]:
 
 
 def ignore_further() -> None:
-    """Ignore further signals while an interrupted process ends."""
+    """Ignore further signals while the process ends."""
     for name in NAMES:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

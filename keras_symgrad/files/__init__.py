@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.files.hdf5_checks import check_hdf5_content
     from keras_symgrad.files.json_reader import Record, check_is_file, read_json
-    from keras_symgrad.files.layer_sizes import check_sizes
     from keras_symgrad.files.model_checks import (
         MAX_TEXT_BYTES,
+        check_configuration,
         check_hdf5,
         check_keras_archive,
         layers_of_code,
@@ -49,13 +49,13 @@ __all__ = [
     "RESULT_VERSION",
     "Record",
     "as_numbers",
+    "check_configuration",
     "check_hdf5",
     "check_hdf5_content",
     "check_is_file",
     "check_keras_archive",
     "check_names",
     "check_saved_model",
-    "check_sizes",
     "check_weights",
     "check_width",
     "check_writable",

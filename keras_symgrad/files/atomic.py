@@ -17,6 +17,8 @@ from typing import Any, BinaryIO
 # files from before there were versions.
 RESULT_FORMAT = "keras-symgrad result"
 RESULT_VERSION = 2
+# Their entries stand for devices and open files, whatever kind of file they lead to.
+DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
 
 
 def heading(kind: str) -> dict[str, Any]:
@@ -41,7 +43,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Opens a new file that takes the path's place when the block ends, and never before.
 
     The new file has a random name in the same folder and is made anew (`O_EXCL`), so that neither
-    links that lie there nor other writers of the same path are in the way.
+    links that lie there nor other writers of the same path are in the way. A device or a pipe, as
+    `/dev/stdout` may be, is written to and not replaced.
 
     Args:
         path: of the file.
@@ -53,6 +56,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         OSError: nothing can be written there; nothing half-written is left behind.
     """
     _refuse_folder(path)
+    if _is_device(path):
+        # What was printed there before is kept.
+        with open(path, "ab") as device:
+            yield device
+        return
     part = path.with_name(f".keras-symgrad-{secrets.token_hex(8)}.part")
     try:
         with open(part, "xb") as file:
@@ -145,6 +153,10 @@ def check_writable(path: str | os.PathLike[str], what: str) -> None:
     path = Path(path)
     try:
         _refuse_folder(path)
+        if _is_device(path):
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
@@ -154,6 +166,11 @@ def check_writable(path: str | os.PathLike[str], what: str) -> None:
 def _refuse_folder(path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+
+def _is_device(path: Path) -> bool:
+    is_other = path.exists() and not path.is_file()
+    return is_other or os.path.dirname(os.path.abspath(path)) in DEVICE_FOLDERS
 
 
 def unwritable(path: Path, what: str, error: OSError) -> ValueError:

@@ -170,6 +170,7 @@ def _refusal(
     origin: str,
     lines: Sequence[int] | None,
 ) -> str:
+    name = listed_names([name])
     if kind in WAYS_OUT:
         return f"Column '{name}' of {origin} holds {kind}. {WAYS_OUT[kind].format(name=name)}"
     if kind == EMPTY:

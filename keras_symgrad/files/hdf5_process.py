@@ -17,6 +17,8 @@ from contextlib import contextmanager
 
 import h5py
 
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
 
 class _Refused(Exception):
     """The file is valid, but refused."""
@@ -25,8 +27,11 @@ class _Refused(Exception):
 @contextmanager
 def _files(path: str) -> Iterator[Iterator[h5py.File]]:
     """The HDF5 files to read: one, or those in an archive, one after the other."""
-    # By content: up to Keras 2.11 what was called `.keras` was an HDF5 file.
-    if not zipfile.is_zipfile(path):
+    # By the first bytes, as the file is read later: before Keras 2.12 a `.keras` file was an
+    # HDF5 file, and an archive may stand behind any.
+    with open(path, "rb") as content:
+        is_hdf5 = content.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+    if is_hdf5 or not zipfile.is_zipfile(path):
         with h5py.File(path) as file:
             yield iter((file,))
         return

@@ -6,8 +6,9 @@ Keras in safe mode runs no Python code of a file, but builds any model that the 
 from __future__ import annotations
 
 import json
+import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ HARMLESS_TEXT_BYTES = 2**20
 MAX_TEXT_RATIO = 100
 # Layers that run code which stands in the file, or elsewhere.
 LAYERS_OF_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
+# Functions of these modules compute with tensors. Others of Keras fetch data sets or weights, or
+# change its settings, and a layer would call them with a tensor.
+MODULES_OF_FUNCTIONS = re.compile(
+    r"keras\.(activations|constraints|initializers|losses|metrics|ops(\..*)?|regularizers)"
+)
+MODULES_OF_CLASSES = re.compile(
+    r"keras(\.(_legacy\.layers|constraints|distillation|dtype_policies|initializers|layers|losses"
+    r"|metrics|models|ops(\..*)?|optimizers(\.schedules)?|quantizers|random|regularizers|src\..*))?"
+)
+# An item of an array that a file describes has at most 999 bytes or characters.
+ARRAY_DTYPE = re.compile(r"[<>=|]?[A-Za-z]+\d{0,3}([a-z_]+\d{0,3}){0,4}")
+MAX_DTYPE_CHARACTERS = 24
 
 
 def check_keras_archive(path: Path) -> None:
@@ -46,7 +59,10 @@ def check_keras_archive(path: Path) -> None:
             raise ValueError("Its configuration `config.json` is missing or damaged.") from None
         except Exception as error:  # from the decompressor
             raise ValueError(f"Its configuration is damaged ({error}).") from None
-    check_sizes(config.get("config") if isinstance(config, dict) else config, weights)
+    if isinstance(config, dict):
+        # Nothing is compiled.
+        config.pop("compile_config", None)
+    check_configuration(config, weights)
     check_hdf5_content(path)
 
 
@@ -54,15 +70,13 @@ def check_hdf5(path: Path) -> None:
     """Raise unless an HDF5 file holds the configuration of a model that Keras may build.
 
     Args:
-        path: of the file.
+        path: of the file, which `check_hdf5_content` has passed.
 
     Raises:
-        ValueError: it has no configuration, its layers are larger than the file, or it cannot be
-            read safely.
+        ValueError: it has no configuration, or as in `check_configuration`.
     """
     import h5py
 
-    check_hdf5_content(path)
     try:
         with h5py.File(path, "r") as file:
             text = file.attrs["model_config"]
@@ -70,7 +84,52 @@ def check_hdf5(path: Path) -> None:
     except Exception as error:  # h5py has no exception class of its own
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"It holds no configuration of a model ({reason}).") from None
-    check_sizes(config, path.stat().st_size)
+    check_configuration(config, path.stat().st_size)
+
+
+def check_configuration(config: Any, weights: int) -> None:
+    """Raise unless a configuration holds nothing but a model that fits its weights.
+
+    Args:
+        config: of a model, plain data.
+        weights: bytes that the file has for weights.
+
+    Raises:
+        ValueError: a layer is larger than the weights, a part of it is an object of Keras that
+            does more than compute, or an array has items of a thousand bytes or more.
+
+    Example:
+
+    >>> loads = {"module": "keras.datasets.mnist", "class_name": "function", "config": "load_data"}
+    >>> check_configuration({"activation": loads}, 1000)
+    Traceback (most recent call last):
+    ValueError: It names 'keras.datasets.mnist.load_data', which is not a part of a model.
+    """
+    check_sizes(config, weights)
+    for part in _dictionaries(config):
+        kind, module, inner = (part.get(key) for key in ("class_name", "module", "config"))
+        if isinstance(module, str) and (module == "keras" or module.startswith("keras.")):
+            is_function = kind == "function"
+            modules = MODULES_OF_FUNCTIONS if is_function else MODULES_OF_CLASSES
+            if not modules.fullmatch(module):
+                name = printable(f"{module}.{inner if is_function else kind}")[:80]
+                raise ValueError(f"It names '{name}', which is not a part of a model.")
+        if kind in ("__numpy__", "__tensor__") and isinstance(inner, dict):
+            dtype = inner.get("dtype")
+            is_usual = isinstance(dtype, str) and len(dtype) <= MAX_DTYPE_CHARACTERS
+            if not is_usual or not ARRAY_DTYPE.fullmatch(str(dtype)):
+                raise ValueError(f"An array in it has an unusual dtype: {dtype!r:.80}.")
+
+
+def _dictionaries(config: Any) -> Iterator[dict[str, Any]]:
+    left = [config]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            yield part
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
 
 
 def layers_of_code(config: Any) -> list[str]:

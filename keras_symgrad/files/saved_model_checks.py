@@ -37,8 +37,13 @@ def check_saved_model(path: Path, allowed: Collection[str] = ()) -> None:
         allowed: names of further operations that the user allows.
 
     Raises:
-        ValueError: it does, with the names of the operations; or the file is damaged.
+        ValueError: it does, with the names of the operations; the file is damaged; or something in
+            the folder is a device or a pipe, which reading would wait for.
     """
+    for entry in path.rglob("*"):
+        if not entry.is_dir() and not entry.is_file():
+            name = printable(str(entry.relative_to(path)))[:80]
+            raise ValueError(f"It holds {name!r}, which is neither a file nor a folder.")
     saved = _parsed(path)
     permitted = OPERATIONS.union(allowed)
     found = sorted({op for graph in saved.meta_graphs for op in _refused(graph, permitted)})

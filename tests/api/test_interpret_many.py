@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from concurrent.futures import BrokenExecutor, Executor, Future
+import signal
+import threading
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keras_symgrad import Neuron, Search
+from keras_symgrad import Neuron, Search, Stopping
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_many import interpret_many
 from keras_symgrad.gradients.field import GradientField
@@ -64,6 +66,47 @@ def test_a_job_that_fails_leaves_its_error_and_the_others():
 def test_jobs_of_lost_workers_that_cannot_be_renewed_are_said_to_be_lost():
     found = interpret_many(jobs(), executor=Sequential(losses=2), **OPTIONS)
     assert [isinstance(one, BrokenExecutor) for one in found].count(True) >= 2
+
+
+class FirstOnly(Sequential):
+    """Executor that does the first call, and then presses Ctrl-C or cancels all others."""
+
+    def __init__(self, cancels: bool):
+        super().__init__()
+        self.cancels, self.calls = cancels, 0
+
+    def submit(self, function, *arguments):
+        self.calls += 1
+        if self.calls == 1:
+            return super().submit(function, *arguments)
+        future = Future()
+        if self.cancels:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        elif self.calls == 2:
+            threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+        return future
+
+
+@pytest.mark.parametrize("cancels", [False, True])
+def test_what_had_ended_is_returned_after_ctrl_c_and_without_an_executor(cancels):
+    before = signal.getsignal(signal.SIGINT)
+    quick = Search(methods="dictionary")
+    first, *others = interpret_many(jobs(), executor=FirstOnly(cancels), search=quick, **OPTIONS)
+    assert str(first.best) == "x1**2 + x2**2"
+    assert [type(other) for other in others] == [CancelledError] * 2
+    assert all("cancelled" in str(o) if cancels else "Ctrl-C" in str(o) for o in others)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_threads_end_their_searches_after_ctrl_c():
+    threading.Timer(2.0, signal.raise_signal, [signal.SIGINT]).start()
+    noisy = np.random.default_rng(1).normal(size=(400, 2))
+    job = {"model": GradientField.from_gradients(noisy, noisy[::-1].copy())}
+    endless = Search(stopping=Stopping(600, patience=None))
+    found = interpret_many([job, job], executor=None, workers=1, search=endless, **OPTIONS)
+    assert isinstance(found[0], CancelledError) or found[0].stopped == "interrupted"
+    assert isinstance(found[1], CancelledError)
 
 
 @pytest.mark.slow

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -72,3 +75,38 @@ def test_a_file_has_the_permissions_of_any_new_file(tmp_path):
 def test_a_folder_in_the_files_place_is_one_line(tmp_path):
     with pytest.raises(ValueError, match="The result cannot be written to .*: Is a directory. C"):
         write_text(tmp_path, "text", "The result")
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    check_writable(pipe, "The report")
+    write_text(pipe, "text", "The report")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    # A link, so that a failure of this test does not damage the machine: a link is replaced, the
+    # device that it leads to is not.
+    (tmp_path / "link").symlink_to("/dev/full")
+    with pytest.raises(ValueError, match="The report cannot be written to .*: No space left"):
+        write_text(tmp_path / "link", "text", "The report")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "link").is_char_device()
+
+
+@pytest.mark.skipif(not os.path.islink("/dev/stdout"), reason="a link of Unix")
+def test_standard_output_by_its_path_is_written_to(tmp_path):
+    program = (
+        "from keras_symgrad.files import check_writable, write_text\n"
+        "check_writable('/dev/stdout', 'It')\n"
+        "write_text('/dev/stdout', 'text', 'It')"
+    )
+    link = os.readlink("/dev/stdout")
+    with (tmp_path / "out").open("wb") as file:
+        subprocess.run([sys.executable, "-c", program], stdout=file, check=True)
+    assert (tmp_path / "out").read_text() == "text"
+    assert os.readlink("/dev/stdout") == link

@@ -125,3 +125,23 @@ def test_a_crash_of_the_library_is_an_error_here(endless, monkeypatch, tmp_path)
 def test_a_sound_file_passes(model):
     check_hdf5_content(model)
     assert load(model)[0].count_params() == 9
+
+
+@pytest.mark.parametrize("make", [external_array, external_link, virtual_array])
+def test_an_archive_behind_a_file_does_not_hide_it(make, tmp_path):
+    make(tmp_path)
+    with zipfile.ZipFile(tmp_path / "other.h5", "a") as archive:
+        archive.writestr("empty", b"")
+    assert zipfile.is_zipfile(tmp_path / "other.h5")
+    with pytest.raises(ValueError, match=r"It takes (a part|an array) from another file: '"):
+        check_hdf5_content(tmp_path / "other.h5")
+
+
+@pytest.mark.slow
+def test_a_file_is_checked_before_anything_of_it_is_opened(endless, monkeypatch):
+    def opened(*_, **__):
+        raise AssertionError("the file was opened in this process")
+
+    monkeypatch.setattr(h5py, "File", opened)
+    with pytest.raises(ValueError, match="Reading it takes longer than 1 s"):
+        load(endless)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import warnings
 import zipfile
 
@@ -10,9 +12,10 @@ import h5py
 import keras
 import pytest
 import tensorflow as tf
+from keras.src.api_export import REGISTERED_NAMES_TO_OBJS
 
 from keras_symgrad.files.layer_sizes import check_sizes
-from keras_symgrad.files.model_checks import check_keras_archive
+from keras_symgrad.files.model_checks import check_configuration, check_keras_archive
 from keras_symgrad.neurons.loading import load
 
 layers = keras.layers
@@ -131,6 +134,74 @@ def test_sizes_of_layers_that_people_use_are_not_refused():
         layers.CategoryEncoding(10_000),
     ):
         check_sizes({"config": layer.get_config()}, 10**6)
+
+
+def named_objects():
+    """Each public function and class of Keras, as the configuration of a layer names it."""
+    for name, item in sorted(REGISTERED_NAMES_TO_OBJS.items()):
+        module, _, short = name.rpartition(".")
+        yield name, item, {"module": module, "class_name": "function", "config": short}
+        yield name, item, {"module": module, "class_name": short, "config": {}}
+
+
+def test_functions_that_fetch_read_write_or_change_settings_are_refused():
+    word = re.compile(
+        r"(load|save|get_file|fetch|download|dataset|plot|initialize|set_|enable|disable|export"
+        r"|clear|register|weights|get_word|imagenet|callback)",
+        re.I,
+    )
+    harmless = re.compile(
+        r"keras\.(ops|layers|activations|losses|metrics|initializers|constraints|regularizers"
+        r"|optimizers|models|quantizers)\.|keras\.Initializer"
+    )
+    refused = 0
+    for name, _, part in named_objects():
+        if word.search(name) and not harmless.match(name):
+            with pytest.raises(ValueError, match="not a part of a model"):
+                check_configuration({"layers": [{"activation": part}]}, 1000)
+            refused += 1
+    assert refused > 50
+
+
+def test_a_function_of_a_model_is_one_that_computes_with_tensors():
+    for name, item, part in named_objects():
+        if part["class_name"] != "function":
+            continue
+        try:
+            check_configuration(part, 1000)
+        except ValueError:
+            continue
+        assert not (inspect.isclass(item) and issubclass(item, (keras.Layer, keras.Model))), name
+        assert not name.startswith(("keras.applications", "keras.datasets", "keras.utils")), name
+
+
+def test_what_models_are_made_of_is_not_refused():
+    x = keras.Input((2,))
+    y = layers.Activation(keras.ops.sin)(keras.ops.exp(x)[:, :1] + keras.ops.sum(x))
+    y = layers.Dense(2, kernel_initializer="he_normal", kernel_regularizer="l2")(y)
+    model = keras.Model(x, keras.Sequential([layers.BatchNormalization()])(y))
+    check_configuration(json.loads(model.to_json()), 1000)
+
+
+@pytest.mark.parametrize("dtype", ["U500000000", "S1000", "(9999,)f4", "f4,f4", [["a", "f8"]], 3])
+def test_an_array_of_huge_items_is_refused(dtype):
+    array = {"class_name": "__numpy__", "config": {"value": ["a"], "dtype": dtype}}
+    with pytest.raises(ValueError, match="unusual dtype"):
+        check_configuration({"bias_initializer": [array]}, 1000)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "<f8", "int64", "bool", "U16", "float8_e4m3fn"])
+def test_an_array_of_numbers_is_not_refused(dtype):
+    check_configuration({"class_name": "__numpy__", "config": {"value": [], "dtype": dtype}}, 0)
+
+
+def test_a_model_that_would_fetch_weights_is_refused(good, tmp_path):
+    fetches = {"module": "keras.applications.vgg16", "class_name": "function", "config": "VGG16"}
+    with pytest.raises(
+        ValueError, match=r"keras\.applications\.vgg16\.VGG16.* not a part"
+    ) as raised:
+        load(with_layer(good, "keras", tmp_path, config={"activation": fetches}))
+    assert len(str(raised.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["config.json", "metadata.json"])

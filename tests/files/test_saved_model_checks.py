@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -304,6 +305,26 @@ def test_a_small_file_does_not_hold_a_huge_constant(tmp_path):
 
     with pytest.raises(ValueError, match="Const of"):
         check_saved_model(changed(folder, swollen))
+
+
+@pytest.mark.parametrize(
+    "place", ["saved_model.pb", "fingerprint.pb", "variables/variables.index", "debug/info.pb"]
+)
+def test_a_pipe_in_the_folder_is_not_waited_for(place, tmp_path):
+    folder = saved(Plain(), tmp_path / "model")
+    (folder / place).parent.mkdir(exist_ok=True)
+    (folder / place).unlink(missing_ok=True)
+    os.mkfifo(folder / place)
+    with pytest.raises(ValueError, match=f"holds '{place}', which is neither a file nor a folder"):
+        load(folder)
+
+
+def test_a_device_in_the_folder_is_not_read(tmp_path):
+    folder = saved(Plain(), tmp_path / "model")
+    (folder / "saved_model.pb").unlink()
+    (folder / "saved_model.pb").symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match="neither a file nor a folder"):
+        load(folder)
 
 
 def test_a_user_who_vouches_for_an_operation_may_allow_it(tmp_path):

@@ -177,3 +177,13 @@ def test_rows_with_nan_are_counted_in_a_warning_and_all_of_them_in_an_error():
         np.testing.assert_array_equal(finite_rows(x), [False, True, False])
     with pytest.raises(ValueError, match="each of the 1 rows holds NaN"):
         finite_rows(x[:1])
+
+
+@pytest.mark.parametrize("cells", [["1", "2", "3", "x"], ["2020-01-01"] * 4, [""] * 4])
+def test_a_refusal_is_one_line_whatever_the_column_is_called(cells, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text('"a\n\x1b[2Jb",c\n' + "".join(f"{cell},{k}\n" for k, cell in enumerate(cells)))
+    with pytest.raises(ValueError) as raised:
+        read_points(path, columns=["a\n\x1b[2Jb"])
+    message = str(raised.value)
+    assert message.isprintable() and r"a\n\x1b[2Jb" in message

@@ -18,10 +18,10 @@ import keras
 
 from keras_symgrad.files import (
     MAX_TEXT_BYTES,
+    check_configuration,
     check_hdf5,
     check_hdf5_content,
     check_keras_archive,
-    check_sizes,
     listed_names,
     printable,
 )
@@ -230,12 +230,11 @@ def is_unknown(name: str) -> str:
 def _read_hdf5(path: Path) -> ModelFile:
     import h5py
 
+    check_hdf5_content(path)
     with h5py.File(path) as file:
         is_model = "model_config" in file.attrs
     if is_model:
         check_hdf5(path)
-    else:
-        check_hdf5_content(path)
     with h5py.File(path) as file:
         config = _json(file.attrs["model_config"]) if is_model else None
         training = _json(file.attrs["training_config"]) if "training_config" in file.attrs else None
@@ -295,7 +294,9 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     """Open the HDF5 file with the weights: the file itself, or a member of an archive."""
     import h5py
 
-    if not zipfile.is_zipfile(path):
+    with path.open("rb") as content:
+        is_hdf5 = content.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+    if is_hdf5:
         with h5py.File(path) as file:
             yield file
         return
@@ -326,7 +327,7 @@ def check_weights_fit(file: ModelFile, weights: Path) -> None:
         file: with the configuration.
         weights: the other file.
     """
-    check_sizes(file.config, weights.stat().st_size)
+    check_configuration(file.config, weights.stat().st_size)
 
 
 def _without_code(config: Any, custom: Mapping[str, Any]) -> Any:

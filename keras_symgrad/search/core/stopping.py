@@ -185,8 +185,12 @@ class Stopping:
             Name of the limit, "exhausted" if there were no more steps, "interrupted" after Ctrl-C,
             or the reason of `on_step`.
         """
-        if start is not None and (reason := self.reason(start)):
-            return reason
+        if start is not None:
+            with deferred_interrupts() as interrupts:
+                # What the search had found before is kept, though no step is taken.
+                interrupts.armed = True
+            if reason := self.reason(start):
+                return reason
         last, since = start, time.perf_counter()
         try:
             with deferred_interrupts() as interrupts, _searching(interrupts):

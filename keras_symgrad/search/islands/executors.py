@@ -56,6 +56,11 @@ class Workers:
             self._executor = self._made()
         return self._executor.submit(function, *arguments)
 
+    @property
+    def has_threads(self) -> bool:
+        """Whether the workers are threads of this process."""
+        return self._given is None
+
     def renew(self) -> bool:
         """Start new workers in place of lost ones, if this process owns them."""
         if self._given not in (PROCESSES, None):

@@ -53,6 +53,17 @@ def test_what_was_found_is_returned_and_says_that_it_was_interrupted(pressed):
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_what_a_resumed_search_had_found_is_kept_though_it_takes_no_step():
+    @keeps_what_was_found
+    def resumed() -> Found:
+        start = Progress(3, 0, 0.0, 1.0, "", 0)
+        stopped = Stopping(None, generations=3).drive(iter(()), None, start)
+        press()
+        return Found(stopped)
+
+    assert resumed().stopped == "interrupted"
+
+
 def test_nobody_pressed():
     assert found_by().stopped == "generations"
 
