@@ -326,7 +326,7 @@ def influence(concept: Interpretation, axes: Axes | None = None) -> Axes:
         own = label if label not in told else "_"
         told.add(label)
         axes.barh(place, 100 * share, color=color, label=own)
-    axes.set_yticks(range(len(bars)), [_short(name, 24) for name, *_ in bars], parse_math=False)
+    axes.set_yticks(range(len(bars)), [_short(name) for name, *_ in bars], parse_math=False)
     axes.invert_yaxis()
     axes.set_xlabel("share of all changes (%)")
     axes.set_xlim(0, 100 * max(share for _, share, *_ in bars) * 1.05 + 1)
