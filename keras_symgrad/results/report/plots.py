@@ -330,7 +330,7 @@ def influence(concept: Interpretation, axes: Axes | None = None) -> Axes:
     axes.invert_yaxis()
     axes.set_xlabel("share (%)")
     axes.set_xlim(0, 100 * max(share for _, share, *_ in bars) * 1.05 + 1)
-    axes.tick_params("y", labelsize="small")
+    axes.tick_params("y", labelsize=8)
     _legend(axes, **ABOVE)
     return axes
 
