@@ -336,7 +336,6 @@ def _found(
         )
         interactions = interactions_of_reading(reading, influence, seed=seed)
     used = assessment.best.expression.free_symbols
-    fixed: set[str] = set()
     if near is not None:
         near = near.of_formula(assessment.predict, reading.network, seed)
         fixed = set(near.fixed)

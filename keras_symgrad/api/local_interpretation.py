@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad.api.task import Task
-from keras_symgrad.files import finite_rows, listed_names, points_by_name
+from keras_symgrad.files import check_width, finite_rows, listed_names, points_by_name
 from keras_symgrad.formulas import Formula, MonotoneFit
 from keras_symgrad.gradients import GradientField, Reading, Sampling, mean_neuron
 from keras_symgrad.neurons import Neuron
@@ -148,21 +148,23 @@ def interpret_near(
     Returns:
         The formula that holds farthest of those that were sought, with its neighbourhood.
     """
-    clock = Clock()
-    with clock.timed("gradients"):
-        row = row_of(near, points, names)
-        x = points[finite_rows(points)]
-        neurons = [neuron.settle(x) for neuron in neurons]
-        neuron = neurons[0] if len(neurons) == 1 else mean_neuron(neurons, x)
-        sampling = task.sampling
-        around = Ellipsoid.of(row, x, names, sampling.metric, sampling.tangent)
-        place = Neighbourhood.of(neuron, around, np.inf, x)
-        if not np.isfinite(place.value):
-            raise ValueError(
-                f"The network is to be finite at the row `near`. Received: '{neuron.name}' is "
-                f"{place.value} there"
-            )
-        radii = _radii(neuron, around, place.spread, task.seed)
+    row = row_of(near, points, names)
+    if neurons[0].inputs is not None:
+        check_width(names, neurons[0].inputs, f"The model of '{neurons[0].name}'")
+    for symmetry in task.priors.symmetries:
+        symmetry.columns(names)
+    x = points[finite_rows(points)]
+    neurons = [neuron.settle(x) for neuron in neurons]
+    neuron = neurons[0] if len(neurons) == 1 else mean_neuron(neurons, x)
+    sampling = task.sampling
+    around = Ellipsoid.of(row, x, names, sampling.metric, sampling.tangent)
+    place = Neighbourhood.of(neuron, around, np.inf, x)
+    if not np.isfinite(place.value):
+        raise ValueError(
+            f"The network is to be finite at the row `near`. Received: '{neuron.name}' is "
+            f"{place.value} there"
+        )
+    radii = _radii(neuron, around, place.spread, task.seed)
     settings = {**task.settings, "near": dict(zip(names, row.tolist()))}
     local = replace(sampling, columns=None, delta=None, draw=False, move=False)
     task = replace(task, sampling=local, settings=settings)
@@ -172,6 +174,7 @@ def interpret_near(
         if found and radius > SMALLER * radii[number - 1]:
             continue
         limit = None if left is None else left if number == len(radii) - 1 else left / 2
+        clock = Clock()
         with clock.timed("gradients"):
             reading = _read(neurons, around, radius, task, number)
         here = replace(place, sought=radius)
@@ -184,7 +187,8 @@ def interpret_near(
         if interrupted or (found[-1].radius or 0.0) >= HOLDS * most:
             break
     best = max(found, key=lambda one: one.radius or 0.0)
-    return replace(best, evaluations=sum(one.evaluations for one in found))
+    timings = {part: sum(one.timings[part] for one in found) for part in best.timings}
+    return replace(best, evaluations=sum(one.evaluations for one in found), timings=timings)
 
 
 def _farthest(concept: Interpretation, neuron: Neuron) -> Interpretation:

@@ -225,29 +225,31 @@ def test_settings_cannot_put_code_into_a_report(settings, ellipse, tmp_path):
 def test_settings_of_every_kind_are_read(ellipse, tmp_path):
     from keras_symgrad.search.core.provenance import recorded
 
+    weighed = ks.Complexity(operators={"sin": 3})
     given = {
         "model": "a 'b'.keras",
         "x": np.zeros((2, 2)),
+        "near": {"x1": 0.5, "petal length (cm)": -1.0},
         "unit": (1, 0),
         "sampling": ks.Sampling(delta=None, smoothing=1.5),
-        "search": ks.Search(stopping=ks.Stopping(5.0)),
+        "search": ks.Search(stopping=ks.Stopping(5.0), complexity=weighed),
         "priors": ks.Priors(
             symmetries=[ks.Even("x1"), ks.Exchange("x1", "x2")],
             dimensions={"petal length (cm)": "cm"},
         ),
-        "complexity": ks.Complexity(operators={"sin": 3}),
         "operators": ks.OperatorSet("add, mul"),
     }
     content = {**ellipse.to_dict(), "settings": recorded(given)}
     (tmp_path / "result.json").write_text(json.dumps(content))
     again = ks.load_interpretation(tmp_path / "result.json")
     assert json.dumps(again.settings) == json.dumps(content["settings"])
-    names = {name: name for name in ("x", "complexity")}
+    names = {"x": "x", "complexity": weighed}
     asked = eval(again.call, {"ks": ks, "interpret": lambda *_, **options: options, **names})
     assert vars(asked["sampling"]) == vars(given["sampling"])
     assert asked["search"] == given["search"]
     assert asked["priors"].symmetries == given["priors"].symmetries
     assert asked["priors"].dimensions == given["priors"].dimensions
+    assert asked["near"] == given["near"]
     assert asked["unit"] == (1, 0) and tuple(asked["operators"]) == ("add", "mul")
 
 

@@ -144,6 +144,9 @@ def test_what_does_not_go_with_a_row_is_refused_before_any_work(switch):
             interpret(switch, X, near=0, sampling=sampling)
     with pytest.raises(ValueError, match="Leave out `resume`"):
         interpret(switch, X, near=0, search=Search(resume="no.search"))
+    narrow = Neuron("narrow", lambda x: x[:, 0] * x[:, 1], inputs=2)
+    with pytest.raises(ValueError, match="takes 2 columns, but the data have 3"):
+        interpret(narrow, X, near=0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, activation="softmax")])
     with pytest.raises(ValueError, match=r"unit=\(k, j\), near=row"):
         interpret_classes(model, X, near=0)

@@ -40,7 +40,7 @@ MOST_POINTS = 800
 MOST_ARROWS = 140
 SMALLEST_ANGLE = 1e-4
 # Influences that are drawn, and half as many interactions.
-MOST_BARS = 12
+MOST_BARS = 10
 # Color and meaning of the signs of an influence.
 SIGN_COLORS = {"+": NETWORK, "-": FORMULA, "mixed": ACCENT, "none": REGIONS[3]}
 SIGN_LABELS = {"+": "grows", "-": "falls", "mixed": "grows and falls", "none": "no order"}
@@ -317,7 +317,7 @@ def influence(concept: Interpretation, axes: Axes | None = None) -> Axes:
         for one in concept.influence[:MOST_BARS]
     ]
     bars += [
-        (f"{one.first} and {one.second}", one.share, GREY, "interactions, of all of them")
+        (f"{one.first} and {one.second}", one.share, GREY, "pairs, of all interactions")
         for one in concept.interactions[: MOST_BARS // 2]
     ]
     told: set[str] = set()
@@ -326,11 +326,12 @@ def influence(concept: Interpretation, axes: Axes | None = None) -> Axes:
         own = label if label not in told else "_"
         told.add(label)
         axes.barh(place, 100 * share, color=color, label=own)
-    axes.set_yticks(range(len(bars)), [_short(name, 24) for name, *_ in bars], parse_math=False)
+    axes.set_yticks(range(len(bars)), [_short(name) for name, *_ in bars], parse_math=False)
     axes.invert_yaxis()
-    axes.set_xlabel("share of all changes (%)")
+    axes.set_xlabel("share (%)")
     axes.set_xlim(0, 100 * max(share for _, share, *_ in bars) * 1.05 + 1)
-    _legend(axes, loc="lower right")
+    axes.tick_params("y", labelsize=8)
+    _legend(axes, **ABOVE)
     return axes
 
 
