@@ -261,6 +261,9 @@ def interpret(
         kept.restore(portfolio)
     with clock.timed("search"):
         archive = portfolio.run(stopping, [ProgressBar(stopping, shown=verbose), *callbacks])
+        if portfolio.stopped == Ending.INTERRUPTED and not archive.front():
+            # There is nothing to keep, and no search that failed.
+            raise KeyboardInterrupt
 
     with clock.timed("finishing"):
         assessment = assess(archive)
