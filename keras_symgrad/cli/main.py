@@ -29,7 +29,7 @@ from keras_symgrad.cli.commands import (
 )
 from keras_symgrad.cli.output import in_one_line, show, show_several
 from keras_symgrad.cli.parser import PROGRAM_NAME, RESULT_FILE, parser
-from keras_symgrad.cli.process_signals import ignore_further, raise_if_pressed, signals_as_ctrl_c
+from keras_symgrad.cli.process_signals import ignore_further, signals_as_ctrl_c
 from keras_symgrad.files import check_writable, json_text, printable
 
 if TYPE_CHECKING:
@@ -107,7 +107,6 @@ def _interpret(options: argparse.Namespace) -> int:
     with _tensorflow_start_up():
         import_module("keras_symgrad.api.interpret")
         from keras_symgrad.formulas import check_path
-    raise_if_pressed()
 
     for path in options.export:
         check_path(path)

@@ -11,29 +11,6 @@ from typing import Any
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-class CtrlC:
-    """Handler of SIGINT that raises `KeyboardInterrupt`, and records that it did.
-
-    Attributes:
-        pressed: whether a signal has come.
-    """
-
-    def __init__(self) -> None:
-        self.pressed = False
-
-    def __call__(self, *_: object) -> None:
-        """Handle one signal."""
-        self.pressed = True
-        raise KeyboardInterrupt
-
-
-def raise_if_pressed() -> None:
-    """Raise `KeyboardInterrupt` again if a library has swallowed it, as imports in a `try` do."""
-    handler = signal.getsignal(signal.SIGINT)
-    if isinstance(handler, CtrlC) and handler.pressed:
-        raise KeyboardInterrupt
-
-
 @contextmanager
 def signals_as_ctrl_c() -> Iterator[None]:
     """Treat SIGTERM and SIGHUP as Ctrl-C; one that is ignored, as by `nohup`, stays ignored."""
@@ -52,14 +29,9 @@ def signals_as_ctrl_c() -> Iterator[None]:
 
     for number in taken:
         signal.signal(number, pressed)
-    ctrl_c = CtrlC()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, ctrl_c)
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is ctrl_c:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         for number in taken:
             if signal.getsignal(number) is pressed:
                 signal.signal(number, before[number])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
 
 import pytest
 
-from keras_symgrad.cli.process_signals import raise_if_pressed, signals_as_ctrl_c
+from keras_symgrad.cli.process_signals import signals_as_ctrl_c
 from keras_symgrad.search.core import deferred_interrupts
 
 
@@ -31,16 +30,3 @@ def test_a_signal_that_is_ignored_stays_ignored():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_press_that_a_library_swallows_is_not_lost(name):
-    before = signal.getsignal(signal.SIGINT)
-    with signals_as_ctrl_c():
-        raise_if_pressed()
-        with suppress(BaseException):
-            signal.raise_signal(getattr(signal, name))
-        with pytest.raises(KeyboardInterrupt):
-            raise_if_pressed()
-    assert signal.getsignal(signal.SIGINT) is before
-    raise_if_pressed()
