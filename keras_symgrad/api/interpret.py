@@ -305,6 +305,9 @@ def _found(
     with clock.timed("search"):
         bar = ProgressBar(stopping, shown=task.verbose)
         archive = portfolio.run(stopping, [bar, *task.callbacks])
+        if portfolio.stopped == Ending.INTERRUPTED and not archive.front():
+            # There is nothing to keep, and no search that failed.
+            raise KeyboardInterrupt
 
     with clock.timed("finishing"):
         assessment = assess(archive)

@@ -150,7 +150,10 @@ def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[i
 def _error(future: Future[Any]) -> BaseException | None:
     if future.cancelled():
         return CancelledError("Its executor has cancelled it.")
-    return future.exception()
+    error = future.exception()
+    if isinstance(error, KeyboardInterrupt):
+        return CancelledError("Ctrl-C was pressed before it had found anything.")
+    return error
 
 
 def _plain_result(call: Mapping[str, Any]) -> str:

@@ -98,7 +98,9 @@ def test_a_complexity_beside_the_options_counts_as_the_searches():
     given = {"operators": "add, mul, square", "verbose": False}
     weights = {"square": 20}
     one = interpret(field, complexity=weights, search=search, **given)
-    other = interpret(field, search=Search(methods="dictionary", effort="quick", complexity=weights), **given)
+    other = interpret(
+        field, search=Search(methods="dictionary", effort="quick", complexity=weights), **given
+    )
     assert one.best == other.best and one.settings == other.settings
     assert one.best.complexity > interpret(field, search=search, **given).best.complexity
 

@@ -14,9 +14,11 @@ from keras_symgrad.api.interpret import interpret
 from keras_symgrad.callbacks import Callback
 from keras_symgrad.datasets.classifiers import SYSTEMS
 from keras_symgrad.datasets.recovery import judge
+from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.stopping import Stopping
+from keras_symgrad.search.portfolio import PortfolioSearch
 
 pytestmark = pytest.mark.slow
 
@@ -178,3 +180,14 @@ def test_where_labels_fix_a_boundary_no_more_is_claimed(models):
     groups = {group.variables for group in result.groups}
     assert {("x1", "x2"), ("x3", "x4"), ("x5", "x6")} <= groups
     assert result.stopped == "exhausted"
+
+
+def test_ctrl_c_before_anything_was_found_is_no_search_that_failed(monkeypatch):
+    def run(self, *_):
+        self.stopped = "interrupted"
+        return self.archive
+
+    monkeypatch.setattr(PortfolioSearch, "run", run)
+    x = np.random.default_rng(0).uniform(-1, 1, (100, 2))
+    with pytest.raises(KeyboardInterrupt):
+        interpret(GradientField.from_gradients(x, x), operators="polynomial", verbose=False)
