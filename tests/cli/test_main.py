@@ -193,7 +193,7 @@ def test_defaults_are_those_of_interpret():
     for name in ("sampling", "priors", "search"):
         values = vars(parameters[name].default)
         defaults |= {one: values[one] for one in values if one in options}
-    assert len(defaults) == 23
+    assert len(defaults) == 25
     # "auto" is a minute where there is no `stopping`.
     assert defaults.pop("time_limit") == "auto" and options["time_limit"] == Stopping().time_limit
     assert {name: options[name] for name in defaults} == defaults

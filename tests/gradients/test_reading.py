@@ -102,6 +102,7 @@ def test_a_layer_gives_the_variables_of_a_neuron_that_was_made_before():
         sampling=ks.Sampling(in_terms_of="parts"),
         operators="polynomial",
         search=ks.Search(methods="dictionary"),
+        time_limit=2,
         verbose=False,
     )
     first, second = (found.best.expression.diff(symbol(name)) for name in found.names)

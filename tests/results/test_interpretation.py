@@ -197,7 +197,8 @@ def test_sine_of_a_sum_is_read_off_its_network(models):
 def test_a_decreasing_transformation_carries_the_same_concept(ellipse, network, points):
     logit = Neuron.of(network)
     opposite = Neuron("opposite", lambda x: -(logit(x) ** 3), inputs=2, is_classifier=False)
-    result = read(opposite, points, names=NAMES)
+    by_dictionary = replace(FOUR_GENERATIONS, methods="dictionary")
+    result = read(opposite, points, names=NAMES, search=by_dictionary)
 
     assert same_concept(result, ellipse, points) < 2e-3
     assert not result.phi.rising

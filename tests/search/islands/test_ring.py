@@ -34,6 +34,14 @@ def by_threads():
     return written(search)
 
 
+@pytest.fixture(scope="module")
+def features_by_threads():
+    """The same by features alone, for which other processes compile nothing."""
+    search = small_search(islands=3, methods="features")
+    search.run(generations(6))
+    return written(search)
+
+
 class Unruly(Executor):
     """Executor that runs at once and returns results late, in another order, and not all."""
 
@@ -138,7 +146,7 @@ def test_an_island_begins_with_what_its_neighbour_had_found():
     assert set(found) == {(index, g) for index in range(3) for g in (3, 6)}
 
 
-def test_processes_find_the_same_and_a_killed_one_costs_an_epoch(by_threads):
+def test_processes_find_the_same_and_a_killed_one_costs_an_epoch(features_by_threads):
     killed = []
 
     def kill_one(generation, logs):
@@ -146,14 +154,14 @@ def test_processes_find_the_same_and_a_killed_one_costs_an_epoch(by_threads):
             killed.append(a_worker())
             os.kill(killed[0], signal.SIGKILL)
 
-    search = small_search(islands=3, executor="processes", workers=2)
+    search = small_search(islands=3, methods="features", executor="processes", workers=2)
     with pytest.warns(UserWarning, match="was lost with its worker and is repeated"):
         search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
     assert killed and search.repeated >= 1
-    assert written(search) == by_threads
+    assert written(search) == features_by_threads
 
 
-def test_a_dask_cluster_finds_the_same_though_one_of_its_workers_is_killed(by_threads):
+def test_a_dask_cluster_finds_the_same_though_one_of_its_workers_is_killed(features_by_threads):
     distributed = pytest.importorskip("distributed")
     killed = []
 
@@ -164,16 +172,17 @@ def test_a_dask_cluster_finds_the_same_though_one_of_its_workers_is_killed(by_th
 
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        search = small_search(islands=3, executor=client.get_executor())
+        alone = {"islands": 3, "methods": "features"}
+        search = small_search(executor=client.get_executor(), **alone)
         search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
-        longer = small_search(islands=3, executor=client.get_executor(), seed=6)
+        longer = small_search(executor=client.get_executor(), seed=6, **alone)
         longer.run(generations(3))
     assert killed and search.stopped == longer.stopped == "generations"
-    assert written(search) == by_threads
+    assert written(search) == features_by_threads
 
 
 def test_workers_that_fall_silent_are_named(monkeypatch):
