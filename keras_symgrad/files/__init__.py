@@ -18,6 +18,15 @@ if TYPE_CHECKING:
         write_json,
         write_text,
     )
+    from keras_symgrad.files.checks import (
+        MAX_TEXT_BYTES,
+        check_configuration,
+        check_hdf5,
+        check_hdf5_content,
+        check_keras_archive,
+        check_saved_model,
+        layers_of_code,
+    )
     from keras_symgrad.files.columns import (
         as_numbers,
         check_names,
@@ -26,17 +35,8 @@ if TYPE_CHECKING:
         in_model_order,
         points_by_name,
     )
-    from keras_symgrad.files.hdf5_checks import check_hdf5_content
     from keras_symgrad.files.json_reader import Record, check_is_file, read_json
-    from keras_symgrad.files.model_checks import (
-        MAX_TEXT_BYTES,
-        check_configuration,
-        check_hdf5,
-        check_keras_archive,
-        layers_of_code,
-    )
     from keras_symgrad.files.npz import read_arrays
-    from keras_symgrad.files.saved_model_checks import check_saved_model
     from keras_symgrad.files.tables import Columns, check_weights, finite_rows, read_points
     from keras_symgrad.files.terminal import listed_names, printable
 else:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_symgrad.files.zip_checks import check_archive
+from keras_symgrad.files.checks import check_archive
 
 
 def read_arrays(path: Path | BytesIO, wanted: Sequence[str]) -> dict[str, np.ndarray | None]:

@@ -16,12 +16,12 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from keras_symgrad.files.checks import HARMLESS_BYTES, MAX_ZIP_RATIO, check_archive
 from keras_symgrad.files.column_kinds import numbers
 from keras_symgrad.files.columns import as_numbers, column_names
 from keras_symgrad.files.npz import read_arrays
 from keras_symgrad.files.number_texts import Marks
 from keras_symgrad.files.text_tables import read_text_table
-from keras_symgrad.files.zip_checks import HARMLESS_BYTES, MAX_ZIP_RATIO, check_archive
 
 if TYPE_CHECKING:
     import pandas as pd

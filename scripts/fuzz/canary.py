@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
 
-from keras_symgrad.files import hdf5_checks
+from keras_symgrad.files.checks import hdf5
 
 # By the beginning of the event's name, see Python's "Audit events table".
 FORBIDDEN = (
@@ -116,7 +116,7 @@ def _reads_hdf5(command: object) -> bool:
     return isinstance(command, list) and command[:3] == [
         sys.executable,
         "-P",
-        str(hdf5_checks.CHECKER_PROGRAM),
+        str(hdf5.CHECKER_PROGRAM),
     ]
 
 

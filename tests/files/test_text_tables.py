@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_symgrad.files import table_files, zip_checks
+from keras_symgrad.files import table_files
+from keras_symgrad.files.checks import zip_archives
 from keras_symgrad.files.tables import read_points
 
 
@@ -141,7 +142,7 @@ def test_a_cell_beyond_the_limit_of_a_field_is_one_line_that_says_so(tmp_path):
 
 
 def test_a_spreadsheet_far_larger_inside_than_outside_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(zip_checks, "HARMLESS_BYTES", 2**20)
+    monkeypatch.setattr(zip_archives, "HARMLESS_BYTES", 2**20)
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", bytes(2**24))

@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 from keras.src.api_export import REGISTERED_NAMES_TO_OBJS
 
-from keras_symgrad.files.layer_sizes import check_sizes
-from keras_symgrad.files.model_checks import check_configuration, check_keras_archive
+from keras_symgrad.files.checks.layer_sizes import check_sizes
+from keras_symgrad.files.checks.models import check_configuration, check_keras_archive
 from keras_symgrad.neurons.loading import load
 
 layers = keras.layers

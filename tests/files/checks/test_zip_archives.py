@@ -7,9 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_symgrad.files import zip_checks
+from keras_symgrad.files.checks import zip_archives
+from keras_symgrad.files.checks.zip_archives import check_archive
 from keras_symgrad.files.tables import read_points
-from keras_symgrad.files.zip_checks import check_archive
 from keras_symgrad.neurons.loading import load
 
 
@@ -23,7 +23,7 @@ def archive(path, members: dict[str, bytes]):
 @pytest.fixture
 def bomb(tmp_path, monkeypatch):
     """Make an archive of 32 MB of zeros, where 1 MB is held to be harmless."""
-    monkeypatch.setattr(zip_checks, "HARMLESS_BYTES", 2**20)
+    monkeypatch.setattr(zip_archives, "HARMLESS_BYTES", 2**20)
     return lambda name, member: archive(tmp_path / name, {member: bytes(2**25)})
 
 

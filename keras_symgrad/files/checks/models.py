@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from keras_symgrad.files.hdf5_checks import check_hdf5_content
-from keras_symgrad.files.layer_sizes import check_sizes
+from keras_symgrad.files.checks.hdf5 import check_hdf5_content
+from keras_symgrad.files.checks.layer_sizes import check_sizes
+from keras_symgrad.files.checks.zip_archives import check_archive
 from keras_symgrad.files.terminal import printable
-from keras_symgrad.files.zip_checks import check_archive
 
 # Largest text in an archive: parsed JSON takes ten times its memory, and Keras copies it.
 MAX_TEXT_BYTES = 2**25

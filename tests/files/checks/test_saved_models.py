@@ -14,8 +14,8 @@ from tensorflow.core.framework import op_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.client import pywrap_tf_session
 
-from keras_symgrad.files.graph_operations import OPERATIONS
-from keras_symgrad.files.saved_model_checks import SAVING, check_saved_model
+from keras_symgrad.files.checks.graph_operations import OPERATIONS
+from keras_symgrad.files.checks.saved_models import SAVING, check_saved_model
 from keras_symgrad.neurons.loading import load, load_model
 from keras_symgrad.search.core.provenance import recorded
 

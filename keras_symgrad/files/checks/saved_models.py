@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_symgrad.files.graph_operations import OPERATIONS
+from keras_symgrad.files.checks.graph_operations import OPERATIONS
 from keras_symgrad.files.terminal import printable
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from keras_symgrad.files.zip_checks import HARMLESS_BYTES, MAX_ZIP_RATIO
+from keras_symgrad.files.checks.zip_archives import HARMLESS_BYTES, MAX_ZIP_RATIO
 
 CHECKER_PROGRAM = Path(__file__).with_name("hdf5_process.py")
 # Seconds of processor time for any file, where a small one takes milliseconds, and the number of

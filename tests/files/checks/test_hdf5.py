@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_symgrad.files import hdf5_checks
-from keras_symgrad.files.hdf5_checks import check_hdf5_content
+from keras_symgrad.files.checks import hdf5
+from keras_symgrad.files.checks.hdf5 import check_hdf5_content
 from keras_symgrad.neurons.loading import load
 
 
@@ -55,8 +55,8 @@ def test_a_file_that_never_ends_is_an_error_after_a_second(endless):
 def test_where_no_signal_ends_it_the_clock_does(endless, monkeypatch, tmp_path):
     program = tmp_path / "program.py"
     program.write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr(hdf5_checks, "CHECKER_PROGRAM", program)
-    monkeypatch.setattr(hdf5_checks, "MAX_WALL_TIME_RATIO", 0.2)
+    monkeypatch.setattr(hdf5, "CHECKER_PROGRAM", program)
+    monkeypatch.setattr(hdf5, "MAX_WALL_TIME_RATIO", 0.2)
     with pytest.raises(ValueError, match="Reading it takes longer"):
         check_hdf5_content(endless)
 
@@ -117,7 +117,7 @@ def test_a_damaged_file_says_so_in_one_line(tmp_path):
 def test_a_crash_of_the_library_is_an_error_here(endless, monkeypatch, tmp_path):
     program = tmp_path / "program.py"
     program.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
-    monkeypatch.setattr(hdf5_checks, "CHECKER_PROGRAM", program)
+    monkeypatch.setattr(hdf5, "CHECKER_PROGRAM", program)
     with pytest.raises(ValueError, match="The HDF5 library crashes on it"):
         check_hdf5_content(endless)
 
