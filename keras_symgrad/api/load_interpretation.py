@@ -44,7 +44,7 @@ def load_interpretation(
 
     Example:
 
-    >>> import tempfile, keras_symgrad as ks
+    >>> import tempfile, numpy as np, keras_symgrad as ks
     >>> x = np.random.default_rng(0).uniform(-1, 1, (500, 2))
     >>> field = ks.GradientField.from_gradients(x, x * [2, 4])
     >>> concept = ks.interpret(field, operators="polynomial", verbose=False)

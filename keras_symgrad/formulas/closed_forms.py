@@ -61,9 +61,7 @@ MAX_FITS_REFINED = 10
 MAX_FITS_SIMPLIFIED = 6
 MAX_STARTS_PER_FIT = 5
 HOPELESS_LOSS_RATIO = 300.0
-# Evaluations from each start, and from the best of them: some forms converge slowly. Relative
-# decrease of the loss below which a fit has converged.
-CONVERGED = 1e-6
+# Evaluations from each start, and from the best of them: some forms converge slowly.
 MAX_EVALUATIONS_PER_START = 25
 MAX_EVALUATIONS_OF_BEST = 200
 PHI_SEARCH_ROWS = 512
@@ -230,7 +228,6 @@ class _Fit:
             method="lm",
             x_scale="jac",
             xtol=1e-12,
-            ftol=CONVERGED,
             max_nfev=evaluations,
         )
         result[moved] = fit.x
@@ -280,7 +277,7 @@ class _Fit:
 def _fitted(
     points: _Points, form: sympy.Expr, starts: Iterable[dict[sympy.Symbol, float]]
 ) -> tuple[_Fit, np.ndarray] | None:
-    """Fit a h(g) + d for a form h, roughly; `None` if no start gives a monotone function."""
+    """Fit a h(g) + d for a form h; `None` if no start gives a monotone function."""
     fit, inner = _Fit(points, _A * form + _D), _Fit(points, form)
     tried = []
     for start in starts:
@@ -304,7 +301,8 @@ def _fitted(
             break
     if best is None:
         return None
-    return fit, best
+    constants = fit.refined(best)
+    return fit, constants if fit.is_monotone(constants) else best
 
 
 def _refitted(points: _Points, fit: _Fit, constants: np.ndarray) -> tuple[_Fit, np.ndarray]:

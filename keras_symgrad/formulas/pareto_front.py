@@ -61,6 +61,8 @@ class ParetoFront(Sequence[Formula]):
 
         Example:
 
+        >>> import sympy
+        >>> from keras_symgrad.formulas import Fidelity
         >>> x1, x2 = sympy.symbols("x1 x2", real=True)
         >>> rows = [
         ...     Formula(e, c, 0.1, ("x1", "x2"), fidelity=Fidelity("R2", r2, 0.0, 100))
@@ -125,6 +127,7 @@ class ParetoFront(Sequence[Formula]):
 
         Example:
 
+        >>> import sympy
         >>> x = sympy.Symbol("x", real=True)
         >>> front = ParetoFront([Formula(x, 1, 0.5, ("x",)), Formula(x**2, 3, 0.0, ("x",))])
         >>> print(front.best, front.picking(0).best)
@@ -195,6 +198,7 @@ class ParetoFront(Sequence[Formula]):
     def to_dataframe(self) -> pd.DataFrame:
         """The front as a table of pandas: complexity, loss, fidelity, formula, which is the best.
 
+        >>> import sympy
         >>> x = sympy.Symbol("x", real=True)
         >>> ParetoFront([Formula(x, 1, 0.5, ("x",)), Formula(x**2, 3, 0.0, ("x",))]).to_dataframe()
            complexity  loss  fidelity formula   best
