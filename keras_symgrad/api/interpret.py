@@ -125,8 +125,8 @@ def interpret(
         sampling: where gradients are read, as `ks.Sampling(rows=5000, delta=0.05)`.
         priors: what is known of the formula, as `ks.Priors(dimensions={"height": "m"})`.
         search: how to search, as `ks.Search(methods="dictionary", max_complexity=20)`.
-        time_limit: seconds of search, and as many at most for regions, or `None`; "auto" is a
-            minute, or the limit of `search.stopping`.
+        time_limit: seconds of search, or `None`; "auto" is a minute, or the limit of
+            `search.stopping`. After as many seconds more no further attempt at regions begins.
         seed: of all random choices.
         callbacks: of `keras_symgrad.callbacks`, called after every generation: `EarlyStopping`,
             `CSVLogger`, `TensorBoard`, `Checkpoint`, or your own.
@@ -317,7 +317,7 @@ def _found(
             holds = where_it_holds(assessment, reading, held_out_rows.counted, kept_apart, seed)
         if near is None and graph is None and reading.field.directions.ndim == 2:
             has_rules = bool(symmetries) or knowledge.has_rules
-            # As long as the search itself may take.
+            # As long as the search itself may take, but for the last attempt.
             seconds = math.inf if stopping.time_limit is None else stopping.time_limit
             division = Division(reading, fitted, kept_apart, refiner, units, seed, seconds)
             regions = division.regions(assessment, divided=not has_rules)
@@ -398,10 +398,9 @@ def _read(
         quantities = Quantities.of(source["model"], sampling.in_terms_of, inputs=points.shape[1])
         sampling = replace(sampling, in_terms_of=quantities)
     neurons = sampling.in_table_units(neurons, names)
-    quantities = sampling.in_terms_of
-    if sampling.column_map is not None and isinstance(quantities, Quantities):
-        through = sampling.column_map.quantities(quantities, names)
-        sampling = replace(sampling, in_terms_of=through)
+    if isinstance(sampling.in_terms_of, Quantities):
+        quantities = sampling.quantities_of_table(sampling.in_terms_of, names)
+        sampling = replace(sampling, in_terms_of=quantities)
     for symmetry in symmetries if sampling.in_terms_of is None else ():
         symmetry.columns(names)
     return Reading.of_networks(

@@ -124,8 +124,7 @@ def interpret_jointly(
         raise ValueError("`interpret_jointly` reads one neuron at least. Received: none")
     points, names = in_model_order(points, names, neurons[0].names)
     neurons = sampling.in_table_units(neurons, names)
-    if sampling.column_map is not None and in_terms_of is not None:
-        in_terms_of = sampling.column_map.quantities(in_terms_of, names)
+    in_terms_of = sampling.quantities_of_table(in_terms_of, names)
     span = GradientField.from_units(
         _averaged(neurons, points, sampling.smoothing),
         points,

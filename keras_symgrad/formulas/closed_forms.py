@@ -286,7 +286,7 @@ def _fitted(
             continue
         with np.errstate(all="ignore"):
             variance = np.var(h)
-        # Squares of numbers around 1e-170 or 1e170 are none.
+        # Squares of numbers around 1e-170 vanish, and those of 1e170 overflow.
         if not 0 < variance < np.inf:
             continue
         slope = np.mean((h - h.mean()) * (points.f - points.f.mean())) / variance

@@ -98,6 +98,20 @@ class Sampling:
         through = self.column_map
         return [n if through is None else through.neuron(n, names) for n in neurons]
 
+    def quantities_of_table(
+        self, quantities: Quantities | None, names: Sequence[str]
+    ) -> Quantities | None:
+        """Quantities of the inputs as functions of points in the units of the table.
+
+        Args:
+            quantities: that take points as the model does; `None` for the inputs themselves.
+            names: of the columns.
+        """
+        through = self.column_map
+        if quantities is None or through is None:
+            return quantities
+        return through.quantities(quantities, names)
+
     @property
     def column_map(self) -> Preprocessing | None:
         """The standardization outside of the model."""

@@ -64,6 +64,8 @@ class Assessor:
         self._sampler, self._draw, self._seed = sampler, draw, seed
         # By whether it is provisional: the front and its assessment.
         self._last: dict[bool, tuple[list[Individual], Assessment]] = {}
+        # The same of the provisional one, in the units of the search.
+        self._own: tuple[list[Individual], Assessment] | None = None
 
     def __call__(self, archive: Archive) -> Assessment:
         """The assessment of the present front, in the user's units.
@@ -102,15 +104,21 @@ class Assessor:
                 draw=self._draw,
                 seed=self._seed,
             )
-        if provisional:
-            return self._assessed(archive, provisional=True)
         # Where another account is chosen, the details of the search's own choice are not shown.
-        found = self._assessed(archive, provisional=True)
+        found = self._provisional(archive)
+        if provisional:
+            return found
         account = self._account(found)
         if account is not None and account.best.expression != found.front.best.expression:
             return replace(found, **vars(account))
         found = self._assessed(archive, provisional=False)
         return found if account is None else replace(found, front=account.front)
+
+    def _provisional(self, archive: Archive) -> Assessment:
+        front = archive.front()
+        if self._own is None or self._own[0] != front:
+            self._own = front, self._assessed(archive, provisional=True)
+        return self._own[1]
 
     def _assessed(self, archive: Archive, *, provisional: bool) -> Assessment:
         return assess(

@@ -51,6 +51,8 @@ KNOTS_OF_PAIRS = 6
 MAX_OWN_PAIRS = 4
 ROUNDS = 20
 SCALE_ROWS = 3000
+# Relative to the largest one; smaller ones are those of terms that are sums of others.
+SMALLEST_SINGULAR_VALUE = 1e-6
 # Pairs that are kept, and listed in a line.
 MAX_KEPT = 50
 MAX_NAMED = 5
@@ -244,10 +246,14 @@ def scale_of_sum(
     for pair in pairs:
         one, other = (_terms(x[:, list(blocks[k])], KNOTS_OF_PAIRS) for k in pair)
         terms.append((one[:, :, None] * other[:, None]).reshape(len(x), -1))
-    sums_of = np.column_stack([np.ones(len(x)), *terms])
+    # Least squares project values on these; all rounds have the same terms.
+    vectors, sizes, _ = np.linalg.svd(
+        np.column_stack([np.ones(len(x)), *terms]), full_matrices=False
+    )
+    basis = vectors[:, sizes > SMALLEST_SINGULAR_VALUE * sizes[0]]
     fit, found = None, np.clip(values, *np.quantile(values, (0.02, 0.98)))
     for _ in range(ROUNDS):
-        sums = sums_of @ np.linalg.lstsq(sums_of, found, rcond=1e-6)[0]
+        sums = basis @ (basis.T @ found)
         if not np.ptp(sums) > 0:
             return fit
         fit = MonotoneFit.through(values, (sums - sums.mean()) / sums.std())

@@ -91,7 +91,7 @@ class Ellipsoid:
 
     @property
     def moving(self) -> np.ndarray:
-        """Whether each input moves, `(inputs,)`."""
+        """Mask of the inputs that move, `(inputs,)`."""
         return np.any(self.steps != 0, axis=0)
 
     @property

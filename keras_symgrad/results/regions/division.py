@@ -65,7 +65,7 @@ class Division:
         refiner: with the same rows, in the units of the search.
         units: of the search; `None` where they are the user's.
         seed: of all random choices.
-        seconds: that regions may be looked for.
+        seconds: after which no further attempt at regions begins.
     """
 
     reading: Reading

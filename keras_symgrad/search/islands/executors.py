@@ -58,7 +58,7 @@ class Workers:
 
     @property
     def has_threads(self) -> bool:
-        """Whether the workers are threads of this process."""
+        """True if the workers are threads of this process."""
         return self._given is None
 
     def renew(self) -> bool:
