@@ -15,6 +15,8 @@ from keras_symgrad.gradients.tangent_space import orthonormal
 ROWS = 200
 VARIABLES = 4
 AXES = 3
+# One program for all tests: XLA takes seconds for each.
+PROGRAM = {"dtype": "float64", "workers": 1, "lanes": 2}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ NAMES = [f"{'no' if f is None else f.ndim}-axis-frame-{s.ndim}-axis-span" for f,
 @pytest.mark.slow
 @pytest.mark.parametrize(("frame", "directions"), FIELDS, ids=NAMES)
 def test_losses_are_those_of_whole_expressions(alphabet, points, trees, frame, directions):
-    with Engine(alphabet.operators, points, directions, frame=frame, workers=1) as engine:
+    with Engine(alphabet.operators, points, directions, frame=frame, **PROGRAM) as engine:
         losses = engine.losses(trees)
     for tree, loss in zip(trees, losses):
         expression = to_sympy(tree, alphabet.operators)
@@ -69,7 +71,7 @@ def test_losses_are_those_of_whole_expressions(alphabet, points, trees, frame, d
         if directions.ndim == 3:
             inside = np.einsum("rka,ra->rk", directions, candidate)
             cosine = float(np.mean(np.linalg.norm(inside, axis=1)))
-        assert loss == pytest.approx(2 * (1 - cosine) / directions.shape[-1], abs=1e-5)
+        assert loss == pytest.approx(2 * (1 - cosine) / directions.shape[-1], abs=1e-10)
 
 
 @pytest.mark.parametrize(("frame", "directions"), FIELDS, ids=NAMES)
@@ -97,8 +99,7 @@ def test_normal_equations_are_the_slope_of_the_loss(alphabet, points, frame, dir
 
     moved = [tree(2.5 + step, 1.5), tree(2.5 - step, 1.5), tree(2.5, 1.5 + step)]
     moved.append(tree(2.5, 1.5 - step))
-    options = {"frame": frame, "dtype": "float64", "workers": 1, "lanes": 2}
-    with Engine(alphabet.operators, points, directions, **options) as engine:
+    with Engine(alphabet.operators, points, directions, frame=frame, **PROGRAM) as engine:
         losses = engine.losses(moved)
         equations = engine.normal_equations(engine.constant_tapes([tree(2.5, 1.5)]), 1)
     slopes = (losses[::2] - losses[1::2]) / (2 * step)

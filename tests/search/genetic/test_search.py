@@ -84,7 +84,7 @@ def test_it_finds_an_ellipse(ellipse, seed):
 
 @pytest.mark.slow
 def test_it_finds_a_sum_of_a_square_and_a_sine():
-    task = Task(x1**2 + sympy.sin(x2 + x3), "default", (-2, 0))
+    task = Task(x1**2 + sympy.sin(x2 + x3), "add, mul, square, sin", (-2, 0))
     with task.engine:
         for seed in (1, 2, 3):
             search = task.search(seed)

