@@ -24,6 +24,7 @@ from keras_symgrad.expressions import (
 )
 from keras_symgrad.expressions.codegen import differentiate, numpy_function
 from keras_symgrad.formulas.constants import simple_numbers
+from keras_symgrad.formulas.variable_projection import ProjectedFit
 from keras_symgrad.search.core import Stopping
 from keras_symgrad.search.genetic import TargetEngine, search_for
 
@@ -56,13 +57,12 @@ WORST = 1e6
 # Points that all forms are fitted to, and number of the best that are refined on all points.
 SKETCH_ROWS = 100
 MAX_FITS_REFINED = 10
-# Number of fits whose constants are simplified, and of starts of a fit that are continued. A loss
-# this many times the least one is not compensated by brevity.
+# Number of fits whose constants are simplified. A loss this many times the least one is not
+# compensated by brevity.
 MAX_FITS_SIMPLIFIED = 6
-MAX_STARTS_PER_FIT = 5
 HOPELESS_LOSS_RATIO = 300.0
-# Evaluations from each start, and from the best of them: some forms converge slowly.
-MAX_EVALUATIONS_PER_START = 25
+# Steps from all starts, and evaluations from the best of them: some forms converge slowly.
+STEPS_PER_START = 25
 MAX_EVALUATIONS_OF_BEST = 200
 PHI_SEARCH_ROWS = 512
 PHI_SEARCH_GENERATIONS = 40
@@ -196,12 +196,7 @@ class _Fit:
         loss = float((self.residual(constants) ** 2).sum())
         return loss if np.isfinite(loss) else np.inf
 
-    def refined(
-        self,
-        constants: np.ndarray,
-        moved: np.ndarray | None = None,
-        evaluations: int = MAX_EVALUATIONS_OF_BEST,
-    ) -> np.ndarray:
+    def refined(self, constants: np.ndarray, moved: np.ndarray | None = None) -> np.ndarray:
         """Constants at the nearest minimum of the loss; constants that are not `moved` stay."""
         from scipy.optimize import least_squares
 
@@ -228,7 +223,7 @@ class _Fit:
             method="lm",
             x_scale="jac",
             xtol=1e-12,
-            max_nfev=evaluations,
+            max_nfev=MAX_EVALUATIONS_OF_BEST,
         )
         result[moved] = fit.x
         return result if self.loss(result) <= self.loss(constants) else constants
@@ -278,31 +273,21 @@ def _fitted(
     points: _Points, form: sympy.Expr, starts: Iterable[dict[sympy.Symbol, float]]
 ) -> tuple[_Fit, np.ndarray] | None:
     """Fit a h(g) + d for a form h; `None` if no start gives a monotone function."""
-    fit, inner = _Fit(points, _A * form + _D), _Fit(points, form)
-    tried = []
-    for start in starts:
-        h = inner.values(np.array([start[s] for s in inner.parameters]))
-        if not np.isfinite(h).all() or np.ptp(h) <= 1e-12 * np.abs(h).max():
-            continue
-        with np.errstate(all="ignore"):
-            variance = np.var(h)
-        # Squares of numbers around 1e-170 vanish, and those of 1e170 overflow.
-        if not 0 < variance < np.inf:
-            continue
-        slope = np.mean((h - h.mean()) * (points.f - points.f.mean())) / variance
-        start = {**start, _A: slope, _D: points.f.mean() - slope * h.mean()}
-        tried.append(np.array([start[s] for s in fit.parameters]))
-    best, least = None, np.inf
-    for start in sorted(tried, key=fit.loss)[:MAX_STARTS_PER_FIT]:
-        constants = fit.refined(start, evaluations=MAX_EVALUATIONS_PER_START)
-        if fit.loss(constants) < least and fit.is_monotone(constants):
-            best, least = constants, fit.loss(constants)
-        if least < EXACT:
+    fit = _Fit(points, _A * form + _D)
+    inner = [name for name in fit.parameters if name not in (_A, _D)]
+    projected = ProjectedFit(form, G, inner, points.g, points.f)
+    given = np.array([[start[name] for name in inner] for start in starts])
+    found = projected.descended(given, STEPS_PER_START)
+    line = projected.line(found)
+    for k in np.argsort(line.loss, kind="stable"):
+        if not np.isfinite(line.loss[k]):
             break
-    if best is None:
-        return None
-    constants = fit.refined(best)
-    return fit, constants if fit.is_monotone(constants) else best
+        named = dict(zip((*inner, _A, _D), (*found[k], line.factor[k], line.offset[k])))
+        constants = np.array([named[name] for name in fit.parameters])
+        if fit.is_monotone(constants):
+            refined = fit.refined(constants)
+            return fit, refined if fit.is_monotone(refined) else constants
+    return None
 
 
 def _refitted(points: _Points, fit: _Fit, constants: np.ndarray) -> tuple[_Fit, np.ndarray]:

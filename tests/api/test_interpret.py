@@ -171,7 +171,12 @@ def test_where_labels_fix_a_boundary_no_more_is_claimed(models):
     # The labels are those of a quotient, and just as well of a difference.
     model, points = models / "E.keras", models / "E.csv"
     result = interpret(
-        model, points, time_limit=None, verbose=False, search=Search(methods=("dictionary",))
+        model,
+        points,
+        operators=OPERATORS,
+        time_limit=None,
+        verbose=False,
+        search=Search(methods=("dictionary",)),
     )
     assert judge(result.best.expression, SYSTEMS["E"]).kind == result.matches == "boundary"
     assert result.rule.agreement > 0.99

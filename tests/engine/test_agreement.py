@@ -31,8 +31,8 @@ ALPHABET = Alphabet(every_operator(), NAMES)
 POINTS = np.random.default_rng(0).uniform(0.2, 1.8, (40, 3))
 DIRECTIONS = reference.unit(np.random.default_rng(1).normal(size=POINTS.shape))
 WEIGHTS = np.random.default_rng(2).uniform(0.0, 1.0, len(POINTS))
-TREES = 96
-TREES_WITH_CONSTANTS = 40
+TREES = 120
+TREES_WITH_CONSTANTS = 64
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 
 

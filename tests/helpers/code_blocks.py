@@ -55,7 +55,11 @@ def hurry(
             asked["time_limit"] = limit if limit is None else min(longest, limit)
         search = given.get("search", ks.Search())
         if search.methods == METHODS:
-            asked["search"] = replace(search, methods=methods)
+            search = replace(search, methods=methods)
+        if search.executor == "processes":
+            # Each takes seconds to start; that they find the same is tested with the islands.
+            search = replace(search, executor=None, islands=search.threads)
+        asked["search"] = search
         return interpret(*arguments, **asked)
 
     for room in (ks, classes, jointly):

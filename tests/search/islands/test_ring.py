@@ -154,7 +154,8 @@ def test_processes_find_the_same_and_a_killed_one_costs_an_epoch(features_by_thr
             killed.append(a_worker())
             os.kill(killed[0], signal.SIGKILL)
 
-    search = small_search(islands=3, methods="features", executor="processes", workers=2)
+    # A process takes seconds to start: one at a time is killed and started again.
+    search = small_search(islands=3, methods="features", executor="processes", workers=1)
     with pytest.warns(UserWarning, match="was lost with its worker and is repeated"):
         search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
     assert killed and search.repeated >= 1
