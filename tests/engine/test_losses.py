@@ -153,3 +153,15 @@ def test_intervals_of_a_robust_fit_hold_the_truth_that_outliers_hide():
     (robust,) = constants(x1**2 + 2 * x2**2, field_with_outliers(BOUNDED))
     assert not plain.holds(2)
     assert robust.holds(2) and robust.high - robust.low < 0.2
+
+
+@pytest.mark.parametrize("loss", [*EVERY, Huber(0.02), Loss("root", sympy.sqrt(D2))], ids=str)
+def test_the_distance_of_a_value_of_rho_has_that_value(loss):
+    distances = np.concatenate([[0.0], np.geomspace(1e-12, 4, 3001)])
+    np.testing.assert_allclose(loss.distance(loss.of(distances)), distances, rtol=1e-9)
+    assert np.isnan(loss.distance(np.nan))
+
+
+def test_where_rho_is_level_any_of_its_distances_is_given():
+    level = Loss("level", sympy.Min(D2, sympy.Rational(3, 10)))
+    assert level.of(level.distance(np.array([0.1, 0.3]))) == pytest.approx([0.1, 0.3])
