@@ -36,7 +36,8 @@ def check_hdf5_content(path: Path) -> None:
     seconds = MIN_PROCESSOR_SECONDS + size / BYTES_PER_PROCESSOR_SECOND
     most = max(HARMLESS_BYTES, MAX_ZIP_RATIO * size)
     # -P: nothing is imported from the package's folder.
-    command = [sys.executable, "-P", str(CHECKER_PROGRAM), str(path), str(seconds), str(most)]
+    # A program that embeds Python may have no interpreter to name.
+    command = [sys.executable or "", "-P", str(CHECKER_PROGRAM), str(path), str(seconds), str(most)]
     late = ValueError(f"Reading it takes longer than {seconds:.0f} s.")
     try:
         done = subprocess.run(
@@ -44,8 +45,17 @@ def check_hdf5_content(path: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise late from None
+    except OSError as error:
+        raise ValueError(
+            "HDF5 is read first in a process of its own, which cannot be started: "
+            f"{error.strerror}: {sys.executable!r}. Load the model in a Python that may start one."
+        ) from error
     if done.returncode == -getattr(signal, "SIGPROF", 0) != 0:
         raise late
+    if done.returncode == -getattr(signal, "SIGKILL", 0) != 0:
+        raise ValueError(
+            "The process that read it was killed, as the system does when memory is short."
+        )
     if done.returncode < 0:
         raise ValueError(f"The HDF5 library crashes on it (signal {-done.returncode}).")
     if done.returncode:

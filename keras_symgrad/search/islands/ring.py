@@ -146,14 +146,20 @@ class IslandRing:
         island, epoch = place
         state = self._epochs[island, epoch - 1].state
         migrants = self._epochs[(island - 1) % self._count, epoch - 1].archive
-        job = self.workers.submit(
-            advance, self._token, self.problem, state, migrants, island, self.epoch
-        )
+        work = self._token, self.problem, state, migrants, island, self.epoch
+        try:
+            job = self.workers.submit(advance, *work)
+        except Exception as error:
+            # An executor that was closed, or whose workers were killed, accepts no work.
+            job = Future()
+            job.set_exception(BrokenExecutor(f"{type(error).__name__}: {error}"))
         self._running[job] = place
 
     def _collect(self) -> bool:
         """Collect results, resubmit failures, and return whether there was a result."""
-        done, _ = wait(self._running, INTERRUPT_POLL_SECONDS, FIRST_COMPLETED)
+        wait(self._running, INTERRUPT_POLL_SECONDS, FIRST_COMPLETED)
+        # `wait` does not return jobs that an executor cancelled as it was shut down.
+        done = [job for job in self._running if job.done()]
         for job in done:
             place = self._running.pop(job, None)
             if place is None:
@@ -168,20 +174,22 @@ class IslandRing:
 
     def _repeat(self, place: tuple[int, int], error: BaseException | None) -> None:
         failures = self._failures[place] = self._failures.get(place, 0) + 1
-        line = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        line = "it was cancelled" if error is None else f"{type(error).__name__}: {error}"
+        line = " ".join(line.split())[:200]
         if failures > RETRIES:
-            raise WorkersLostError(f"An epoch failed {failures} times, at last with {line}.")
+            raise WorkersLostError(f"An epoch failed {failures} times, at last with: {line}.")
+        is_broken = isinstance(error, BrokenExecutor)
+        if is_broken and not self.workers.renew():
+            raise WorkersLostError(f"The executor has lost its workers: {line}.")
         self.repeated += 1
         warnings.warn(
             f"An epoch of island {place[0]} was lost with its worker and is repeated: {line}",
             stacklevel=2,
         )
-        if isinstance(error, BrokenExecutor):
+        if is_broken:
             # Everything else that was running there is lost with it.
             lost = [place, *self._running.values()]
             self._running.clear()
-            if not self.workers.renew():
-                raise WorkersLostError(f"The executor has lost its workers: {line}.")
             for other in lost:
                 self._start(other)
         else:

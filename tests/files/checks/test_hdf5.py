@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 
 import h5py
@@ -120,6 +121,26 @@ def test_a_crash_of_the_library_is_an_error_here(endless, monkeypatch, tmp_path)
     monkeypatch.setattr(hdf5, "CHECKER_PROGRAM", program)
     with pytest.raises(ValueError, match="The HDF5 library crashes on it"):
         check_hdf5_content(endless)
+
+
+def test_a_lack_of_memory_is_not_blamed_on_the_file(endless, monkeypatch, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setattr(hdf5, "CHECKER_PROGRAM", program)
+    with pytest.raises(ValueError, match="was killed, as the system does when memory is short"):
+        check_hdf5_content(endless)
+
+
+@pytest.mark.parametrize("interpreter", [None, "", "missing/python", "model.keras"])
+def test_without_another_process_nothing_is_read(interpreter, model, monkeypatch):
+    monkeypatch.chdir(model.parent)
+    if interpreter == "model.keras":
+        interpreter = str(model)  # a file that may not be run
+    monkeypatch.setattr(sys, "executable", interpreter)
+    with pytest.raises(ValueError, match="process of its own, which cannot be started: .+"):
+        check_hdf5_content(model)
+    with pytest.raises(ValueError, match="process of its own, which cannot be started: .+"):
+        load(model)
 
 
 def test_a_sound_file_passes(model):
