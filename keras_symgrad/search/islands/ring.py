@@ -175,25 +175,23 @@ class IslandRing:
     def _repeat(self, place: tuple[int, int], error: BaseException | None) -> None:
         failures = self._failures[place] = self._failures.get(place, 0) + 1
         line = "it was cancelled" if error is None else f"{type(error).__name__}: {error}"
-        line = " ".join(line.split())[:200]
+        line = " ".join(line.split())[:200].rstrip(".")
         if failures > RETRIES:
             raise WorkersLostError(f"An epoch failed {failures} times, at last with: {line}.")
-        is_broken = isinstance(error, BrokenExecutor)
-        if is_broken and not self.workers.renew():
-            raise WorkersLostError(f"The executor has lost its workers: {line}.")
+        lost = [place]
+        if isinstance(error, BrokenExecutor):
+            # Everything else that was running there is lost with it, and cannot be cancelled.
+            lost += self._running.values()
+            self._running.clear()
+            if not self.workers.renew():
+                raise WorkersLostError(f"The executor has lost its workers: {line}.")
         self.repeated += 1
         warnings.warn(
             f"An epoch of island {place[0]} was lost with its worker and is repeated: {line}",
             stacklevel=2,
         )
-        if is_broken:
-            # Everything else that was running there is lost with it.
-            lost = [place, *self._running.values()]
-            self._running.clear()
-            for other in lost:
-                self._start(other)
-        else:
-            self._start(place)
+        for other in lost:
+            self._start(other)
 
 
 def advance(
