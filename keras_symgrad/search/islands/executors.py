@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 PROCESSES = "processes"
@@ -54,7 +56,11 @@ class Workers:
         """Submit a call to a worker."""
         if self._executor is None:
             self._executor = self._made()
-        return self._executor.submit(function, *arguments)
+        if self._given != PROCESSES:
+            return self._executor.submit(function, *arguments)
+        # A terminal sends Ctrl-C to all processes; a search ends by the one that started it.
+        with _sigint_blocked():
+            return self._executor.submit(function, *arguments)
 
     @property
     def has_threads(self) -> bool:
@@ -73,8 +79,12 @@ class Workers:
             return ThreadPoolExecutor(self.count)
         if not isinstance(self._given, str):
             return self._given
+        from multiprocessing import resource_tracker
+
         from loky import ProcessPoolExecutor
 
+        # It would start with the first worker, and unblocks SIGINT as it does.
+        resource_tracker.ensure_running()
         # Loky's processes do not run the user's script again, so that it needs no `__main__` guard.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
         return ProcessPoolExecutor(
@@ -91,6 +101,22 @@ class Workers:
             processes.shutdown(wait=True, kill_workers=True)
         else:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread, and in the processes and threads that the block starts.
+
+    One that comes meanwhile is handled after the block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_with(parent: int) -> None:
