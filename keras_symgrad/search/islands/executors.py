@@ -6,9 +6,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 PROCESSES = "processes"
@@ -53,14 +60,27 @@ class Workers:
         self._close()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Submit a call to a worker."""
+        """Submit a call to a worker.
+
+        Args:
+            function: to call.
+            arguments: of it.
+
+        Returns:
+            A future; one with a `BrokenExecutor` if the executor accepts no work, as after it was
+            closed or has lost its workers.
+        """
         if self._executor is None:
             self._executor = self._made()
-        if self._given != PROCESSES:
-            return self._executor.submit(function, *arguments)
         # A terminal sends Ctrl-C to all processes; a search ends by the one that started it.
-        with _sigint_blocked():
-            return self._executor.submit(function, *arguments)
+        block = _sigint_blocked() if self._given == PROCESSES else nullcontext()
+        try:
+            with block:
+                return self._executor.submit(function, *arguments)
+        except Exception as error:
+            refused: Future[Any] = Future()
+            refused.set_exception(BrokenExecutor(f"{type(error).__name__}: {error}"))
+            return refused
 
     @property
     def has_threads(self) -> bool:
@@ -101,6 +121,33 @@ class Workers:
             processes.shutdown(wait=True, kill_workers=True)
         else:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+def ended_jobs(jobs: Collection[Future[Any]], seconds: float) -> list[Future[Any]]:
+    """Wait until the first job has ended, and return those that have.
+
+    `concurrent.futures.wait` alone waits for ever for a job that an executor cancelled as it was
+    shut down.
+
+    Args:
+        jobs: to wait for.
+        seconds: longest time to wait.
+
+    Returns:
+        The jobs that have ended or were cancelled, in their order.
+
+    Example:
+
+    >>> from concurrent.futures import Future
+    >>> cancelled, waiting = Future(), Future()
+    >>> cancelled.cancel()
+    True
+    >>> ended_jobs([cancelled, waiting], 0.01) == [cancelled]
+    True
+    """
+    if not any(job.done() for job in jobs):
+        wait(jobs, seconds, FIRST_COMPLETED)
+    return [job for job in jobs if job.done()]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import threading
 import uuid
 import warnings
 from collections.abc import Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -28,7 +28,7 @@ from typing import Any
 from keras_symgrad.search.core import Problem
 from keras_symgrad.search.islands.collector import Collector
 from keras_symgrad.search.islands.evaluators import Evaluators
-from keras_symgrad.search.islands.executors import Workers
+from keras_symgrad.search.islands.executors import Workers, ended_jobs
 from keras_symgrad.search.islands.island import Island
 
 # Generations of an epoch: some seconds, of which converting an island to plain data and back is a
@@ -146,20 +146,14 @@ class IslandRing:
         island, epoch = place
         state = self._epochs[island, epoch - 1].state
         migrants = self._epochs[(island - 1) % self._count, epoch - 1].archive
-        work = self._token, self.problem, state, migrants, island, self.epoch
-        try:
-            job = self.workers.submit(advance, *work)
-        except Exception as error:
-            # An executor that was closed, or whose workers were killed, accepts no work.
-            job = Future()
-            job.set_exception(BrokenExecutor(f"{type(error).__name__}: {error}"))
+        job = self.workers.submit(
+            advance, self._token, self.problem, state, migrants, island, self.epoch
+        )
         self._running[job] = place
 
     def _collect(self) -> bool:
         """Collect results, resubmit failures, and return whether there was a result."""
-        wait(self._running, INTERRUPT_POLL_SECONDS, FIRST_COMPLETED)
-        # `wait` does not return jobs that an executor cancelled as it was shut down.
-        done = [job for job in self._running if job.done()]
+        done = ended_jobs(self._running, INTERRUPT_POLL_SECONDS)
         for job in done:
             place = self._running.pop(job, None)
             if place is None:
