@@ -5,14 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    wait,
-)
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -23,7 +16,7 @@ from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
 from keras_symgrad.search import Search
 from keras_symgrad.search.core import deferred_interrupts
-from keras_symgrad.search.islands import PROCESSES, Workers
+from keras_symgrad.search.islands import PROCESSES, Workers, ended_jobs
 
 # A job whose worker was lost this many times is assumed to be the cause.
 MOST_LOSSES = 3
@@ -117,7 +110,7 @@ def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[i
         interrupts.armed |= pool.has_threads
         waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}
         while waiting:
-            done, _ = wait(waiting, INTERRUPT_POLL_SECONDS, FIRST_COMPLETED)
+            done = ended_jobs(waiting, INTERRUPT_POLL_SECONDS)
             lost = []
             for future in done:
                 number, error = waiting.pop(future), _error(future)

@@ -21,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_symgrad.cli.address_space import warn_of_small_address_space
 from keras_symgrad.cli.commands import (
     ask,
     concepts_of,
@@ -99,8 +100,14 @@ def _interpret(options: argparse.Namespace) -> int:
     x, names = read_points(options.data, options.columns)
     if options.out is not None:
         _check_writable(options.out)
-    if options.report is not None:
-        check_writable(options.report, "The report")
+    kept = options.checkpoint or options.resume
+    for path, what in (
+        (options.report, "The report"),
+        (kept, "The search"),
+        (options.log, "The log"),
+    ):
+        if path is not None:
+            check_writable(path, what)
 
     if sys.stderr.isatty() and not (options.quiet or options.json):
         print("loading TensorFlow and the model ...", file=sys.stderr)
@@ -248,6 +255,8 @@ def _tensorflow_start_up() -> Iterator[None]:
     """
     # A `.keras` file is not bound to the backend that wrote it; gradients need TensorFlow.
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    if "tensorflow" not in sys.modules:
+        warn_of_small_address_space()
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         yield
         return

@@ -15,6 +15,7 @@ from keras_symgrad import Neuron, Search, Stopping
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.interpret_many import interpret_many
 from keras_symgrad.gradients.field import GradientField
+from keras_symgrad.results import Interpretation
 
 MODELS = Path(__file__).parents[2] / "examples" / "models"
 OPTIONS = {"operators": "polynomial", "verbose": False}
@@ -97,6 +98,39 @@ def test_what_had_ended_is_returned_after_ctrl_c_and_without_an_executor(cancels
     assert [type(other) for other in others] == [CancelledError] * 2
     assert all("cancelled" in str(o) if cancels else "Ctrl-C" in str(o) for o in others)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+class Closing(Sequential):
+    """Executor that does the first call, and is then shut down with those that it had taken."""
+
+    def __init__(self, accepts: int):
+        super().__init__()
+        self.left = accepts
+
+    def submit(self, function, *arguments):
+        self.left -= 1
+        if self.left < 0:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if self.left == 0:
+            return super().submit(function, *arguments)
+        future = Future()
+        # As `shutdown(cancel_futures=True)` does, which tells nobody who waits.
+        future.cancel()
+        return future
+
+
+@pytest.mark.parametrize(
+    ("accepts", "kinds"),
+    [
+        (1, [Interpretation, BrokenExecutor, BrokenExecutor]),
+        (2, [CancelledError, Interpretation, BrokenExecutor]),
+        (3, [CancelledError, CancelledError, Interpretation]),
+    ],
+)
+def test_what_had_ended_is_returned_though_the_executor_is_closed(accepts, kinds):
+    quick = Search(methods="dictionary")
+    found = interpret_many(jobs(), executor=Closing(accepts), search=quick, **OPTIONS)
+    assert [type(one) for one in found] == kinds
 
 
 def test_threads_end_their_searches_after_ctrl_c():

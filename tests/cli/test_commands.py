@@ -9,6 +9,7 @@ from importlib import import_module
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from small_concepts import joint, of_classes, without_values
 
 from keras_symgrad import api
@@ -77,6 +78,24 @@ def test_a_kind_or_a_signature_is_that_of_a_neuron(models, asked):
     assert name == "interpret" and not {"layer", "unit", "kind"} & set(options)
     assert neuron.source["model"] == words[1] and neuron.source["kind"] == "value"
     assert neuron.is_classifier is False
+
+
+def test_an_operation_of_a_saved_model_is_allowed_by_name_alone(asked, tmp_path):
+    class Printing(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 2))])
+        def __call__(self, x):
+            tf.print("printed")
+            return {"y": tf.reduce_sum(x, axis=1, keepdims=True)}
+
+    tf.saved_model.save(Printing(), str(tmp_path / "saved"))
+    words = ["interpret", str(tmp_path / "saved"), "--data", "d.csv", "--allow-operation"]
+    with pytest.raises(ValueError, match=r"PrintV2.*--allow-operation"):
+        ask(parser(print).parse_args([*words, "WriteFile"]), np.ones((3, 2)), ["x1", "x2"])
+    assert not asked
+    allowed = [*words, "PrintV2", "--allow-operation", "StringFormat"]
+    ask(parser(print).parse_args(allowed), np.ones((3, 2)), ["x1", "x2"])
+    ((name, (model, _), _),) = asked
+    assert name == "interpret" and model.function({"x": tf.ones((1, 2))})["y"].numpy() == [[2.0]]
 
 
 @pytest.mark.parametrize(

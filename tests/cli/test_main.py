@@ -131,6 +131,15 @@ def test_a_report_that_cannot_be_written_is_found_before_the_search(capsys, file
         assert "The report cannot be written to" in fails(capsys, files, *words)
 
 
+@pytest.mark.parametrize("option", ["--checkpoint", "--log"])
+def test_what_a_search_writes_is_tried_before_tensorflow_is_imported(
+    option, capsys, files, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cli, "import_module", lambda name: pytest.fail(f"imported {name}"))
+    words = ["ellipse", "--data", "x.npz", option, str(tmp_path / "missing" / "file")]
+    assert "cannot be written to" in fails(capsys, files, *words)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_permission_is_found_before_the_search(capsys, files, tmp_path):
     tmp_path.chmod(0o500)

@@ -65,6 +65,18 @@ def test_python_code_in_a_file_is_never_run(ending, tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_what_a_file_says_of_training_is_not_looked_up(ending, tmp_path):
+    def own_loss(true, predicted):
+        return keras.ops.mean(predicted)
+
+    model = one_layer()
+    model.compile(loss=own_loss, optimizer="sgd")
+    model.save(tmp_path / f"trained.{ending}")
+    loaded, loss = load(tmp_path / f"trained.{ending}")
+    assert not loaded.compiled and loss != own_loss
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_a_class_that_keras_does_not_know_is_named(ending, tmp_path):
     path = tmp_path / f"own.{ending}"
     one_layer(NotRegistered()).save(path)

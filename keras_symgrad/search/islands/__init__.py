@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         PROCESSES,
         Workers,
         check_executor,
+        ended_jobs,
     )
     from keras_symgrad.search.islands.initial_guesses import initial_trees
     from keras_symgrad.search.islands.island import Island
@@ -46,5 +47,6 @@ __all__ = [
     "Workers",
     "WorkersLostError",
     "check_executor",
+    "ended_jobs",
     "initial_trees",
 ]

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 PROCESSES = "processes"
@@ -51,10 +60,27 @@ class Workers:
         self._close()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Submit a call to a worker."""
+        """Submit a call to a worker.
+
+        Args:
+            function: to call.
+            arguments: of it.
+
+        Returns:
+            A future; one with a `BrokenExecutor` if the executor accepts no work, as after it was
+            closed or has lost its workers.
+        """
         if self._executor is None:
             self._executor = self._made()
-        return self._executor.submit(function, *arguments)
+        # A terminal sends Ctrl-C to all processes; a search ends by the one that started it.
+        block = _sigint_blocked() if self._given == PROCESSES else nullcontext()
+        try:
+            with block:
+                return self._executor.submit(function, *arguments)
+        except Exception as error:
+            refused: Future[Any] = Future()
+            refused.set_exception(BrokenExecutor(f"{type(error).__name__}: {error}"))
+            return refused
 
     @property
     def has_threads(self) -> bool:
@@ -73,8 +99,12 @@ class Workers:
             return ThreadPoolExecutor(self.count)
         if not isinstance(self._given, str):
             return self._given
+        from multiprocessing import resource_tracker
+
         from loky import ProcessPoolExecutor
 
+        # It would start with the first worker, and unblocks SIGINT as it does.
+        resource_tracker.ensure_running()
         # Loky's processes do not run the user's script again, so that it needs no `__main__` guard.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
         return ProcessPoolExecutor(
@@ -91,6 +121,49 @@ class Workers:
             processes.shutdown(wait=True, kill_workers=True)
         else:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+def ended_jobs(jobs: Collection[Future[Any]], seconds: float) -> list[Future[Any]]:
+    """Wait until the first job has ended, and return those that have.
+
+    `concurrent.futures.wait` alone waits for ever for a job that an executor cancelled as it was
+    shut down.
+
+    Args:
+        jobs: to wait for.
+        seconds: longest time to wait.
+
+    Returns:
+        The jobs that have ended or were cancelled, in their order.
+
+    Example:
+
+    >>> from concurrent.futures import Future
+    >>> cancelled, waiting = Future(), Future()
+    >>> cancelled.cancel()
+    True
+    >>> ended_jobs([cancelled, waiting], 0.01) == [cancelled]
+    True
+    """
+    if not any(job.done() for job in jobs):
+        wait(jobs, seconds, FIRST_COMPLETED)
+    return [job for job in jobs if job.done()]
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread, and in the processes and threads that the block starts.
+
+    One that comes meanwhile is handled after the block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_with(parent: int) -> None:

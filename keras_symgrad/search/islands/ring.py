@@ -19,7 +19,7 @@ import threading
 import uuid
 import warnings
 from collections.abc import Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -28,7 +28,7 @@ from typing import Any
 from keras_symgrad.search.core import Problem
 from keras_symgrad.search.islands.collector import Collector
 from keras_symgrad.search.islands.evaluators import Evaluators
-from keras_symgrad.search.islands.executors import Workers
+from keras_symgrad.search.islands.executors import Workers, ended_jobs
 from keras_symgrad.search.islands.island import Island
 
 # Generations of an epoch: some seconds, of which converting an island to plain data and back is a
@@ -153,7 +153,7 @@ class IslandRing:
 
     def _collect(self) -> bool:
         """Collect results, resubmit failures, and return whether there was a result."""
-        done, _ = wait(self._running, INTERRUPT_POLL_SECONDS, FIRST_COMPLETED)
+        done = ended_jobs(self._running, INTERRUPT_POLL_SECONDS)
         for job in done:
             place = self._running.pop(job, None)
             if place is None:
@@ -168,24 +168,24 @@ class IslandRing:
 
     def _repeat(self, place: tuple[int, int], error: BaseException | None) -> None:
         failures = self._failures[place] = self._failures.get(place, 0) + 1
-        line = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        line = "it was cancelled" if error is None else f"{type(error).__name__}: {error}"
+        line = " ".join(line.split())[:200].rstrip(".")
         if failures > RETRIES:
-            raise WorkersLostError(f"An epoch failed {failures} times, at last with {line}.")
+            raise WorkersLostError(f"An epoch failed {failures} times, at last with: {line}.")
+        lost = [place]
+        if isinstance(error, BrokenExecutor):
+            # Everything else that was running there is lost with it, and cannot be cancelled.
+            lost += self._running.values()
+            self._running.clear()
+            if not self.workers.renew():
+                raise WorkersLostError(f"The executor has lost its workers: {line}.")
         self.repeated += 1
         warnings.warn(
             f"An epoch of island {place[0]} was lost with its worker and is repeated: {line}",
             stacklevel=2,
         )
-        if isinstance(error, BrokenExecutor):
-            # Everything else that was running there is lost with it.
-            lost = [place, *self._running.values()]
-            self._running.clear()
-            if not self.workers.renew():
-                raise WorkersLostError(f"The executor has lost its workers: {line}.")
-            for other in lost:
-                self._start(other)
-        else:
-            self._start(place)
+        for other in lost:
+            self._start(other)
 
 
 def advance(

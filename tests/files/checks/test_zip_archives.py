@@ -51,6 +51,16 @@ def test_a_file_outside_the_archive_is_refused(name, tmp_path):
         check_archive(archive(tmp_path / "x.npz", {name: b"1"}))
 
 
+def test_an_encrypted_file_is_refused(tmp_path):
+    content = bytearray(archive(tmp_path / "x.npz", {"x.npy": b"1"}).read_bytes())
+    # The first of the flags, in the header of the file and in the archive's directory.
+    content[content.index(b"PK\x03\x04") + 6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"It holds an encrypted file: 'x\.npy'\."):
+        check_archive(tmp_path / "x.npz")
+
+
 def test_an_archive_of_too_many_files_is_refused(tmp_path):
     path = archive(tmp_path / "x.npz", {str(k): b"" for k in range(10_001)})
     with pytest.raises(ValueError, match="10,001 files"):

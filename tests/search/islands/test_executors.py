@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
+
+from keras_symgrad.search.islands import Workers
 
 SEARCH = """
 import os, time
@@ -27,6 +31,38 @@ with Workers("processes", 2) as workers:
 def _gone(process: psutil.Process) -> bool:
     # Whoever adopts them may not ask how they ended.
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def interrupted_by_itself() -> bool:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def test_ctrl_c_of_a_terminal_does_not_reach_worker_processes():
+    with Workers("processes", 1) as workers:
+        assert workers.submit(interrupted_by_itself).result(timeout=100) is False
+        assert (
+            signal.SIGINT in workers.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
+        )
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_ctrl_c_while_workers_are_started_is_handled_here_afterwards(monkeypatch):
+    class Pressing(ThreadPoolExecutor):
+        def submit(self, function, *arguments):
+            signal.raise_signal(signal.SIGINT)
+            submitted.append(function)
+            return super().submit(function, *arguments)
+
+    submitted = []
+    monkeypatch.setattr(Workers, "_made", lambda self: Pressing(1))
+    monkeypatch.setattr(Workers, "_close", lambda self: self._executor.shutdown())
+    with Workers("processes", 1) as workers, pytest.raises(KeyboardInterrupt):
+        workers.submit(abs, -1)
+    assert submitted == [abs]
 
 
 @pytest.mark.slow

@@ -111,6 +111,43 @@ def test_an_executor_that_is_broken_ends_the_search_with_what_was_found():
     assert "has lost its workers" in str(said[-1].message)
 
 
+class Closing(Steady):
+    """Executor that is closed after some calls, as a pool that its owner shuts down."""
+
+    def submit(self, function, *arguments):
+        if self.calls >= 3:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        return super().submit(function, *arguments)
+
+
+def test_an_executor_that_is_closed_in_mid_search_ends_it_with_what_was_found():
+    search = small_search(islands=2, executor=Closing(), methods="features")
+    with pytest.warns(UserWarning) as said:
+        archive = search.run(generations(60))
+    assert search.stopped == "workers_lost" and len(archive)
+    assert [str(one.message) for one in said] == [
+        "The executor has lost its workers: BrokenExecutor: RuntimeError: cannot schedule new "
+        "futures after shutdown. The search ends with what was found."
+    ]
+
+
+class Cancelling(Steady):
+    """Executor that cancels what it is given, as Dask does when its scheduler is gone."""
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.cancel()
+        return future
+
+
+def test_epochs_that_are_cancelled_again_and_again_end_the_search():
+    search = small_search(islands=2, executor=Cancelling(), methods="features")
+    with pytest.warns(UserWarning) as said:
+        search.run(generations(6))
+    assert search.stopped == "workers_lost"
+    assert "failed 4 times, at last with: it was cancelled." in str(said[-1].message)
+
+
 def test_islands_are_kept_and_resumed(by_threads, tmp_path):
     path = tmp_path / "islands.json"
     small_search(islands=3, executor=Unruly()).run(generations(3), [Checkpoint(path)])
