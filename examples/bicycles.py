@@ -32,13 +32,14 @@ quick = {"search": ks.Search(methods="dictionary"), "time_limit": 6, "verbose": 
 """
 ## What moves the forecast
 
-The four columns of the season are found to be one variable and named so. The sign is `+-` where an
-input moves the forecast up in one place and down in another, as the hour does.
+The four columns of the season are found to be one variable of four levels and named so, in
+conditions as well (`season is winter`). The sign is `+-` where an input moves the forecast up in
+one place and down in another, as the hour does. Then come the pairs that bend each other's effect.
 """
 
 concept = ks.interpret(*network, **quick)
 for one in concept.influence[:5]:
-    print(f"{one.name}: {100 * one.share:.0f} % of the change ({one.sign})")
+    print(one)
 for one in concept.interactions[:3]:
     print(one)
 
@@ -71,4 +72,6 @@ few values stay as they are in the row.
 
 local = ks.interpret(*network, near=3, **quick | {"time_limit": 3})
 print(f"{local.matches}: {local.headline}")
-print(f"holds to a distance of {local.radius:.2g} widths")
+for name, text in local.remarks:
+    if name in ("radius", "stay as in the row"):
+        print(f"{name}: {text}")

@@ -49,7 +49,7 @@ network has no short exact formula, so the answer is an approximation, and says 
 
 concept = ks.interpret(model, table.data, **quick)
 for one in concept.influence[:6]:
-    print(f"{one.name}: {100 * one.share:.0f} % of the change ({one.sign})")
+    print(one)
 print(f"\n{concept.matches}: {concept.rule}")
 
 """
@@ -85,12 +85,14 @@ print(concept.holds)
 """
 ## One patient
 
-`near=` asks for the formula around one row. It holds up to `radius`, in widths of the table, and
-`near` has the nearest point at which the network would change its mind.
+`near=` asks for the formula around one row. It holds up to `radius`, in widths of the table. For a
+classifier the nearest boundary follows: the measurements at which the network would change its
+mind. All that a result has to say beside its formula is in `remarks`.
 """
 
 patient = 40
 local = ks.interpret(model, table.data, near=patient, **quick | {"time_limit": 3})
 print(f"patient {patient}: {local.matches}: {local.headline}")
-print(f"holds to a distance of {local.radius:.2g} widths")
-print(local.near)
+for name, text in local.remarks:
+    if name in ("radius", "nearest boundary"):
+        print(f"{name}: {text}")

@@ -88,7 +88,9 @@ local = ks.interpret(
     verbose=False,
 )
 print(f"{found.classes[first]} against {found.classes[second]}: {local.headline}")
-print(local.near)
+for name, text in local.remarks:
+    if name in ("radius", "nearest boundary"):
+        print(f"{name}: {text}")
 
 """
 ## The classifier as plain functions
