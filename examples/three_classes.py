@@ -31,7 +31,7 @@ import keras_symgrad as ks
 """
 ## One formula for each pair
 
-`time_limit` is for each pair. Everything else that `interpret` takes may be given as well.
+`time_limit` is for all pairs together. Everything else that `interpret` takes may be given as well.
 """
 
 models = Path(__file__).parent / "models"
@@ -39,7 +39,7 @@ found = ks.interpret_classes(
     models / "regions.keras",
     models / "regions.csv",
     classes=["flat", "saddle", "bowl"],
-    time_limit=15,
+    time_limit=45,
 )
 print(found)
 

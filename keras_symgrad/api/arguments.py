@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -36,12 +36,22 @@ def refuses_unknown_options(
     def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Returned:
         if "complexity" in options and "complexity" not in taken:
             options["search"] = _weighed(options.get("search", Search()), options.pop("complexity"))
-        for name in options:
-            if name not in taken:
-                raise ValueError(f"{_place_of(name, taken)} Received: {name}={options[name]!r}")
+        check_taken(options, taken)
         return function(*args, **options)
 
     return checked
+
+
+def check_taken(options: Mapping[str, Any], taken: Iterable[str]) -> None:
+    """Raise for an option that a function does not take, with its place.
+
+    Args:
+        options: by name.
+        taken: names of the function's parameters.
+    """
+    for name, value in options.items():
+        if name not in taken:
+            raise ValueError(f"{_place_of(name, taken)} Received: {name}={value!r}")
 
 
 def _weighed(search: Any, complexity: Any) -> Any:

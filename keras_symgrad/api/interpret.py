@@ -20,7 +20,7 @@ from keras_symgrad.api.arguments import (
 from keras_symgrad.api.local_interpretation import Row, check_near, interpret_near
 from keras_symgrad.api.task import Task
 from keras_symgrad.engine import SQUARED, Loss, as_loss, trims
-from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
+from keras_symgrad.expressions import Alphabet, OperatorSet, symbol
 from keras_symgrad.files import check_names, in_model_order, read_points
 from keras_symgrad.gradients import (
     FARTHEST_OF_NETWORK,
@@ -169,12 +169,10 @@ def interpret(
     callbacks = check_callbacks(callbacks)
     kept = None if search.resume is None else SavedSearch(search.resume)
     operators = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
-    weighed = search.complexity
-    complexity = weighed if isinstance(weighed, Complexity) else Complexity(operators=weighed)
     clock = Clock()
     task = Task(
         operators,
-        complexity.over(operators),
+        search.weights.over(operators),
         measure,
         automatic,
         sampling,

@@ -1,35 +1,53 @@
-"""Interpret a classifier of several classes, pair by pair: `interpret_classes`.
+"""Interpret a classifier of several classes: `interpret_classes`.
 
-Between classes k and j a softmax decides by the difference of their scores, z_k - z_j, which is the
-logit of a classifier of two classes. It is meaningful where these two are the likeliest: elsewhere
-both are wrong, and no label constrains which of two wrong answers is better. So each pair is read
-near its own boundary, at points where its classes are the two likeliest.
+Few classes are read pair by pair, which finds what the network computes where it has a formula;
+many by one score for each class, which are approximations and quick.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
 
-from keras_symgrad.api.arguments import check_options
+from keras_symgrad.api.arguments import check_options, check_taken
+from keras_symgrad.api.class_pairs import PairsRead, read_pairs
+from keras_symgrad.api.class_progress import ClassProgress, class_progress
 from keras_symgrad.api.interpret import interpret
+from keras_symgrad.expressions import OperatorSet
 from keras_symgrad.files import check_names, check_width, finite_rows, in_model_order, read_points
-from keras_symgrad.gradients import Domain, Sampling, split
+from keras_symgrad.gradients import Sampling, split
 from keras_symgrad.neurons import ClassLogits, LayerChoice, layer_path
-from keras_symgrad.results import ClassInterpretation, Pair, margins
-from keras_symgrad.results.assessment import decisions
-from keras_symgrad.search.core import call, keeps_what_was_found, recorded, versions
+from keras_symgrad.priors import Priors
+from keras_symgrad.results import ClassInterpretation, ClassScores, Pair, margins
+from keras_symgrad.results.approximation import MAX_COMPLEXITY, Growth, approximate_classes
+from keras_symgrad.results.assessment import DataRows, fidelity_of_classes
+from keras_symgrad.search import Search
+from keras_symgrad.search.core import (
+    Stopping,
+    call,
+    deferred_interrupts,
+    keeps_what_was_found,
+    limits_of,
+    recorded,
+    versions,
+)
 
-# With fewer points where two classes are the likeliest, the boundary of the pair is not read.
-MIN_BOUNDARY_ROWS_PER_PAIR = 20
-# Draws for each point wanted where two classes are the likeliest.
-DRAWS_PER_POINT = 200
+Scheme = Literal["auto", "pairs", "scores"]
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+# Up to this number of classes "auto" reads pairs: each takes a search of its own, 10 to 20 seconds
+# of a processor, and ten classes have 45.
+MAX_CLASSES_IN_PAIRS = 4
+# Held-out rows that agreement is counted on.
+MAX_COUNTED_ROWS = 10_000
+# Options of searches, of which scores have none, with their defaults.
+_OF_SEARCHES = {"loss": "auto", "callbacks": ()}
 
 
 @keeps_what_was_found
@@ -40,13 +58,23 @@ def interpret_classes(
     layer: LayerChoice = None,
     signature: str | None = None,
     classes: Sequence[str] | None = None,
+    scheme: Scheme = "auto",
     pairs: Sequence[Pair] | None = None,
     names: Sequence[str] | None = None,
     sampling: Sampling = Sampling(),
     seed: int = 0,
     **options: Any,
 ) -> ClassInterpretation:
-    """Find a formula for each pair of a classifier's classes, and the classifier they make.
+    """Find formulas of a classifier's classes, and the classifier that they make.
+
+    "pairs" finds one for each pair, the logit of one class against the other:
+
+        z_k - z_j = phi_kj(g_kj(x))
+
+    "scores" finds a sum for each class, all fitted together to the network's probabilities; the
+    largest decides. They are approximations, whatever the network computes:
+
+        p_k = exp(s_k) / sum_j exp(s_j)
 
     For one class against all others, use
     `interpret(Neuron.of(model, unit=k, kind="probability"), x)`.
@@ -57,14 +85,17 @@ def interpret_classes(
         layer: of the scores, where the model has several outputs.
         signature: of a SavedModel that has several; `serving_default` by default.
         classes: their names, in the order of the model's output; numbers by default.
+        scheme: "pairs", "scores", or "auto": pairs for up to four classes, and scores for more or
+            where a pair has no exact formula.
         pairs: which pairs of classes to read, as numbers; by default all that meet.
         names: of the variables.
         sampling: where the gradients of each pair are read, as in `interpret`.
         seed: of all random choices.
-        **options: of `interpret`, for each pair: `time_limit`, `operators`, `priors`, `search`...
+        **options: of `interpret`: `time_limit`, which is of all pairs or scores together,
+            `operators`, `priors`, `search`... After Ctrl-C what was found by then is returned.
 
     Returns:
-        A `ClassInterpretation`: `.pairs`, `.agreement`, `.predict(x)`.
+        A `ClassInterpretation`: `.pairs`, `.scores`, `.fidelity`, `.predict(x)`.
 
     Raises:
         ValueError: something about the model, the data or an option is wrong, with what to do.
@@ -90,93 +121,142 @@ def interpret_classes(
             "near=row)` tells class k from class j around it. "
             f"Received: near={options['near']!r}"
         )
-    scores = ClassLogits.of(model, layer, signature)
-    classes = _class_names(classes, scores.classes)
-    chosen = _check_pairs(pairs, scores.classes)
-    points, found = in_model_order(*read_points(x, sampling.columns), scores.names)
+    check_taken(options, inspect.signature(interpret).parameters)
+    search = options.get("search", Search())
+    check_options(search=search, priors=options.get("priors", Priors()))
+    operators = options.get("operators", "default")
+    if not isinstance(operators, OperatorSet):
+        options["operators"] = OperatorSet(operators)
+    stopping = limits_of(options.get("time_limit", "auto"), search.stopping)
+    logits = ClassLogits.of(model, layer, signature)
+    classes = _class_names(classes, logits.classes)
+    chosen = _check_pairs(pairs, logits.classes)
+    scheme = _scheme(scheme, logits.classes, pairs, sampling, options)
+    points, found = in_model_order(*read_points(x, sampling.columns), logits.names)
     names = found if names is None else check_names(names, points.shape[1])
-    check_width(found, scores.inputs, f"'{scores.name}'")
+    check_width(found, logits.inputs, f"'{logits.name}'")
     if sampling.column_map is not None:
-        scores = sampling.column_map.scores(scores, names)
+        logits = sampling.column_map.scores(logits, names)
     shown, kept = split(points[finite_rows(points)], seed)
-    likeliest = _two_likeliest(scores(shown))
+    kept = kept[:MAX_COUNTED_ROWS]
 
-    read, unread, failure = {}, {}, None
-    for pair in chosen:
-        here = np.all(likeliest == pair, axis=1)
-        if here.sum() < MIN_BOUNDARY_ROWS_PER_PAIR:
-            unread[pair] = f"they are the two likeliest at {here.sum()} of {len(shown):,} points"
-            continue
-        draw = _sampler(scores, pair, shown, sampling.sampler) if sampling.draw else None
-        try:
-            read[pair] = interpret(
-                scores.pair(*pair),
-                shown[here],
-                names=names,
-                sampling=replace(sampling, columns=None, sampler=draw, preprocessing=None),
-                seed=seed,
-                **options,
-            )
-        except ValueError as error:
-            # An error in one pair must not discard the others.
-            unread[pair], failure = str(error), error
-    if not read:
-        reasons = " ".join(f"Of {pair}: {reason}." for pair, reason in list(unread.items())[:3])
-        raise ValueError(f"No pair of classes of '{scores.name}' could be read. {reasons}") from (
-            failure
-        )
-    # Points that were not used in any fit: held-out rows, and others of the domain.
-    fresh, _ = decisions(scores.pair(1, 0), kept, shown, sampling.sampler, sampling.draw, seed)
-    decided = np.argmax(scores(fresh), axis=1)
-    same = np.argmax(margins(fresh, scores.classes, read), axis=1) == decided
+    of_pairs, of_scores = PairsRead(), None
+    verbose = options.pop("verbose", True)
+    with class_progress(verbose) as progress:
+        if scheme != "scores":
+            arguments = (sampling, stopping, seed, options, progress)
+            of_pairs = read_pairs(logits, chosen, shown, names, classes, *arguments)
+        if scheme == "scores" or (scheme == "auto" and not of_pairs.decides):
+            arguments = (names, stopping, seed, options, progress)
+            of_scores = _scores(logits, shown, kept, *arguments)
+    if not of_pairs.read and of_scores is None:
+        unread = list(of_pairs.unread.items())[:3]
+        reasons = " ".join(f"Of {pair}: {reason}." for pair, reason in unread)
+        raise ValueError(
+            f"No pair of classes of '{logits.name}' could be read. {reasons}"
+            if scheme != "scores"
+            else f"Scores are fitted to at least 10 rows. Received: {len(shown)} for the fit"
+        ) from of_pairs.failure
+    known, held_out = (DataRows(rows, np.argmax(logits(rows), axis=1)) for rows in (shown, kept))
+    predicted = (
+        np.argmax(margins(kept, logits.classes, of_pairs.read), axis=1)
+        if of_scores is None
+        else of_scores.best.choose(kept)
+    )
+    fidelity, _ = fidelity_of_classes(known, held_out, predicted, logits.classes, seed)
+    decided = held_out.values
     recall = [
-        float(same[decided == k].mean()) if np.any(decided == k) else np.nan
-        for k in range(scores.classes)
+        float(np.mean(predicted[decided == k] == k)) if np.any(decided == k) else np.nan
+        for k in range(logits.classes)
     ]
     settings = recorded(given)
     return ClassInterpretation(
-        scores.name,
+        logits.name,
         classes,
         tuple(names),
-        read,
-        unread,
-        float(same.mean()),
+        of_pairs.read,
+        of_pairs.unread,
+        fidelity,
         tuple(recall),
-        len(fresh),
         settings,
         versions(),
         call(settings, interpret_classes, interpret),
+        of_scores,
     )
 
 
-def _two_likeliest(scores: np.ndarray) -> np.ndarray:
-    """The two classes of the largest scores, the later class first, `(rows, 2)`."""
-    return -np.sort(-np.argsort(scores, axis=1)[:, -2:], axis=1)
+def _scheme(
+    scheme: Scheme,
+    classes: int,
+    pairs: Sequence[Pair] | None,
+    sampling: Sampling,
+    options: Mapping[str, Any],
+) -> Scheme:
+    """The scheme that fits a question: "auto" stays where scores may follow the pairs."""
+    if scheme not in SCHEMES:
+        raise ValueError(
+            f"`scheme` is one of {', '.join(map(repr, SCHEMES))}. Received: scheme={scheme!r}"
+        )
+    # What is known of a formula is known of a boundary between two classes.
+    of_pairs = {
+        "pairs": pairs is not None,
+        "priors": options.get("priors", Priors()) != Priors(),
+        "sampling.in_terms_of": sampling.in_terms_of is not None,
+    }
+    given = [name for name, is_given in of_pairs.items() if is_given]
+    if scheme == "auto" and given:
+        return "pairs"
+    if scheme == "auto" and classes > MAX_CLASSES_IN_PAIRS:
+        scheme = "scores"
+    if scheme == "scores":
+        given += [n for n, unset in _OF_SEARCHES.items() if options.get(n, unset) != unset]
+        if given:
+            raise ValueError(
+                f"Scores of classes are fitted without {', '.join(f'`{name}`' for name in given)}. "
+                'Leave this out, or pass `scheme="pairs"` for the formulas of pairs. '
+                f"Received: {classes} classes"
+            )
+    return scheme
 
 
-def _sampler(
-    scores: ClassLogits, pair: Pair, x: np.ndarray, given: Callable[..., Any] | None
-) -> Callable[[int, np.random.Generator], np.ndarray]:
-    """Draw points of the data's domain where a pair is the two likeliest."""
-    domain = Domain(x)
+def _scores(
+    logits: ClassLogits,
+    shown: np.ndarray,
+    kept: np.ndarray,
+    names: Sequence[str],
+    stopping: Stopping,
+    seed: int,
+    options: Mapping[str, Any],
+    progress: ClassProgress,
+) -> ClassScores | None:
+    """Scores of the classes, grown until they gain nothing, the time limit or Ctrl-C."""
+    search, began = options.get("search", Search()), time.monotonic()
+    progress.begins("scores of the classes")
+    # Half of the time is for growing them again on all rows.
+    limit = np.inf if stopping.time_limit is None else stopping.time_limit / 2
 
-    def draw(rows: int, rng: np.random.Generator) -> np.ndarray:
-        found, left = [], rows * DRAWS_PER_POINT
-        wanted = rows
-        while wanted > 0 and left > 0:
-            size = min(max(1000, 4 * wanted), left)
-            left -= size
-            if given is None:
-                points = domain.draw(size, rng)
-                points = points[domain.holds(points)]
-            else:
-                points = np.asarray(given(size, rng), np.float64)
-            points = points[np.all(_two_likeliest(scores(points)) == pair, axis=1)]
-            found.append(points[:wanted])
-            wanted -= len(found[-1])
-        return np.concatenate(found)
+    def ends(growth: Growth) -> bool:
+        progress.shows(
+            f"{growth.terms:.1f} terms a class: choose as the model on "
+            f"{100 * growth.agreement:.1f} % of rows that they were not fitted to"
+        )
+        return interrupts.presses > 0 or time.monotonic() - began > limit
 
-    return draw
+    with deferred_interrupts() as interrupts:
+        interrupts.armed = True
+        return approximate_classes(
+            logits,
+            shown,
+            kept,
+            names,
+            operators=options["operators"],
+            complexity=search.weights,
+            max_complexity=MAX_COMPLEXITY
+            if search.max_complexity == Search.max_complexity
+            else search.max_complexity,
+            seed=seed,
+            on_growth=ends,
+        )
 
 
 def _class_names(classes: Sequence[str] | None, number: int) -> tuple[str, ...]:

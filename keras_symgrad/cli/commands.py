@@ -30,7 +30,16 @@ _ONE_SEARCH = (
 )
 NOT_TAKEN = {
     "classes": ("unit", "activation", "kind", "in_terms_of", "near", "export", *_ONE_SEARCH),
-    "jointly": ("kind", "delta", "data_only", "class_names", "near", "export", *_ONE_SEARCH),
+    "jointly": (
+        "kind",
+        "delta",
+        "data_only",
+        "class_names",
+        "scheme",
+        "near",
+        "export",
+        *_ONE_SEARCH,
+    ),
 }
 
 
@@ -51,13 +60,17 @@ def conflict(options: argparse.Namespace, default: Callable[[str], Any]) -> str 
 
     Example:
 
-    >>> options = argparse.Namespace(classes=False, jointly=False, class_names=["a", "b"])
+    >>> options = argparse.Namespace(
+    ...     classes=False, jointly=False, class_names=["a", "b"], scheme="auto"
+    ... )
     >>> conflict(options, lambda name: None)
     '--class-names needs --classes'
     """
     question = question_of(options)
     if question == "neuron":
-        return "--class-names needs --classes" if options.class_names is not None else None
+        of_classes = {"class_names": None, "scheme": "auto"}
+        given = [name for name, unset in of_classes.items() if getattr(options, name) != unset]
+        return f"--{given[0].replace('_', '-')} needs --classes" if given else None
     given = [name for name in NOT_TAKEN[question] if getattr(options, name) != default(name)]
     listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
     return f"--{question} does not take {listed}" if given else None
@@ -207,6 +220,7 @@ def _of_classes(
 ) -> tuple[Any, dict[str, Any]]:
     return model, {
         "classes": options.class_names,
+        "scheme": options.scheme,
         "layer": options.layer,
         "signature": signature,
     }

@@ -38,7 +38,7 @@ examples:
   keras-symgrad interpret model.keras --data points.csv --report report.html
       a page with the formulas and pictures, to open in a browser, to print or to send
   keras-symgrad interpret model.keras --data points.csv --classes --class-names cat,dog,bird
-      a formula for each pair of classes, and how well all together choose as the model does
+      formulas for pairs of classes or scores for many, and how well they choose as the model does
   keras-symgrad interpret model.keras --data points.csv --layer bottleneck --jointly
       the concepts that the units of a layer encode together
   keras-symgrad interpret model.keras --data points.csv --export formula.py --export formula.tex
@@ -256,12 +256,19 @@ def _add_neuron(command: argparse.ArgumentParser) -> None:
     several.add_argument(
         "--classes",
         action="store_true",
-        help="read a formula for each pair of the model's classes",
+        help="read formulas of the model's classes: for each pair, or a score for each class",
     )
     several.add_argument(
         "--jointly",
         action="store_true",
         help="read what the units of the layer encode together: all, or those of --unit K,J,...",
+    )
+    neuron.add_argument(
+        "--scheme",
+        choices=("auto", "pairs", "scores"),
+        default="auto",
+        help="of --classes: a formula for each pair, a score for each class of which the largest "
+        "decides, or pairs for up to four classes and scores for more (default: %(default)s)",
     )
     neuron.add_argument(
         "--class-names",

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
         exceeds,
         losses,
     )
-    from keras_symgrad.gradients.levels import block_name, few_values, one_hot_blocks
+    from keras_symgrad.gradients.levels import (
+        block_name,
+        few_values,
+        level_names,
+        one_hot_blocks,
+    )
     from keras_symgrad.gradients.metric import Metric, check_metric, deviations, steps_of_data
     from keras_symgrad.gradients.own_units import (
         FARTHEST_OF_NETWORK,
@@ -68,6 +73,7 @@ __all__ = [
     "generators",
     "gradient_spread",
     "is_piecewise_constant",
+    "level_names",
     "losses",
     "mean_neuron",
     "one_hot_blocks",

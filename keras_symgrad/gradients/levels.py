@@ -129,3 +129,26 @@ def block_name(names: Sequence[str]) -> str:
         return common
     more = "/..." if len(names) > MAX_NAMED_LEVELS else ""
     return "/".join(names[:MAX_NAMED_LEVELS]) + more
+
+
+def level_names(names: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
+    """The common name of a one-hot block's columns, and what is left of each.
+
+    Args:
+        names: of the block's columns.
+
+    Returns:
+        Name and levels; `None` where the columns have no name in common, or a level has none.
+
+    Example:
+
+    >>> level_names(["color_red", "color_blue"])
+    ('color', ('red', 'blue'))
+    >>> level_names(["red", "blue"]) is None
+    True
+    """
+    block = block_name(names)
+    if not all(name.startswith(block) for name in names):
+        return None
+    levels = tuple(name[len(block) :].strip(SEPARATORS + "])") for name in names)
+    return (block, levels) if all(levels) else None

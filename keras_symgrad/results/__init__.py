@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
+    from keras_symgrad.results.approximation import ClassScores
     from keras_symgrad.results.assessor import Assessor
     from keras_symgrad.results.base import CallOf
     from keras_symgrad.results.class_interpretation import ClassInterpretation, Pair, margins
@@ -23,6 +24,7 @@ __all__ = [
     "Assessor",
     "CallOf",
     "ClassInterpretation",
+    "ClassScores",
     "Interpretation",
     "JointInterpretation",
     "Pair",

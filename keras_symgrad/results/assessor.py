@@ -16,7 +16,6 @@ from keras_symgrad.results.assessment import (
     FormulaRefiner,
     Graph,
     HeldOutRows,
-    Match,
     assess,
     assess_one_variable,
 )
@@ -154,8 +153,7 @@ class Assessor:
         """Faithful accounts, where there is neither concept nor boundary."""
         knowledge = self._finisher.knowledge
         has_rules = bool(self._symmetries) or (knowledge is not None and knowledge.has_rules)
-        exact = found.matches in (Match.CONCEPT, Match.BOUNDARY)
-        if exact or has_rules or self._counted is None:
+        if found.matches.is_exact or has_rules or self._counted is None:
             return None
         return approximate(
             self._searched,

@@ -1,4 +1,4 @@
-"""`ClassInterpretation`: the formulas of a classifier's pairs of classes."""
+"""`ClassInterpretation`: the formulas of a classifier of several classes, by pairs or by scores."""
 
 from __future__ import annotations
 
@@ -18,16 +18,27 @@ from keras_symgrad.files import (
     printable,
     read_points,
 )
+from keras_symgrad.formulas import AGREEMENT, Fidelity
+from keras_symgrad.results.approximation import ClassScores
 from keras_symgrad.results.base import CallOf, Result, provenance, without_call
 from keras_symgrad.results.interpretation import Interpretation
-from keras_symgrad.results.statements import pairs, share_of_classes, unread_pairs
+from keras_symgrad.results.statements import (
+    number_of_formulas,
+    pairs,
+    scores_of,
+    share_of_classes,
+    shorter_scores,
+    unread_pairs,
+)
 
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClassInterpretation(Result):
-    """Formulas of a classifier of several classes: one for each pair, and their joint decision.
+    """Formulas of a classifier of several classes, for pairs or for each class.
+
+    They decide together: by the scores where there are some, else by the pairs.
 
     Attributes:
         name: of the model's output.
@@ -35,12 +46,14 @@ class ClassInterpretation(Result):
         names: of the variables.
         pairs: by classes `(k, j)`, k > j: the interpretation of the logit of k against j.
         unread: pairs that were not read, and why.
-        agreement: share of the points on which the formulas together choose the model's class.
-        recall: the same among the points of each class of the model; NaN without any.
-        points: number of held-out points of these measurements.
+        fidelity: share of the held-out data rows on which the formulas together choose the model's
+            class, beside softmax regression on all inputs (`linear`), a tree and the majority.
+        recall: the same among the rows of each class of the model; NaN without any.
         settings: the arguments of `interpret_classes`, as plain data.
         versions: of the packages.
         call: Python code that repeats the call of `interpret_classes`.
+        scores: one formula for each class, of which the largest decides: approximations. `None`
+            where the formulas of pairs decide.
     """
 
     name: str
@@ -48,26 +61,44 @@ class ClassInterpretation(Result):
     names: tuple[str, ...]
     pairs: dict[Pair, Interpretation]
     unread: dict[Pair, str]
-    agreement: float
+    fidelity: Fidelity
     recall: tuple[float, ...]
-    points: int
     settings: dict[str, Any] = field(repr=False)
     versions: dict[str, str] = field(repr=False)
     call: str = field(default="", repr=False)
+    scores: ClassScores | None = field(default=None, repr=False)
+
+    @property
+    def agreement(self) -> float:
+        """Share of the held-out rows on which the formulas choose the model's class."""
+        return self.fidelity.formula
+
+    @property
+    def points(self) -> int:
+        """Number of the held-out rows."""
+        return self.fidelity.rows
 
     def margins(self, x: Any) -> np.ndarray:
         """Margin of each class against the class that comes nearest to ruling it out.
 
-            m_k = min_j phi_kj(g_kj(x)),   phi_jk(g_jk) = -phi_kj(g_kj)
+            m_k = min_j (s_k - s_j),   or of pairs   min_j phi_kj(g_kj(x)),  phi_jk = -phi_kj
 
         Args:
             x: points of shape `(rows, inputs)`, as in `interpret_classes`.
 
         Returns:
-            Estimates of z_k - max_j z_j, `(rows, classes)`, within the range of the fits: 0 for a
-            formula that is not finite at a point, minus infinity for a class in no pair.
+            Estimates of z_k - max_j z_j, `(rows, classes)`; those of pairs are within the range of
+            the fits: 0 for a formula that is not finite at a point, minus infinity for a class in
+            no pair.
         """
-        return margins(_points(x, self.names), len(self.classes), self.pairs)
+        x = _points(x, self.names)
+        if self.scores is None:
+            return margins(x, len(self.classes), self.pairs)
+        scores = self.scores.best.values(x)
+        top = np.sort(scores, axis=1)[:, -2:]
+        rival = np.where(scores == top[:, 1:], top[:, :1], top[:, 1:])
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isneginf(scores), -np.inf, scores - rival)
 
     def predict(self, x: Any) -> np.ndarray:
         """Predict the class that no formula rules out, or the one ruled out by least.
@@ -81,19 +112,22 @@ class ClassInterpretation(Result):
         return np.argmax(self.margins(x), axis=1)
 
     def rules(self) -> list[str]:
-        """One line for each pair: the rule for one of its classes."""
+        """One line for each class's score, and for each pair the rule for one of its classes."""
         return [
-            f"{title}: {concept.rule or concept.headline} [{concept.matches}]"
-            for title, concept in pairs(self)
+            *(f"score of {name}: {score.to_pretty()}" for name, score in scores_of(self)),
+            *(
+                f"{title}: {concept.rule or concept.headline} [{concept.matches}]"
+                for title, concept in pairs(self)
+            ),
         ]
 
     def __repr__(self) -> str:
         share = f"agreement {self.agreement:.1%}"
-        return f"ClassInterpretation({self.name!r}: {len(self.pairs)} formulas, {share})"
+        return f"ClassInterpretation({self.name!r}: {number_of_formulas(self)}, {share})"
 
     def __str__(self) -> str:
         lines = [
-            f"{self.name}: {len(self.classes)} classes by {len(self.pairs)} formulas",
+            f"{self.name}: {len(self.classes)} classes by {number_of_formulas(self)}",
             share_of_classes(self),
             *(
                 f"  {name}: {100 * share:.1f} %"
@@ -103,6 +137,7 @@ class ClassInterpretation(Result):
             "",
             *self.rules(),
             *(f"{title}: {text}" for title, text in unread_pairs(self)),
+            *shorter_scores(self),
         ]
         return printable("\n".join(lines))
 
@@ -114,8 +149,10 @@ class ClassInterpretation(Result):
             "classes": list(self.classes),
             "variables": list(self.names),
             "agreement": self.agreement,
+            "fidelity": self.fidelity.to_dict(),
             "recall": [share if np.isfinite(share) else None for share in self.recall],
             "points": self.points,
+            "scores": None if self.scores is None else self.scores.to_dict(),
             "pairs": [
                 {"classes": [self.classes[k], self.classes[j]], **concept.to_dict()}
                 for (k, j), concept in self.pairs.items()
@@ -150,18 +187,27 @@ class ClassInterpretation(Result):
                 raise of.refused("classes", "two of the classes")
             return classes.index(found[0]), classes.index(found[1])
 
+        names = check_names(variables, len(variables))
+        scores = record.maybe("scores", lambda one: ClassScores.from_dict(one, names))
+        if scores is not None and any(len(one.formulas) != len(classes) for one in scores.front):
+            raise record.refused("scores", "one formula for each class")
+        fidelity = record.maybe("fidelity", Fidelity.from_dict)
+        if fidelity is None:
+            # Version 1 had no references at first, and counted drawn points as well.
+            agreement = record.number("agreement", math.nan)
+            fidelity = Fidelity(AGREEMENT, agreement, math.nan, record.whole("points"))
         return cls(
             record.text("name"),
             classes,
-            check_names(variables, len(variables)),
+            names,
             {pair(one): Interpretation.from_dict(one, call_of) for one in record.records("pairs")},
             {pair(one): one.text("reason") for one in record.records("unread")},
-            record.number("agreement", math.nan),
+            fidelity,
             # It is undefined for a class without points.
             tuple(record.numbers("recall", math.nan)),
-            record.whole("points"),
             *provenance(record),
             call_of("classes", record),
+            scores,
         )
 
     def _page(self) -> str:

@@ -5,6 +5,7 @@ The terminal, notebooks, reports and `str` choose among them and lay them out; n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from keras_symgrad.results.assessment import (
 from keras_symgrad.search.core import Ending
 
 if TYPE_CHECKING:
+    from keras_symgrad.formulas import Formula
     from keras_symgrad.results.class_interpretation import ClassInterpretation
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.joint_interpretation import JointInterpretation
@@ -240,14 +242,65 @@ def _degrees(angle: float) -> str:
     return "less than 0.01 degrees" if angle < 0.01 else f"{angle:.2g} degrees"
 
 
+def number_of_formulas(found: ClassInterpretation) -> str:
+    """Number of the formulas that decide among several classes, and of which kind they are.
+
+    Args:
+        found: result of `interpret_classes`.
+    """
+    if found.scores is None:
+        return f"{len(found.pairs)} formulas"
+    return f"{len(found.classes)} scores, the largest of which decides"
+
+
 def share_of_classes(found: ClassInterpretation) -> str:
     """Agreement of all formulas together with a classifier of several classes.
 
     Args:
         found: result of `interpret_classes`.
     """
-    share = f"{100 * found.agreement:.1f} % of {found.points:,} points"
-    return f"all together choose as the model does on {share} that nothing was fitted on"
+    fidelity = found.fidelity
+    share = f"{100 * found.agreement:.1f} % of {found.points:,} rows"
+    references = [
+        f"{name} {100 * number:.1f} %"
+        for name, number in (
+            ("softmax regression", fidelity.linear),
+            ("tree of depth 3", fidelity.tree),
+            ("majority", fidelity.majority),
+        )
+        if number is not None and math.isfinite(number)
+    ]
+    beside = f" ({', '.join(references)})" if references else ""
+    text = f"all together choose as the model does on {share} that nothing was fitted on{beside}"
+    if found.scores is None and all(c.matches.is_exact for c in found.pairs.values()):
+        return text
+    return f"{text}; formulas are approximations of the model"
+
+
+def scores_of(found: ClassInterpretation) -> list[tuple[str, Formula]]:
+    """The scores of the classes, by the names of the classes; none where pairs decide.
+
+    Args:
+        found: result of `interpret_classes`.
+    """
+    return [] if found.scores is None else list(zip(found.classes, found.scores.best.formulas))
+
+
+def shorter_scores(found: ClassInterpretation) -> Iterator[str]:
+    """Shorter scores of the classes with their agreement, a line each.
+
+    Args:
+        found: result of `interpret_classes`.
+
+    Yields:
+        A heading and one line a size; nothing without scores.
+    """
+    if found.scores is None:
+        return
+    yield "\nmean complexity of a score, and agreement"
+    for scores in found.scores.front:
+        best = "  <-- best" if scores is found.scores.best else ""
+        yield f"{scores.complexity:10.0f}  {100 * scores.fidelity.formula:5.1f} %{best}"
 
 
 def pairs(found: ClassInterpretation) -> Iterator[tuple[str, Interpretation]]:

@@ -97,6 +97,12 @@ class Search:
             _ = self.settings  # a name that Keras does not know is refused here
 
     @property
+    def weights(self) -> Complexity:
+        """How formulas are weighed, as a `Complexity`."""
+        given = self.complexity
+        return given if isinstance(given, Complexity) else Complexity(operators=given)
+
+    @property
     def threads(self) -> int:
         """Number of workers."""
         return os.cpu_count() or 1 if self.workers is None else self.workers

@@ -54,6 +54,7 @@ def question(*words: str):
         (["--unit", "2,0"], "interpret", {"unit": (2, 0)}),
         (["--classes", "--data-only"], "interpret_classes", {"classes": None, "draw": False}),
         (["--classes", "--class-names", "a,b"], "interpret_classes", {"classes": ["a", "b"]}),
+        (["--classes", "--scheme", "scores"], "interpret_classes", {"scheme": "scores"}),
         (["--jointly", "--layer", "h"], "interpret_jointly", {"units": None, "layer": "h"}),
         (["--jointly", "--unit", "3"], "interpret_jointly", {"units": (3,)}),
         (["--jointly", "--unit", "0,2,5"], "interpret_jointly", {"units": (0, 2, 5)}),
@@ -107,6 +108,7 @@ def test_an_operation_of_a_saved_model_is_allowed_by_name_alone(asked, tmp_path)
         (["--jointly", "--delta", "0.1"], "--jointly does not take --delta"),
         (["--jointly", "--class-names", "a,b"], "--jointly does not take --class-names"),
         (["--class-names", "a,b"], "--class-names needs --classes"),
+        (["--scheme", "scores"], "--scheme needs --classes"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -121,7 +123,9 @@ def test_options_that_would_be_ignored_are_wrong_usage(words, explanation, capsy
 def test_classes_are_told_apart_from_the_command_line(models, tmp_path, capsys):
     words = [models / "regions.keras", "--data", models / "regions.csv", "--rows", "600", "--quiet"]
     words += ["--classes", "--class-names", "flat,saddle,bowl", "--report", tmp_path / "out.html"]
-    assert cli.main(["interpret", *map(str, words), *SHORT, "--out", str(tmp_path)]) == 0
+    # The limit is of all pairs; the dictionary ends long before it.
+    words += [*SHORT, "--time-limit", "12", "--scheme", "pairs", "--out", tmp_path]
+    assert cli.main(["interpret", *map(str, words)]) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3

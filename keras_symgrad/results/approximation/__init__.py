@@ -7,5 +7,19 @@ from keras_symgrad.results.approximation.approximate import (
     Approximation,
     approximate,
 )
+from keras_symgrad.results.approximation.class_scores import (
+    ClassScores,
+    ScoreFormulas,
+    approximate_classes,
+)
+from keras_symgrad.results.approximation.score_selection import Growth
 
-__all__ = ["MAX_COMPLEXITY", "Approximation", "approximate"]
+__all__ = [
+    "MAX_COMPLEXITY",
+    "Approximation",
+    "ClassScores",
+    "Growth",
+    "ScoreFormulas",
+    "approximate",
+    "approximate_classes",
+]

@@ -235,8 +235,8 @@ def _cross_validated(problem: _Problem, budget: float, seed: int) -> list[Accoun
     everything = np.ones(len(problem.rows.points), bool)
     whole = problem.normal(everything)
     # By family: costs and scores of the sums of each fold, and how many rows they were counted on.
-    folds: list[list[tuple[np.ndarray, np.ndarray, int]]] = []
-    for used in _folds(problem.rows, seed):
+    scored: list[list[tuple[np.ndarray, np.ndarray, int]]] = []
+    for used in folds(problem.rows, seed):
         normal = whole - problem.normal(~used)
         families = []
         for family in problem.families(normal, budget):
@@ -249,13 +249,13 @@ def _cross_validated(problem: _Problem, budget: float, seed: int) -> list[Accoun
                     scores[0][1] if scores else 0,
                 )
             )
-        folds.append(families)
+        scored.append(families)
     found = []
     for number, family in enumerate(problem.families(whole, budget)):
         for chosen in family:
             fit, cost = problem.fitted(chosen, whole, everything), problem.cost(chosen)
             scores = []
-            for families in folds:
+            for families in scored:
                 costs, of_sums, rows = families[number]
                 within = np.flatnonzero(costs <= cost)
                 # The last sum of a path that costs no more has most terms.
@@ -285,7 +285,7 @@ def _of_given(problem: _Problem, given: Sequence[Term], seed: int) -> list[Accou
         if not np.isfinite(g).all() or np.unique(g).size < 2:
             continue
         scores = [
-            problem.score_of_values(g, used, ~used, None) for used in _folds(problem.rows, seed)
+            problem.score_of_values(g, used, ~used, None) for used in folds(problem.rows, seed)
         ]
         values, counts = np.transpose(scores)
         score = float(np.average(values, weights=counts))
@@ -293,7 +293,7 @@ def _of_given(problem: _Problem, given: Sequence[Term], seed: int) -> list[Accou
     return found
 
 
-def _folds(rows: FitRows, seed: int) -> list[np.ndarray]:
+def folds(rows: FitRows, seed: int) -> list[np.ndarray]:
     """Points that each fold is fitted to: a row is held out with the steps from it."""
     rng = np.random.default_rng([seed, 11])
     found = []
@@ -320,11 +320,33 @@ def choice(found: Sequence[Account], budget: float) -> int:
         found: by ascending complexity and score.
         budget: complexity that is exceeded only for a gain of twice that.
     """
-    scores = np.array([account.score for account in found])
-    near = scores >= scores.max() - DISTANCE
-    short = np.array([account.cost <= budget for account in found])
+    return simplest([one.cost for one in found], [one.score for one in found], budget)
+
+
+def simplest(
+    costs: Sequence[float],
+    of_scores: Sequence[float],
+    budget: float,
+    distance: float = DISTANCE,
+) -> int:
+    """Number of the simplest of several accounts that is within a distance of the best score.
+
+    Args:
+        costs: ascending complexities.
+        of_scores: R2 or agreement of each.
+        budget: complexity that is exceeded only for a gain of twice that.
+        distance: in R2 or agreement.
+
+    Example:
+
+    >>> simplest([3, 9, 80], [0.8, 0.95, 0.953], budget=59)
+    1
+    """
+    scores = np.array(of_scores)
+    near = scores >= scores.max() - distance
+    short = np.array(costs) <= budget
     if short.any() and not (near & short).any():
         most = scores[short].max()
-        if most >= scores.max() - 2 * DISTANCE:
+        if most >= scores.max() - 2 * distance:
             near = scores >= most
     return int(np.flatnonzero(near)[0])

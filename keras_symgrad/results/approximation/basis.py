@@ -6,7 +6,7 @@ by itself, one of three values by its square besides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -285,11 +285,12 @@ class Column:
         return abs(self.middle) > FAR_FROM_ZERO * self.width
 
 
-def basis(x: np.ndarray) -> list[BasisFunction]:
+def basis(x: np.ndarray, paired: Collection[int] | None = None) -> list[BasisFunction]:
     """Transforms of single columns, products and quotients of two.
 
     Args:
         x: data `(rows, columns)`, finite.
+        paired: numbers of the columns whose products and quotients are taken; all by default.
 
     Returns:
         Basis functions: the columns that vary first.
@@ -307,6 +308,8 @@ def basis(x: np.ndarray) -> list[BasisFunction]:
     singles = [factor for column in columns for factor in column.factors()]
     singles.sort(key=lambda factor: factor.transform != "itself")
     found = [BasisFunction((factor,)) for factor in singles]
+    if paired is not None:
+        columns = [column for column in columns if column.index in paired]
     few = len(columns) <= MAX_QUOTIENT_COLUMNS
     for one, other in combinations(columns, 2):
         found.append(BasisFunction((Factor(one.index), Factor(other.index))))

@@ -13,7 +13,12 @@ from keras_symgrad.results.assessment.evidence import (
 )
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.group_support import supported_groups
-from keras_symgrad.results.assessment.held_out import DataRows, HeldOutRows, finite_points
+from keras_symgrad.results.assessment.held_out import (
+    DataRows,
+    HeldOutRows,
+    fidelity_of_classes,
+    finite_points,
+)
 from keras_symgrad.results.assessment.influence import (
     MAX_NAMED,
     SIGNS,
@@ -66,6 +71,7 @@ __all__ = [
     "described",
     "described_interactions",
     "few_valued",
+    "fidelity_of_classes",
     "finite_points",
     "ignored",
     "influences_of_reading",

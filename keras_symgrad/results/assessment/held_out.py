@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keras_symgrad.formulas import Fidelity, Formula, MonotoneFit
+from keras_symgrad.formulas import AGREEMENT, Fidelity, Formula, MonotoneFit
 from keras_symgrad.gradients import GradientField, Reading
 
 # Data rows that are counted at most, and that reference models are fitted on.
@@ -154,21 +154,46 @@ def _references(
     train: DataRows, points: np.ndarray, decides: bool, seed: int
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Predictions of a linear or logistic model and of a tree at points; positive is yes."""
+    target = (train.values > 0).astype(int) if decides else train.values
+    fits = np.isfinite(train.values)
+    linear, tree = predictions(train.points[fits], target[fits], points, seed)
+    if decides and linear is not None and tree is not None:
+        return np.where(linear, 1.0, -1.0), np.where(tree, 1.0, -1.0)
+    return linear, tree
+
+
+def predictions(
+    train: np.ndarray, target: np.ndarray, points: np.ndarray, seed: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Predictions of a linear model and of a tree at points, or of classifiers for whole numbers.
+
+    Args:
+        train: points that they are fitted on, `(rows, variables)`.
+        target: values or, as whole numbers, classes there, `(rows,)`.
+        points: where they predict, `(points, variables)`.
+        seed: of the tree.
+
+    Returns:
+        Two arrays `(points,)`, each `None` where nothing can be fitted.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    # Some data are beyond the range of the floats that trees are made in.
-    size = np.maximum(np.abs(train.points).max(axis=0), np.finfo(float).tiny)
-    known, points = train.points / size, points / size
-    fits = np.isfinite(train.values) & np.isfinite(known).all(axis=1)
-    if not fits.any() or not np.isfinite(points).all() or not len(points):
+    if not len(train) or not len(points):
         return None, None
-    known, target = known[fits], train.values[fits]
-    if decides:
-        target = target > 0
+    # Some data are beyond the range of the floats that trees are made in.
+    size = np.maximum(np.abs(train).max(axis=0), np.finfo(float).tiny)
+    known, points = train / size, points / size
+    fits = np.isfinite(known).all(axis=1)
+    if not fits.any() or not np.isfinite(points).all():
+        return None, None
+    known, target = known[fits], target[fits]
+    if target.dtype.kind == "i":
+        if len(np.unique(target)) < 2:
+            return None, None
         models = (
             LogisticRegression(max_iter=MAX_ITERATIONS),
             DecisionTreeClassifier(max_depth=TREE_DEPTH, random_state=seed),
@@ -182,9 +207,47 @@ def _references(
     with warnings.catch_warnings():
         # Labels that a plane divides have no finite optimum, and what is reached divides them.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        found = [model.fit(known, target).predict(points) for model in (scaled, models[1])]
-    linear, tree = (np.where(one, 1.0, -1.0) if decides else one for one in found)
+        linear, tree = (model.fit(known, target).predict(points) for model in (scaled, models[1]))
     return linear, tree
+
+
+def fidelity_of_classes(
+    train: DataRows, held_out: DataRows, chosen: np.ndarray, classes: int, seed: int = 0
+) -> tuple[Fidelity, list[Fidelity]]:
+    """The fidelity of choices among several classes, beside softmax regression and a tree.
+
+    Args:
+        train: rows that the simple models are fitted on, with the classes that the network chooses
+            there.
+        held_out: rows that nothing was fitted on, with the network's classes.
+        chosen: classes that formulas choose at the held-out rows, `(rows,)`.
+        classes: their number.
+        seed: of the tree.
+
+    Returns:
+        Of all choices, and for each class, of the decisions whether a row is in it.
+
+    Example:
+
+    >>> x = np.arange(8.0)[:, None]
+    >>> rows = DataRows(x, np.array([0, 0, 0, 1, 1, 2, 2, 2]))
+    >>> fidelity, each = fidelity_of_classes(rows, rows, np.array([0, 0, 0, 1, 1, 1, 2, 2]), 3)
+    >>> fidelity.formula, fidelity.majority, fidelity.tree, [one.formula for one in each]
+    (0.875, 0.375, 1.0, [1.0, 0.875, 0.875])
+    """
+    network, known = (rows.values.astype(int) for rows in (held_out, train))
+    references = predictions(train.points, known, held_out.points, seed)
+
+    def alike(labels: np.ndarray, *found: np.ndarray | None) -> Fidelity:
+        agreement = [None if one is None else float(np.mean(one == labels)) for one in found]
+        share = max(np.mean(labels == label) for label in np.unique(labels))
+        return Fidelity(AGREEMENT, agreement[0] or 0.0, float(share), len(labels), *agreement[1:])
+
+    found = (chosen, *references)
+    return alike(network, *found), [
+        alike(network == k, *(None if one is None else one == k for one in found))
+        for k in range(classes)
+    ]
 
 
 def finite_points(points: np.ndarray) -> np.ndarray:

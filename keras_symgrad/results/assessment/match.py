@@ -20,6 +20,11 @@ class Match(StrEnum):
     NOTHING = "nothing"
 
     @property
+    def is_exact(self) -> bool:
+        """True if decisions by the formula are the network's: a concept or a boundary."""
+        return self in (Match.CONCEPT, Match.BOUNDARY)
+
+    @property
     def promise(self) -> str:
         """The promise of the value, in sentences for people."""
         return PROMISES[self]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,48 @@ from keras_symgrad.files import Record
 
 
 @dataclass(frozen=True)
+class Level:
+    """A level of a category, which a column of zeros and ones stands for.
+
+    Attributes:
+        category: its name.
+        name: of the level.
+        levels: of the category, all of them.
+
+    Example:
+
+    >>> Level("species", "Adelie", ("Adelie", "Gentoo", "Chinstrap")).text({"Gentoo", "Chinstrap"})
+    'species is not Adelie'
+    """
+
+    category: str
+    name: str
+    levels: tuple[str, ...]
+
+    def text(self, allowed: Collection[str]) -> str:
+        """The condition that the category has one of some levels."""
+        inside, outside = (
+            [level for level in self.levels if (level in allowed) == wanted]
+            for wanted in (True, False)
+        )
+        if len(inside) == 1:
+            return f"{self.category} is {inside[0]}"
+        if len(outside) == 1:
+            return f"{self.category} is not {outside[0]}"
+        return f"{self.category} in {{{', '.join(inside)}}}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The level as plain data."""
+        return {"category": self.category, "name": self.name, "levels": list(self.levels)}
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any]) -> Level:
+        """Read a level from the plain data of `to_dict`."""
+        record = Record.of(content)
+        return cls(record.text("category"), record.text("name"), record.texts("levels"))
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A quantity between two thresholds: low < quantity <= high.
 
@@ -25,6 +67,7 @@ class Comparison:
         low: infinite where there is no lower end.
         high: infinite where there is no upper end.
         levels: the values in between, of a column that takes only a few.
+        level: of a category, where the quantity is one of its columns of zeros and ones.
 
     Example:
 
@@ -36,6 +79,17 @@ class Comparison:
     low: float = -math.inf
     high: float = math.inf
     levels: tuple[float, ...] = ()
+    level: Level | None = None
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """Levels of the category that satisfy it."""
+        if self.level is None:
+            return frozenset()
+        is_one = 1.0 in self.levels
+        return frozenset(
+            level for level in self.level.levels if (level == self.level.name) == is_one
+        )
 
     def values(self, points: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """The quantity at points `(rows, variables)`, `(rows,)`."""
@@ -50,7 +104,7 @@ class Comparison:
         """Both comparisons of the same quantity in one."""
         levels = tuple(level for level in self.levels if level in other.levels)
         return Comparison(
-            self.quantity, max(self.low, other.low), min(self.high, other.high), levels
+            self.quantity, max(self.low, other.low), min(self.high, other.high), levels, self.level
         )
 
     def to_sympy(self) -> sympy.Expr:
@@ -61,6 +115,8 @@ class Comparison:
         return sympy.And(*parts)
 
     def __str__(self) -> str:
+        if self.level is not None and len(self.levels) == 1:
+            return self.level.text(self.allowed)
         quantity = to_pretty(self.quantity)
         if len(self.levels) == 1:
             return f"{quantity} = {self.levels[0]:g}"
@@ -74,7 +130,9 @@ class Comparison:
 
     def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
         """The comparison as plain data; an end that is infinite is `None`."""
+        level = {} if self.level is None else {"level": self.level.to_dict()}
         return {
+            **level,
             "quantity": to_text(self.quantity, names=names),
             "low": self.low if math.isfinite(self.low) else None,
             "high": self.high if math.isfinite(self.high) else None,
@@ -90,6 +148,7 @@ class Comparison:
             record.number("low", -math.inf),
             record.number("high", math.inf),
             tuple(record.numbers("levels")),
+            record.maybe("level", Level.from_dict),
         )
 
 
@@ -149,7 +208,8 @@ class Condition:
             return "nowhere"
         if self.is_everywhere:
             return "everywhere"
-        texts = [" and ".join(map(str, found)) for found in self._joined()]
+        texts = [" and ".join(_texts(found)) for found in self._joined()]
+        texts += [level.text(allowed) for level, allowed in self._categories().values()]
         if len(texts) == 1:
             return texts[0]
         return " or ".join(f"({text})" if " and " in text else text for text in texts)
@@ -158,6 +218,8 @@ class Condition:
         """The alternatives; levels of one column that stand alone are one list."""
         alone: dict[sympy.Expr, tuple[float, ...]] = {}
         for comparisons in self.alternatives:
+            if _category(comparisons):
+                continue
             if len(comparisons) == 1 and comparisons[0].levels:
                 one = comparisons[0]
                 alone[one.quantity] = (*alone.get(one.quantity, ()), *one.levels)
@@ -165,6 +227,15 @@ class Condition:
                 yield comparisons
         for quantity, levels in alone.items():
             yield (Comparison(quantity, levels=tuple(sorted(levels))),)
+
+    def _categories(self) -> dict[str, tuple[Level, frozenset[str]]]:
+        """Levels that satisfy the alternatives which are of one category alone, by its name."""
+        found: dict[str, tuple[Level, frozenset[str]]] = {}
+        for comparisons in self.alternatives:
+            if level := _category(comparisons):
+                _, before = found.get(level.category, (level, frozenset()))
+                found[level.category] = level, before | _common(comparisons)
+        return found
 
     def to_dict(self, names: Sequence[str]) -> dict[str, Any]:
         """The text and the comparisons as plain data."""
@@ -188,3 +259,28 @@ class Condition:
                 for alternative in record.records("alternatives")
             )
         )
+
+
+def _category(comparisons: Sequence[Comparison]) -> Level | None:
+    """A level of the category that all comparisons are of, if they are of one."""
+    levels = [one.level if len(one.levels) == 1 else None for one in comparisons]
+    if not levels or None in levels or len({one.category for one in levels if one}) > 1:
+        return None
+    return levels[0]
+
+
+def _common(comparisons: Sequence[Comparison]) -> frozenset[str]:
+    """Levels of a category that satisfy all comparisons."""
+    return frozenset.intersection(*(one.allowed for one in comparisons))
+
+
+def _texts(comparisons: Sequence[Comparison]) -> list[str]:
+    """The comparisons for people; those of one category are one."""
+    found: dict[str, list[Comparison]] = {}
+    for one in comparisons:
+        level = _category([one])
+        found.setdefault(level.category if level else str(one), []).append(one)
+    return [
+        level.text(_common(same)) if (level := _category(same)) else str(same[0])
+        for same in found.values()
+    ]

@@ -11,8 +11,8 @@ import numpy as np
 import sympy
 
 from keras_symgrad.expressions import symbol
-from keras_symgrad.gradients import few_values, roundest
-from keras_symgrad.results.regions.conditions import Comparison, Condition
+from keras_symgrad.gradients import few_values, level_names, one_hot_blocks, roundest
+from keras_symgrad.results.regions.conditions import Comparison, Condition, Level
 
 MAX_DEPTH = 2
 # Fewest rows in a leaf, and the same as a share of all rows.
@@ -36,6 +36,7 @@ class _Quantity:
     expression: sympy.Expr
     values: np.ndarray
     levels: tuple[float, ...] = ()
+    level: Level | None = None
 
 
 def partition(
@@ -91,11 +92,23 @@ def partition(
 
 def _columns(points: np.ndarray, names: Sequence[str]) -> list[_Quantity]:
     levels = few_values(points)
+    categories = _categories(points, names)
     return [
-        _Quantity(symbol(name), points[:, k], levels.get(k, ()))
+        _Quantity(symbol(name), points[:, k], levels.get(k, ()), categories.get(k))
         for k, name in enumerate(names)
         if np.ptp(points[:, k]) > 0
     ]
+
+
+def _categories(points: np.ndarray, names: Sequence[str]) -> dict[int, Level]:
+    """Levels by the columns of one-hot blocks whose columns have a name in common."""
+    found: dict[int, Level] = {}
+    for block in one_hot_blocks(points):
+        named = level_names([names[k] for k in block])
+        if named is not None and named[0] not in names:
+            category, levels = named
+            found |= {k: Level(category, level, levels) for k, level in zip(block, levels)}
+    return found
 
 
 def _best_pair(
@@ -172,13 +185,12 @@ def _joined(
         return [(below[0][0], ())]
     quantity = quantities[tree.feature[node]]
     cut = _rounded(float(tree.threshold[node] * size[tree.feature[node]]), quantity)
-    levels = quantity.levels
-    under = Comparison(
-        quantity.expression, high=cut, levels=tuple(level for level in levels if level <= cut)
+    below_cut, above_cut = (
+        tuple(level for level in quantity.levels if (level <= cut) == wanted)
+        for wanted in (True, False)
     )
-    over = Comparison(
-        quantity.expression, low=cut, levels=tuple(level for level in levels if level > cut)
-    )
+    under = Comparison(quantity.expression, high=cut, levels=below_cut, level=quantity.level)
+    over = Comparison(quantity.expression, low=cut, levels=above_cut, level=quantity.level)
     return [
         (label, _with(side, comparisons))
         for side, found in ((under, below), (over, above))

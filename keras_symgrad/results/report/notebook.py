@@ -15,6 +15,7 @@ from keras_symgrad.results.assessment import MAX_NAMED
 from keras_symgrad.results.statements import (
     number_of_concepts,
     pairs,
+    scores_of,
     share_of_classes,
     statements_of,
     statements_of_concepts,
@@ -69,7 +70,7 @@ def interpretation_markdown(concept: Interpretation) -> str:
 
 
 def classes_html(found: ClassInterpretation) -> str:
-    """HTML of a rule for each pair of classes, and their joint agreement.
+    """HTML of a score for each class or a rule for each pair, and their joint agreement.
 
     Args:
         found: result of `interpret_classes`.
@@ -81,13 +82,14 @@ def classes_html(found: ClassInterpretation) -> str:
         "notebook_classes.html",
         found=found,
         share=share_of_classes(found),
+        scores=scores_of(found),
         pairs=pairs(found),
         unread=unread_pairs(found),
     )
 
 
 def classes_markdown(found: ClassInterpretation) -> str:
-    """Markdown of a rule for each pair of classes, and their joint agreement.
+    """Markdown of a score for each class or a rule for each pair, and their joint agreement.
 
     Args:
         found: result of `interpret_classes`.
@@ -96,6 +98,8 @@ def classes_markdown(found: ClassInterpretation) -> str:
         Lines of Markdown.
     """
     lines = [f"**How {_code(found.name)} tells {len(found.classes)} classes apart**", ""]
+    for name, score in scores_of(found):
+        lines.append(f"- score of {_code(name)}: ${score.to_latex()}$")
     for title, concept in pairs(found):
         lines.append(f"- {_code(title)} ({concept.matches}): ${_latex(concept)}$")
     lines += [f"- {_code(title)}: {_code(text)}" for title, text in unread_pairs(found)]

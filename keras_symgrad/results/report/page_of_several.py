@@ -14,6 +14,7 @@ from keras_symgrad.results.report.page import listed, render, side_by_side, view
 from keras_symgrad.results.statements import (
     number_of_concepts,
     pairs,
+    scores_of,
     searched,
     share_of_classes,
     spectrum,
@@ -63,6 +64,8 @@ def page_of_classes(found: ClassInterpretation) -> str:
             *unread_pairs(found),
         ],
         share=share_of_classes(found),
+        scores=scores_of(found),
+        sizes=[] if found.scores is None else found.scores.front,
         call=found.call,
         searched=searched(list(found.pairs.values())),
     )

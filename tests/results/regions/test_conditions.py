@@ -10,6 +10,7 @@ import sympy
 
 from keras_symgrad.expressions import symbol
 from keras_symgrad.results.regions import Comparison, Condition
+from keras_symgrad.results.regions.partition import partition
 
 NAMES = ("a", "flow rate", "kind")
 A, FLOW, KIND = map(symbol, NAMES)
@@ -59,3 +60,28 @@ def test_plain_data_give_the_same_condition(text):
     condition = Condition((CONDITIONS[text], (Comparison(A, -1.0),)))
     data = json.loads(json.dumps(condition.to_dict(NAMES)))
     assert Condition.from_dict(data, NAMES) == condition
+
+
+def test_conditions_on_a_one_hot_block_name_the_category_and_its_levels():
+    rng = np.random.default_rng(0)
+    season, a = rng.integers(0, 4, 2000), rng.uniform(-1, 1, 2000)
+    names = ("a", "season_winter", "season_spring", "season_summer", "season_autumn")
+    x = np.column_stack([a, np.eye(4)[season]])
+
+    def texts(labels):
+        found = partition(x, names, np.asarray(labels, int))
+        for condition in found.values():
+            assert Condition.from_dict(condition.to_dict(names), names) == condition
+        return [str(condition) for condition in found.values()]
+
+    assert texts(season == 0) == ["season is not winter", "season is winter"]
+    assert texts(season >= 2) == [
+        "season in {winter, spring}",
+        "season in {summer, autumn}",
+    ]
+    inside, yes = partition(x, names, ((season == 1) & (a > 0)).astype(int))[1], x[:, 2] == 1
+    assert str(inside).startswith("season is spring and a > ")
+    np.testing.assert_array_equal(inside.holds(x, names), yes & (a > 0))
+    # Columns without a name in common stay as they are.
+    bare = partition(x, ("a", "b", "c", "d", "e"), (season == 0).astype(int))
+    assert str(bare[1]) == "b = 1"
