@@ -353,8 +353,9 @@ def svg(draw: Callable[[Axes], object]) -> str:
     from matplotlib.figure import Figure
     from matplotlib.style import context
 
-    # Independent of the user's style, because a page is printed on white.
-    with context("default"), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "k"}):
+    # Independent of the user's style; the page has the background, in its light and dark modes.
+    own = {"svg.fonttype": "none", "svg.hashsalt": "k", "savefig.transparent": True}
+    with context("default"), matplotlib.rc_context(own):
         figure = Figure(figsize=PICTURE_INCHES, layout="constrained")
         draw(figure.add_subplot())
         file = io.StringIO()
