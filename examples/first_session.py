@@ -1,6 +1,6 @@
 """
 Title: A first session
-Description: Thirty steps with a model and a table of one's own, from a first look to a formula in use.
+Description: Thirty steps with a model and a table of one's own, from a look to a formula in use.
 Accelerator: None
 """
 
@@ -54,7 +54,7 @@ model = keras.Sequential(
     name="pump",
 )
 model.compile(keras.optimizers.Adam(0.01), loss="mse")
-model.fit(table[inputs].to_numpy(), table["power"].to_numpy(), epochs=60, batch_size=64, verbose=0)
+model.fit(table[inputs].to_numpy(), table["power"].to_numpy(), epochs=40, batch_size=64, verbose=0)
 
 model.save(folder / "pump.keras")
 table.to_csv(folder / "pump.csv", index=False)
@@ -92,7 +92,7 @@ Steps 9 to 12.
 
 concept.plot().savefig(folder / "pump.png")
 concept.plot_influence().savefig(folder / "influence.png")
-ks.plots.front(concept).figure.savefig(folder / "front.png")
+ks.plots.front(concept).set_title("Loss against complexity")
 page = concept.report(folder / "pump.html")
 print(page.name, page.stat().st_size > 100_000)
 
@@ -129,8 +129,8 @@ Steps 20 to 22: LaTeX, SymPy, and a file for other programs.
 """
 
 print(concept.best.to_latex())
-expression = concept.best.to_sympy()
-print(expression.diff(concept.best.symbols["flow"]))
+flow, head, age = concept.best.symbols
+print(concept.best.to_sympy().diff(flow))
 print(concept.best.export(folder / "pump.py").read_text(encoding="utf-8").splitlines()[-1].strip())
 
 """
@@ -141,6 +141,7 @@ Steps 23 to 25: saved, opened again, pickled and compared.
 
 concept.save(folder / "pump.json")
 again = ks.load_interpretation(folder / "pump.json")
+assert isinstance(again, ks.Interpretation)
 print(again.best == concept.best, pickle.loads(pickle.dumps(again)).matches == concept.matches)
 print(copy.deepcopy(concept).headline == concept.headline)
 agreement = ks.compare_interpretations(concept, again)
@@ -166,10 +167,10 @@ Steps 29 and 30: one row alone, and a unit inside the network.
 """
 
 around = ks.interpret(
-    model, table[inputs], near=table[inputs].iloc[0], search=search, time_limit=5, verbose=False
+    model, table[inputs], near=table[inputs].iloc[0], search=search, time_limit=3, verbose=False
 )
 print(around.headline, around.radius)
 unit = ks.interpret(
-    model, table[inputs], layer="hidden", unit=0, search=search, time_limit=5, verbose=False
+    model, table[inputs], layer="hidden", unit=0, search=search, time_limit=3, verbose=False
 )
 print(unit.neuron, unit.best)

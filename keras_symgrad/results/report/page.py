@@ -354,8 +354,11 @@ def svg(draw: Callable[[Axes], object]) -> str:
     from matplotlib.style import context
 
     # Independent of the user's style; the page has the background, in its light and dark modes.
-    own = {"svg.fonttype": "none", "svg.hashsalt": "k", "savefig.transparent": True}
-    with context("default"), matplotlib.rc_context(own):
+    with (
+        context("default"),
+        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "k"}),
+        matplotlib.rc_context({"savefig.transparent": True}),
+    ):
         figure = Figure(figsize=PICTURE_INCHES, layout="constrained")
         draw(figure.add_subplot())
         file = io.StringIO()
