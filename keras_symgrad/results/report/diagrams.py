@@ -30,6 +30,12 @@ BOTTOM = 46
 TARGET = 28
 # Largest number of numbers along an axis.
 MOST_TICKS = 6
+# Values beyond it are drawn there, so that differences stay finite.
+LARGEST = 1e150
+# Places beyond it, in units of the picture, cannot be seen.
+FARTHEST = 1e4
+# Between numbers along an axis, so that powers of ten stay above zero.
+SMALLEST_STEP = 1e-300
 # Characters of a name beside an axis.
 MOST_CHARACTERS = 36
 
@@ -72,9 +78,11 @@ class Scale:
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Places of values, in units of the picture."""
         low, high = self.low, self.high
+        values = np.clip(values, -10 * LARGEST, 10 * LARGEST)
         if self.logarithmic:
             values, low, high = np.log(values), math.log(low), math.log(high)
-        return self.start + (self.end - self.start) * ((values - low) / (high - low))
+        places = self.start + (self.end - self.start) * ((values - low) / (high - low))
+        return np.clip(places, -FARTHEST, FARTHEST)
 
     @property
     def ticks(self) -> list[float]:
@@ -85,8 +93,9 @@ class Scale:
                 math.floor(math.log10(self.high) + 1e-9),
             )
             step = max(1, math.ceil((last - first + 1) / MOST_TICKS))
-            return [10.0**power for power in range(first, last + 1, step)]
-        rough = (self.high - self.low) / MOST_TICKS
+            decades = [10.0**power for power in range(first, last + 1, step)]
+            return decades or [float(f"{math.sqrt(self.low * self.high):.1e}")]
+        rough = max((self.high - self.low) / MOST_TICKS, SMALLEST_STEP)
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(power * k for k in (1, 2, 5, 10) if power * k >= rough * (1 - 1e-9))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
@@ -210,8 +219,9 @@ def level_diagram(
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
+    values = np.clip(values, -LARGEST, LARGEST)
     low, high = float(np.min(values)), float(np.max(values))
-    if high > low:
+    if high - low > SMALLEST_STEP:
         return low, high
     room = abs(low) / 2 or 1.0
     return low - room, high + room
@@ -235,12 +245,17 @@ def _above(
     axes: tuple[np.ndarray, np.ndarray], values: np.ndarray, level: float
 ) -> list[np.ndarray]:
     """Borders of the area where values are above a level, holes among them."""
-    top = float(values.max())
+    known = values[np.isfinite(values)]
+    top = float(known.max()) if known.size else level
     if top <= level:
         return []
     from matplotlib.figure import Figure
 
-    drawn = Figure().add_subplot().contourf(*axes, values, levels=[level, top + abs(top) + 1])
+    drawn = (
+        Figure()
+        .add_subplot()
+        .contourf(*axes, np.ma.masked_invalid(values), levels=[level, top + abs(top) + 1])
+    )
     polygons = [p for path in drawn.get_paths() for p in path.to_polygons(closed_only=True)]
     return [one for one in map(np.asarray, polygons) if len(one) > 2]
 
@@ -278,13 +293,13 @@ def _axes(x: Scale, y: Scale, across: str, up: str) -> str:
 
 
 def _number(value: float) -> str:
-    text = f"{value:.3g}"
-    mantissa, _, exponent = text.partition("e")
+    mantissa, _, exponent = f"{value:.3g}".replace("-", "−").partition("e")
     if not exponent:
-        return text.replace("-", "−")
-    power = f'10<tspan dy="-5" font-size="9">{int(exponent)}</tspan>'.replace("-", "−")
-    power = power.replace('dy="−5"', 'dy="-5"')
-    return power if mantissa == "1" else f"{mantissa.replace('-', '−')}·{power}"
+        return mantissa
+    digits = exponent.lstrip("+−").lstrip("0")
+    sign = "−" if exponent.startswith("−") else ""
+    power = f'10<tspan dy="-5" font-size="9">{sign}{digits}</tspan>'
+    return power if mantissa == "1" else f"{mantissa}·{power}"
 
 
 def _name(text: str) -> str:

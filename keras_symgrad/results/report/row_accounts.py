@@ -7,6 +7,7 @@ may be believed of them is not assessed, as `Interpretation.choose` does, which 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -93,13 +94,19 @@ def diagram_of_front(concept: Interpretation, group: str) -> Markup:
     front = concept.front
     best = next(k for k, row in enumerate(front) if row is front.best)
     return front_diagram(
-        [row.complexity for row in front],
-        [max(row.loss, SMALLEST_LOSS) for row in front],
+        _drawable([row.complexity for row in front]),
+        _drawable([max(row.loss, SMALLEST_LOSS) for row in front]),
         best,
         group,
         concept.noise_floor,
         panels.front(concept).text,
     )
+
+
+def _drawable(values: list[float]) -> list[float]:
+    """Values with infinite ones put beyond all others."""
+    end = 1.1 * max(filter(math.isfinite, values), default=1.0)
+    return [value if math.isfinite(value) else end for value in values]
 
 
 def _account(concept: Interpretation, number: int, row: Formula) -> RowAccount:
@@ -182,11 +189,12 @@ def _levels(
     concept: Interpretation, account: RowAccount, phi: MonotoneFit, plane: Plane
 ) -> tuple[Markup, str]:
     network, _ = plane.values
+    known = network[np.isfinite(network)]
     rule = account.rule
     formula = plane.values_of(account.formula, phi, rule)
     levels = [0.0]
-    if rule is None:
-        low, high = np.quantile(network[np.isfinite(network)], (0.02, 0.98))
+    if rule is None and known.size:
+        low, high = np.quantile(known, (0.02, 0.98))
         levels = np.linspace(low, high, LEVELS).tolist() if high > low else [float(low)]
     first, second = (concept.names[column] for column in plane.columns)
     lines = "Decision boundary" if rule is not None else "Level lines"
