@@ -1,4 +1,4 @@
-"""Make the README's pictures: the network's gradients, and the formula read from it.
+"""Make the pictures of the README and the gallery, but those of reports in a browser.
 
 .venv/bin/python scripts/make_pictures.py
 """
@@ -41,6 +41,11 @@ def main() -> None:
         axes.set_aspect("equal")
     save(figure, "ellipse.png")
     save(concept.plot(), "overview.png")
+    switch = interpret(MODELS / "switch.keras", MODELS / "switch.csv", time_limit=20, verbose=False)
+    figure, axes = pyplot.subplots(figsize=(5.4, 3.8), layout="constrained")
+    plots.regions(switch, axes)
+    save(figure, "regions.png")
+    save(switch.plot_influence(), "influence.png")
 
 
 def arrows(concept: Interpretation, axes: Axes) -> None:

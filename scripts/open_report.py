@@ -6,11 +6,13 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTHS = {1280: 800, 400: 800}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def main() -> int:
@@ -25,7 +27,8 @@ def main() -> int:
             executable_path=os.environ["CHROMIUM"],
             args=["--no-sandbox"],
         )
-        wrong = [fault for width in WIDTHS for fault in look(browser, report, folder, width)]
+        views = [(width, scheme) for width in WIDTHS for scheme in SCHEMES]
+        wrong = [fault for view in views for fault in look(browser, report, folder, *view)]
         browser.close()
     for fault in dict.fromkeys(wrong):
         print(f"wrong: {fault}", file=sys.stderr)
@@ -43,11 +46,15 @@ def shipped(folder: Path) -> Path:
     return concept.report(folder / "report.html")
 
 
-def look(browser: Browser, report: Path, folder: Path, width: int) -> list[str]:
+def look(
+    browser: Browser, report: Path, folder: Path, width: int, scheme: Literal["light", "dark"]
+) -> list[str]:
     """Faults of the page at one width; writes its picture, and its print from the widest."""
     faults: list[str] = []
     page = browser.new_page(
-        viewport={"width": width, "height": WIDTHS[width]}, device_scale_factor=1
+        viewport={"width": width, "height": WIDTHS[width]},
+        device_scale_factor=1,
+        color_scheme=scheme,
     )
     page.on("console", lambda m: faults.append(f"console: {m.text}") if m.type != "log" else None)
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
@@ -73,8 +80,8 @@ def look(browser: Browser, report: Path, folder: Path, width: int) -> list[str]:
     faults += sorting(page)
     # From the top again, and with nothing marked.
     page.evaluate("scrollTo(0, 0); document.activeElement.blur()")
-    page.screenshot(path=folder / f"report-{width}.png", full_page=True)
-    if width == max(WIDTHS):
+    page.screenshot(path=folder / f"report-{width}-{scheme}.png", full_page=True)
+    if (width, scheme) == (max(WIDTHS), SCHEMES[0]):
         page.pdf(path=folder / "report.pdf", prefer_css_page_size=True, print_background=False)
     page.close()
     return faults

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from keras_symgrad.formulas.formula import Formula
     from keras_symgrad.formulas.pareto_front import ParetoFront
 
-# Style of all notebook output.
+# Style of all notebook output. The front-ends of notebooks name their dark themes each in its way.
 NOTEBOOK_STYLE = """\
 <style>
+.keras-symgrad { --network: #0072b2; --formula: #d55e00; --accent: #009e73; --chosen: rgb(213 94 0 / 0.12); --paper: #fff; --mark: #b34f00; }
+[data-jp-theme-light="false"] .keras-symgrad, .vscode-dark .keras-symgrad, html[theme="dark"] .keras-symgrad { --network: #56b4e9; --formula: #ff9a4d; --accent: #3fcf9e; --chosen: rgb(255 154 77 / 0.2); --paper: #111; --mark: #ff9a4d; }
 .keras-symgrad table { border-collapse: collapse; margin: 0.5em 0; }
 .keras-symgrad caption { text-align: left; font-size: 0.9em; opacity: 0.75; }
 .keras-symgrad th, .keras-symgrad td { padding: 0.3em 1em 0.3em 0; text-align: left; background: none; }
@@ -22,17 +24,21 @@ NOTEBOOK_STYLE = """\
 .keras-symgrad .formula { margin: 0.4em 0; font-size: 1.5em; overflow-x: auto; }
 .keras-symgrad .scroll { overflow-x: auto; }
 .keras-symgrad .best td { font-weight: 600; }
-.keras-symgrad .mark { margin-left: 0.6em; color: #b34f00; }
+.keras-symgrad .mark { margin-left: 0.6em; color: var(--mark); }
 </style>"""  # noqa: E501 - as long as CSS is
 
 
-def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Markup:
+def html_table(
+    front: ParetoFront, caption: str, sortable: bool = False, group: str | None = None
+) -> Markup:
     """A front as an HTML table, the chosen row marked.
 
     Args:
         front: of formulas.
         caption: of the table.
         sortable: whether the script of a report may sort it.
+        group: name of a group of radio buttons that choose a row, whose ids are `group-0`...; by
+            default there are none.
 
     Returns:
         Markup; text from the user's data is escaped.
@@ -48,19 +54,25 @@ def html_table(front: ParetoFront, caption: str, sortable: bool = False) -> Mark
         Markup("<thead><tr>{}</tr></thead>").format(_head(front)),
         Markup("<tbody>"),
     ]
-    for row in front:
+    for number, row in enumerate(front):
         chosen = row is front.best
         best = ' class="best"' if chosen else ""
+        button, label, end = "", "", ""
+        if group is not None:
+            name = f"{group}-{number}"
+            pressed = " checked" if chosen else ""
+            button = f'<input type="radio" name="{group}" id="{name}" value="{number}"{pressed}/>'
+            label, end = f'<label for="{name}">', "</label>"
         # MathML comes from SymPy's printer, which escapes names.
         formula = row.to_mathml() + (' <strong class="mark">chosen</strong>' if chosen else "")
-        lines.append(
-            Markup(
-                f"<tr{best}>"
-                f'<td class="number" data-value="{row.complexity}">{row.complexity:g}</td>'
-                f'<td class="number" data-value="{row.loss}">{row.loss:.2e}</td>{_cell(front, row)}'
-                f'<td class="math">{formula}</td></tr>'
-            )
-        )
+        cells = [
+            f'<td class="number" data-value="{row.complexity}">'
+            f"{label}{button}{row.complexity:g}{end}</td>",
+            f'<td class="number" data-value="{row.loss}">{label}{row.loss:.2e}{end}</td>',
+            _cell(front, row, label, end),
+            f'<td class="math">{label}{formula}{end}</td>',
+        ]
+        lines.append(Markup(f"<tr{best}>{''.join(cells)}</tr>"))
     return Markup("\n").join([*lines, Markup("</tbody>\n</table>\n</div>\n")])
 
 
@@ -72,13 +84,13 @@ def _head(front: ParetoFront) -> Markup:
     return Markup("".join([*cells, '<th scope="col">formula</th>']))
 
 
-def _cell(front: ParetoFront, row: Formula) -> str:
+def _cell(front: ParetoFront, row: Formula, label: str, end: str) -> str:
     """Fidelity of a row, where it was counted for some."""
     if not front.has_fidelity:
         return ""
     fidelity = row.fidelity
     value, shown = (-1.0, "") if fidelity is None else (fidelity.formula, fidelity.shown)
-    return f'<td class="number" data-value="{value}">{shown}</td>'
+    return f'<td class="number" data-value="{value}">{label}{shown}{end}</td>'
 
 
 def front_html(front: ParetoFront) -> str:

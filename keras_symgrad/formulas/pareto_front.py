@@ -25,6 +25,15 @@ class ParetoFront(Sequence[Formula]):
 
     Raises:
         ValueError: there are no formulas.
+
+    Example:
+
+    >>> import sympy
+    >>> x = sympy.Symbol("x", real=True)
+    >>> rows = ((x, 1, 0.5), (2 * x, 3, 0.5), (x**2, 3, 1e-5))
+    >>> front = ParetoFront([Formula(*row, ("x",)) for row in rows])
+    >>> len(front), str(front[0]), str(front.best)
+    (2, 'x', 'x**2')
     """
 
     def __init__(

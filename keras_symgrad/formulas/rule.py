@@ -40,6 +40,18 @@ class Rule:
         agreement: share of the points on which rule and network decide alike.
         points: number of points on which the agreement was measured.
         digits: digits of the printed numbers: three, or as many as the agreement needs.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (1000, 2))
+    >>> x1, x2 = sympy.symbols("x1 x2", real=True)
+    >>> circle = Formula(x1**2 + x2**2, 7, 0.0, ("x1", "x2"))
+    >>> level = Constant(0.5, 0.49, 0.51)
+    >>> rule = Rule.of(circle, level, True, x, (x**2).sum(axis=1) > 0.5)
+    >>> print(rule)
+    x1**2 + x2**2 > 1/2   (agrees with the model on 100.0 % of 1,000 points)
+    >>> rule.decides(np.array([[0.1, 0.1], [1.0, 0.0]])).tolist()
+    [False, True]
     """
 
     formula: Formula

@@ -165,6 +165,12 @@ class Even(Symmetry):
 
     Args:
         *variables: names. `Even("x"), Even("y")` is stronger than `Even("x", "y")`.
+
+    Example:
+
+    >>> (element,) = Even("x1").elements(["x1", "x2"])
+    >>> element.images(np.array([[1.0, 2.0]])).tolist(), element.sign
+    ([[-1.0, 2.0]], 1)
     """
 
     sign = 1
@@ -184,6 +190,12 @@ class Odd(Even):
 
     Args:
         *variables: names.
+
+    Example:
+
+    >>> (element,) = Odd("x1", "x2").elements(["x1", "x2"])
+    >>> element.images(np.array([[1.0, 2.0]])).tolist(), element.sign
+    ([[-1.0, -2.0]], -1)
     """
 
     sign = -1
@@ -243,6 +255,11 @@ class Translation(Symmetry):
 
     Args:
         *variables: names.
+
+    Example:
+
+    >>> Translation("x1", "x2").generators(["x1", "x2", "x3"], np.array([[3.0, 4.0, 5.0]])).tolist()
+    [[[1.0, 1.0, 0.0]]]
     """
 
     def generators(self, names: Sequence[str], points: np.ndarray) -> np.ndarray:
@@ -257,6 +274,11 @@ class Scaling(Symmetry):
 
     Args:
         *variables: names.
+
+    Example:
+
+    >>> Scaling("x1", "x2").generators(["x1", "x2", "x3"], np.array([[3.0, 4.0, 5.0]])).tolist()
+    [[[3.0, 4.0, 0.0]]]
     """
 
     def generators(self, names: Sequence[str], points: np.ndarray) -> np.ndarray:

@@ -108,12 +108,8 @@ def _assessed(
     phi = threshold = fidelity = rule = value = None
     domain = field.points
     if counted is not None:
-        # Approximations are fitted to the data, and their phi as well.
-        of_data = front.chosen is not None and len(counted.train) > 1
-        fitted = counted.train if of_data else None
-        points = field.points if fitted is None else fitted.points
-        values = field.known_values if fitted is None else fitted.values
-        g = formula(points)
+        fitted = sample.rows_of_phi(front, field)
+        g, values = formula(fitted.points), fitted.values
         usable = np.isfinite(g) & np.isfinite(values)
         if np.unique(g[usable]).size < 2:
             raise ValueError(

@@ -54,6 +54,25 @@ class ClassInterpretation(Result):
         call: Python code that repeats the call of `interpret_classes`.
         scores: one formula for each class, of which the largest decides: approximations. `None`
             where the formulas of pairs decide.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_symgrad as ks
+    >>> inputs = keras.Input((2,))
+    >>> product = inputs[:, :1] * inputs[:, 1:]
+    >>> scores = keras.layers.Concatenate()([8 * product - 8, 0 * product])
+    >>> x = np.random.default_rng(0).uniform(-2, 2, (400, 2))
+    >>> found = ks.interpret_classes(
+    ...     keras.Model(inputs, scores),
+    ...     x,
+    ...     classes=["high", "low"],
+    ...     operators="polynomial",
+    ...     search=ks.Search(methods="dictionary"),
+    ...     verbose=False,
+    ... )
+    >>> str(found.pairs[1, 0].best), found.agreement > 0.99
+    ('x1*x2', True)
     """
 
     name: str

@@ -91,6 +91,17 @@ class Interpretation(Result, Assessment):
         call: Python code that repeats the call of `interpret`.
         sample: data rows on which other rows of the front are assessed; `None` for a file that has
             none.
+
+    Example:
+
+    >>> import keras_symgrad as ks
+    >>> x = np.random.default_rng(0).uniform(0.5, 2, (500, 2))
+    >>> field = ks.GradientField.from_gradients(x, x[:, ::-1], values=x[:, 0] * x[:, 1])
+    >>> concept = ks.interpret(field, operators="polynomial", verbose=False)
+    >>> print(concept.best, concept.matches, concept.names)
+    x1*x2 concept ('x1', 'x2')
+    >>> round(float(concept.predict([2.0, 0.5])), 1)
+    1.0
     """
 
     neuron: str

@@ -30,6 +30,21 @@ class JointInterpretation(Result):
         settings: the arguments of `interpret_jointly`, as plain data.
         versions: of the packages.
         call: Python code that repeats the call of `interpret_jointly`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_symgrad as ks
+    >>> neurons = [
+    ...     ks.Neuron("sum", lambda x: x[:, 0] * x[:, 1] + x[:, 2], inputs=3),
+    ...     ks.Neuron("difference", lambda x: x[:, 0] * x[:, 1] - x[:, 2], inputs=3),
+    ... ]
+    >>> x = np.random.default_rng(0).uniform(1, 2, (500, 3))
+    >>> search = ks.Search(methods="dictionary")
+    >>> options = {"operators": "polynomial", "verbose": False}
+    >>> found = ks.interpret_jointly(neurons, x, search=search, **options)
+    >>> sorted(map(str, found.best)), found.independent
+    (['x1*x2', 'x3'], 2)
     """
 
     what = "The joint interpretation"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -102,3 +103,37 @@ def test_every_picture_of_the_method_is_made_by_its_script():
     made = {key.value for key in drawn.keys}
     shown = set(re.findall(r"pictures/(\w+\.png)", text_of(ROOT / "docs" / "method.md")))
     assert shown == made == {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+
+
+def calls_in_line(page: Path) -> list[ast.Call]:
+    """Calls of public names in the code that stands inside of sentences and tables."""
+    text = re.sub(r"```.*?```", "", text_of(page), flags=re.DOTALL)
+    found = []
+    for code in re.findall(r"`([^`\n]*ks\.[^`\n]*)`", text):
+        try:
+            tree = ast.parse(code.replace("...", "").replace("(, ", "("))
+        except SyntaxError:
+            continue
+        found += [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in found if getattr(getattr(call.func, "value", None), "id", "") == "ks"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=name_of)
+def test_code_inside_of_sentences_calls_what_is_there_with_options_that_are_taken(page):
+    for call in calls_in_line(page):
+        assert call.func.attr in keras_symgrad.__all__, ast.unparse(call)
+        taken = inspect.signature(getattr(keras_symgrad, call.func.attr)).parameters
+        if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values()):
+            continue
+        given = {option.arg for option in call.keywords if option.arg}
+        # `complexity` was an argument of its own, and is still read.
+        assert given <= {*taken, "complexity"}, ast.unparse(call)
+
+
+def test_every_recipe_is_code():
+    recipes = text_of(ROOT / "docs" / "questions.md").split("| task | code |")[1].split("\n\n")[0]
+    snippets = re.findall(r"`([^`]+)`", recipes)
+    assert len(snippets) > 20
+    for code in snippets:
+        if not code.startswith("."):
+            ast.parse(code)

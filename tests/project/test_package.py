@@ -154,3 +154,13 @@ def test_every_dependency_is_pinned_for_the_scripts(project):
             if any(not marker or marker.evaluate({"extra": e}) for e in wanted.extras or {""}):
                 todo.append(line)
     assert len(needed) > 40
+
+
+def test_every_public_name_has_an_example_in_its_docstring():
+    # The examples run with the doctests of their modules.
+    missing = [
+        name
+        for name in keras_symgrad.__all__
+        if name != "__version__" and ">>>" not in getattr(keras_symgrad, name).__doc__
+    ]
+    assert missing == []

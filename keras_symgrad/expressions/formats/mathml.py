@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sympy
@@ -26,7 +26,8 @@ def to_mathml(
     """The formula in MathML, floats rounded.
 
     Browsers break lines between `<math>` elements and not inside them, so each term of a sum is an
-    element of its own.
+    element of its own. A term that is wider than a phone has its fractions on one line, in
+    brackets, and is divided at the signs in them.
 
     Args:
         expression: a SymPy expression.
@@ -59,6 +60,8 @@ def _other_side(other: str | sympy.Expr, digits: int, units: Units) -> list[str]
     return list(_Printer(digits, units).terms(number))
 
 
+# Characters that fit on one line of a phone.
+MAX_CHARACTERS = 28
 # Fences grow with their content; SymPy writes products with this sign.
 TALL = ("mfrac", "msqrt", "mroot", "mtable")
 TIMES = "&InvisibleTimes;"
@@ -75,18 +78,58 @@ class _Printer(MathMLPresentationPrinter):
         """Markup of the terms of a sum, each with the sign before it."""
         row = self._print(expression)
         _set_well(self._element("mrow", row))
-        if not expression.is_Add:
-            yield _markup(row)
-            return
-        term = ""
-        for k, part in enumerate(row.childNodes):
-            if part.tagName == "mo" and k > 0:
-                yield term
-                term = ""
+        yield from self._at_signs(row) if expression.is_Add else self._pieces(row)
+
+    def _pieces(self, node: Any) -> list[str]:
+        """Markup of a part of a formula, in pieces where it is wider than a line of a phone."""
+        if _width(node) > MAX_CHARACTERS:
+            if node.tagName == "mrow":
+                return self._at_signs(node)
+            if node.tagName == "mfrac":
+                above, below = map(self._bracketed, list(node.childNodes))
+                return [*above[:-1], above[-1] + _markup(self._element("mo", "/")), *below]
+            if node.tagName == "msqrt":
+                half = (
+                    self._element("mn", "1"),
+                    self._element("mo", "/"),
+                    self._element("mn", "2"),
+                )
+                return self._raised(node.childNodes, self._element("mrow", *half))
+            base, *rest = node.childNodes
+            if node.tagName == "msup" and base.tagName == "mrow" and _closes(base.lastChild):
+                return self._raised(base.childNodes[1:-1], *rest)
+        return [_markup(node)]
+
+    def _at_signs(self, row: Any) -> list[str]:
+        """Pieces of the children of a row, each with the sign before it."""
+        pieces = [""]
+        # A part that is printed in pieces is taken out of the row.
+        for part in list(row.childNodes):
+            is_sign = part.tagName == "mo" and part.firstChild.data in ("+", "-")
+            if is_sign and pieces[-1]:
                 # At the beginning of an element it would look like the sign of a number.
                 part.setAttribute("form", "infix")
-            term += _markup(part)
-        yield term
+                pieces.append("")
+            first, *rest = self._pieces(part)
+            pieces[-1] += first
+            pieces += rest
+        return pieces
+
+    def _bracketed(self, node: Any) -> list[str]:
+        """Pieces of a numerator or denominator that stands on the line."""
+        if node.tagName == "mrow" and len(node.childNodes) > 1:
+            return self._raised([node])
+        return self._pieces(node)
+
+    def _raised(self, inside: Sequence[Any], power: Any = None) -> list[str]:
+        """Pieces in brackets, and the power of all of them."""
+        opens, closes = (self._element("mo", sign) for sign in "()")
+        for sign in (opens, closes):
+            sign.setAttribute("stretchy", "false")
+        end = closes if power is None else self._element("msup", closes, power)
+        first, *rest = self._at_signs(self._element("mrow", *inside))
+        pieces = [_markup(opens) + first, *rest]
+        return [*pieces[:-1], pieces[-1] + _markup(end)]
 
     def _print_Symbol(self, symbol: sympy.Symbol, style: str = "plain") -> Any:
         if is_plain(symbol.name):
@@ -145,6 +188,19 @@ class _Printer(MathMLPresentationPrinter):
             # The printer writes text unchanged: a string here is already markup.
             element.appendChild(self.dom.createTextNode(part) if isinstance(part, str) else part)
         return element
+
+
+def _width(node: Any) -> int:
+    """Characters of a line that a part takes; those of a fraction stand one above the other."""
+    if not node.childNodes:
+        return 0 if node.data == TIMES else len(node.data)
+    widths = list(map(_width, node.childNodes))
+    stacked = getattr(node, "tagName", "") in ("mfrac", "mtable")
+    return max(widths) if stacked else sum(widths)
+
+
+def _closes(node: Any) -> bool:
+    return node.tagName == "mo" and node.firstChild.data == ")"
 
 
 def _markup(node: Any) -> str:

@@ -7,6 +7,7 @@ PDF or shown by a repository's host.
 from __future__ import annotations
 
 import re
+import secrets
 from typing import TYPE_CHECKING
 
 from keras_symgrad.files import printable
@@ -42,11 +43,20 @@ def interpretation_html(concept: Interpretation) -> str:
     Returns:
         Markup for a cell of a notebook.
     """
+    from keras_symgrad.results.report.page import explorer_style
+    from keras_symgrad.results.report.row_accounts import diagram_of_front, row_accounts
+
+    accounts = row_accounts(concept)
+    # The same result may be shown by several cells of a page, each with its own buttons.
+    group = f"row-{secrets.token_hex(4)}"
     return _render(
         "notebook_interpretation.html",
         concept=concept,
         statements=statements_of(concept),
-        front=concept.front,
+        accounts=accounts,
+        diagram=diagram_of_front(concept, group) if accounts else "",
+        group=group,
+        style=explorer_style(len(accounts)),
         most_inputs=MAX_NAMED,
     )
 

@@ -23,11 +23,19 @@ from keras_symgrad.formulas import NOTEBOOK_STYLE, html_table
 from keras_symgrad.results.assessment import Match
 from keras_symgrad.results.report import panels, plots
 from keras_symgrad.results.report.panels import Panel
+from keras_symgrad.results.report.row_accounts import diagram_of_front, row_accounts
+from keras_symgrad.results.report.slices import decided
 from keras_symgrad.results.statements import reason, searched, statements_of
-from keras_symgrad.search.core import IN_MEMORY, SMALLEST_LOSS
+from keras_symgrad.search.core import (
+    IN_MEMORY,
+    SMALLEST_LOSS,
+    call_without_folders,
+    without_folders,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
     from matplotlib.axes import Axes
 
     from keras_symgrad.results.interpretation import Interpretation
@@ -107,18 +115,22 @@ def page_of_interpretation(concept: Interpretation) -> str:
         ],
         ranges=_ranges(concept),
         most_inputs=MOST_NAMES,
-        call=concept.call,
+        call=call_without_folders(concept.call, concept.settings),
+        settings=without_folders(concept.settings),
         searched=searched([concept]),
     )
 
 
-def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, Any]:
+def view(
+    concept: Interpretation, says_yes: str, is_function: str, *, group: str = "row"
+) -> dict[str, Any]:
     """Values of one concept for the templates.
 
     Args:
         concept: result of `interpret`.
         says_yes: the words before a rule.
         is_function: the words before the formula of a neuron that decides nothing.
+        group: name of the radio buttons that choose a row of the front, one of the page's own.
 
     Returns:
         Values for the macros of `parts.html`.
@@ -132,13 +144,15 @@ def view(concept: Interpretation, says_yes: str, is_function: str) -> dict[str, 
         "concept": concept,
         "rule": rule,
         "label": label if simple else "No simple formula fits. The closest found:",
-        "median_angle": _degrees(np.median(plots.held_out_angles(concept))),
+        "median_angle": degrees(np.median(plots.held_out_angles(concept))),
         "verdict": _verdict(concept),
         "reason": reason(concept),
         "told": dict(statements_of(concept)),
         "remarks": [(name, text) for name, text in concept.remarks if not _is_shown(name)],
         "floor": scientific(floor) if floor > SMALLEST_LOSS else "",
-        "front": _image(panels.front(concept)),
+        "accounts": row_accounts(concept),
+        "diagram": diagram_of_front(concept, group),
+        "group": group,
         "gradients": [_image(panel) for panel in panels.gradients(concept)],
     }
 
@@ -153,14 +167,33 @@ def render(template: str, **values: Any) -> str:
     Returns:
         The whole page as text.
     """
-    style, script = (source(name) for name in ("report.css", "report.js"))
+    script = source("report.js")
+    style = source("report.css") + "\n" + explorer_style(_most_rows(values))
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
         f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
     )
-    page_of_interpretation = templates().get_template(template)
-    page = page_of_interpretation.render(style=style, script=script, policy=policy, **values)
-    return printable(page)
+    page = templates().get_template(template)
+    return printable(page.render(style=style, script=script, policy=policy, **values))
+
+
+def explorer_style(rows: int) -> Markup:
+    """The style of fronts in which a row can be chosen.
+
+    Args:
+        rows: largest number of rows of a front on the page: each has rules of its own.
+    """
+    from markupsafe import Markup
+
+    rules = [source("explorer.css")]
+    for k in range(rows):
+        chosen = f'.explorer:has(input[value="{k}"]:checked)'
+        rules += [
+            f'{chosen} .account[data-row="{k}"] {{ display: block; }}',
+            f'{chosen} .account.diagrams[data-row="{k}"] {{ display: grid; }}',
+            f'{chosen} .dot[data-row="{k}"] {{ r: 8px; fill: var(--formula); }}',
+        ]
+    return Markup("\n").join(map(Markup, rules))
 
 
 @cache
@@ -178,6 +211,7 @@ def templates() -> Environment:
     )
     # MathML comes from SymPy's printer, which escapes names.
     texts.filters["math"] = lambda formula: Markup(formula.to_mathml())
+    texts.filters["degrees"] = degrees
     texts.globals |= {
         "front_table": html_table,
         "notebook_style": Markup(NOTEBOOK_STYLE),
@@ -218,11 +252,17 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
+def _most_rows(values: dict[str, Any]) -> int:
+    views = values.get("views", [values["view"]] if "view" in values else [])
+    return max((len(view["accounts"]) for view in views), default=0)
+
+
 def _is_shown(remark: str) -> bool:
     return remark in SHOWN or remark.startswith("region ")
 
 
-def _degrees(angle: float) -> str:
+def degrees(angle: float) -> str:
+    """An angle for people."""
     # Below it are rounding errors.
     return "below 0.001°" if angle < 1e-3 else f"{angle:.2g}°"
 
@@ -292,7 +332,7 @@ def side_by_side(plane: Plane) -> dict[str, Any]:
     return {
         "names": [plane.concept.names[column] for column in plane.columns],
         "others": plane.others,
-        "agreement": panels.agreement(plane),
+        "agreement": panels.agreement(*plane.values, decides=decided(plane.concept)),
         "sides": [svg(partial(plots.boundary_side, plane, k)) for k in (0, 1)],
     }
 
@@ -313,8 +353,12 @@ def svg(draw: Callable[[Axes], object]) -> str:
     from matplotlib.figure import Figure
     from matplotlib.style import context
 
-    # Independent of the user's style, because a page is printed on white.
-    with context("default"), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "k"}):
+    # Independent of the user's style; the page has the background, in its light and dark modes.
+    with (
+        context("default"),
+        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "k"}),
+        matplotlib.rc_context({"savefig.transparent": True}),
+    ):
         figure = Figure(figsize=PICTURE_INCHES, layout="constrained")
         draw(figure.add_subplot())
         file = io.StringIO()

@@ -21,6 +21,7 @@ from keras_symgrad.results.statements import (
     to_span,
     unread_pairs,
 )
+from keras_symgrad.search.core import call_without_folders, without_folders
 
 if TYPE_CHECKING:
     from keras_symgrad.results.class_interpretation import ClassInterpretation
@@ -47,8 +48,9 @@ def page_of_classes(found: ClassInterpretation) -> str:
             f"The model prefers {found.classes[k]} to {found.classes[j]} where",
             f"By how much it prefers {found.classes[k]} to {found.classes[j]} is an invertible "
             "function of",
+            group=f"row-{number}",
         )
-        for (k, j), (title, concept) in zip(found.pairs, pairs(found))
+        for number, ((k, j), (title, concept)) in enumerate(zip(found.pairs, pairs(found)))
     ]
     return render(
         "classes.html",
@@ -66,7 +68,8 @@ def page_of_classes(found: ClassInterpretation) -> str:
         share=share_of_classes(found),
         scores=scores_of(found),
         sizes=[] if found.scores is None else found.scores.front,
-        call=found.call,
+        call=call_without_folders(found.call, found.settings),
+        settings=without_folders(found.settings),
         searched=searched(list(found.pairs.values())),
     )
 
@@ -82,7 +85,7 @@ def page_of_neurons(found: JointInterpretation) -> str:
     """
     words = "From the neurons together one can read an invertible function of"
     views = [
-        _section(concept, f"Concept {number}", words, words)
+        _section(concept, f"Concept {number}", words, words, group=f"row-{number}")
         for number, concept in enumerate(found.concepts, start=1)
     ]
     return render(
@@ -99,15 +102,16 @@ def page_of_neurons(found: JointInterpretation) -> str:
             ("Neurons", listed(found.neurons)),
             *([("Variables", listed(found.concepts[0].names))] if found.concepts else []),
         ],
-        call=found.call,
+        call=call_without_folders(found.call, found.settings),
+        settings=without_folders(found.settings),
         searched=searched(found.concepts),
     )
 
 
-def _section(concept: Interpretation, title: str, *words: str) -> dict[str, Any]:
+def _section(concept: Interpretation, title: str, *words: str, group: str) -> dict[str, Any]:
     planes = islice(panels.planes(concept), MOST_PLANES)
     return {
         "title": title,
         "planes": [side_by_side(plane) for plane in planes],
-        **view(concept, *words),
+        **view(concept, *words, group=group),
     }

@@ -131,10 +131,15 @@ def planes(concept: Interpretation) -> Iterator[Plane]:
             yield Plane.of(concept, pair)
 
 
-def agreement(plane: Plane) -> str:
-    """Agreement of network and formula on a plane, in words."""
-    network, formula = plane.values
-    if decided(plane.concept):
+def agreement(network: np.ndarray, formula: np.ndarray, *, decides: bool) -> str:
+    """Agreement of network and formula on a plane, in words.
+
+    Args:
+        network: values on the plane.
+        formula: of the same shape; positive where it says yes, if decisions are compared.
+        decides: whether decisions are compared, and not values.
+    """
+    if decides:
         alike = np.mean((network > 0) == (formula > 0))
         return f"They decide alike on {percent(alike)} of this plane."
     finite = np.isfinite(formula) & np.isfinite(network)

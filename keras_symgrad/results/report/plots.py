@@ -22,7 +22,7 @@ from keras_symgrad.search.core import SMALLEST_LOSS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from keras_symgrad.formulas import MonotoneFit
+    from keras_symgrad.formulas import Formula, MonotoneFit
     from keras_symgrad.results.interpretation import Interpretation
 
 # From Okabe and Ito's palette, https://jfly.uni-koeln.de/color.
@@ -252,10 +252,15 @@ def boundary_side(plane: Plane, side: int, axes: Axes) -> Axes:
     return axes
 
 
-def held_out_angles(concept: Interpretation) -> np.ndarray:
-    """Angles in degrees between the gradients of formula and network, for each held-out row."""
+def held_out_angles(concept: Interpretation, formula: Formula | None = None) -> np.ndarray:
+    """Angles in degrees between the gradients of formula and network, for each held-out row.
+
+    Args:
+        concept: result of `interpret`.
+        formula: of the same variables; by default the best one.
+    """
     _, held_out = concept.gradients.split(seed=concept.seed)
-    off = errors(concept.best.expression, held_out)
+    off = errors((concept.best if formula is None else formula).expression, held_out)
     return np.maximum(angle_of(off), SMALLEST_ANGLE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from keras_symgrad.files import listed_names, printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from keras_symgrad.formulas import MonotoneFit
+    from keras_symgrad.formulas import Formula, MonotoneFit, Rule
     from keras_symgrad.neurons import Neuron
     from keras_symgrad.results.interpretation import Interpretation
 
@@ -42,13 +43,19 @@ class Plane:
     axes: tuple[np.ndarray, np.ndarray]
 
     @classmethod
-    def of(cls, concept: Interpretation, variables: Sequence[str] | None = None) -> Plane:
+    def of(
+        cls,
+        concept: Interpretation,
+        variables: Sequence[str] | None = None,
+        points_per_side: int = GRID_POINTS_PER_SIDE,
+    ) -> Plane:
         """Choose the plane of two variables through a typical row.
 
         Args:
             concept: result of `interpret`.
             variables: names of the two; by default those with the largest share in the formula's
                 gradient.
+            points_per_side: points along each side.
 
         Raises:
             ValueError: they are not two variables of the neuron.
@@ -63,15 +70,14 @@ class Plane:
         first, second = sorted(concept.names.index(name) for name in variables)
         low, high = concept.box
         along, up = (
-            np.linspace(low[column], high[column], GRID_POINTS_PER_SIDE)
-            for column in (first, second)
+            np.linspace(low[column], high[column], points_per_side) for column in (first, second)
         )
         return cls(concept, (first, second), typical(concept), (along, up))
 
     @property
     def points(self) -> np.ndarray:
         """All points of the plane, `(points, variables)`."""
-        points = np.tile(self.point, (GRID_POINTS_PER_SIDE * GRID_POINTS_PER_SIDE, 1))
+        points = np.tile(self.point, (math.prod(map(len, self.axes)), 1))
         for column, values in zip(self.columns, np.meshgrid(*self.axes)):
             points[:, column] = values.ravel()
         return points
@@ -107,15 +113,32 @@ class Plane:
             ValueError: there is no network, or no phi.
         """
         read, phi = self.check()
-        concept, rule = self.concept, self.concept.rule
-        points, shape = self.points, (GRID_POINTS_PER_SIDE, GRID_POINTS_PER_SIDE)
-        network = np.asarray(read(points), dtype=float).reshape(shape)
+        concept = self.concept
+        network = np.asarray(read(self.points), dtype=float).reshape(self._shape)
+        return network, self.values_of(concept.best, phi, concept.rule)
+
+    def values_of(self, formula: Formula, phi: MonotoneFit, rule: Rule | None) -> np.ndarray:
+        """phi(formula) on the plane, or the distance to a rule's threshold, positive for yes.
+
+        Args:
+            formula: any formula of the variables.
+            phi: of this formula.
+            rule: of this formula; `None` for a neuron that decides nothing.
+
+        Returns:
+            An array of the second variable by the first; NaN where the formula is not finite.
+        """
         with np.errstate(all="ignore"):
-            g = concept.best(points).reshape(shape)
+            g = formula(self.points).reshape(self._shape)
         if rule is None:
-            return network, np.where(np.isfinite(g), phi(g), np.nan)
+            return np.where(np.isfinite(g), phi(g), np.nan)
         sign = 1 if rule.direction == ">" else -1
-        return network, sign * (np.where(np.isfinite(g), g, np.nan) - rule.threshold)
+        return sign * (np.where(np.isfinite(g), g, np.nan) - rule.threshold)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        first, second = self.axes
+        return len(second), len(first)
 
     def frame(self, axes: Axes, margin: float = 0.0) -> None:
         """Names and limits of the axes; a name between dollar signs is not a formula."""

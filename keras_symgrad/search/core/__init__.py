@@ -26,8 +26,10 @@ if TYPE_CHECKING:
         as_plain,
         box_of,
         call,
+        call_without_folders,
         recorded,
         versions,
+        without_folders,
     )
     from keras_symgrad.search.core.replacements import Replacements
     from keras_symgrad.search.core.serialization import (
@@ -63,6 +65,7 @@ else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
+    "without_folders",
     "Archive",
     "Clock",
     "ConstantFit",
@@ -90,6 +93,7 @@ __all__ = [
     "as_plain",
     "box_of",
     "call",
+    "call_without_folders",
     "check_effort",
     "choose_model",
     "deferred_interrupts",

@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ _CLASSES = {"stopping": "Stopping", "constraints": "Constraints", "dimensions": 
 _OPTIONS = ("sampling", "priors", "search")
 # Arguments of `Neuron.of` that `interpret` does not take.
 _OF_NEURON = ("kind", "signature")
+# Arguments that are paths of files.
+_PATHS = ("model", "x", "weights", "resume")
 # Arguments of `load_model` that only it takes.
 _OF_FILE = ("weights", "custom_objects", "allow_operations")
 
@@ -188,6 +191,52 @@ def _code(name: str, value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
     # A tuple is valid where a sequence is expected, and a pair of units must be one.
     return repr(tuple(value) if isinstance(value, list) else value)
+
+
+def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the names of files alone: a page for others tells nothing of one's folders.
+
+    Args:
+        settings: arguments by name, as `recorded` returns them.
+
+    Example:
+
+    >>> without_folders({"model": "/home/ann/ellipse.keras", "layer": "a/b", "resume": None})
+    {'model': 'ellipse.keras', 'layer': 'a/b', 'resume': None}
+    """
+    return {
+        name: _without_folder(value) if name in _PATHS else value
+        for name, value in settings.items()
+    }
+
+
+def call_without_folders(code: str, settings: Mapping[str, Any]) -> str:
+    """The code of a call with the names of files alone.
+
+    Args:
+        code: what `call` returned for these settings.
+        settings: arguments by name.
+
+    Example:
+
+    >>> settings = {"model": "models/a.keras"}
+    >>> call_without_folders('interpret(\\n    "models/a.keras",\\n)', settings)
+    'interpret(\\n    "a.keras",\\n)'
+    """
+    for name in _PATHS:
+        value = settings.get(name)
+        if value is not None and IN_MEMORY not in str(value):
+            code = code.replace(_code(name, value), _code(name, _without_folder(value)))
+    return code
+
+
+def _without_folder(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_without_folder(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    # A result may come from a system that separates folders in the other way.
+    return re.split(r"[/\\]", value.rstrip("/\\"))[-1] or value
 
 
 def box_of(points: np.ndarray) -> np.ndarray:

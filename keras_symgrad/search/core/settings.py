@@ -31,6 +31,12 @@ class GeneticSettings:
         rounds: of constant refinement.
         optimizer: configuration of a Keras optimizer that refines constants in the place of
             Levenberg-Marquardt.
+
+    Example:
+
+    >>> settings = GeneticSettings(demes=4, population=64)
+    >>> settings.demes * settings.population, settings.max_complexity
+    (256, 30)
     """
 
     demes: int = 8

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.expressions.formats.mathml import to_mathml
+from keras_symgrad.expressions.formats.mathml import MAX_CHARACTERS, to_mathml
 
 x1, gamma = sympy.symbols("x1 gamma", real=True)
 VALUES = {"x1": 0.7, "γ": 1.3, "π": math.pi, "e": math.e}
@@ -24,6 +24,8 @@ def python_of(element: ElementTree.Element) -> str:
     match element.tag:
         case "mfrac":
             return f"(({parts[0]})/({parts[1]}))"
+        case "msup" if element[0].text == ")":
+            return f")**({parts[1]})"
         case "msup":
             return f"(({parts[0]})**({parts[1]}))"
         case "msub":
@@ -64,6 +66,33 @@ def test_mathml_means_the_formula(expression):
     assert len(root) == terms
     code = "".join(python_of(part) for part in root)
     value = eval(code, {"m": math, "v": VALUES})
+    truth = float(expression.subs({x1: VALUES["x1"], gamma: VALUES["γ"]}))
+    assert np.isclose(value, truth, rtol=1e-5)
+
+
+LONG = x1**2 + 3.25 * gamma * x1 + sympy.sin(x1 + 2 * gamma) + 1.75 * gamma**3 + 2
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        LONG / (gamma**2 + 1.5 * x1 * gamma + sympy.exp(-x1) + 4.25 * x1**3 + 3),
+        -x1 * LONG / (3 * gamma),
+        (x1 - gamma) / LONG - sympy.tanh(x1),
+        LONG**3 / gamma,
+        sympy.sqrt(LONG) - LONG**-2,
+        sympy.cos(LONG) * (LONG - 3 * x1),
+    ],
+    ids=range(6),
+)
+def test_a_long_fraction_is_in_pieces_no_wider_than_a_phone_that_mean_the_formula(expression):
+    written = unescape(to_mathml(expression, digits=6)).replace("&", "&amp;")
+    root = ElementTree.fromstring(f"<row>{written}</row>")
+    assert len(root) > 4
+    pieces = ["".join(part.itertext()).replace("\N{INVISIBLE TIMES}", "") for part in root]
+    assert max(map(len, pieces)) <= MAX_CHARACTERS
+    assert not list(root.iter("mfrac"))
+    value = eval("".join(map(python_of, root)), {"m": math, "v": VALUES})
     truth = float(expression.subs({x1: VALUES["x1"], gamma: VALUES["γ"]}))
     assert np.isclose(value, truth, rtol=1e-5)
 

@@ -19,7 +19,9 @@ from html_page import (
 from matplotlib import pyplot
 from small_concepts import NAMES, classifier, regressor, without_values
 
+from keras_symgrad.api.interpret import interpret
 from keras_symgrad.results.report.page import page_of_interpretation, scientific
+from keras_symgrad.search.core.provenance import call
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +46,7 @@ def test_nothing_is_loaded_and_only_the_pages_own_script_may_run(report):
 def test_every_picture_is_drawn_and_told_in_words(report):
     kind, _, seen = report
     drawn = pictures(seen)
-    assert len(drawn) == {"classifier": 8, "regressor": 11, "without_values": 4}[kind]
+    assert len(drawn) == {"classifier": 7, "regressor": 10, "without_values": 3}[kind]
     for image, svg in zip(seen.all("img"), drawn):
         assert len(image["alt"]) > 20
         root = ElementTree.fromstring(svg)
@@ -113,6 +115,16 @@ def test_the_code_in_it_repeats_the_search(monkeypatch):
     assert given["sampling"].rows == 400
     assert given["search"].stopping.generations == 1
     assert "seed" not in given
+
+
+def test_a_page_tells_nothing_of_the_folders_that_files_were_in():
+    concept = classifier()
+    settings = concept.settings | {"model": "/home/ann/secret/a.keras", "x": r"C:\ann\secret\b.csv"}
+    seen = page_of_interpretation(
+        replace(concept, settings=settings, call=call(settings, interpret))
+    )
+    assert "secret" not in seen and "ann" not in Page(seen).text.split()
+    assert seen.count("a.keras") == seen.count("b.csv") == 3
 
 
 def test_letters_that_matplotlib_lacks_are_left_to_the_browser():

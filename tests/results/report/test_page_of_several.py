@@ -36,9 +36,9 @@ def test_it_is_a_page_like_that_on_one_formula(report):
     check_that_a_screen_reader_finds_its_way(seen)
     assert text.count("<script") == 1
     assert seen.text.count(NAMES[0]) > 5 and seen.text.count(NAMES[1]) > 5
-    # The front and the angles of each, and a plane where there is one.
+    # The angles of each, and a plane where there is one.
     sides = 2 if hasattr(found, "pairs") else 0
-    assert len(pictures(seen)) == (2 + sides) * len(concepts(found))
+    assert len(pictures(seen)) == (1 + sides) * len(concepts(found))
 
 
 def test_each_formula_has_its_verdict_its_front_and_its_numbers(report):
