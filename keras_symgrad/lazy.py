@@ -50,6 +50,9 @@ def lazy_imports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
             found = getattr(holder, name)
         else:
             found = import_module(f"{source}.{name}")
+        # A module that was imported before hides the function that has its name.
+        if inspect.ismodule(found) and hasattr(found, name):
+            found = getattr(found, name)
         setattr(module, name, found)
         return found
 

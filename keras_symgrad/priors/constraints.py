@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from deap import gp
 
 from keras_symgrad.expressions import Alphabet, Complexity
+from keras_symgrad.files import Record
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,27 @@ class Constraints:
             for name, limits in self.arguments.items()
         }
         return {"forbidden": forbidden, "arguments": arguments, "depth": self.depth}
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any]) -> Constraints:
+        """Read the rules from what `to_dict` returns.
+
+        Args:
+            content: the data.
+
+        Raises:
+            ValueError: they are no rules.
+
+        Example:
+
+        >>> rules = Constraints(forbidden={"sin": "sin, exp"}, arguments={"div": (None, 1)})
+        >>> Constraints.from_dict(rules.to_dict()).to_dict() == rules.to_dict()
+        True
+        """
+        record = Record.of(content)
+        depth = record.whole("depth", lowest=1) if "depth" in record else None
+        forbidden = record.by_name("forbidden", list)
+        return cls(forbidden, record.by_name("arguments", (int, float, list)), depth)
 
     def satisfies(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> bool:
         """Return whether a tree obeys all rules.

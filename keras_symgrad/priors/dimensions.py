@@ -12,6 +12,8 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from keras_symgrad.files import Record
+
 if TYPE_CHECKING:
     import pint
 
@@ -79,6 +81,26 @@ class Dimensions:
         """Units of the variables and of the formula as plain data."""
         variables = dict(self.variables)
         return {"variables": variables, "result": self.result, "constants": self.constants}
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any]) -> Dimensions:
+        """Read the units from what `to_dict` returns.
+
+        Args:
+            content: the data.
+
+        Raises:
+            ValueError: they are no units.
+
+        Example:
+
+        >>> units = Dimensions({"height": "m", "time": "s"}, result="m/s")
+        >>> Dimensions.from_dict(units.to_dict()) == units
+        True
+        """
+        record = Record.of(content)
+        result = record.text("result") if "result" in record else None
+        return cls(record.by_name("variables", str), result, record.text("constants"))
 
 
 def dimensionality(unit: str, whose: str = "a quantity") -> dict[str, Fraction]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.files import in_model_order, read_points
+from keras_symgrad.files import Record, in_model_order, read_points
 from keras_symgrad.neurons import Inputs, Neuron, in_batches, kind_by_loss
 
 # Calls before timing: the first ones trace and allocate.
@@ -95,6 +96,37 @@ class ModelComparison:
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain data."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Record | Mapping[str, Any]) -> ModelComparison:
+        """Read a comparison from what `to_dict` returns.
+
+        Args:
+            content: the data.
+
+        Raises:
+            ValueError: they are not a comparison.
+        """
+        record = Record.of(content)
+        before, after = (
+            Measured(
+                side.text("name"),
+                side.whole("parameters"),
+                side.number("milliseconds"),
+                side.number("score") if "score" in side else None,
+            )
+            for side in map(record.record, ("before", "after"))
+        )
+        return cls(
+            before,
+            after,
+            record.flag("decides"),
+            record.number("agreement", math.nan),
+            record.number("difference", math.nan),
+            record.number("undefined"),
+            record.whole("rows"),
+            record.whole("batch_size", lowest=1),
+        )
 
 
 def compare_models(

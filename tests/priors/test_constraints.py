@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import pytest
@@ -131,3 +132,22 @@ def test_what_is_no_rule_is_refused(rules, words):
 def test_a_rule_for_an_operator_that_is_not_there_is_refused(rules, words):
     with pytest.raises(ValueError, match=words):
         rules.over(ALPHABET, Complexity())
+
+
+def test_rules_are_read_from_json_as_they_were_written():
+    rules = Constraints({"sin": "sin, cos"}, {"exp": 5, "div": (None, 1)}, depth=4)
+    again = Constraints.from_dict(json.loads(json.dumps(rules.to_dict())))
+    alphabet = Alphabet(OperatorSet("add, sin, cos, exp, div"), ["x1", "x2"])
+    for tree in random_trees(alphabet, 300, seed=2):
+        assert again.satisfies(tree) == rules.satisfies(tree)
+    assert Constraints.from_dict(Constraints().to_dict()) == Constraints()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"depth": 0}, {"forbidden": {"sin": []}}, {"arguments": {"exp": "5"}}, {"forbidden": None}],
+    ids=str,
+)
+def test_data_that_are_no_rules_are_refused(change):
+    with pytest.raises(ValueError, match="Received"):
+        Constraints.from_dict({**Constraints({"sin": "sin"}).to_dict(), **change})

@@ -1,5 +1,6 @@
 """Units of variables: what pint reads, and what is refused."""
 
+import json
 from fractions import Fraction
 
 import pytest
@@ -53,3 +54,17 @@ def test_what_is_no_unit_is_refused(options, words):
     with pytest.raises(ValueError, match=words) as caught:
         Dimensions(**options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("result", [None, "m/s"])
+def test_units_are_read_from_json_as_they_were_written(result):
+    units = Dimensions({"height": "m", "time": "s"}, result, constants="any")
+    assert Dimensions.from_dict(json.loads(json.dumps(units.to_dict()))) == units
+
+
+def test_data_that_are_no_units_are_refused():
+    content = Dimensions({"height": "m"}).to_dict()
+    with pytest.raises(ValueError, match="nonsense"):
+        Dimensions.from_dict({**content, "variables": {"height": "nonsense"}})
+    with pytest.raises(ValueError, match="Expected a text at `constants`"):
+        Dimensions.from_dict({**content, "constants": 3})

@@ -43,6 +43,17 @@ def test_public_names_come_on_first_use():
 
 
 @pytest.mark.slow
+def test_a_module_that_was_imported_does_not_hide_its_function():
+    printed = in_a_new_process(
+        "import importlib, keras_symgrad as ks, keras_symgrad.replacement as face\n"
+        "module = importlib.import_module('keras_symgrad.replacement.compare_models')\n"
+        "face.compare_models = module\n"
+        "print(ks.compare_models is module.compare_models)"
+    )
+    assert printed.split() == ["True"]
+
+
+@pytest.mark.slow
 def test_touching_all_names_leaves_tensorflow_to_be_configured_and_the_process_to_be_forked():
     printed = in_a_new_process(
         "import os, keras_symgrad as ks\n"

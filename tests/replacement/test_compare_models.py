@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -91,3 +93,14 @@ def test_what_cannot_be_compared_is_refused():
         ks.compare_models(one, one, X, X, repeats=3)
     with pytest.raises(ValueError, match="repeats=0"):
         ks.compare_models(one, one, X, repeats=0)
+
+
+def test_a_comparison_is_read_from_json_as_it_was_written():
+    one = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="one")
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    for y in (None, np.zeros(50)):
+        found = ks.compare_models(one, one, x, y, repeats=1)
+        assert found.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    with pytest.raises(ValueError, match="before.parameters"):
+        before = {**found.to_dict()["before"], "parameters": -1}
+        found.from_dict({**found.to_dict(), "before": before})
