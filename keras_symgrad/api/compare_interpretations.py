@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.engine import gradient, in_frame, orthonormal_span, unit
-from keras_symgrad.files import in_model_order, listed_names, read_points
+from keras_symgrad.files import listed_names, read_points
 from keras_symgrad.gradients import tangent_frame
 from keras_symgrad.results.assessment import SAME_CLASS
 
@@ -137,7 +137,7 @@ def _order(one: Interpretation, other: Interpretation) -> list[int]:
 
 
 def _given(x: Any, one: Interpretation) -> tuple[np.ndarray, np.ndarray | None]:
-    points, found = in_model_order(*read_points(x), one.names)
+    points, found = read_points(x).in_model_order(one.names)
     if points.shape[1] != len(one.names):
         raise ValueError(
             f"Expected points of the columns {listed_names(one.names)}. "

@@ -21,7 +21,7 @@ from keras_symgrad.api.local_interpretation import Row, check_near, interpret_ne
 from keras_symgrad.api.task import Task
 from keras_symgrad.engine import SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, OperatorSet, symbol
-from keras_symgrad.files import check_names, in_model_order, read_points
+from keras_symgrad.files import Points, read_points
 from keras_symgrad.gradients import (
     FARTHEST_OF_NETWORK,
     MAX_OFFSET_IN_WIDTHS,
@@ -186,9 +186,9 @@ def interpret(
         recorded(given),
     )
     if near is not None:
-        neurons, points, names = _neurons(model, x, (layer, unit, activation), names, sampling)
-        neurons = sampling.in_table_units(neurons, names)
-        return interpret_near(neurons, points, names, near, task, _found)
+        neurons, points = _neurons(model, x, (layer, unit, activation), names, sampling)
+        neurons = sampling.in_table_units(neurons, points.names)
+        return interpret_near(neurons, points, near, task, _found)
     with clock.timed("gradients"):
         if isinstance(model, GradientField):
             check_variation(model.points, model.names)
@@ -385,7 +385,7 @@ def _read(
     seed: int,
 ) -> Reading:
     """Read the gradients of the neuron of a model, or of those of several models."""
-    neurons, points, names = _neurons(model, x, chosen, names, sampling)
+    neurons, points = _neurons(model, x, chosen, names, sampling)
     if isinstance(sampling.in_terms_of, str):
         source = neurons[0].source
         if source is None:
@@ -393,17 +393,15 @@ def _read(
                 "`in_terms_of` names a layer of a model, but this `Neuron` was made of a function. "
                 f"Pass `Quantities`. Received: in_terms_of={sampling.in_terms_of!r}"
             )
-        quantities = Quantities.of(source["model"], sampling.in_terms_of, inputs=points.shape[1])
+        quantities = Quantities.of(source["model"], sampling.in_terms_of, inputs=len(points.names))
         sampling = replace(sampling, in_terms_of=quantities)
-    neurons = sampling.in_table_units(neurons, names)
+    neurons = sampling.in_table_units(neurons, points.names)
     if isinstance(sampling.in_terms_of, Quantities):
-        quantities = sampling.quantities_of_table(sampling.in_terms_of, names)
+        quantities = sampling.quantities_of_table(sampling.in_terms_of, points.names)
         sampling = replace(sampling, in_terms_of=quantities)
     for symmetry in symmetries if sampling.in_terms_of is None else ():
-        symmetry.columns(names)
-    return Reading.of_networks(
-        neurons, points, sampling, names=names, symmetries=symmetries, seed=seed
-    )
+        symmetry.columns(points.names)
+    return Reading.of_networks(neurons, points, sampling, symmetries=symmetries, seed=seed)
 
 
 def _neurons(
@@ -412,15 +410,14 @@ def _neurons(
     chosen: tuple[LayerChoice, Unit, bool],
     names: Sequence[str] | None,
     sampling: Sampling,
-) -> tuple[list[Neuron], np.ndarray, tuple[str, ...]]:
-    """The neurons of one model or several, the points in the model's order, and their names."""
+) -> tuple[list[Neuron], Points]:
+    """The neurons of one model or several, and the points in the model's order."""
     models = list(model) if isinstance(model, (list, tuple)) else [model]
-    points, found = read_points(x, sampling.columns)
-    names = found if names is None else check_names(names, points.shape[1])
+    points = read_points(x, sampling.columns).named(names)
     neurons = [
-        one if isinstance(one, Neuron) else Neuron.of(one, *chosen, inputs=points.shape[1])
+        one if isinstance(one, Neuron) else Neuron.of(one, *chosen, inputs=len(points.names))
         for one in models
     ]
     if sampling.sampler is None:
-        check_variation(points, names)
-    return neurons, *in_model_order(points, names, neurons[0].names)
+        check_variation(*points)
+    return neurons, points.in_model_order(neurons[0].names)

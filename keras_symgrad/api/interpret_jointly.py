@@ -21,7 +21,7 @@ import numpy as np
 from keras_symgrad.api.arguments import check_options
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.engine import gradient
-from keras_symgrad.files import check_names, finite_rows, in_model_order, read_points
+from keras_symgrad.files import finite_rows, read_points
 from keras_symgrad.gradients import (
     GradientField,
     Sampling,
@@ -101,8 +101,8 @@ def interpret_jointly(
     check_options(sampling=sampling)
     _check_sampling(sampling)
     in_terms_of = sampling.in_terms_of
-    points, own = read_points(x, sampling.columns)
-    names = own if names is None else check_names(names, points.shape[1])
+    read = read_points(x, sampling.columns).named(names)
+    width = read.values.shape[1]
     if isinstance(model, (list, tuple)):
         _check_alone(layer, units, activation, signature, in_terms_of)
         neurons = list(model)
@@ -111,24 +111,22 @@ def interpret_jointly(
         if isinstance(opened, keras.Layer):
             # A model file is loaded once for all units.
             model = opened
-        inputs = points.shape[1]
         if units is None:
-            units = range(_units(opened, layer, inputs))
+            units = range(_units(opened, layer, width))
         neurons = [
-            Neuron.of(model, layer, unit, activation, inputs=inputs, signature=signature)
+            Neuron.of(model, layer, unit, activation, inputs=width, signature=signature)
             for unit in units
         ]
     if isinstance(in_terms_of, str):
-        in_terms_of = Quantities.of(model, in_terms_of, inputs=points.shape[1])
+        in_terms_of = Quantities.of(model, in_terms_of, inputs=width)
     if not neurons:
         raise ValueError("`interpret_jointly` reads one neuron at least. Received: none")
-    points, names = in_model_order(points, names, neurons[0].names)
-    neurons = sampling.in_table_units(neurons, names)
-    in_terms_of = sampling.quantities_of_table(in_terms_of, names)
+    read = read.in_model_order(neurons[0].names)
+    neurons = sampling.in_table_units(neurons, read.names)
+    in_terms_of = sampling.quantities_of_table(in_terms_of, read.names)
     span = GradientField.from_units(
-        _averaged(neurons, points, sampling.smoothing),
-        points,
-        names=names,
+        _averaged(neurons, read.values, sampling.smoothing),
+        read,
         rows=sampling.rows,
         metric=sampling.metric,
         tangent=sampling.tangent,

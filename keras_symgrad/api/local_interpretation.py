@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad.api.task import Task
-from keras_symgrad.files import check_width, finite_rows, listed_names, points_by_name
+from keras_symgrad.files import Points, check_width, finite_rows, listed_names, points_by_name
 from keras_symgrad.formulas import Formula, MonotoneFit
 from keras_symgrad.gradients import GradientField, Reading, Sampling, mean_neuron
 from keras_symgrad.neurons import Neuron
@@ -129,8 +129,7 @@ def row_of(near: Row, points: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 def interpret_near(
     neurons: Sequence[Neuron],
-    points: np.ndarray,
-    names: tuple[str, ...],
+    points: Points,
     near: Row,
     task: Task,
     find: Find,
@@ -139,8 +138,7 @@ def interpret_near(
 
     Args:
         neurons: of one network, or of several that were trained apart.
-        points: the data, `(rows, inputs)`.
-        names: of the inputs.
+        points: the data.
         near: the row; see `row_of`.
         task: the other arguments of `interpret`.
         find: searches and assesses: `find(reading, task, clock, near)`.
@@ -148,12 +146,13 @@ def interpret_near(
     Returns:
         The formula that holds farthest of those that were sought, with its neighbourhood.
     """
-    row = row_of(near, points, names)
+    data, names = points
+    row = row_of(near, data, names)
     if neurons[0].inputs is not None:
         check_width(names, neurons[0].inputs, f"The model of '{neurons[0].name}'")
     for symmetry in task.priors.symmetries:
         symmetry.columns(names)
-    x = points[finite_rows(points)]
+    x = data[finite_rows(data)]
     neurons = [neuron.settle(x) for neuron in neurons]
     neuron = neurons[0] if len(neurons) == 1 else mean_neuron(neurons, x)
     sampling = task.sampling
@@ -231,9 +230,8 @@ def _read(
     points = around.draw(radius, POINTS_PER_ROW * task.sampling.rows, rng)
     return Reading.of_networks(
         neurons,
-        points,
+        Points(points, tuple(around.names)),
         task.sampling,
-        names=around.names,
         symmetries=task.priors.symmetries,
         seed=task.seed,
     )

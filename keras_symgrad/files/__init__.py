@@ -28,11 +28,11 @@ if TYPE_CHECKING:
         layers_of_code,
     )
     from keras_symgrad.files.columns import (
+        Points,
         as_numbers,
         check_names,
         check_width,
         column_names,
-        in_model_order,
         points_by_name,
     )
     from keras_symgrad.files.json_reader import Record, check_is_file, read_json
@@ -45,6 +45,7 @@ else:
 __all__ = [
     "Columns",
     "MAX_TEXT_BYTES",
+    "Points",
     "RESULT_FORMAT",
     "RESULT_VERSION",
     "Record",
@@ -62,7 +63,6 @@ __all__ = [
     "column_names",
     "finite_rows",
     "heading",
-    "in_model_order",
     "json_text",
     "layers_of_code",
     "listed_names",

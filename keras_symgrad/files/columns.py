@@ -1,4 +1,4 @@
-"""Columns: their names, their order, and several arrays as the columns of one table."""
+"""Columns: points with names, the order of names, and several arrays as columns of one table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,41 +50,59 @@ def check_names(names: Sequence[str] | None, columns: int) -> tuple[str, ...]:
     return names
 
 
-def in_model_order(
-    x: np.ndarray, found: tuple[str, ...], wanted: tuple[str, ...] | None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Columns in the order in which a model of several inputs takes them.
+class Points(NamedTuple):
+    """Points that were read and checked once, with the names of their columns.
 
-    Args:
-        x: points of shape `(rows, columns)`.
-        found: names of their columns.
-        wanted: names of the columns that the model takes, or `None` if they have none.
-
-    Returns:
-        The wanted columns by their names, if all of them are present; else all columns unchanged,
-        under the model's names if they have none of their own.
-
-    Raises:
-        ValueError: some of the wanted names are present and others are missing.
-
-    Example:
-
-    >>> in_model_order(np.array([[1.0, 2.0, 3.0]]), ("b", "z", "a"), ("a", "b"))
-    (array([[3., 1.]]), ('a', 'b'))
+    Attributes:
+        values: float64, `(rows, columns)`, missing numbers as NaN.
+        names: one a column, each once.
     """
-    if wanted is None or found == wanted:
-        return x, found
-    places = {name: place for place, name in enumerate(found)}
-    missing = [name for name in wanted if name not in places]
-    if not missing:
-        return x[:, [places[name] for name in wanted]], wanted
-    if len(missing) < len(wanted):
-        raise ValueError(
-            f"The model takes the columns {listed_names(wanted)}. The data have no "
-            f"{listed_names(missing)}, but: {listed_names(found)}"
-        )
-    unnamed = found == check_names(None, len(found)) and len(found) == len(wanted)
-    return x, wanted if unnamed else found
+
+    values: np.ndarray
+    names: tuple[str, ...]
+
+    def named(self, names: Sequence[str] | None) -> Points:
+        """The points under other names; unchanged for `None`.
+
+        Raises:
+            ValueError: there are too many or too few, two are equal, or one is not a text.
+        """
+        if names is None:
+            return self
+        return self._replace(names=check_names(names, self.values.shape[1]))
+
+    def in_model_order(self, wanted: tuple[str, ...] | None) -> Points:
+        """Columns in the order in which a model of several inputs takes them.
+
+        Args:
+            wanted: names of the columns that the model takes, or `None` if they have none.
+
+        Returns:
+            The wanted columns by their names, if all of them are present; else all columns
+            unchanged, under the model's names if they have none of their own.
+
+        Raises:
+            ValueError: some of the wanted names are present and others are missing.
+
+        Example:
+
+        >>> Points(np.array([[1.0, 2.0, 3.0]]), ("b", "z", "a")).in_model_order(("a", "b"))
+        Points(values=array([[3., 1.]]), names=('a', 'b'))
+        """
+        x, found = self
+        if wanted is None or found == wanted:
+            return self
+        places = {name: place for place, name in enumerate(found)}
+        missing = [name for name in wanted if name not in places]
+        if not missing:
+            return Points(x[:, [places[name] for name in wanted]], wanted)
+        if len(missing) < len(wanted):
+            raise ValueError(
+                f"The model takes the columns {listed_names(wanted)}. The data have no "
+                f"{listed_names(missing)}, but: {listed_names(found)}"
+            )
+        unnamed = found == check_names(None, len(found)) and len(found) == len(wanted)
+        return Points(x, wanted if unnamed else found)
 
 
 def check_width(found: Sequence[str], wanted: int, taker: str) -> None:

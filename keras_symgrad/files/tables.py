@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from keras_symgrad.files.columns import as_numbers, check_names, is_list_of_inputs, side_by_side
+from keras_symgrad.files.columns import (
+    Points,
+    as_numbers,
+    check_names,
+    is_list_of_inputs,
+    side_by_side,
+)
 from keras_symgrad.files.frames import as_frame, inputs_of_dataset, is_dataset
 from keras_symgrad.files.table_files import ArrayTable, FrameTable, Table, read_table_file
 from keras_symgrad.files.terminal import listed_names
@@ -22,7 +28,7 @@ from keras_symgrad.files.terminal import listed_names
 Columns = Sequence[str] | Sequence[int]
 
 
-def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_points(source: Any, columns: Columns | None = None) -> Points:
     """Read points and the names of their columns.
 
     Columns that hold no numbers (texts, dates, numbers of rows) are left out, and a warning says
@@ -34,6 +40,7 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
             of a model, side by side), or the path of a file: `.csv`, `.tsv` or `.txt` (with or
             without a header, compressed or not), `.npz` (key `x`, the only table in it, or
             `file.npz:key`), `.npy`, `.parquet`, `.feather`, `.xlsx`; `-` is standard input.
+            `Points` were read before, and come back as they are.
         columns: names or numbers of the columns to take, in this order; all of numbers if `None`.
 
     Returns:
@@ -48,12 +55,16 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
 
     Example:
 
-    >>> read_points([[1, 2], [3, 4]], columns=["x2"])
-    (array([[2.],
-           [4.]]), ('x2',))
+    >>> points = read_points([[1, 2], [3, 4]], columns=["x2"])
+    >>> points.values.tolist(), points.names
+    ([[2.0], [4.0]], ('x2',))
     >>> read_points({"age": np.array([30, 40]), "pos": np.zeros((2, 2))})[1]
     ('age', 'pos_1', 'pos_2')
     """
+    if isinstance(source, Points):
+        if columns is None:
+            return source
+        source = dict(zip(source.names, source.values.T))
     if is_dataset(source):
         source = inputs_of_dataset(source)
     if isinstance(source, (str, os.PathLike)):
@@ -73,7 +84,7 @@ def read_points(source: Any, columns: Columns | None = None) -> tuple[np.ndarray
     x, found = table.numbers(names, chosen, origin)
     if len(x) == 0:
         raise ValueError(f"Expected at least one row of points. Received none from {origin}.")
-    return np.ascontiguousarray(x), tuple(found)
+    return Points(np.ascontiguousarray(x), tuple(found))
 
 
 def _table_of(source: Any) -> tuple[Table, str]:

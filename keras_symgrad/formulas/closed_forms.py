@@ -193,7 +193,8 @@ class _Fit:
         return self._scale * (self.values(constants) - self.points.f)
 
     def loss(self, constants: np.ndarray) -> float:
-        loss = float((self.residual(constants) ** 2).sum())
+        with np.errstate(over="ignore"):
+            loss = float((self.residual(constants) ** 2).sum())
         return loss if np.isfinite(loss) else np.inf
 
     def refined(self, constants: np.ndarray, moved: np.ndarray | None = None) -> np.ndarray:
@@ -235,6 +236,7 @@ class _Fit:
         slopes = np.nan_to_num(
             self._scale * self._slopes(self._columns(constants)), posinf=0, neginf=0
         )
+        slopes = np.clip(slopes, -WORST, WORST)
         across = np.diag(np.linalg.pinv(slopes.T @ slopes, hermitian=True))
         return np.sqrt((limit - self.loss(constants)) * np.maximum(across, 0))
 

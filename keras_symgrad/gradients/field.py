@@ -621,11 +621,10 @@ class GradientField(Field):
                 "Disagreement needs two networks at least; `from_neuron` reads one. "
                 f"Received: {len(neurons)}"
             )
-        x, found = read_points(x, options.pop("columns", None))
-        options = {"names": found, **options}
-        finite = x[finite_rows(x)]
+        points = read_points(x, options.pop("columns", None)).named(options.pop("names", None))
+        finite = points.values[finite_rows(points.values)]
         neurons = [neuron.settle(finite) for neuron in neurons]
-        rows = select_rows(mean_neuron(neurons, finite[:SIGN_ROWS]), x, **options)
+        rows = select_rows(mean_neuron(neurons, finite[:SIGN_ROWS]), points, **options)
         each = [rows.directions_of(n.values_and_gradients(rows.inputs)[1]) for n in neurons]
         directions, weights, noise = mean_directions(np.stack(each))
         if rows.weights is not None:
@@ -707,8 +706,7 @@ class GradientField(Field):
         Raises:
             ValueError: the shapes do not agree, nothing is finite, or every gradient is zero.
         """
-        points, found = read_points(points)
-        names = found if names is None else check_names(names, points.shape[1])
+        points, names = read_points(points).named(names)
         gradients = np.asarray(gradients, dtype=np.float64)
         if gradients.shape != points.shape:
             raise ValueError(

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from keras_symgrad.engine import Loss, as_span
-from keras_symgrad.files import Columns, finite_rows
+from keras_symgrad.files import Columns, Points, finite_rows
 from keras_symgrad.gradients.ensemble import mean_neuron
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.metric import Metric, check_metric
@@ -161,10 +161,9 @@ class Reading:
     def of_networks(
         cls,
         neurons: Sequence[Neuron],
-        points: np.ndarray,
+        points: Points,
         sampling: Sampling,
         *,
-        names: Sequence[str],
         symmetries: Sequence[Symmetry] = (),
         seed: int = 0,
     ) -> Reading:
@@ -172,9 +171,8 @@ class Reading:
 
         Args:
             neurons: of networks that were trained apart for the same task, or one.
-            points: of shape `(rows, inputs)`; a fifth is kept apart.
+            points: a fifth of the rows is kept apart.
             sampling: the rows to read; `in_terms_of` is `None` or `Quantities`.
-            names: of the columns of `points`.
             symmetries: that the concept is known to have.
             seed: of all random choices.
 
@@ -187,13 +185,12 @@ class Reading:
                 "Expected `Quantities`, such as `Quantities.of(model, layer)`. "
                 f"Received: in_terms_of={in_terms_of!r}"
             )
-        shown, test_points = split(points, seed)
+        shown, test_points = split(points.values, seed)
         neuron, field = read(
             neurons,
-            shown,
+            points._replace(values=shown),
             smoothing=sampling.smoothing,
             symmetries=symmetries,
-            names=names,
             delta=sampling.delta,
             rows=sampling.rows,
             sampler=sampling.sampler,
@@ -291,7 +288,7 @@ def check_smoothing(smoothing: str | float | None) -> None:
 
 def read(
     neurons: Sequence[Neuron],
-    x: np.ndarray,
+    points: Points,
     *,
     smoothing: str | float | None = None,
     symmetries: Sequence[Symmetry] = (),
@@ -301,16 +298,16 @@ def read(
 
     Args:
         neurons: of networks that were trained separately for the same task, or one.
-        x: points of shape `(rows, inputs)`.
+        points: in which the field is read.
         smoothing: width that gradients are averaged over; "auto" averages those that jump.
-        symmetries: the field is that of the mean over the images of points; they need `names`.
+        symmetries: the field is that of the mean over the images of points.
         **options: of `GradientField.from_neuron`.
 
     Returns:
         The neuron, or the mean of all, and the field. Only the field is averaged.
     """
-    finite = finite_rows(x)
-    finite = x if finite.all() else x[finite]
+    usable = finite_rows(points.values)
+    finite = points.values if usable.all() else points.values[usable]
     neurons = [neuron.settle(finite) for neuron in neurons]
     # A part of the rows is enough for the covariance of the data and the signs of networks.
     finite = enough(finite)
@@ -318,20 +315,19 @@ def read(
     in_terms_of = options.get("in_terms_of")
     seen = neurons
     # Symmetries refer to the inputs, not to quantities of them.
-    names = options.get("names")
-    if symmetries and names is not None and in_terms_of is None:
-        seen = [symmetrized(n, finite, names, symmetries) for n in neurons]
+    if symmetries and in_terms_of is None:
+        seen = [symmetrized(n, finite, points.names, symmetries) for n in neurons]
     if len(neurons) == 1:
         neuron = seen[0]
         if width is None or in_terms_of is not None:
             smooth = neuron if width is None else smoothed(neuron, finite, width)
-            return neurons[0], GradientField.from_neuron(smooth, x, **options)
+            return neurons[0], GradientField.from_neuron(smooth, points, **options)
         # The rows are chosen by the raw neuron, so that only the chosen ones need to be averaged.
         return neurons[0], averaged(
-            GradientField.from_neuron(neuron, x, **options), neuron, finite, width
+            GradientField.from_neuron(neuron, points, **options), neuron, finite, width
         )
     smooth = seen if width is None else [smoothed(n, finite, width) for n in seen]
-    return mean_neuron(neurons, finite), GradientField.from_neurons(smooth, x, **options)
+    return mean_neuron(neurons, finite), GradientField.from_neurons(smooth, points, **options)
 
 
 def smoothing_width(neuron: Neuron, x: np.ndarray, smoothing: str | float | None) -> float | None:

@@ -12,11 +12,9 @@ import numpy as np
 from keras_symgrad.engine import in_frame, unit
 from keras_symgrad.files import (
     Columns,
-    check_names,
     check_weights,
     check_width,
     finite_rows,
-    in_model_order,
     read_points,
 )
 from keras_symgrad.gradients.boundary_sampling import Rows, Sampler, data_rows, slab_rows
@@ -106,10 +104,7 @@ def select_rows(
     if rows is not None and (not isinstance(rows, (int, np.integer)) or rows < 1):
         raise ValueError(f"`rows` is a positive integer or None. Received: rows={rows!r}")
     metric = check_metric(metric)
-    x, found = read_points(x, columns)
-    x, names = in_model_order(
-        x, found if names is None else check_names(names, x.shape[1]), neuron.names
-    )
+    x, names = read_points(x, columns).named(names).in_model_order(neuron.names)
     if neuron.inputs is not None:
         check_width(names, neuron.inputs, f"The model of '{neuron.name}'")
     weights = check_weights(weights, len(x))

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_symgrad.files import Record, in_model_order, read_points
+from keras_symgrad.files import Record, read_points
 from keras_symgrad.neurons import Inputs, Neuron, in_batches, kind_by_loss
 
 # Calls before timing: the first ones trace and allocate.
@@ -208,8 +208,7 @@ def compare_models(
 
 
 def _points(model: keras.Model, x: Any) -> np.ndarray:
-    points, names = read_points(x)
-    points = in_model_order(points, names, Inputs.of(model).names)[0]
+    points = read_points(x).in_model_order(Inputs.of(model).names).values
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
         raise ValueError("`x` has no row of finite numbers.")

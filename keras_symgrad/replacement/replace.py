@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_symgrad.files import in_model_order, listed_names, read_points
+from keras_symgrad.files import listed_names, read_points
 from keras_symgrad.formulas import DEFAULT_SEGMENTS, Formula, PhiFormula, Rule
 from keras_symgrad.neurons import (
     Inputs,
@@ -276,8 +276,7 @@ def _placed(parts: list[_Part], units: int, layer: str | None, softmax: bool) ->
 
 def _points(model: keras.Model, parts: list[_Part], x: Any) -> np.ndarray:
     if x is not None:
-        points, names = read_points(x)
-        return in_model_order(points, names, Inputs.of(model).names)[0]
+        return read_points(x).in_model_order(Inputs.of(model).names).values
     interpretation = parts[0].interpretation
     if interpretation is None or parts[0].source is not None:
         raise ValueError(

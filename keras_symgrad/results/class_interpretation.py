@@ -13,7 +13,6 @@ from keras_symgrad.files import (
     Record,
     check_names,
     heading,
-    in_model_order,
     listed_names,
     printable,
     read_points,
@@ -246,7 +245,7 @@ class ClassInterpretation(Result):
 
 
 def _points(x: Any, names: tuple[str, ...]) -> np.ndarray:
-    points, found = in_model_order(*read_points(x), names)
+    points, found = read_points(x).in_model_order(names)
     if points.shape[1] != len(names):
         raise ValueError(
             f"Expected points of {len(names)} columns: {listed_names(names)}. Received "

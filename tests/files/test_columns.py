@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_symgrad.files.columns import in_model_order
+from keras_symgrad.files.columns import Points
 from keras_symgrad.files.tables import read_points
 
 AGE = np.array([30.0, 40.0])
@@ -59,12 +59,12 @@ def test_inputs_that_make_no_table_are_refused(source, message):
 
 def test_columns_are_arranged_as_the_model_takes_them():
     x = np.array([[1.0, 2.0, 3.0]])
-    by_name, names = in_model_order(x, ("b", "c", "a"), ("a", "b"))
+    by_name, names = Points(x, ("b", "c", "a")).in_model_order(("a", "b"))
     np.testing.assert_array_equal(by_name, [[3, 1]])
     assert names == ("a", "b")
     # Without names of its own a table is taken as the model's, with other names as it is.
-    assert in_model_order(x, ("x1", "x2", "x3"), ("a", "b", "c"))[1] == ("a", "b", "c")
-    assert in_model_order(x, ("u", "v", "w"), ("a", "b", "c"))[1] == ("u", "v", "w")
-    assert in_model_order(x, ("u", "v", "w"), None)[1] == ("u", "v", "w")
+    assert Points(x, ("x1", "x2", "x3")).in_model_order(("a", "b", "c"))[1] == ("a", "b", "c")
+    assert Points(x, ("u", "v", "w")).in_model_order(("a", "b", "c"))[1] == ("u", "v", "w")
+    assert Points(x, ("u", "v", "w")).in_model_order(None)[1] == ("u", "v", "w")
     with pytest.raises(ValueError, match="takes the columns a, b, c. The data have no a, but: b"):
-        in_model_order(x, ("b", "c", "A"), ("a", "b", "c"))
+        Points(x, ("b", "c", "A")).in_model_order(("a", "b", "c"))

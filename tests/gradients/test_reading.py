@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import keras_symgrad as ks
 from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.files.columns import Points
 from keras_symgrad.gradients.reading import Reading
 
 X = np.random.default_rng(0).uniform(-1, 1, (400, 2))
@@ -50,7 +51,7 @@ def test_the_reading_has_the_rows_and_the_points_that_were_asked_for():
     drawn = ks.Sampling(rows=150, delta=0.1)
     data_only = ks.Sampling(rows=150, delta=0.1, draw=False, move=False)
     fields = [
-        Reading.of_networks([ring], X, sampling, names=["a", "b"]).field
+        Reading.of_networks([ring], Points(X, ("a", "b")), sampling).field
         for sampling in (drawn, data_only)
     ]
     assert fields[0].rows == 150

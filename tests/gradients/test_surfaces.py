@@ -119,10 +119,10 @@ def test_a_layer_is_named_where_there_is_a_model(models):
 @pytest.mark.slow
 def test_gradients_that_jump_are_averaged_unless_the_user_says_no(models):
     system, neuron = SYSTEMS["B"], Neuron.of(models / "B-relu.keras")
-    x, names = read_points(models / "B.csv")
-    _, smooth = read([neuron], x, smoothing="auto", rows=1000, names=names)
+    points = read_points(models / "B.csv")
+    _, smooth = read([neuron], points, smoothing="auto", rows=1000)
     with pytest.warns(UserWarning, match="jumps from piece to piece"):
-        _, raw = read([neuron], x, smoothing=None, rows=1000, names=names)
+        _, raw = read([neuron], points, smoothing=None, rows=1000)
     np.testing.assert_array_equal(raw.points, smooth.points)
     truth = system.gradients(raw.points)
     assert direction_error(smooth.directions, truth) < 0.6 * direction_error(raw.directions, truth)
@@ -131,8 +131,8 @@ def test_gradients_that_jump_are_averaged_unless_the_user_says_no(models):
 @pytest.mark.slow
 def test_smooth_gradients_are_read_as_they_are(models):
     neuron = Neuron.of(models / "B.keras")
-    x, _ = read_points(models / "B.csv")
-    fields = [read([neuron], x, smoothing=way, rows=300)[1] for way in ("auto", None)]
+    points = read_points(models / "B.csv")
+    fields = [read([neuron], points, smoothing=way, rows=300)[1] for way in ("auto", None)]
     np.testing.assert_array_equal(fields[0].directions, fields[1].directions)
 
 
