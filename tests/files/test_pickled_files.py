@@ -21,7 +21,7 @@ READERS = {
     "result": load_interpretation,
     "search": SavedSearch,
 }
-ENDINGS = ("npz", "npy", "csv", "parquet", "feather", "xlsx", "pkl", "keras", "h5", "json", "job")
+ENDINGS = (
     "npz",
     "npy",
     "csv",
