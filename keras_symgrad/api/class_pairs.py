@@ -27,8 +27,8 @@ from keras_symgrad.search.core import Ending, Stopping, deferred_interrupts
 MIN_BOUNDARY_ROWS_PER_PAIR = 20
 # Draws for each point wanted where two classes are the likeliest.
 DRAWS_PER_POINT = 200
-# A pair whose share of the time is below these seconds is not begun.
-SHORTEST_SEARCH = 0.5
+# Seconds of a search that a pair gets at least, while there is time: in less it finds nothing.
+SHORTEST_SEARCH = 2.0
 
 
 @dataclass
@@ -101,7 +101,7 @@ def read_pairs(
             found.unread[pair] = "Ctrl-C was pressed before its turn"
             continue
         share = _share(stopping, began, len(waiting) - number)
-        if share is not None and share < SHORTEST_SEARCH:
+        if share is not None and share <= 0:
             found.unread[pair] = "the time limit of all pairs ended before its turn"
             found.complete = False
             continue
@@ -140,7 +140,8 @@ def _share(stopping: Stopping, began: float, left: int) -> float | None:
     """Seconds for the next of the pairs that are left; `None` without a limit."""
     if stopping.time_limit is None:
         return None
-    return (stopping.time_limit - (time.monotonic() - began)) / left
+    remaining = stopping.time_limit - (time.monotonic() - began)
+    return max(remaining / left, min(remaining, SHORTEST_SEARCH))
 
 
 def _limited(

@@ -232,8 +232,8 @@ def _scores(
     """Scores of the classes, grown until they gain nothing, the time limit or Ctrl-C."""
     search, began = options.get("search", Search()), time.monotonic()
     progress.begins("scores of the classes")
-    # Half of the time is for growing them again on all rows.
-    limit = np.inf if stopping.time_limit is None else stopping.time_limit / 2
+    # A third of the time is for growing them again on all rows.
+    limit = np.inf if stopping.time_limit is None else stopping.time_limit * 2 / 3
 
     def ends(growth: Growth) -> bool:
         progress.shows(

@@ -274,7 +274,10 @@ def share_of_classes(found: ClassInterpretation) -> str:
     text = f"all together choose as the model does on {share} that nothing was fitted on{beside}"
     if found.scores is None and all(c.matches.is_exact for c in found.pairs.values()):
         return text
-    return f"{text}; formulas are approximations of the model"
+    text = f"{text}; formulas are approximations of the model"
+    if found.scores is None or found.scores.complete:
+        return text
+    return f"{text}; unfinished: longer scores were not tried, give `time_limit` more seconds"
 
 
 def scores_of(found: ClassInterpretation) -> list[tuple[str, Formula]]:

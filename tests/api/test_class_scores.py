@@ -37,7 +37,9 @@ def digits():
 @pytest.fixture(scope="module")
 def found(digits):
     model, known, _ = digits
-    return ks.interpret_classes(model, known, classes=list("0123456789"), verbose=False)
+    return ks.interpret_classes(
+        model, known, classes=list("0123456789"), time_limit=None, verbose=False
+    )
 
 
 def test_ten_classes_are_decided_by_formulas_as_by_softmax_regression(found, digits):
@@ -62,6 +64,7 @@ def test_shorter_scores_are_told_with_their_agreement(found):
 
 def test_scores_are_printed_as_approximations_beside_simple_models(found):
     text = str(found)
+    assert found.scores.complete == ("unfinished" not in text)
     assert "10 classes by 10 scores, the largest of which decides" in text
     assert "formulas are approximations of the model" in text
     assert f"softmax regression {100 * found.fidelity.linear:.1f} %, tree of depth 3" in text
@@ -101,6 +104,8 @@ def test_the_same_seed_gives_the_same_scores(digits):
     assert one == other
     # The limit ends the trials, and what was found by then is kept.
     assert len(one.scores.front) == 1
+    assert not one.scores.complete
+    assert "unfinished" in str(one)
 
 
 def test_scores_of_two_columns_find_the_formulas_that_labels_were_made_of():

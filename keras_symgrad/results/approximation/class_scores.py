@@ -112,10 +112,13 @@ class ClassScores:
     Attributes:
         front: by size; the longer ones are the more faithful.
         chosen: number of the simplest that choose nearly as faithfully as any.
+        complete: whether longer scores were tried until they gained nothing; else the time limit or
+            Ctrl-C ended that.
     """
 
     front: tuple[ScoreFormulas, ...]
     chosen: int
+    complete: bool = True
 
     @property
     def best(self) -> ScoreFormulas:
@@ -136,7 +139,8 @@ class ClassScores:
 
     def to_dict(self) -> dict[str, Any]:
         """All sizes as plain data."""
-        return {"front": [scores.to_dict() for scores in self.front], "chosen": self.chosen}
+        front = [scores.to_dict() for scores in self.front]
+        return {"front": front, "chosen": self.chosen, "complete": self.complete}
 
     @classmethod
     def from_dict(cls, content: Record | Mapping[str, Any], names: tuple[str, ...]) -> ClassScores:
@@ -154,7 +158,7 @@ class ClassScores:
         chosen = record.whole("chosen")
         if chosen >= len(front):
             raise record.refused("chosen", "the number of a row of the front")
-        return cls(front, chosen)
+        return cls(front, chosen, record.flag("complete"))
 
 
 def approximate_classes(
@@ -209,9 +213,11 @@ def approximate_classes(
     )
     problem = ScoreProblem(rows, np.asarray(network(rows.points), float), complexity, operators)
     growths: list[Growth] = []
+    complete = True
     for growth in problem.growths(seed):
         growths.append(growth)
         if on_growth(growth):
+            complete = False
             break
     if not growths:
         return None
@@ -224,7 +230,7 @@ def approximate_classes(
         _with_fidelity(_formulas(problem, fit, tuple(names), operators), known, kept, seed)
         for fit in problem.grown(every, chosen + 1)
     ]
-    return ClassScores(tuple(sizes), len(sizes) - 1)
+    return ClassScores(tuple(sizes), len(sizes) - 1, complete)
 
 
 def _formulas(
