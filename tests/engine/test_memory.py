@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_symgrad.engine.memory import ARRAYS_PER_BLOCK, block_rows, estimate
+from keras_symgrad.files.columns import Points, check_names
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.gradients.reading import read, split
 from keras_symgrad.neurons.neuron import Neuron
@@ -38,10 +39,11 @@ def test_reading_takes_no_more_copies_of_the_data_than_are_counted(rows):
     neuron = Neuron("linear", lambda x: x[:, 0] - 2 * x[:, 1], inputs=VARIABLES)
     x = np.random.default_rng(0).normal(size=(ROWS, VARIABLES))
     # Everything is imported and traced before.
-    read([neuron], x[:100], rows=100)
+    names = check_names(None, VARIABLES)
+    read([neuron], Points(x[:100], names), rows=100)
     tracemalloc.start()
     shown, _ = split(np.array(x), seed=0)
-    field: GradientField = read([neuron], shown, rows=rows)[1]
+    field: GradientField = read([neuron], Points(shown, names), rows=rows)[1]
     train, held_out = field.split()
     taken = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

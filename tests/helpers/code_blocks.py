@@ -14,7 +14,7 @@ import pytest
 import keras_symgrad as ks
 from keras_symgrad.search.strategies import METHODS
 
-classes = import_module("keras_symgrad.api.interpret_classes")
+pairs = import_module("keras_symgrad.api.class_pairs")
 jointly = import_module("keras_symgrad.api.interpret_jointly")
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
@@ -62,5 +62,5 @@ def hurry(
         asked["search"] = search
         return interpret(*arguments, **asked)
 
-    for room in (ks, classes, jointly):
+    for room in (ks, pairs, jointly):
         monkeypatch.setattr(room, "interpret", quick)
