@@ -82,6 +82,14 @@ class DimensionalAnalysis:
         self._by_value = {o.name for o in alphabet.operators if _has_open_exponent(o)}
         self._rules: dict[Hashable, int] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Python 3.14 pickles no counter.
+        return {name: value for name, value in self.__dict__.items() if name != "_next"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._next = count(max(self._vectors) + 1)
+
     def satisfies(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> bool:
         """Return whether a tree has a dimension, and the requested one.
 

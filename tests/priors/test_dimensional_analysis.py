@@ -174,7 +174,14 @@ def test_what_was_learned_travels_to_another_process():
     analysis = analysis_of()
     trees = random_trees(ALPHABET, 50, seed=6, nodes=(1, 9))
     before = [analysis.satisfies(tree) for tree in trees]
-    assert [pickle.loads(pickle.dumps(analysis)).satisfies(tree) for tree in trees] == before
+    again = pickle.loads(pickle.dumps(analysis))
+    assert [again.satisfies(tree) for tree in trees] == before
+    # What it learns then gets numbers of its own.
+    more = random_trees(ALPHABET, 200, seed=7, nodes=(1, 9))
+    for tree in more:
+        number = analysis.of(tree)
+        if number >= 0:
+            assert again.text(again.of(tree)) == analysis.text(number)
 
 
 def test_a_unit_of_what_is_no_variable_is_refused():
