@@ -37,8 +37,8 @@ def html_table(
         front: of formulas.
         caption: of the table.
         sortable: whether the script of a report may sort it.
-        group: name of a group of radio buttons that choose a row, whose ids are `group-0`...; by
-            default there are none.
+        group: name of a group of radio buttons that choose a row, whose ids are `group-0`...; no
+            buttons by default.
 
     Returns:
         Markup; text from the user's data is escaped.

@@ -78,7 +78,7 @@ class ProjectedFit:
         f: np.ndarray,
     ):
         self.g, self.mean = g, f.mean()
-        # Of mean 0 and square sum 1.
+        # Its mean is 0, and the sum of its squares is 1.
         self.size = np.linalg.norm(f - self.mean)
         self.target = (f - self.mean) / self.size
         partials = [differentiate(form, name) for name in parameters]
@@ -88,7 +88,7 @@ class ProjectedFit:
         """The best factor and offset for inner constants `(starts, parameters)`."""
         curves = self._curves(constants)[..., 0]
         with np.errstate(all="ignore"):
-            factor, _, loss = self._projected(curves)
+            factor, _, _, loss = self._projected(curves)
             offset = self.mean - factor * self.size * curves.mean(axis=1)
         return Line(factor * self.size, offset, loss)
 
@@ -140,8 +140,10 @@ class ProjectedFit:
         columns[..., 0], columns[..., 1:] = self.g, constants[:, None]
         return self._code(columns.reshape(-1, 1 + count)).reshape(starts, len(self.g), 1 + count)
 
-    def _projected(self, curves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Factors, what the lines leave of the target, `(starts, rows)`, and losses."""
+    def _projected(
+        self, curves: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Factors, centred curves, what the lines leave of the target, and losses."""
         centred = curves - curves.mean(axis=1, keepdims=True)
         square = (centred**2).sum(axis=1)
         # Farther out, squares of factors and slopes overflow.
@@ -150,16 +152,15 @@ class ProjectedFit:
         usable &= np.ptp(curves, axis=1) > SMALLEST_RANGE * np.abs(curves).max(axis=1)
         factor = np.where(usable, centred @ self.target / square, 0.0)
         left = self.target - factor[:, None] * np.where(usable[:, None], centred, 0.0)
-        return factor, left, np.where(usable, (left**2).sum(axis=1), np.inf)
+        return factor, centred, left, np.where(usable, (left**2).sum(axis=1), np.inf)
 
     def _linearized(self, constants: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Slopes of the fit in the constants, `(starts, parameters, rows)`, residuals, losses."""
         with np.errstate(all="ignore"):
             curves = self._curves(constants)
-            factor, left, loss = self._projected(curves[..., 0])
+            factor, centred, left, loss = self._projected(curves[..., 0])
             slopes = np.moveaxis(curves[..., 1:], -1, 1) * factor[:, None, None]
             slopes -= slopes.mean(axis=2, keepdims=True)
-            centred = curves[..., 0] - curves[..., 0].mean(axis=1, keepdims=True)
             length = np.linalg.norm(centred, axis=1)[:, None] + 1e-300
             unit = centred / length
             slopes -= np.einsum("skn,sn->sk", slopes, unit)[..., None] * unit[:, None]

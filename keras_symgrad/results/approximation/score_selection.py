@@ -212,7 +212,7 @@ class ScoreProblem:
         target: np.ndarray,
         weights: np.ndarray,
     ) -> np.ndarray:
-        """What one Newton step gains with each term more in each score, a unit of complexity."""
+        """Gain of one Newton step with one more term, by score and term, per unit of complexity."""
         found = _softmax(fit.values(columns))
         slopes = (weights[:, None] * (target - found)).astype(np.float32)
         curvature = weights[:, None] * np.maximum(found * (1 - found), LEAST_VARIANCE)

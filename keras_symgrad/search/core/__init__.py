@@ -65,7 +65,6 @@ else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
 __all__ = [
-    "without_folders",
     "Archive",
     "Clock",
     "ConstantFit",
@@ -114,4 +113,5 @@ __all__ = [
     "tree_from_plain",
     "tree_to_plain",
     "versions",
+    "without_folders",
 ]
