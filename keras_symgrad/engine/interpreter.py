@@ -158,8 +158,11 @@ def walk(
     def forward(index: tf.Tensor, values: tf.Tensor) -> tuple[Any, ...]:
         slots = as_slots(values)
 
+        argument = tape["argument"][index]
+        first_argument = tf.gather(slots, argument[0])
+
         def apply(operator: Operator) -> tf.Tensor:
-            arguments = _arguments(operator, slots, tape["argument"][index])
+            arguments = _arguments(operator, slots, argument, first_argument)
             return _value(operator, arguments, lanes)
 
         def load() -> tf.Tensor:
@@ -180,8 +183,11 @@ def walk(
         value = values[index + first]
         slots = as_slots(values)
 
+        argument = tape["argument"][index]
+        first_argument = tf.gather(slots, argument[0])
+
         def apply(operator: Operator) -> tf.Tensor:
-            arguments = _arguments(operator, slots, tape["argument"][index])
+            arguments = _arguments(operator, slots, argument, first_argument)
             passed = _pass_on(operator, arguments, value, adjoint, lanes)
             passed += [adjoint] * (layout.arity - operator.arity)
             return tf.reshape(tf.stack(passed), [layout.arity, *slot])
@@ -198,8 +204,10 @@ def walk(
     return values, adjoints
 
 
-def _arguments(operator: Operator, slots: tf.Tensor, argument: tf.Tensor) -> list[tf.Tensor]:
-    return [tf.gather(slots, argument[side]) for side in range(operator.arity)]
+def _arguments(
+    operator: Operator, slots: tf.Tensor, argument: tf.Tensor, first: tf.Tensor
+) -> list[tf.Tensor]:
+    return [first, *(tf.gather(slots, argument[side]) for side in range(1, operator.arity))]
 
 
 def _split(slots: tf.Tensor, lanes: int) -> tuple[tf.Tensor, tf.Tensor | None]:
@@ -220,8 +228,9 @@ def _value(operator: Operator, arguments: list[tf.Tensor], lanes: int) -> tf.Ten
     value = _rows(operator.value_code(*heads)[0], heads[0])
     if lanes == 0:
         return value
-    partials = [_rows(p, value)[:, None] for p in operator.partials_code(*heads, value)]
-    return _join(value, sum(p * tangent for p, tangent in zip(partials, tangents)))
+    partials = [_factor(p, value) for p in operator.partials_code(*heads, value)]
+    joined = [_times(_over_lanes(p), tangent) for p, tangent in zip(partials, tangents)]
+    return _join(value, _sum(joined, tf.zeros_like(tangents[0])))
 
 
 def _pass_on(
@@ -235,16 +244,46 @@ def _pass_on(
     heads, tangents = zip(*(_split(argument, lanes) for argument in arguments))
     value, _ = _split(value, lanes)
     adjoint, adjoint_tangents = _split(adjoint, lanes)
+    nothing = tf.zeros_like(adjoint)
     if lanes == 0:
-        return [adjoint * _rows(p, value) for p in operator.partials_code(*heads, value)]
-    code = [_rows(p, value) for p in operator.curvature_code(*heads, value)]
+        partials = [_factor(p, value) for p in operator.partials_code(*heads, value)]
+        return [_sum([_times(p, adjoint)], nothing) for p in partials]
+    code = [_factor(p, value) for p in operator.curvature_code(*heads, value)]
     partials, seconds = code[: operator.arity], code[operator.arity :]
     passed = []
     for side, slope in enumerate(partials):
         row = seconds[side * operator.arity : (side + 1) * operator.arity]
-        bent = sum((adjoint * s)[:, None] * tangent for s, tangent in zip(row, tangents))
-        passed.append(_join(adjoint * slope, adjoint_tangents * slope[:, None] + bent))
+        terms = [_times(_over_lanes(_times(s, adjoint)), t) for s, t in zip(row, tangents)]
+        turned = _sum([_times(_over_lanes(slope), adjoint_tangents), *terms], None)
+        head = _sum([_times(slope, adjoint)], nothing)
+        passed.append(_join(head, tf.zeros_like(adjoint_tangents) if turned is None else turned))
     return passed
+
+
+# A factor is a tensor of rows, or a number. XLA may not leave out a product with the zeros that most
+# second partials are: it would be NaN for an infinite row. So they are left out here, which also
+# makes the program smaller.
+Factor = tf.Tensor | float
+
+
+def _factor(code: object, like: tf.Tensor) -> Factor:
+    return _rows(code, like) if tf.is_tensor(code) else float(code)
+
+
+def _over_lanes(factor: Factor) -> Factor:
+    return factor[:, None] if tf.is_tensor(factor) else factor
+
+
+def _times(factor: Factor, other: Factor) -> Factor:
+    if not tf.is_tensor(factor) and factor in (0.0, 1.0):
+        return other if factor else 0.0
+    return 0.0 if not tf.is_tensor(other) and other == 0 else factor * other
+
+
+def _sum(terms: list[Factor], nothing: tf.Tensor | None) -> tf.Tensor | None:
+    """The sum of those terms that are no zeros."""
+    kept = [term for term in terms if tf.is_tensor(term)]
+    return sum(kept[1:], kept[0]) if kept else nothing
 
 
 def _rows(code: object, like: tf.Tensor) -> tf.Tensor:
@@ -252,4 +291,5 @@ def _rows(code: object, like: tf.Tensor) -> tf.Tensor:
     if not tf.is_tensor(code):
         code = tf.constant(code, like.dtype)
     # A constant branch of a Piecewise is float32 whatever the dtype of its arguments.
-    return tf.broadcast_to(tf.cast(code, like.dtype), like.shape)
+    code = tf.cast(code, like.dtype)
+    return code if code.shape == like.shape else tf.broadcast_to(code, like.shape)

@@ -17,6 +17,11 @@ from keras_symgrad.search.strategies import METHODS
 pairs = import_module("keras_symgrad.api.class_pairs")
 jointly = import_module("keras_symgrad.api.interpret_jointly")
 
+try:
+    import distributed
+except ImportError:
+    distributed = None
+
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -64,3 +69,9 @@ def hurry(
 
     for room in (ks, pairs, jointly):
         monkeypatch.setattr(room, "interpret", quick)
+    # That processes and clusters find the same is tested with the islands: this process does it here.
+    many = functools.partial(ks.interpret_many, executor=None)
+    monkeypatch.setattr(ks, "interpret_many", many)
+    if distributed is not None:
+        client = functools.partial(distributed.Client, processes=False)
+        monkeypatch.setattr(distributed, "Client", client)

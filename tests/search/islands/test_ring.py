@@ -199,7 +199,7 @@ def test_processes_find_the_same_and_a_killed_one_costs_an_epoch(features_by_thr
     assert written(search) == features_by_threads
 
 
-def test_a_dask_cluster_finds_the_same_though_one_of_its_workers_is_killed(features_by_threads):
+def test_a_dask_cluster_finds_the_same_though_its_worker_is_killed(features_by_threads):
     distributed = pytest.importorskip("distributed")
     killed = []
 
@@ -208,18 +208,16 @@ def test_a_dask_cluster_finds_the_same_though_one_of_its_workers_is_killed(featu
             killed.append(cluster.workers[0].pid)
             os.kill(killed[0], signal.SIGKILL)
 
+    # One worker, which its nanny starts again: each takes seconds to import TensorFlow.
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+            n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        alone = {"islands": 3, "methods": "features"}
-        search = small_search(executor=client.get_executor(), **alone)
+        search = small_search(executor=client.get_executor(), islands=3, methods="features")
         search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
-        longer = small_search(executor=client.get_executor(), seed=6, **alone)
-        longer.run(generations(3))
-    assert killed and search.stopped == longer.stopped == "generations"
+    assert killed and search.stopped == "generations"
     assert written(search) == features_by_threads
 
 
