@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -25,10 +26,14 @@ pytestmark = pytest.mark.slow
 OPERATORS = ["add", "sub", "mul", "div", "square"]
 
 
+# Trees need programs that take seconds to compile; that they are searched is tested elsewhere.
+WITHOUT_TREES = Search(methods=("dictionary", "features"), stopping=Stopping(None, generations=4))
+
+
 def read(model, x, **options) -> Interpretation:
     options = {
         "operators": OPERATORS,
-        "search": Search(stopping=Stopping(None, generations=4)),
+        "search": WITHOUT_TREES,
         **options,
     }
     return interpret(model, x, verbose=False, **options)
@@ -41,8 +46,7 @@ def points(models) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def ellipse(models, points) -> Interpretation:
-    thorough = Search(effort="thorough", stopping=Stopping(None, generations=4))
-    return read(models / "A1.keras", points, search=thorough)
+    return read(models / "A1.keras", points, search=replace(WITHOUT_TREES, effort="thorough"))
 
 
 @pytest.fixture(scope="module")

@@ -264,7 +264,7 @@ def test_the_formula_of_a_shipped_network_is_printed_and_written(files, tmp_path
 
 @pytest.mark.slow
 def test_quiet_prints_the_rule_alone_and_gaps_in_the_data_are_said_once(capsys, files, tmp_path):
-    words = ["--data", str(files["gaps.csv"]), "--operators", "polynomial", "--time-limit", "2"]
+    words = ["--data", str(files["gaps.csv"]), "--operators", "polynomial", "--time-limit", "0.5"]
     words += ["--methods", "dictionary", "--report", str(tmp_path / "report.html")]
     assert cli.main(["interpret", str(files["ellipse"]), *words, "--quiet"]) == 0
     printed = capsys.readouterr()
@@ -290,7 +290,7 @@ def test_where_nothing_simple_fits_no_rule_is_named(quiet, capsys, files, tmp_pa
     hidden = layers.Dense(300, "tanh", kernel_initializer=wide, bias_initializer=wide)
     output = layers.Dense(1, activation="sigmoid")
     keras.Sequential([keras.Input((2,)), hidden, output]).save(tmp_path / "tangle.keras")
-    words = ["--data", str(files["x.npz"]), "--operators", "polynomial", "--time-limit", "2"]
+    words = ["--data", str(files["x.npz"]), "--operators", "polynomial", "--time-limit", "0.5"]
     words += ["--quiet"] if quiet else []
     assert cli.main(["interpret", str(tmp_path / "tangle.keras"), *words]) == 0
     printed = capsys.readouterr().out

@@ -1,7 +1,5 @@
 """Fingerprints: what counts as the same formula."""
 
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -154,21 +152,11 @@ def test_equal_fingerprints_mean_parallel_gradients(random_trees):
         np.testing.assert_allclose(cosine[finite], 1, atol=1e-6, err_msg=f"{one} | {other}")
 
 
-@pytest.mark.slow
 def test_fingerprints_are_the_same_in_every_process():
-    program = (
-        "from keras_symgrad.expressions.trees import Alphabet;"
-        "from keras_symgrad.expressions.fingerprint import Fingerprint;"
-        "from keras_symgrad import OperatorSet;"
-        "a = Alphabet(OperatorSet('add, exp, max'), ['x1', 'x2']);"
-        "print(Fingerprint(a.operators)(a.tree(['add', 'max', 0, 1, 'exp', 1])))"
-    )
+    # Kept searches hold them, and islands send them to other machines.
     alphabet = Alphabet(OperatorSet("add, exp, max"), ["x1", "x2"])
-    here = Fingerprint(alphabet.operators)(alphabet.tree(["add", "max", 0, 1, "exp", 1]))
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert int(done.stdout) == here
+    found = Fingerprint(alphabet.operators)(alphabet.tree(["add", "max", 0, 1, "exp", 1]))
+    assert found == 1915651924830348106
 
 
 def test_thousands_of_trees_a_second(random_trees):

@@ -17,7 +17,7 @@ from keras_symgrad.gradients.reading import read
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.neurons.quantities import Quantities
 
-SEARCH = Search(methods=("dictionary",), stopping=Stopping(5))
+SEARCH = Search(methods=("dictionary",), stopping=Stopping(2))
 QUICK = {"operators": "polynomial", "search": SEARCH, "verbose": False}
 
 

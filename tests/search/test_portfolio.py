@@ -204,7 +204,7 @@ def test_the_same_seed_gives_the_same_archive():
     fronts = []
     for _ in range(2):
         search = portfolio(field, seed=5)
-        archive = search.run(Stopping(None, generations=3))
+        archive = search.run(Stopping(None, generations=2))
         fronts.append([(i.complexity, i.loss, str(i.tree)) for i in archive.front()])
     assert fronts[0] == fronts[1]
 

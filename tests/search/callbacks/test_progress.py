@@ -17,19 +17,21 @@ LOGS = {"evaluations": 12_000, "seconds": 2.0, "loss": 1.5e-4, "formula": "add(x
 SHOW = f"""
 from keras_symgrad.search.callbacks.progress import ProgressBar
 from keras_symgrad import Stopping
-bar = ProgressBar(Stopping(generations=10), shown=SHOWN)
-bar.on_search_begin()
-bar.on_generation_end(3, {LOGS!r})
-bar.on_search_end()
+import sys
+for shown in (True, False):
+    bar = ProgressBar(Stopping(generations=10), shown=shown)
+    bar.on_search_begin()
+    bar.on_generation_end(3, {LOGS!r})
+    bar.on_search_end()
+    print("and quiet:", file=sys.stderr, flush=True)
 """
 
 
-def on_a_terminal(shown: bool) -> str:
-    """Output of the bar on a terminal."""
+def on_a_terminal() -> str:
+    """Output on a terminal of a bar that is shown, and of one that is not."""
     terminal, its_end = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
-    code = SHOW.replace("SHOWN", str(shown))
-    done = subprocess.run([sys.executable, "-c", code], stderr=its_end, env=environment)
+    done = subprocess.run([sys.executable, "-c", SHOW], stderr=its_end, env=environment)
     os.close(its_end)
     assert done.returncode == 0
     seen = b""
@@ -44,15 +46,11 @@ def on_a_terminal(shown: bool) -> str:
 
 
 @pytest.mark.slow
-def test_a_terminal_shows_generation_speed_loss_and_formula():
-    seen = on_a_terminal(True)
+def test_a_terminal_shows_generation_speed_loss_and_formula_unless_asked_to_be_quiet():
+    shown, quiet, _ = on_a_terminal().split("and quiet:")
     for text in ("generation 3", "6,000 evaluations/s", "1.5e-04", "add(x1, [bold]x2)"):
-        assert text in seen
-
-
-@pytest.mark.slow
-def test_a_terminal_shows_nothing_if_asked_to_be_quiet():
-    assert "generation" not in on_a_terminal(False)
+        assert text in shown
+    assert "generation" not in quiet
 
 
 @pytest.mark.parametrize("shown", [True, False])
