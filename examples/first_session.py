@@ -73,7 +73,7 @@ concept = ks.interpret(
     folder / "pump.csv",
     sampling=columns,
     search=search,
-    time_limit=20,
+    time_limit=8,
     verbose=False,
 )
 print(concept)

@@ -67,6 +67,9 @@ MAX_EVALUATIONS_OF_BEST = 200
 PHI_SEARCH_ROWS = 512
 PHI_SEARCH_GENERATIONS = 40
 PHI_SEARCH_SECONDS = 10.0
+# Generations without a better curve that end the search: forms that are exact are found in a few, and
+# a curve without one gets better slowly and without end.
+PHI_SEARCH_PATIENCE = 8
 
 
 @cache
@@ -327,7 +330,11 @@ def _searched(points: _Points, seed: int) -> Iterator[tuple[_Fit, np.ndarray]]:
     alphabet = Alphabet(OperatorSet(_SEARCHED), ["g"])
     with TargetEngine(alphabet.operators, points.g[chosen, None], points.f[chosen]) as engine:
         archive = search_for(engine, alphabet, seed=seed).run(
-            Stopping(PHI_SEARCH_SECONDS, generations=PHI_SEARCH_GENERATIONS)
+            Stopping(
+                PHI_SEARCH_SECONDS,
+                generations=PHI_SEARCH_GENERATIONS,
+                patience=PHI_SEARCH_PATIENCE,
+            )
         )
     for individual in archive.front():
         expression = with_whole_numbers(to_sympy(individual.tree, alphabet.operators))

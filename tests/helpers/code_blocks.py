@@ -69,7 +69,7 @@ def hurry(
 
     for room in (ks, pairs, jointly):
         monkeypatch.setattr(room, "interpret", quick)
-    # That processes and clusters find the same is tested with the islands: this process does it here.
+    # That processes and clusters find the same is tested with the islands.
     many = functools.partial(ks.interpret_many, executor=None)
     monkeypatch.setattr(ks, "interpret_many", many)
     if distributed is not None:
