@@ -18,6 +18,9 @@ from tests.search.searches import generations, small_search, written
 
 pytestmark = pytest.mark.slow
 
+# Nothing is compiled for these.
+WITHOUT_TREES = ("dictionary", "features")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def short_epochs():
@@ -85,16 +88,16 @@ def test_the_order_in_which_islands_come_back_changes_nothing(by_threads):
     assert written(search) == by_threads
 
 
-def test_an_epoch_that_is_lost_is_repeated_and_changes_nothing(by_threads):
-    search = small_search(islands=3, executor=Steady(losses=2))
+def test_an_epoch_that_is_lost_is_repeated_and_changes_nothing(features_by_threads):
+    search = small_search(islands=3, methods="features", executor=Steady(losses=2))
     with pytest.warns(UserWarning, match="An epoch of island . was lost.*the machine is gone"):
         search.run(generations(6))
     assert search.repeated == 2
-    assert written(search) == by_threads
+    assert written(search) == features_by_threads
 
 
 def test_what_fails_again_and_again_ends_the_search_with_what_was_found():
-    search = small_search(islands=2, executor=Steady(losses=100))
+    search = small_search(islands=2, executor=Steady(losses=100), methods=WITHOUT_TREES)
     with pytest.warns(UserWarning) as said:
         archive = search.run(generations(6))
     assert search.stopped == "workers_lost" and len(archive)
@@ -104,7 +107,7 @@ def test_what_fails_again_and_again_ends_the_search_with_what_was_found():
 
 def test_an_executor_that_is_broken_ends_the_search_with_what_was_found():
     broken = Steady(losses=100, error=BrokenExecutor("all killed"))
-    search = small_search(islands=2, executor=broken)
+    search = small_search(islands=2, executor=broken, methods=WITHOUT_TREES)
     with pytest.warns(UserWarning) as said:
         archive = search.run(generations(6))
     assert search.stopped == "workers_lost" and len(archive)
@@ -148,15 +151,16 @@ def test_epochs_that_are_cancelled_again_and_again_end_the_search():
     assert "failed 4 times, at last with: it was cancelled." in str(said[-1].message)
 
 
-def test_islands_are_kept_and_resumed(by_threads, tmp_path):
+def test_islands_are_kept_and_resumed(features_by_threads, tmp_path):
     path = tmp_path / "islands.json"
-    small_search(islands=3, executor=Unruly()).run(generations(3), [Checkpoint(path)])
+    options = {"islands": 3, "methods": "features"}
+    small_search(**options, executor=Unruly()).run(generations(3), [Checkpoint(path)])
     with ThreadPoolExecutor(1) as threads:
-        search = small_search(islands=3, executor=threads)
+        search = small_search(**options, executor=threads)
         SavedSearch(path).restore(search)
         search.run(generations(6))
         assert threads.submit(int, 3).result() == 3, "the user's executor is left open"
-    assert written(search) == by_threads
+    assert written(search) == features_by_threads
 
 
 def test_an_island_begins_with_what_its_neighbour_had_found():
@@ -225,7 +229,7 @@ def test_workers_that_fall_silent_are_named(monkeypatch):
     monkeypatch.setattr(ring, "SILENCE", 0)
     names = iter(["old", *(9 * ["new"])])
     monkeypatch.setattr(ring.socket, "gethostname", lambda: next(names))
-    search = small_search(islands=1, executor=Steady())
+    search = small_search(islands=1, executor=Steady(), methods="features")
     with pytest.warns(UserWarning, match=f"Lost contact with workers: old:{os.getpid()} "):
         search.run(generations(6))
 
