@@ -16,6 +16,7 @@ from keras_symgrad.results.assessment import (
     FormulaRefiner,
     Graph,
     HeldOutRows,
+    Match,
     assess,
     assess_one_variable,
 )
@@ -85,7 +86,7 @@ class Assessor:
         front = archive.front()
         if provisional not in self._last or self._last[provisional][0] != front:
             found = self._in_users(self._made(archive, provisional))
-            if found.is_settled:
+            if found.is_settled and found.matches == Match.CONCEPT:
                 # It lacks nothing.
                 self._last[False] = front, found
             self._last[provisional] = front, found

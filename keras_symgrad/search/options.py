@@ -33,8 +33,9 @@ class Search:
             "trees" (evolved formulas), or objects derived from `StagedStrategy` or
             `EvolvedStrategy`; all three by default.
         effort: "quick" searches the dictionary alone; "normal" ends as soon as a formula is
-            settled, which is a "concept" on rows kept apart by a wide margin; "thorough" searches
-            until a limit of `stopping` is reached.
+            settled: on rows kept apart it is a "concept" by a wide margin, or a "boundary" that
+            only rewritings of its own level set follow as well; "thorough" searches until a limit
+            of `stopping` is reached.
         max_complexity: of formulas.
         complexity: how formulas are weighed: a `Complexity`, or weights by operator name.
         signed: whether a formula must grow where the neuron grows.

@@ -20,9 +20,9 @@ chosen on the rows read; `truth` is 1 - |cos| between its gradients and the trut
 A "concept" of a network without a formula is false; anything else of one with a formula, where the
 truth was found, is missed.
 
-`settled` is when `effort="normal"` would have ended the search, in seconds. With
-`--effort thorough` the search goes on, and `apart` is 1 - |cos| between the formula settled on
-and the one that was chosen in the end: above 2e-3 the answer is of another class.
+`settled` is when `effort="normal"` would have ended the search, in seconds, and `settled_as` the
+word then. With `--effort thorough` the search goes on, and `apart` is 1 - |cos| between the formula
+settled on and the one that was chosen in the end: above 2e-3 the answer is of another class.
 """
 
 from __future__ import annotations
@@ -272,6 +272,7 @@ def measure(name: str, activation: str, seed: int, options: argparse.Namespace) 
     if settled.assessment is not None:
         earlier = settled.assessment.best
         row |= {"settled": settled.seconds, "settled_on": earlier.to_pretty()}
+        row["settled_as"] = str(settled.assessment.matches)
         row["apart"] = distance(earlier.expression, concept.best.expression, case.points, seed)
     return row
 
@@ -293,7 +294,9 @@ def summary(rows: Iterable[dict]) -> list[str]:
     worst = max((row["angle"] for row in false), default=0.0)
     missed = [row for row in having if row["says"] != "concept"]
     settled = [row for row in rows if "settled" in row]
-    other = [row for row in settled if row["says"] != "concept" or row["apart"] > SAME_CLASS]
+    other = [
+        row for row in settled if row["says"] != row["settled_as"] or row["apart"] > SAME_CLASS
+    ]
     return [
         f'false "concept": {len(false)} of {len(without)} networks without a formula, at most '
         f"{worst:.1f} degrees off",

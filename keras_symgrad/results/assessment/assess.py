@@ -63,7 +63,8 @@ def assess(
         symmetries: known symmetries of the concept.
         seed: of all random choices.
         provisional: whether intervals and simple numbers for constants, the value's closed form,
-            symmetries and alternatives are left out, where the answer is not settled anyway.
+            symmetries, alternatives, and rivals where there is neither concept nor boundary, are
+            left out, where the answer is not a settled concept anyway.
         counted: rows that fidelity is counted on, if they were made before.
 
     Returns:
@@ -129,8 +130,8 @@ def assess(
         boundary_error=evidence.boundary_error,
         fidelity=best.fidelity,
         matches=evidence.matches,
-        rivals=evidence.rivals,
-        alternatives=evidence.alternatives(others if details else ()),
+        rivals=evidence.rivals if details or evidence.matches.is_exact else (),
+        alternatives=evidence.alternatives(others) if details else (),
         noise_floor=front.floor,
         constants=finisher.constants(best.expression, seed) if details else (),
         symmetries=checks,

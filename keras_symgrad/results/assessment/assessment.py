@@ -90,6 +90,12 @@ class Assessment:
 
     @property
     def is_settled(self) -> bool:
-        """True if the class is "concept" by a margin that a longer search would not close."""
-        margin = self.margin
-        return self.matches == Match.CONCEPT and margin is not None and margin.is_wide
+        """True if a longer search would change neither the class nor the formula's concept.
+
+        A "concept" is by a wide margin; a "boundary" where only rewritings of the formula's own
+        level set fit as well, between which no search decides.
+        """
+        if self.margin is None or not self.matches.is_exact:
+            return False
+        is_concept = self.matches == Match.CONCEPT
+        return self.margin.is_wide if is_concept else self.margin.fixes_boundary

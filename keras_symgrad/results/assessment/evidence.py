@@ -337,12 +337,16 @@ class Evidence:
         Args:
             halves: mean of 1 - |cos| between its fits on two halves of the rows.
         """
+        # Fits of rivals take most of an assessment; no other class depends on them.
+        rivals = self.rivals if self.matches.is_exact else ()
+        found = set(self.front)
         return Margin(
             float(angle_of(self.cosine_error)),
             self.explained,
             self.steepness,
-            min(map(self._advantage, self.rivals), default=np.inf),
+            min(map(self._advantage, rivals), default=np.inf),
             halves / max(self.cosine_error, SMALLEST_ERROR),
+            min((self._advantage(r) for r in rivals if r.formula in found), default=np.inf),
             is_read=self._field.is_read,
             of_values=self.fidelity is None or self.fidelity.metric == R2,
         )

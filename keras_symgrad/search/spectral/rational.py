@@ -17,12 +17,15 @@ written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
-from keras_symgrad.engine import as_span, reduce_axes, split
+from keras_symgrad.engine import as_span, reduce_axes
 from keras_symgrad.search.spectral.eigen_fit import smallest_eigenvector
 from keras_symgrad.search.spectral.features import Feature
 
@@ -33,7 +36,12 @@ MIN_GAIN_PER_ROUND = 0.02
 NEGLIGIBLE = 1e-3
 # The largest cosine between the weights of numerator and denominator.
 MOST_ALIKE = 0.9
-# Number of starts that are completed, chosen by their error after the first eigenproblem.
+# Rows on which starts and sets of functions are compared: more cost in proportion, and the errors
+# that are compared differ by factors.
+MAX_COMPARISON_ROWS = 128
+# Number of starts that are compared on all rows, and of those that are completed, chosen by their
+# error after the first eigenproblem.
+MAX_COMPARED_STARTS = 32
 MAX_RATIONAL_STARTS = 4
 # Starts with this many times the error of the best are discarded.
 MUCH_WORSE = 10.0
@@ -70,16 +78,33 @@ class RationalFit:
         values = np.stack([np.ones(len(rows)), *(word.values for word in words)])
         slopes = [word.gradients for word in words]
         gradients, target = reduce_axes([np.zeros_like(slopes[0]), *slopes], directions)
-        self.target = as_span(target)
         # Basis functions of one typical size, so that weights and contributions are comparable.
         self.scale = np.exp(np.log(np.abs(values) + 1e-12) @ rows)
         self.values = values / self.scale[:, None]
-        self.gradients = gradients / self.scale[:, None, None]
+        span = as_span(target)
+        # The first axes lie in the span: parallel and perpendicular parts are slices.
+        self.along = span.shape[1]
+        self.gradients = in_axes_of(span, gradients) / self.scale[:, None, None]
+
+    @cached_property
+    def _sample(self) -> RationalFit:
+        """The fit on fewer rows; they are evenly spread."""
+        step = -(-len(self.rows) // MAX_COMPARISON_ROWS)
+        if step == 1:
+            return self
+        sample = copy(self)
+        sample.rows = self.rows[::step] / self.rows[::step].sum()
+        sample.values = np.ascontiguousarray(self.values[:, ::step])
+        sample.gradients = np.ascontiguousarray(self.gradients[:, :, ::step])
+        return sample
 
     def promise(self) -> float:
         """The least error with a one-term denominator: enough to compare sets of functions."""
-        every = np.ones(len(self.scale), bool)
-        return min(self._other(word, every, 1)[1] for word in np.eye(len(self.scale)))
+        return min(map(self._sample._error_of_start, np.eye(len(self.scale))))
+
+    def _error_of_start(self, start: np.ndarray) -> float:
+        """The least error for a denominator, rows weighted once."""
+        return self._other(start, np.ones(len(start), bool), 1)[1]
 
     def quotients(self, pairs: bool = False) -> Iterator[RationalFunction]:
         """The best quotients of all basis functions, and sparser ones of fewer and fewer.
@@ -95,12 +120,15 @@ class RationalFit:
             for i, j in combinations(range(len(single)), 2):
                 starts += [single[i] + single[j], single[i] - single[j]]
         starts = [start / np.linalg.norm(start) for start in starts]
-        starts.sort(key=lambda start: self._other(start, every, 1)[1])
+        if len(starts) > MAX_COMPARED_STARTS:
+            starts = sorted(starts, key=self._sample._error_of_start)[:MAX_COMPARED_STARTS]
+        starts.sort(key=self._error_of_start)
         settled = [self._settled(start, every, every) for start in starts[:MAX_RATIONAL_STARTS]]
         least = min(quotient.error for quotient in settled)
-        for quotient in settled:
+        followed: set[bytes] = set()
+        for quotient in sorted(settled, key=lambda one: one.error):
             if quotient.error <= MUCH_WORSE * least + 1e-12:
-                yield from self._pruned(self._sparsest(quotient))
+                yield from self._pruned(self._sparsest(quotient), followed)
 
     def weights(self, quotient: RationalFunction) -> tuple[np.ndarray, np.ndarray]:
         """Weights of numerator and denominator for the unscaled basis functions."""
@@ -126,34 +154,38 @@ class RationalFit:
         self, fixed: np.ndarray, allowed: np.ndarray, reweighted: int = 3
     ) -> tuple[np.ndarray, float]:
         """The best sum for a fixed one, and the error of the two."""
-        value, slope = fixed @ self.values, np.einsum("k,krv->rv", fixed, self.gradients)
+        value, slope = fixed @ self.values, np.tensordot(fixed, self.gradients, 1)
         # A multiple of the fixed sum adds a constant to the quotient and nothing to its gradient:
         # one basis function is left out to exclude such multiples.
         chosen = np.flatnonzero(allowed & (np.arange(len(fixed)) != np.argmax(np.abs(fixed))))
         found = np.zeros(len(self.scale))
         if not len(chosen):
             return found, np.inf
-        gradients = (
-            self.gradients[chosen] * value[:, None] - self.values[chosen][:, :, None] * slope
-        )
-        along, across = split(gradients, self.target)
-        rows = self.rows / ((gradients**2).sum(axis=(0, 2)) + 1e-300)
-        weights = np.zeros(len(chosen))
-        # Row by row, basis functions have other sizes than on the whole: exp(x)**2 hides 1.
-        size = np.sqrt(np.einsum("krv,r->k", gradients**2, rows)) + 1e-300
-        along, across, gradients = (g / size[:, None, None] for g in (along, across, gradients))
+        gradients = self.gradients[chosen]
+        gradients *= value
+        gradients -= self.values[chosen][:, None] * slope
+        rows = self.rows / (np.einsum("kar,kar->r", gradients, gradients) + 1e-300)
+        flat, size, weights = gradients.reshape(len(chosen), -1), None, np.zeros(len(chosen))
+        weighted = np.empty_like(gradients)
         for _ in range(reweighted):
-            root = np.sqrt(rows)[:, None]
-            missed, met = ((g * root).reshape(len(chosen), -1) for g in (across, along))
+            np.multiply(gradients, np.sqrt(rows), out=weighted)
+            met, missed = (
+                part.reshape(len(chosen), -1)
+                for part in (weighted[:, : self.along], weighted[:, self.along :])
+            )
             a, p = missed @ missed.T, met @ met.T
-            if not 1e-200 < np.trace(a + p) < np.inf:
+            b = a + p
+            if not 1e-200 < np.trace(b) < np.inf:
                 return found, np.inf
-            weights = smallest_eigenvector(a, a + p)
-            square = (np.einsum("k,krv->rv", weights, gradients) ** 2).sum(axis=1)
+            if size is None:
+                # Row by row, basis functions have other sizes than on the whole: exp(x)**2 hides 1.
+                size = np.sqrt(np.diag(b)) + 1e-300
+            sizes = np.outer(size, size)
+            weights = smallest_eigenvector(a / sizes, b / sizes) / size
+            each = (weights @ flat).reshape(slope.shape) ** 2
+            square = each.sum(axis=0)
             rows = self.rows / (square + 1e-4 * square.mean() + 1e-300)
-        missed = (np.einsum("k,krv->rv", weights, across) ** 2).sum(axis=1)
-        error = float(self.rows @ (missed / (square + 1e-300)))
-        weights = weights / size
+        error = float(self.rows @ (each[self.along :].sum(axis=0) / (square + 1e-300)))
         found[chosen] = weights / (np.linalg.norm(weights) + 1e-300)
         return found, error if np.isfinite(error) else np.inf
 
@@ -177,8 +209,14 @@ class RationalFit:
                 best, least = RationalFunction(over, under, quotient.error), sparsity
         return best
 
-    def _pruned(self, quotient: RationalFunction) -> Iterator[RationalFunction]:
-        """The quotient, and others of fewer basis functions, down to two."""
+    def _pruned(
+        self, quotient: RationalFunction, followed: set[bytes]
+    ) -> Iterator[RationalFunction]:
+        """The quotient, and others of fewer basis functions, down to two.
+
+        From a set of basis functions that was followed before, the rest of the way is the same: of
+        six variables half of all sets are.
+        """
         yield quotient
         over, under = quotient.over, quotient.under
         while (over != 0).sum() + (under != 0).sum() > 2:
@@ -194,10 +232,39 @@ class RationalFit:
             drop = np.argsort(shares)[:count]
             keep[drop] = False
             allowed = keep[: len(over)], keep[len(over) :]
-            if not all(side.any() for side in allowed):
+            if not all(side.any() for side in allowed) or keep.tobytes() in followed:
                 return
+            followed.add(keep.tobytes())
             quotient = self._settled(np.where(allowed[1], under, 0), *allowed)
             if not np.isfinite(quotient.error):
                 return
             over, under = quotient.over, quotient.under
             yield quotient
+
+
+def in_axes_of(span: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Gradients in axes of which the first are the directions of a span.
+
+    Args:
+        span: orthonormal directions, `(rows, k, axes)`; some may be zero.
+        gradients: `(functions, rows, axes)`.
+
+    Returns:
+        Coordinates `(functions, axes, rows)`, the first k of them in the span; k axes more where
+        some directions are zero.
+
+    Example:
+
+    >>> np.abs(in_axes_of(np.array([[[0.0, 1.0]]]), np.array([[[3.0, 4.0]]]))).tolist()
+    [[[4.0], [3.0]]]
+    """
+    count = span.shape[1]
+    # In this mode it is a pair: its first columns are the directions, or their opposites.
+    axes: Any = np.linalg.qr(span.transpose(0, 2, 1), mode="complete")
+    turned = np.einsum("fra,rab->fbr", gradients, axes[0], optimize=True)
+    absent = ~span.any(axis=2).T
+    if absent.any():
+        rest = np.where(absent, turned[:, :count], 0)
+        turned[:, :count] -= rest
+        turned = np.concatenate([turned, rest], axis=1)
+    return np.ascontiguousarray(turned)

@@ -26,6 +26,7 @@ from keras_symgrad.results.assessment.finalize import FormulaRefiner
 OPERATORS = OperatorSet("default")
 E = SYSTEMS["E"]
 X1, X2, X3, X4, X5, X6 = E.variables
+OF_DECISIONS = Fidelity("agreement", 0.99, 0.55, 600)
 DIFFERENCE = (X3 - X4) ** 2 + (X5 - X6) ** 2 - X1 * X2
 
 
@@ -252,3 +253,17 @@ def test_alternatives_fit_as_well_and_say_how_far_off_they_are():
     assert [a.formula for a in shown] == [same]
     assert shown[0].class_distance < 1e-4
     assert errors(other.expression, field).mean() > 0.1
+
+
+def test_formulas_that_a_search_found_on_the_boundary_are_told_from_rewritings_of_one():
+    field = slab(DIFFERENCE, noise=0.02)
+    found = evidence(field, E.sample(500), DIFFERENCE, 0.0, OF_DECISIONS)
+    margin = found.margin(0.0)
+    assert found.rivals and margin.advantage < np.inf
+    assert margin.advantage_on_front == np.inf
+
+    longer = found._finisher.fitted(DIFFERENCE * (1 + X1**2))
+    front = [*found.front, longer]
+    other = Evidence(found.best, found._finisher, field, E.sample(500), 0.0, OF_DECISIONS, front)
+    assert longer.complexity > found.best.complexity
+    assert other.margin(0.0).advantage_on_front < np.inf

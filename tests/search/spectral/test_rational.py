@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import sympy
 
-from keras_symgrad.engine.directions import direction_error
+from keras_symgrad.engine.directions import direction_error, orthonormal_span, split
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.expressions.trees import Alphabet, symbol
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.spectral.features import FeatureMaker
 from keras_symgrad.search.spectral.polynomials import PolynomialSearch
-from keras_symgrad.search.spectral.rational import RationalFit
+from keras_symgrad.search.spectral.rational import RationalFit, in_axes_of
 
 a, b, c, d = (symbol(name) for name in "abcd")
 OPERATORS = OperatorSet("default")
@@ -100,3 +100,20 @@ def test_many_coordinates_are_left_alone():
     search, atoms = search_of(field)
     assert list(search.polynomials(atoms, 4)) == []
     assert list(search.quotients(atoms)) == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_axes_of_a_span_hold_the_parts_along_and_across_it(count):
+    rng = np.random.default_rng(0)
+    spans = orthonormal_span(rng.normal(size=(40, count, 3)))[1]
+    # Some rows have fewer directions, or none.
+    spans[:5, -1], spans[5:8] = 0, 0
+    gradients = rng.normal(size=(6, 40, 3))
+    along, across = split(gradients, spans)
+    turned = in_axes_of(spans, gradients)
+    np.testing.assert_allclose(
+        np.abs(turned[:, :count]), np.abs(along.transpose(0, 2, 1)), atol=1e-12
+    )
+    # Products of two gradients are kept part by part.
+    products = np.einsum("far,gar->fgr", turned[:, count:], turned[:, count:])
+    np.testing.assert_allclose(products, np.einsum("fra,gra->fgr", across, across), atol=1e-12)
