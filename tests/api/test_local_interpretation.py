@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+from dataclasses import replace
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -150,3 +153,23 @@ def test_what_does_not_go_with_a_row_is_refused_before_any_work(switch):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, activation="softmax")])
     with pytest.raises(ValueError, match=r"unit=\(k, j\), near=row"):
         interpret_classes(model, X, near=0)
+
+
+def test_ctrl_c_in_a_later_search_costs_nothing_of_what_was_found(switch, monkeypatch):
+    module = import_module("keras_symgrad.api.interpret")
+    search, found = module._found, []
+
+    def interrupted_in_the_second(*arguments):
+        if found:
+            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
+        found.append(search(*arguments))
+        # It holds nearly nowhere, so that there is a reason to go on.
+        near = replace(found[0].near, radius=0.0)
+        found[0] = replace(found[0], near=near)
+        return found[0]
+
+    monkeypatch.setattr(module, "_found", interrupted_in_the_second)
+    result = interpret(switch, X, names=NAMES, near=ROW, **QUICK | {"time_limit": 2})
+    assert result.stopped == "interrupted"
+    assert result.best.expression == found[0].best.expression
