@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
-from dataclasses import replace
 from importlib import import_module
 
 import keras
@@ -164,12 +164,13 @@ def test_ctrl_c_in_a_later_search_costs_nothing_of_what_was_found(switch, monkey
             signal.raise_signal(signal.SIGINT)
             raise KeyboardInterrupt
         found.append(search(*arguments))
-        # It holds nearly nowhere, so that there is a reason to go on.
-        near = replace(found[0].near, radius=0.0)
-        found[0] = replace(found[0], near=near)
         return found[0]
 
     monkeypatch.setattr(module, "_found", interrupted_in_the_second)
+    # However far the first formula holds, there is a reason to go on.
+    local = import_module("keras_symgrad.api.local_interpretation")
+    monkeypatch.setattr(local, "HOLDS", math.inf)
+    monkeypatch.setattr(local, "_radii", lambda *_: (1.0, 0.5))
     result = interpret(switch, X, names=NAMES, near=ROW, **QUICK | {"time_limit": 2})
     assert result.stopped == "interrupted"
     assert result.best.expression == found[0].best.expression

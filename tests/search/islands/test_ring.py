@@ -13,9 +13,9 @@ import pytest
 
 from keras_symgrad.callbacks import Checkpoint, LambdaCallback
 from keras_symgrad.search.callbacks.checkpoint import SavedSearch
-from keras_symgrad.search.core import Stopping
+from keras_symgrad.search.core import GeneticSettings, Stopping
 from keras_symgrad.search.islands import ring
-from tests.search.searches import generations, small_search, written
+from tests.search.searches import generations, noisy_field, small_search, written
 
 pytestmark = pytest.mark.slow
 
@@ -166,7 +166,8 @@ def test_a_search_resumed_before_its_first_formula_goes_on_to_it_whatever_the_li
             signal.raise_signal(signal.SIGINT)
             return Future()
 
-    path, options = tmp_path / "islands.json", {"islands": 2, "methods": "features"}
+    few = {"field": noisy_field(rows=40), "settings": GeneticSettings(demes=2, population=8)}
+    path, options = tmp_path / "islands.json", {"islands": 2, "methods": "features", **few}
     interrupted = small_search(executor=Interrupted(), **options)
     assert not len(interrupted.run(generations(3), [Checkpoint(path)]))
     assert interrupted.stopped == "interrupted"
