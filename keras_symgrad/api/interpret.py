@@ -54,6 +54,7 @@ from keras_symgrad.search.core import (
     Ending,
     PriorKnowledge,
     call,
+    deferred_interrupts,
     keeps_what_was_found,
     limits_of,
     recorded,
@@ -300,10 +301,11 @@ def _found(
     )
     if kept is not None:
         kept.restore(portfolio)
-    with clock.timed("search"):
+    with clock.timed("search"), deferred_interrupts() as interrupts:
         bar = ProgressBar(stopping, shown=task.verbose)
         archive = portfolio.run(stopping, [bar, *task.callbacks])
-        if portfolio.stopped == Ending.INTERRUPTED and not archive.front():
+        interrupted = portfolio.stopped == Ending.INTERRUPTED or interrupts.presses > 0
+        if interrupted and not archive.front():
             # There is nothing to keep, and no search that failed.
             raise KeyboardInterrupt
 
@@ -317,6 +319,9 @@ def _found(
             has_rules = bool(symmetries) or knowledge.has_rules
             # As long as the search itself may take, but for the last attempt.
             seconds = math.inf if stopping.time_limit is None else stopping.time_limit
+            if interrupted:
+                # Whoever ended the search does not wait for its limit here.
+                seconds = min(seconds, clock.seconds["search"])
             division = Division(reading, fitted, kept_apart, refiner, units, seed, seconds)
             regions = division.regions(assessment, divided=not has_rules)
         warn_of_broken_symmetries(

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +42,13 @@ from keras_symgrad.neurons import (
     tracing,
 )
 from keras_symgrad.results import Interpretation, JointInterpretation
-from keras_symgrad.search.core import call, keeps_what_was_found, recorded, versions
+from keras_symgrad.search.core import (
+    call,
+    deferred_interrupts,
+    keeps_what_was_found,
+    recorded,
+    versions,
+)
 
 
 @keeps_what_was_found
@@ -133,18 +140,8 @@ def interpret_jointly(
         in_terms_of=in_terms_of,
         seed=seed,
     )
-    found: list[Interpretation] = []
-    error, rest = [], span
     count = min(concepts or span.independent, span.span)
-    for left in range(count - 1, -1, -1):
-        concept = interpret(rest, seed=seed, **options)
-        if concept.matches == "nothing":
-            break
-        expression = concept.best.expression
-        error.append(float(errors(expression, span).mean()))
-        found.append(replace(concept, given=tuple(before.best for before in found)))
-        if left:
-            rest = rest.on_level_sets(gradient(expression, rest.names, rest.points))
+    found, error = _one_after_the_other(span, count, seed, options)
     settings = recorded(given)
     return JointInterpretation(
         tuple(neuron.name for neuron in neurons),
@@ -156,6 +153,35 @@ def interpret_jointly(
         versions(),
         call(settings, interpret_jointly, interpret),
     )
+
+
+def _one_after_the_other(
+    span: GradientField, count: int, seed: int, options: Mapping[str, Any]
+) -> tuple[list[Interpretation], list[float]]:
+    """The concepts, each along the level sets of those before it, and their errors."""
+    found: list[Interpretation] = []
+    error, rest = [], span
+    with deferred_interrupts() as interrupts:
+        for left in range(count - 1, -1, -1):
+            try:
+                concept = interpret(rest, seed=seed, **options)
+            except KeyboardInterrupt:
+                if not found:
+                    raise
+                break
+            if concept.matches == "nothing":
+                break
+            expression = concept.best.expression
+            error.append(float(errors(expression, span).mean()))
+            found.append(replace(concept, given=tuple(before.best for before in found)))
+            if interrupts.presses or not left:
+                break
+            rest = rest.on_level_sets(gradient(expression, rest.names, rest.points))
+        if interrupts.presses and len(found) < count:
+            warnings.warn(
+                f"Ctrl-C ended the search after {len(found)} of {count} concepts.", stacklevel=4
+            )
+    return found, error
 
 
 def _check_sampling(sampling: Sampling) -> None:

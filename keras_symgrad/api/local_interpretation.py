@@ -22,7 +22,7 @@ from keras_symgrad.gradients import GradientField, Reading, Sampling, mean_neuro
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.results import Interpretation
 from keras_symgrad.results.neighbourhood import Ellipsoid, Neighbourhood, holding, nearness
-from keras_symgrad.search.core import Clock, Ending
+from keras_symgrad.search.core import Clock, deferred_interrupts
 
 Row = int | Sequence[float] | Mapping[str, Any] | np.ndarray | Any
 Find = Callable[..., Interpretation]
@@ -169,22 +169,28 @@ def interpret_near(
     task = replace(task, sampling=local, settings=settings)
     found: list[Interpretation] = []
     left = task.stopping.time_limit
-    for number, radius in enumerate(radii):
-        if found and radius > SMALLER * radii[number - 1]:
-            continue
-        limit = None if left is None else left if number == len(radii) - 1 else left / 2
-        clock = Clock()
-        with clock.timed("gradients"):
-            reading = _read(neurons, around, radius, task, number)
-        here = replace(place, sought=radius)
-        own = replace(task, stopping=replace(task.stopping, time_limit=limit))
-        found.append(_farthest(find(reading, own, clock, here), neuron))
-        left = None if left is None else max(left - found[-1].timings["search"], MIN_SECONDS)
-        # A search in the next radius finds nothing that holds beyond it.
-        most = max(radii[number + 1 :], default=0.0)
-        interrupted = found[-1].stopped == Ending.INTERRUPTED
-        if interrupted or (found[-1].radius or 0.0) >= HOLDS * most:
-            break
+    with deferred_interrupts() as interrupts:
+        for number, radius in enumerate(radii):
+            if found and radius > SMALLER * radii[number - 1]:
+                continue
+            limit = None if left is None else left if number == len(radii) - 1 else left / 2
+            clock = Clock()
+            with clock.timed("gradients"):
+                reading = _read(neurons, around, radius, task, number)
+            here = replace(place, sought=radius)
+            own = replace(task, stopping=replace(task.stopping, time_limit=limit))
+            try:
+                concept = find(reading, own, clock, here)
+            except KeyboardInterrupt:
+                if not found:
+                    raise
+                break
+            found.append(_farthest(concept, neuron))
+            left = None if left is None else max(left - concept.timings["search"], MIN_SECONDS)
+            # A search in the next radius finds nothing that holds beyond it.
+            most = max(radii[number + 1 :], default=0.0)
+            if interrupts.presses or (found[-1].radius or 0.0) >= HOLDS * most:
+                break
     best = max(found, key=lambda one: one.radius or 0.0)
     timings = {part: sum(one.timings[part] for one in found) for part in best.timings}
     return replace(best, evaluations=sum(one.evaluations for one in found), timings=timings)

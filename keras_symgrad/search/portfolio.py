@@ -262,8 +262,11 @@ class PortfolioSearch:
 
     @property
     def _kept(self) -> Progress | None:
-        """Progress of a saved search; it may have reached its limits."""
-        if not self._ring:
+        """Progress of a saved search; it may have reached its limits.
+
+        `None` before the first formula, up to which no limit ends a search.
+        """
+        if not self._ring or not len(self.archive):
             return None
         generation = self._ring[0].generation
         return self._progress(generation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 
 import keras
@@ -18,6 +19,7 @@ from keras_symgrad.datasets.recovery import judge
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
+from keras_symgrad.search.core.interrupts import deferred_interrupts
 from keras_symgrad.search.core.stopping import Stopping
 from keras_symgrad.search.portfolio import PortfolioSearch
 
@@ -191,9 +193,13 @@ def test_where_labels_fix_a_boundary_no_more_is_claimed(models):
     assert result.stopped == "exhausted"
 
 
-def test_ctrl_c_before_anything_was_found_is_no_search_that_failed(monkeypatch):
+@pytest.mark.parametrize("stopped", ["interrupted", "time_limit"])
+def test_ctrl_c_before_anything_was_found_is_no_search_that_failed(stopped, monkeypatch):
     def run(self, *_):
-        self.stopped = "interrupted"
+        with deferred_interrupts() as interrupts:
+            interrupts.armed = True
+            signal.raise_signal(signal.SIGINT)
+        self.stopped = stopped
         return self.archive
 
     monkeypatch.setattr(PortfolioSearch, "run", run)

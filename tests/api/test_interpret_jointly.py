@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -192,3 +194,26 @@ def test_columns_are_matched_by_name():
 def test_a_wrong_question_is_answered_before_anything_is_read(neurons, arguments, message):
     with pytest.raises(ValueError, match=message):
         interpret_jointly(neurons, np.ones((5, 2)), **arguments)
+
+
+def test_ctrl_c_before_the_second_concept_costs_nothing_of_the_first(monkeypatch):
+    neurons = [
+        Neuron("sum", lambda x: x[:, 0] * x[:, 1] + x[:, 2], inputs=3),
+        Neuron("difference", lambda x: x[:, 0] * x[:, 1] - x[:, 2], inputs=3),
+    ]
+    found = []
+
+    def interrupted_in_the_second(*arguments, **options):
+        if found:
+            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
+        found.append(interpret(*arguments, **options))
+        return found[0]
+
+    module = import_module("keras_symgrad.api.interpret_jointly")
+    monkeypatch.setattr(module, "interpret", interrupted_in_the_second)
+    x = np.random.default_rng(0).uniform(1, 2, (200, 3))
+    with pytest.warns(UserWarning, match="after 1 of 2 concepts"):
+        result = interpret_jointly(neurons, x, **QUICK)
+    assert result.independent == 2
+    assert [concept.best for concept in result.concepts] == [found[0].best]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import signal
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -150,3 +153,24 @@ def test_what_does_not_go_with_a_row_is_refused_before_any_work(switch):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, activation="softmax")])
     with pytest.raises(ValueError, match=r"unit=\(k, j\), near=row"):
         interpret_classes(model, X, near=0)
+
+
+def test_ctrl_c_in_a_later_search_costs_nothing_of_what_was_found(switch, monkeypatch):
+    module = import_module("keras_symgrad.api.interpret")
+    search, found = module._found, []
+
+    def interrupted_in_the_second(*arguments):
+        if found:
+            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
+        found.append(search(*arguments))
+        return found[0]
+
+    monkeypatch.setattr(module, "_found", interrupted_in_the_second)
+    # However far the first formula holds, there is a reason to go on.
+    local = import_module("keras_symgrad.api.local_interpretation")
+    monkeypatch.setattr(local, "HOLDS", math.inf)
+    monkeypatch.setattr(local, "_radii", lambda *_: (1.0, 0.5))
+    result = interpret(switch, X, names=NAMES, near=ROW, **QUICK | {"time_limit": 2})
+    assert result.stopped == "interrupted"
+    assert result.best.expression == found[0].best.expression

@@ -19,6 +19,8 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 PROCESSES = "processes"
+# Terminals, batch systems and service managers send these to all processes of a group.
+GROUP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 # One worker uses one core: its libraries must not start threads for all of them.
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -70,12 +72,12 @@ class Workers:
             A future; one with a `BrokenExecutor` if the executor accepts no work, as after it was
             closed or has lost its workers.
         """
-        if self._executor is None:
-            self._executor = self._made()
-        # A terminal sends Ctrl-C to all processes; a search ends by the one that started it.
-        block = _sigint_blocked() if self._given == PROCESSES else nullcontext()
+        # A search is ended by the process that started it, which needs its workers until then.
+        block = _group_signals_blocked() if self._given == PROCESSES else nullcontext()
         try:
             with block:
+                if self._executor is None:
+                    self._executor = self._made()
                 return self._executor.submit(function, *arguments)
         except Exception as error:
             refused: Future[Any] = Future()
@@ -99,12 +101,8 @@ class Workers:
             return ThreadPoolExecutor(self.count)
         if not isinstance(self._given, str):
             return self._given
-        from multiprocessing import resource_tracker
-
         from loky import ProcessPoolExecutor
 
-        # It would start with the first worker, and unblocks SIGINT as it does.
-        resource_tracker.ensure_running()
         # Loky's processes do not run the user's script again, so that it needs no `__main__` guard.
         quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3")}
         return ProcessPoolExecutor(
@@ -151,16 +149,22 @@ def ended_jobs(jobs: Collection[Future[Any]], seconds: float) -> list[Future[Any
 
 
 @contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """Block SIGINT in this thread, and in the processes and threads that the block starts.
+def _group_signals_blocked() -> Iterator[None]:
+    """Block signals to a group in this thread, and in processes and threads that the block starts.
 
-    One that comes meanwhile is handled after the block.
+    A signal that comes meanwhile is handled after the block.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    from multiprocessing import resource_tracker
+
+    numbers = {getattr(signal, name) for name in GROUP_SIGNALS}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
+        # It would start with the first worker, and unblocks SIGINT and SIGTERM as it does.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

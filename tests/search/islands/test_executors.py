@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from keras_symgrad.search.islands import Workers
+from keras_symgrad.search.islands.executors import GROUP_SIGNALS
 
 SEARCH = """
 import os, time
@@ -41,13 +43,21 @@ def interrupted_by_itself() -> bool:
     return False
 
 
-def test_ctrl_c_of_a_terminal_does_not_reach_worker_processes():
+def test_signals_to_a_whole_group_end_no_worker_process():
+    sent = {getattr(signal, name) for name in GROUP_SIGNALS}
+    blocked_here = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with Workers("processes", 1) as workers:
         assert workers.submit(interrupted_by_itself).result(timeout=100) is False
-        assert (
-            signal.SIGINT in workers.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
-        )
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        assert sent <= workers.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
+        number = workers.submit(os.getpid).result()
+        children = psutil.Process().children(recursive=True)
+        assert len(children) > 1, "trackers of resources belong to the group as well"
+        for child in children:
+            for one in sent:
+                child.send_signal(one)
+        assert workers.submit(os.getpid).result(timeout=100) == number
+        assert not any(map(_gone, children))
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked_here
 
 
 def test_ctrl_c_while_workers_are_started_is_handled_here_afterwards(monkeypatch):

@@ -13,8 +13,9 @@ import pytest
 
 from keras_symgrad.callbacks import Checkpoint, LambdaCallback
 from keras_symgrad.search.callbacks.checkpoint import SavedSearch
+from keras_symgrad.search.core import GeneticSettings, Stopping
 from keras_symgrad.search.islands import ring
-from tests.search.searches import generations, small_search, written
+from tests.search.searches import generations, noisy_field, small_search, written
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +162,23 @@ def test_islands_are_kept_and_resumed(features_by_threads, tmp_path):
         search.run(generations(6))
         assert threads.submit(int, 3).result() == 3, "the user's executor is left open"
     assert written(search) == features_by_threads
+
+
+def test_a_search_resumed_before_its_first_formula_goes_on_to_it_whatever_the_limit(tmp_path):
+    class Interrupted(Executor):
+        def submit(self, function, *arguments):
+            signal.raise_signal(signal.SIGINT)
+            return Future()
+
+    few = {"field": noisy_field(rows=40), "settings": GeneticSettings(demes=2, population=8)}
+    path, options = tmp_path / "islands.json", {"islands": 2, "methods": "features", **few}
+    interrupted = small_search(executor=Interrupted(), **options)
+    assert not len(interrupted.run(generations(3), [Checkpoint(path)]))
+    assert interrupted.stopped == "interrupted"
+    again = small_search(executor=Steady(), **options)
+    SavedSearch(path).restore(again)
+    assert len(again.run(Stopping(1e-6, target_loss=None)))
+    assert again.stopped == "time_limit"
 
 
 def test_an_island_begins_with_what_its_neighbour_had_found():
