@@ -4,13 +4,15 @@ The network is read at points drawn uniformly within a radius of the row, in wid
 a formula is sought there as for all data. Afterwards fresh points tell how far from the row it
 holds. The first radius is several times the one within which a quadratic polynomial reproduces the
 network; where the formula found there holds in less than half of it, the search goes on in smaller
-ones.
+ones. The dictionary is searched alone first, which takes seconds; the other methods have their turn
+where it finds nothing that holds about as far as a quadratic polynomial.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from keras_symgrad.neurons import Neuron
 from keras_symgrad.results import Interpretation
 from keras_symgrad.results.neighbourhood import Ellipsoid, Neighbourhood, holding, nearness
 from keras_symgrad.search.core import Clock, Ending
+from keras_symgrad.search.strategies import strategies_of
 
 Row = int | Sequence[float] | Mapping[str, Any] | np.ndarray | Any
 Find = Callable[..., Interpretation]
@@ -167,6 +170,27 @@ def interpret_near(
     settings = {**task.settings, "near": dict(zip(names, row.tolist()))}
     local = replace(sampling, columns=None, delta=None, draw=False, move=False)
     task = replace(task, sampling=local, settings=settings)
+    search = partial(_in_radii, neurons, neuron, radii, place, find=find)
+    found = search(_quick(task)) if _may_be_quick(task) else []
+    best = max((one.radius or 0.0 for one in found), default=0.0)
+    interrupted = bool(found) and found[-1].stopped == Ending.INTERRUPTED
+    if not interrupted and best < HOLDS * radii[1]:
+        # Less than what a quadratic polynomial does: the dictionary is not enough.
+        found += search(_with_time_left(task, found))
+    chosen = max(found, key=lambda one: one.radius or 0.0)
+    timings = {part: sum(one.timings[part] for one in found) for part in chosen.timings}
+    return replace(chosen, evaluations=sum(one.evaluations for one in found), timings=timings)
+
+
+def _in_radii(
+    neurons: Sequence[Neuron],
+    neuron: Neuron,
+    radii: Sequence[float],
+    place: Neighbourhood,
+    task: Task,
+    find: Find,
+) -> list[Interpretation]:
+    """The formulas found in radii, the largest first, until one holds far enough."""
     found: list[Interpretation] = []
     left = task.stopping.time_limit
     for number, radius in enumerate(radii):
@@ -175,7 +199,7 @@ def interpret_near(
         limit = None if left is None else left if number == len(radii) - 1 else left / 2
         clock = Clock()
         with clock.timed("gradients"):
-            reading = _read(neurons, around, radius, task, number)
+            reading = _read(neurons, place.around, radius, task, number)
         here = replace(place, sought=radius)
         own = replace(task, stopping=replace(task.stopping, time_limit=limit))
         found.append(_farthest(find(reading, own, clock, here), neuron))
@@ -185,9 +209,26 @@ def interpret_near(
         interrupted = found[-1].stopped == Ending.INTERRUPTED
         if interrupted or (found[-1].radius or 0.0) >= HOLDS * most:
             break
-    best = max(found, key=lambda one: one.radius or 0.0)
-    timings = {part: sum(one.timings[part] for one in found) for part in best.timings}
-    return replace(best, evaluations=sum(one.evaluations for one in found), timings=timings)
+    return found
+
+
+def _may_be_quick(task: Task) -> bool:
+    """True if the dictionary may be enough: around a row it has what polynomials have."""
+    quick = any(one.is_quick for one in strategies_of(task.search.methods))
+    return quick and task.search.effort == "normal"
+
+
+def _quick(task: Task) -> Task:
+    return replace(task, search=replace(task.search, effort="quick"))
+
+
+def _with_time_left(task: Task, found: Sequence[Interpretation]) -> Task:
+    """The task with the time that other searches have left of its limit."""
+    limit = task.stopping.time_limit
+    if limit is None or not found:
+        return task
+    left = max(limit - sum(one.timings["search"] for one in found), MIN_SECONDS)
+    return replace(task, stopping=replace(task.stopping, time_limit=left))
 
 
 def _farthest(concept: Interpretation, neuron: Neuron) -> Interpretation:
