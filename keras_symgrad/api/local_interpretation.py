@@ -4,13 +4,15 @@ The network is read at points drawn uniformly within a radius of the row, in wid
 a formula is sought there as for all data. Afterwards fresh points tell how far from the row it
 holds. The first radius is several times the one within which a quadratic polynomial reproduces the
 network; where the formula found there holds in less than half of it, the search goes on in smaller
-ones.
+ones. The dictionary is searched alone first, which takes seconds; the other methods have their turn
+where it finds nothing that holds about as far as a quadratic polynomial.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,8 @@ from keras_symgrad.gradients import GradientField, Reading, Sampling, mean_neuro
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.results import Interpretation
 from keras_symgrad.results.neighbourhood import Ellipsoid, Neighbourhood, holding, nearness
-from keras_symgrad.search.core import Clock, deferred_interrupts
+from keras_symgrad.search.core import Clock, Interrupts, deferred_interrupts
+from keras_symgrad.search.strategies import strategies_of
 
 Row = int | Sequence[float] | Mapping[str, Any] | np.ndarray | Any
 Find = Callable[..., Interpretation]
@@ -168,32 +171,72 @@ def interpret_near(
     local = replace(sampling, columns=None, delta=None, draw=False, move=False)
     task = replace(task, sampling=local, settings=settings)
     found: list[Interpretation] = []
-    left = task.stopping.time_limit
+    search = partial(_in_radii, neurons, neuron, radii, place, find=find, found=found)
     with deferred_interrupts() as interrupts:
-        for number, radius in enumerate(radii):
-            if found and radius > SMALLER * radii[number - 1]:
-                continue
-            limit = None if left is None else left if number == len(radii) - 1 else left / 2
-            clock = Clock()
-            with clock.timed("gradients"):
-                reading = _read(neurons, around, radius, task, number)
-            here = replace(place, sought=radius)
-            own = replace(task, stopping=replace(task.stopping, time_limit=limit))
-            try:
-                concept = find(reading, own, clock, here)
-            except KeyboardInterrupt:
-                if not found:
-                    raise
-                break
-            found.append(_farthest(concept, neuron))
-            left = None if left is None else max(left - concept.timings["search"], MIN_SECONDS)
-            # A search in the next radius finds nothing that holds beyond it.
-            most = max(radii[number + 1 :], default=0.0)
-            if interrupts.presses or (found[-1].radius or 0.0) >= HOLDS * most:
-                break
-    best = max(found, key=lambda one: one.radius or 0.0)
-    timings = {part: sum(one.timings[part] for one in found) for part in best.timings}
-    return replace(best, evaluations=sum(one.evaluations for one in found), timings=timings)
+        if _may_be_quick(task):
+            search(_quick(task), interrupts)
+        best = max((one.radius or 0.0 for one in found), default=0.0)
+        if not interrupts.presses and best < HOLDS * radii[1]:
+            # Less than what a quadratic polynomial does: the dictionary is not enough.
+            search(_with_time_left(task, found), interrupts)
+    chosen = max(found, key=lambda one: one.radius or 0.0)
+    timings = {part: sum(one.timings[part] for one in found) for part in chosen.timings}
+    return replace(chosen, evaluations=sum(one.evaluations for one in found), timings=timings)
+
+
+def _in_radii(
+    neurons: Sequence[Neuron],
+    neuron: Neuron,
+    radii: Sequence[float],
+    place: Neighbourhood,
+    task: Task,
+    interrupts: Interrupts,
+    *,
+    find: Find,
+    found: list[Interpretation],
+) -> None:
+    """Add formulas found in radii, the largest first, until one holds far enough."""
+    left, before = task.stopping.time_limit, len(found)
+    for number, radius in enumerate(radii):
+        if len(found) > before and radius > SMALLER * radii[number - 1]:
+            continue
+        limit = None if left is None else left if number == len(radii) - 1 else left / 2
+        clock = Clock()
+        with clock.timed("gradients"):
+            reading = _read(neurons, place.around, radius, task, number)
+        here = replace(place, sought=radius)
+        own = replace(task, stopping=replace(task.stopping, time_limit=limit))
+        try:
+            concept = find(reading, own, clock, here)
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            return
+        found.append(_farthest(concept, neuron))
+        left = None if left is None else max(left - concept.timings["search"], MIN_SECONDS)
+        # A search in the next radius finds nothing that holds beyond it.
+        most = max(radii[number + 1 :], default=0.0)
+        if interrupts.presses or (found[-1].radius or 0.0) >= HOLDS * most:
+            return
+
+
+def _may_be_quick(task: Task) -> bool:
+    """True if the dictionary may be enough: around a row it has what polynomials have."""
+    quick = any(one.is_quick for one in strategies_of(task.search.methods))
+    return quick and task.search.effort == "normal"
+
+
+def _quick(task: Task) -> Task:
+    return replace(task, search=replace(task.search, effort="quick"))
+
+
+def _with_time_left(task: Task, found: Sequence[Interpretation]) -> Task:
+    """The task with the time that other searches have left of its limit."""
+    limit = task.stopping.time_limit
+    if limit is None or not found:
+        return task
+    left = max(limit - sum(one.timings["search"] for one in found), MIN_SECONDS)
+    return replace(task, stopping=replace(task.stopping, time_limit=left))
 
 
 def _farthest(concept: Interpretation, neuron: Neuron) -> Interpretation:

@@ -250,37 +250,36 @@ def _pass_on(
         return [_sum([_times(p, adjoint)], nothing) for p in partials]
     code = [_factor(p, value) for p in operator.curvature_code(*heads, value)]
     partials, seconds = code[: operator.arity], code[operator.arity :]
+    no_tangents = tf.zeros_like(adjoint_tangents)
     passed = []
     for side, slope in enumerate(partials):
         row = seconds[side * operator.arity : (side + 1) * operator.arity]
         terms = [_times(_over_lanes(_times(s, adjoint)), t) for s, t in zip(row, tangents)]
-        turned = _sum([_times(_over_lanes(slope), adjoint_tangents), *terms], None)
-        head = _sum([_times(slope, adjoint)], nothing)
-        passed.append(_join(head, tf.zeros_like(adjoint_tangents) if turned is None else turned))
+        terms.append(_times(_over_lanes(slope), adjoint_tangents))
+        passed.append(_join(_sum([_times(slope, adjoint)], nothing), _sum(terms, no_tangents)))
     return passed
 
 
-# A factor is a tensor of rows, or a number. XLA may not leave out a product with the zeros that most
-# second partials are: it would be NaN for an infinite row. So they are left out here, which also
-# makes the program smaller.
-Factor = tf.Tensor | float
+def _factor(code: object, like: tf.Tensor) -> tf.Tensor | float:
+    """A partial as a tensor of rows, or as the number that it is.
 
-
-def _factor(code: object, like: tf.Tensor) -> Factor:
+    XLA may not leave out a product with the zeros that most second partials are, for it would be
+    NaN for an infinite row. So they are left out here, which makes the program smaller.
+    """
     return _rows(code, like) if tf.is_tensor(code) else float(code)
 
 
-def _over_lanes(factor: Factor) -> Factor:
+def _over_lanes(factor: tf.Tensor | float) -> tf.Tensor | float:
     return factor[:, None] if tf.is_tensor(factor) else factor
 
 
-def _times(factor: Factor, other: Factor) -> Factor:
+def _times(factor: tf.Tensor | float, other: tf.Tensor | float) -> tf.Tensor | float:
     if not tf.is_tensor(factor) and factor in (0.0, 1.0):
         return other if factor else 0.0
     return 0.0 if not tf.is_tensor(other) and other == 0 else factor * other
 
 
-def _sum(terms: list[Factor], nothing: tf.Tensor | None) -> tf.Tensor | None:
+def _sum(terms: list[tf.Tensor | float], nothing: tf.Tensor) -> tf.Tensor:
     """The sum of those terms that are no zeros."""
     kept = [term for term in terms if tf.is_tensor(term)]
     return sum(kept[1:], kept[0]) if kept else nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import signal
+from dataclasses import dataclass, field
 from importlib import import_module
 
 import keras
@@ -13,10 +14,16 @@ import pytest
 import tensorflow as tf
 
 from keras_symgrad.api import interpret, interpret_classes, load_interpretation
-from keras_symgrad.api.local_interpretation import row_of
+from keras_symgrad.api.local_interpretation import interpret_near, row_of
+from keras_symgrad.api.task import Task
+from keras_symgrad.engine import SQUARED
+from keras_symgrad.expressions import Complexity, OperatorSet
+from keras_symgrad.files import Points
 from keras_symgrad.gradients import GradientField, Sampling
 from keras_symgrad.neurons import Neuron
+from keras_symgrad.priors import Priors
 from keras_symgrad.search import Search
+from keras_symgrad.search.core import Stopping
 
 RNG = np.random.default_rng(0)
 X = np.column_stack([RNG.uniform(-2, 2, size=(2000, 2)), np.arange(2000) % 2])
@@ -174,3 +181,71 @@ def test_ctrl_c_in_a_later_search_costs_nothing_of_what_was_found(switch, monkey
     result = interpret(switch, X, names=NAMES, near=ROW, **QUICK | {"time_limit": 2})
     assert result.stopped == "interrupted"
     assert result.best.expression == found[0].best.expression
+
+
+@pytest.mark.parametrize(
+    "search, is_quick",
+    [
+        (Search(), True),
+        (Search(effort="thorough"), False),
+        (Search(methods=("features", "trees")), False),
+    ],
+    ids=["default", "thorough", "without-dictionary"],
+)
+def test_the_dictionary_is_searched_alone_unless_more_is_asked_for(search, is_quick):
+    tried = []
+
+    def find(reading, task, clock, near):
+        tried.append(task.search.effort)
+        return _Held(near.sought if task.search.effort == "quick" else 0.0)
+
+    _around(find, search)
+    assert tried == (["quick"] if is_quick else [search.effort] * len(tried))
+
+
+def test_where_the_dictionary_holds_nowhere_the_other_methods_have_their_turn():
+    tried = []
+
+    def find(reading, task, clock, near):
+        tried.append((task.search.effort, task.stopping.time_limit))
+        return _Held(0.0 if task.search.effort == "quick" else near.sought)
+
+    found = _around(find, Search())
+    efforts = [effort for effort, _ in tried]
+    assert efforts[0] == "quick" and efforts[-1] == "normal" and efforts.count("normal") == 1
+    assert found.radius > 0
+    # Each search of the dictionary has taken a second of the limit.
+    assert tried[-1][1] == (60 - efforts.count("quick")) / 2
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A result with a radius, as `interpret_near` needs it."""
+
+    radius: float
+    near: None = None
+    gradients: None = None
+    stopped: str = "quick"
+    evaluations: int = 1
+    timings: dict[str, float] = field(default_factory=lambda: {"search": 1.0})
+
+
+def _around(find, search):
+    """What `interpret_near` makes of results with known radii, for a network with curvature."""
+    bent = Neuron("bent", lambda x: tf.sin(2 * x[:, 0]) * tf.exp(x[:, 1]), inputs=3)
+    task = Task(
+        OperatorSet("polynomial"),
+        Complexity(),
+        SQUARED,
+        True,
+        Sampling(rows=200),
+        Priors(),
+        search,
+        Stopping(time_limit=60.0),
+        None,
+        (),
+        0,
+        False,
+        {},
+    )
+    return interpret_near([bent], Points(X, NAMES), [0.5, -0.25, 1.0], task, find)

@@ -9,7 +9,11 @@ from keras_symgrad.lazy import lazy_imports
 if TYPE_CHECKING:
     from keras_symgrad.search.core.archive import Archive, Individual
     from keras_symgrad.search.core.constant_fit import ConstantFit
-    from keras_symgrad.search.core.interrupts import deferred_interrupts, keeps_what_was_found
+    from keras_symgrad.search.core.interrupts import (
+        Interrupts,
+        deferred_interrupts,
+        keeps_what_was_found,
+    )
     from keras_symgrad.search.core.model_selection import (
         FINEST_OF_LABELS,
         NATS_PER_UNIT,
@@ -75,6 +79,7 @@ __all__ = [
     "GeneticSettings",
     "IN_MEMORY",
     "Individual",
+    "Interrupts",
     "NATS_PER_UNIT",
     "POOR_FIT",
     "Plain",
