@@ -67,8 +67,8 @@ MAX_EVALUATIONS_OF_BEST = 200
 PHI_SEARCH_ROWS = 512
 PHI_SEARCH_GENERATIONS = 40
 PHI_SEARCH_SECONDS = 10.0
-# Generations without a better curve that end the search: exact forms are found in a few, and a curve
-# that has none gets better slowly and without end.
+# Generations without a better curve that end the search. Exact forms are found in a few; a curve
+# without one gets better slowly and without end.
 PHI_SEARCH_PATIENCE = 8
 
 
