@@ -260,7 +260,7 @@ def _pass_on(
     return passed
 
 
-def _factor(code: object, like: tf.Tensor) -> tf.Tensor | float:
+def _factor(code: Any, like: tf.Tensor) -> tf.Tensor | float:
     """A partial as a tensor of rows, or as the number that it is.
 
     XLA may not leave out a product with the zeros that most second partials are, for it would be
@@ -270,18 +270,18 @@ def _factor(code: object, like: tf.Tensor) -> tf.Tensor | float:
 
 
 def _over_lanes(factor: tf.Tensor | float) -> tf.Tensor | float:
-    return factor[:, None] if tf.is_tensor(factor) else factor
+    return factor if isinstance(factor, float) else factor[:, None]
 
 
 def _times(factor: tf.Tensor | float, other: tf.Tensor | float) -> tf.Tensor | float:
-    if not tf.is_tensor(factor) and factor in (0.0, 1.0):
-        return other if factor else 0.0
-    return 0.0 if not tf.is_tensor(other) and other == 0 else factor * other
+    if 0.0 in [one for one in (factor, other) if isinstance(one, float)]:
+        return 0.0
+    return other if isinstance(factor, float) and factor == 1.0 else factor * other
 
 
 def _sum(terms: list[tf.Tensor | float], nothing: tf.Tensor) -> tf.Tensor:
     """The sum of those terms that are no zeros."""
-    kept = [term for term in terms if tf.is_tensor(term)]
+    kept = [term for term in terms if not isinstance(term, float)]
     return sum(kept[1:], kept[0]) if kept else nothing
 
 

@@ -199,6 +199,8 @@ class Huber(Loss):
     Reference: Huber, Annals of Mathematical Statistics 35 (1964) 73.
     """
 
+    width: float
+
     def __init__(self, width: float = 0.1):
         if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width < 2:
             raise ValueError(
@@ -208,6 +210,16 @@ class Huber(Loss):
         width = float(width)
         beyond = 2 * width * sympy.sqrt(_D2) - width**2
         super().__init__(f"Huber({width})", sympy.Piecewise((_D2, _D2 <= width**2), (beyond, True)))
+        object.__setattr__(self, "width", width)
+
+    def distance(self, rho: np.ndarray) -> np.ndarray:
+        """The squared distances at which rho has given values, in closed form.
+
+        A search for outlying rows inverts some thousand means one by one.
+        """
+        rho = np.asarray(rho, np.float64)
+        beyond = ((rho + self.width**2) / (2 * self.width)) ** 2
+        return np.clip(np.where(rho <= self.width**2, rho, beyond), 0.0, LARGEST)
 
 
 def as_loss(loss: str | Loss) -> Loss:

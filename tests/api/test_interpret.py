@@ -190,7 +190,7 @@ def test_where_labels_fix_a_boundary_no_more_is_claimed(models):
     # Six variables are three before any search, and then two.
     groups = {group.variables for group in result.groups}
     assert {("x1", "x2"), ("x3", "x4"), ("x5", "x6")} <= groups
-    # Only rewritings of its own level set follow the boundary as well.
+    # No longer search decides between the rivals.
     assert result.stopped == "settled"
 
 

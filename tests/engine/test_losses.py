@@ -165,3 +165,11 @@ def test_the_distance_of_a_value_of_rho_has_that_value(loss):
 def test_where_rho_is_level_any_of_its_distances_is_given():
     level = Loss("level", sympy.Min(D2, sympy.Rational(3, 10)))
     assert level.of(level.distance(np.array([0.1, 0.3]))) == pytest.approx([0.1, 0.3])
+
+
+def test_huber_is_inverted_as_every_other_loss_is():
+    huber = Huber(0.3)
+    rho = np.concatenate([[-1e-12, 0.0], np.geomspace(1e-20, huber.of(np.array(4.0)), 50)])
+    np.testing.assert_allclose(huber.distance(rho), Loss.distance(huber, rho), rtol=1e-9)
+    assert np.isnan(huber.distance(np.nan))
+    assert pickle.loads(pickle.dumps(huber)).distance(0.2) == huber.distance(0.2)
