@@ -96,13 +96,15 @@ def read_pairs(
         else:
             waiting.append(pair)
     waiting.sort(key=lambda pair: -int(here[pair].sum()))
+    # Seconds that reading and assessing the last pair took beside its search.
+    beside = 0.0
     for number, pair in enumerate(waiting):
         if found.interrupted:
             found.unread[pair] = "Ctrl-C was pressed before its turn"
             continue
-        share = _share(stopping, began, len(waiting) - number)
+        share = _share(stopping, began, len(waiting) - number, beside)
         if share is not None and share <= 0:
-            found.unread[pair] = "the time limit of all pairs ended before its turn"
+            found.unread[pair] = "not tried: the time limit of all pairs left no time for it"
             found.complete = False
             continue
         title = (
@@ -110,6 +112,7 @@ def read_pairs(
         )
         progress.begins(title, number, len(waiting))
         draw = _sampler(scores, pair, shown, sampling.sampler) if sampling.draw else None
+        pair_began = time.monotonic()
         try:
             concept = interpret(
                 scores.pair(*pair),
@@ -129,6 +132,7 @@ def read_pairs(
             found.unread[pair], found.interrupted = "Ctrl-C was pressed during its search", True
             continue
         found.read[pair] = concept
+        beside = time.monotonic() - pair_began - concept.timings["search"]
         progress.shows(f"{title}: {concept.headline} [{concept.matches}]")
         with deferred_interrupts() as interrupts:
             found.interrupted = concept.stopped == Ending.INTERRUPTED or interrupts.presses > 0
@@ -136,12 +140,19 @@ def read_pairs(
     return found
 
 
-def _share(stopping: Stopping, began: float, left: int) -> float | None:
-    """Seconds for the next of the pairs that are left; `None` without a limit."""
+def _share(stopping: Stopping, began: float, left: int, beside: float) -> float | None:
+    """Seconds for the search of the next pair; 0 or less for none, `None` without a limit.
+
+    Args:
+        stopping: the limit is of all pairs together.
+        began: when the first one did.
+        left: pairs without their turn.
+        beside: seconds that a pair takes beside its search, as far as is known.
+    """
     if stopping.time_limit is None:
         return None
     remaining = stopping.time_limit - (time.monotonic() - began)
-    return max(remaining / left, min(remaining, SHORTEST_SEARCH))
+    return max(remaining / left - beside, min(remaining - beside, SHORTEST_SEARCH))
 
 
 def _limited(

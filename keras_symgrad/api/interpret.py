@@ -418,11 +418,12 @@ def _neurons(
 ) -> tuple[list[Neuron], Points]:
     """The neurons of one model or several, and the points in the model's order."""
     models = list(model) if isinstance(model, (list, tuple)) else [model]
-    points = read_points(x, sampling.columns).named(names)
+    points = read_points(x, sampling.columns)
+    named = points.named(names)
     neurons = [
         one if isinstance(one, Neuron) else Neuron.of(one, *chosen, inputs=len(points.names))
         for one in models
     ]
     if sampling.sampler is None:
-        check_variation(*points)
-    return neurons, points.in_model_order(neurons[0].names)
+        check_variation(*named)
+    return neurons, points.in_model_order(neurons[0].names, names)

@@ -21,7 +21,7 @@ from keras_symgrad.api.class_pairs import PairsRead, read_pairs
 from keras_symgrad.api.class_progress import ClassProgress, class_progress
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.expressions import OperatorSet
-from keras_symgrad.files import check_names, check_width, finite_rows, read_points
+from keras_symgrad.files import check_width, finite_rows, read_points
 from keras_symgrad.gradients import Sampling, split
 from keras_symgrad.neurons import ClassLogits, LayerChoice, layer_path
 from keras_symgrad.priors import Priors
@@ -132,9 +132,8 @@ def interpret_classes(
     classes = _class_names(classes, logits.classes)
     chosen = _check_pairs(pairs, logits.classes)
     scheme = _scheme(scheme, logits.classes, pairs, sampling, options)
-    points, found = read_points(x, sampling.columns).in_model_order(logits.names)
-    names = found if names is None else check_names(names, points.shape[1])
-    check_width(found, logits.inputs, f"'{logits.name}'")
+    points, names = read_points(x, sampling.columns).in_model_order(logits.names, names)
+    check_width(names, logits.inputs, f"'{logits.name}'")
     if sampling.column_map is not None:
         logits = sampling.column_map.scores(logits, names)
     shown, kept = split(points[finite_rows(points)], seed)
@@ -173,7 +172,7 @@ def interpret_classes(
     return ClassInterpretation(
         logits.name,
         classes,
-        tuple(names),
+        names,
         of_pairs.read,
         of_pairs.unread,
         fidelity,

@@ -108,7 +108,8 @@ def interpret_jointly(
     check_options(sampling=sampling)
     _check_sampling(sampling)
     in_terms_of = sampling.in_terms_of
-    read = read_points(x, sampling.columns).named(names)
+    read = read_points(x, sampling.columns)
+    read.named(names)  # refused before any model is loaded
     width = read.values.shape[1]
     if isinstance(model, (list, tuple)):
         _check_alone(layer, units, activation, signature, in_terms_of)
@@ -128,7 +129,7 @@ def interpret_jointly(
         in_terms_of = Quantities.of(model, in_terms_of, inputs=width)
     if not neurons:
         raise ValueError("`interpret_jointly` reads one neuron at least. Received: none")
-    read = read.in_model_order(neurons[0].names)
+    read = read.in_model_order(neurons[0].names, names)
     neurons = sampling.in_table_units(neurons, read.names)
     in_terms_of = sampling.quantities_of_table(in_terms_of, read.names)
     span = GradientField.from_units(

@@ -71,31 +71,44 @@ class Points(NamedTuple):
             return self
         return self._replace(names=check_names(names, self.values.shape[1]))
 
-    def in_model_order(self, wanted: tuple[str, ...] | None) -> Points:
+    def in_model_order(
+        self, wanted: tuple[str, ...] | None, names: Sequence[str] | None = None
+    ) -> Points:
         """Columns in the order in which a model of several inputs takes them.
 
         Args:
             wanted: names of the columns that the model takes, or `None` if they have none.
+            names: other names of the columns, in the order of the points; see `named`.
 
         Returns:
             The wanted columns by their names, if all of them are present; else all columns
-            unchanged, under the model's names if they have none of their own.
+            unchanged, under the model's names if they have none of their own. A column that is
+            found by the name it had goes to its place under its other name.
 
         Raises:
-            ValueError: some of the wanted names are present and others are missing.
+            ValueError: some of the wanted names are present and others are missing; `names` are
+                invalid.
 
         Example:
 
         >>> Points(np.array([[1.0, 2.0, 3.0]]), ("b", "z", "a")).in_model_order(("a", "b"))
         Points(values=array([[3., 1.]]), names=('a', 'b'))
+        >>> Points(np.array([[1.0, 3.0]]), ("b", "a")).in_model_order(("a", "b"), ("mass", "age"))
+        Points(values=array([[3., 1.]]), names=('age', 'mass'))
         """
+        if names is not None:
+            named = self.named(names)
+            is_known = wanted is not None and set(wanted) <= set(self.names)
+            if wanted is None or not is_known or set(wanted) <= set(named.names):
+                return named.in_model_order(wanted)
+            places = [self.names.index(name) for name in wanted]
+            return Points(self.values[:, places], tuple(named.names[place] for place in places))
         x, found = self
         if wanted is None or found == wanted:
             return self
-        places = {name: place for place, name in enumerate(found)}
-        missing = [name for name in wanted if name not in places]
+        missing = [name for name in wanted if name not in found]
         if not missing:
-            return Points(x[:, [places[name] for name in wanted]], wanted)
+            return Points(x[:, [found.index(name) for name in wanted]], wanted)
         if len(missing) < len(wanted):
             raise ValueError(
                 f"The model takes the columns {listed_names(wanted)}. The data have no "

@@ -621,7 +621,9 @@ class GradientField(Field):
                 "Disagreement needs two networks at least; `from_neuron` reads one. "
                 f"Received: {len(neurons)}"
             )
-        points = read_points(x, options.pop("columns", None)).named(options.pop("names", None))
+        points = read_points(x, options.pop("columns", None)).in_model_order(
+            neurons[0].names, options.pop("names", None)
+        )
         finite = points.values[finite_rows(points.values)]
         neurons = [neuron.settle(finite) for neuron in neurons]
         rows = select_rows(mean_neuron(neurons, finite[:SIGN_ROWS]), points, **options)

@@ -104,7 +104,7 @@ def select_rows(
     if rows is not None and (not isinstance(rows, (int, np.integer)) or rows < 1):
         raise ValueError(f"`rows` is a positive integer or None. Received: rows={rows!r}")
     metric = check_metric(metric)
-    x, names = read_points(x, columns).named(names).in_model_order(neuron.names)
+    x, names = read_points(x, columns).in_model_order(neuron.names, names)
     if neuron.inputs is not None:
         check_width(names, neuron.inputs, f"The model of '{neuron.name}'")
     weights = check_weights(weights, len(x))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 layers = keras.layers
 QUICK = {
     "search": Search(methods=("dictionary",)),
-    "time_limit": 12,
+    "time_limit": 40,
     "sampling": Sampling(rows=600),
     "verbose": False,
 }

@@ -68,3 +68,18 @@ def test_columns_are_arranged_as_the_model_takes_them():
     assert Points(x, ("u", "v", "w")).in_model_order(None)[1] == ("u", "v", "w")
     with pytest.raises(ValueError, match="takes the columns a, b, c. The data have no a, but: b"):
         Points(x, ("b", "c", "A")).in_model_order(("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    "names, values, wanted_names",
+    [
+        (("mass", "year", "age"), [[3, 1]], ("age", "mass")),
+        # Names that the model takes say what the columns are, whatever they were called.
+        (("a", "year", "b"), [[1, 3]], ("a", "b")),
+    ],
+)
+def test_columns_with_new_names_stay_the_columns_that_they_are(names, values, wanted_names):
+    points = Points(np.array([[1.0, 2.0, 3.0]]), ("b", "z", "a"))
+    by_name, found = points.in_model_order(("a", "b"), names)
+    np.testing.assert_array_equal(by_name, values)
+    assert found == wanted_names

@@ -41,8 +41,8 @@ MAX_PRODUCTS = 800
 MAX_FACTORS = 3
 # Transforms that chosen terms are multiplied with.
 SIMPLE_TRANSFORMS = ("itself", "square", "above", "below", "inverse")
-# What data rows count beside the ends of steps, for decisions and in scores.
-ROW_SHARE = 0.5
+# What few data rows count beside the ends of steps, for decisions and in scores.
+LEAST_ROW_SHARE = 0.5
 # A simpler sum is better unless a longer one gains more than this, in R2 or agreement.
 GAIN = 1e-3
 # How far the chosen sum may be from the most faithful one, in R2 or agreement.
@@ -136,8 +136,9 @@ class _Problem:
             return _Fit(chosen, for_values(columns, values, start), 0.0)
         at_rows = used & (np.arange(len(used)) < self.rows.rows)
         at_ends = used & ~at_rows
-        weights = ROW_SHARE * at_rows / max(at_rows.sum(), 1)
-        weights = weights + (1 - ROW_SHARE) * at_ends / max(at_ends.sum(), 1)
+        share = row_share(self.rows.rows)
+        weights = share * at_rows / max(at_rows.sum(), 1)
+        weights = weights + (1 - share) * at_ends / max(at_ends.sum(), 1)
         return _Fit(chosen, *for_decisions(columns, values, start, weights[used]))
 
     def score(self, fit: _Fit, used: np.ndarray, held_out: np.ndarray) -> tuple[float, int]:
@@ -167,7 +168,8 @@ class _Problem:
             else Fidelity.of_values(values[part], found[part]).formula
             for part in parts
         ]
-        shares = (ROW_SHARE, 1 - ROW_SHARE)[: len(scores)]
+        share = row_share(self.rows.rows)
+        shares = (share, 1 - share)[: len(scores)]
         return float(np.average(scores, weights=shares)), int((held_out & is_row).sum())
 
 
@@ -302,6 +304,22 @@ def folds(rows: FitRows, seed: int) -> list[np.ndarray]:
         fold[rng.permutation(rows.rows)] = np.arange(rows.rows) % FOLDS
         found += [fold[rows.owners] != k for k in range(FOLDS)]
     return found
+
+
+def row_share(rows: int) -> float:
+    """What data rows count beside the ends of steps: the more there are, the less these add.
+
+    Ends lie nearer to the middle of the data than rows do, and rows are what is asked about.
+
+    Args:
+        rows: number of data rows.
+
+    Example:
+
+    >>> row_share(100), row_share(2000)
+    (0.5, 0.8)
+    """
+    return max(LEAST_ROW_SHARE, rows / (rows + FEW_ROWS))
 
 
 def _pareto(found: Sequence[Account]) -> list[Account]:

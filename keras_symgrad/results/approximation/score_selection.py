@@ -19,7 +19,7 @@ from keras_symgrad.results.approximation.accounts import (
     DISTANCE,
     FEW_ROWS,
     FOLDS,
-    ROW_SHARE,
+    LEAST_ROW_SHARE,
     folds,
     simplest,
 )
@@ -182,7 +182,7 @@ class ScoreProblem:
         columns, target = self.columns[used], self.probabilities[used]
         is_row = np.arange(len(used)) < self.rows.rows
         parts = [part[used] for part in (is_row, ~is_row) if (part & used).any()]
-        shares = (ROW_SHARE, 1 - ROW_SHARE) if len(parts) == 2 else (1.0,)
+        shares = (LEAST_ROW_SHARE, 1 - LEAST_ROW_SHARE) if len(parts) == 2 else (1.0,)
         weights = sum(share * part / part.sum() for share, part in zip(shares, parts))
         squares = columns**2
         classes = target.shape[1]
