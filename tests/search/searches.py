@@ -17,6 +17,9 @@ x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
 NAMES = ["x1", "x2", "x3"]
 OPERATORS = OperatorSet("add, sub, mul, square, sin")
 
+# Strategies whose searches compile nothing.
+WITHOUT_TREES = ("dictionary", "features")
+
 
 def noisy_field(truth=x1 * sympy.sin(x2) + x3, rows: int = 300) -> GradientField:
     """The gradients of a concept with 5 % of noise."""

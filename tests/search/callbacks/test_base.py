@@ -15,7 +15,7 @@ from keras_symgrad.callbacks import (
     TensorBoard,
     TimeLimit,
 )
-from tests.search.searches import generations, small_search
+from tests.search.searches import WITHOUT_TREES, generations, small_search
 
 
 class Recorder(Callback):
@@ -37,7 +37,7 @@ class Recorder(Callback):
 @pytest.mark.slow
 def test_they_are_told_of_the_beginning_every_generation_and_the_end():
     recorder = Recorder()
-    search = small_search()
+    search = small_search(methods=WITHOUT_TREES)
     search.run(generations(3), [recorder])
     begin, *steps, end = recorder.told
     assert begin == "begin" and recorder.search is search
@@ -69,7 +69,9 @@ def test_what_fails_before_the_search_is_an_error():
         raise ValueError("no such folder")
 
     with pytest.raises(ValueError, match="no such folder"):
-        small_search().run(generations(1), [LambdaCallback(on_search_begin=fail)])
+        small_search(methods="dictionary").run(
+            generations(1), [LambdaCallback(on_search_begin=fail)]
+        )
 
 
 @pytest.mark.slow

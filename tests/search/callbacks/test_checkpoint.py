@@ -12,7 +12,7 @@ from keras_symgrad.expressions.operators import OperatorSet
 from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.callbacks.checkpoint import SavedSearch
 from keras_symgrad.search.core.settings import GeneticSettings
-from tests.search.searches import generations, noisy_field, small_search, written
+from tests.search.searches import WITHOUT_TREES, generations, noisy_field, small_search, written
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +103,8 @@ def test_it_is_written_when_it_is_time_and_at_the_end(tmp_path, monkeypatch):
         "keras_symgrad.search.callbacks.checkpoint.save_search",
         lambda path, problem, state: state and written_at.append(state["islands"][0]["generation"]),
     )
-    small_search().run(generations(6), [Checkpoint(tmp_path / "search.json", every=25)])
+    search = small_search(methods=WITHOUT_TREES)
+    search.run(generations(6), [Checkpoint(tmp_path / "search.json", every=25)])
     assert written_at[-1] == 6 and 1 < len(written_at) < 7
 
 
@@ -230,7 +231,7 @@ def test_a_write_that_fails_is_tried_again_and_costs_nothing(tmp_path, returns):
     def look(generation, logs):
         seen.append((generation, checkpoint.failure is None))
 
-    search, checkpoint = small_search(), Checkpoint(path, every=0)
+    search, checkpoint = small_search(methods=WITHOUT_TREES), Checkpoint(path, every=0)
     around = [LambdaCallback(None, on_generation_end), checkpoint, LambdaCallback(None, look)]
     with pytest.warns(UserWarning) as warned:
         search.run(generations(6), around)
@@ -240,4 +241,4 @@ def test_a_write_that_fails_is_tried_again_and_costs_nothing(tmp_path, returns):
     assert ("end of the search is not kept" in messages[-1]) == (not returns)
     assert len(written(search)) >= 3
     if returns:
-        assert written(resumed(path)) == written(search)
+        assert written(resumed(path, methods=WITHOUT_TREES)) == written(search)

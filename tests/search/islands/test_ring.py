@@ -15,12 +15,9 @@ from keras_symgrad.callbacks import Checkpoint, LambdaCallback
 from keras_symgrad.search.callbacks.checkpoint import SavedSearch
 from keras_symgrad.search.core import GeneticSettings, Stopping
 from keras_symgrad.search.islands import ring
-from tests.search.searches import generations, noisy_field, small_search, written
+from tests.search.searches import WITHOUT_TREES, generations, noisy_field, small_search, written
 
 pytestmark = pytest.mark.slow
-
-# Nothing is compiled for these.
-WITHOUT_TREES = ("dictionary", "features")
 
 
 @pytest.fixture(scope="module", autouse=True)
