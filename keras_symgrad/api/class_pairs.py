@@ -104,7 +104,7 @@ def read_pairs(
             continue
         share = _share(stopping, began, len(waiting) - number, beside)
         if share is not None and share <= 0:
-            found.unread[pair] = "not tried: the time limit of all pairs left no time for it"
+            found.unread[pair] = "the time limit of all pairs left no time for it"
             found.complete = False
             continue
         title = (

@@ -69,7 +69,7 @@ def read(scores, limit):
 @pytest.mark.parametrize("limit", [15.0, 30.0, 60.0, 1000.0])
 def test_the_limit_is_of_all_that_a_pair_takes_and_not_of_its_search_alone(scores, clock, limit):
     found = read(scores, limit)
-    met = len(found.read) + sum("not tried" in reason for reason in found.unread.values())
+    met = len(found.read) + sum("left no time" in reason for reason in found.unread.values())
     assert clock.seconds <= max(limit, BESIDE + clock.searched[0])
     assert len(found.read) >= 1
     assert found.complete == (len(found.read) == met)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import sympy
 from deap import gp
+from sympy.core.alphabets import greeks
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
@@ -308,7 +309,17 @@ def _latex_number(text: str) -> str:
 
 
 def is_plain(name: str) -> bool:
-    return name.isascii() and name.replace("_", "").isalnum() and name[0].isalpha()
+    """Return whether a name can be set as a letter with indices, and is not a text.
+
+    >>> is_plain("v_max"), is_plain("alpha_1"), is_plain("mean_radius"), is_plain("b (cm)")
+    (True, True, False, False)
+    """
+    letter, *indices = name.split("_")
+    letter = letter.rstrip("0123456789")
+    # Columns of tables are words: all but the first one would be small and below the line.
+    is_word = len(letter) > 1 and letter.lower() not in (*greeks, "lambda")
+    plain = name.isascii() and name.replace("_", "").isalnum() and name[0].isalpha()
+    return plain and not (indices and is_word)
 
 
 def _latex_text(name: str) -> str:
