@@ -39,6 +39,8 @@ ALONE = ("model",)
 MOST_MEMORY = 6 * 2**30
 # Seconds by the clock after which a process counts as hanging, whatever the machine's load is.
 HANGING = 30
+# Above any limit: libFuzzer reports no input as slow.
+SLOW_BY_CLOCK_SECONDS = 10**6
 # Runs after which a new process takes over, with a corpus that begins anew.
 MOST_OF_A_PROCESS = 50_000
 # An input is no longer than that.
@@ -168,6 +170,8 @@ def guided(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
 
     options = [f"-seed={seed + 1}", f"-max_len={MOST_BYTES}", f"-timeout={HANGING}"]
     options += ["-rss_limit_mb=6000", f"-artifact_prefix={folder}/died-"]
+    # By the clock an input is slow whenever the machine is busy; `Reader` counts processor time.
+    options += [f"-report_slow_units={SLOW_BY_CLOCK_SECONDS}"]
     options += [f"-dict={words}"] if reader.target.words else []
     atheris.Setup([sys.argv[0], *options, str(corpus)], one)
     atheris.Fuzz()
