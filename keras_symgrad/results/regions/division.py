@@ -179,12 +179,16 @@ class Division:
         # An assessment takes a second or more.
         if not self._may_be_confirmed([sketch for _, sketch in sketches], alone):
             return None
-        parts = []
-        for where, sketch in sketches:
+        found: dict[int, _Part] = {}
+        # A strip along a switch looks like a region. What is explained worst is refused first,
+        # before time is spent on the others.
+        for number in sorted(range(len(sketches)), key=lambda k: sketches[k][1].explained):
+            where, sketch = sketches[number]
             assessment = self._assessed(sketch)
             if assessment is None or assessment.matches == Match.NOTHING:
                 return None
-            parts.append(_Part(where, sketch.core, assessment))
+            found[number] = _Part(where, sketch.core, assessment)
+        parts = [found[number] for number in range(len(sketches))]
         parts = self._with_better_thresholds(parts)
         held_out = _without(self.held_out, self._few)
         cosines = np.stack([part.cosines(held_out) for part in parts])
@@ -350,7 +354,7 @@ class _Sketch:
     refiner: FormulaRefiner
     archive: Archive
 
-    @property
+    @cached_property
     def explained(self) -> float:
         """The largest share of the held-out rows that one of the formulas explains."""
         operators, held_out = self.refiner.alphabet.operators, self.refiner.held_out
