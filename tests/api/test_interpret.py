@@ -119,7 +119,7 @@ def test_the_evidence_is_in_the_file(ellipse, tmp_path):
 
 def test_where_nothing_simple_fits_the_result_says_so(tangle):
     x = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2))
-    result = read(tangle, x)
+    result = read(tangle, x, search=replace(WITHOUT_TREES, methods=("dictionary",)))
     assert result.matches == "nothing"
     first, *_ = str(result).splitlines()
     assert "no simple formula fits; the closest found is" in first
