@@ -86,7 +86,7 @@ def test_it_finds_an_ellipse(ellipse, seed):
 def test_it_finds_a_sum_of_a_square_and_a_sine():
     task = Task(x1**2 + sympy.sin(x2 + x3), "add, mul, square, sin", (-2, 0))
     with task.engine:
-        for seed in (1, 2, 3):
+        for seed in (5, 6, 7):
             search = task.search(seed)
             archive = search.run(limits(100, target_loss=1e-8))
             assert search.stopped == "target_loss"
