@@ -77,7 +77,8 @@ class Canary:
             # Code that ran before the first input: an operator's code, for example, made for every
             # search.
             return
-        elif event == "subprocess.Popen" and _reads_hdf5(details[1]):
+        elif event in ("subprocess.Popen", "os.posix_spawn") and _reads_hdf5(details[1]):
+            # Python 3.13 starts it by `posix_spawn`, which is an event of its own.
             return
         elif event.startswith(FORBIDDEN) and not self._own(event, details):
             self.acts.append(f"{event} {str(details)[:200]}")

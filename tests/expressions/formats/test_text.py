@@ -182,7 +182,6 @@ REFUSED = {
     "x1" * 6000: "10000 characters at most",
     "(" * 500 + "x1" + ")" * 500: "too many nested parentheses",
     "-" * 9000 + "x1": "nested too deeply",
-    "+".join(["x1"] * 3000): "nested too deeply",
     "sin(1 + " * 80 + "x1" + ")" * 80: "nested too deeply",
     "x1" + "**x1" * 80: "nested too deeply",
     "": "invalid syntax",
@@ -204,6 +203,16 @@ def test_text_that_is_no_formula_is_refused_at_once_and_in_one_line(text):
     assert REFUSED[text] in message
     assert "\n" not in message
     assert len(message) < 300
+
+
+def test_a_sum_of_thousands_of_terms_is_read_or_refused_at_once():
+    # Python's own parser has a limit of nesting, which is higher in 3.13 than in 3.11.
+    start = time.process_time()
+    try:
+        assert from_text("+".join(["x1"] * 3000), NAMES) == 3000 * symbol("x1")
+    except ValueError as error:
+        assert "nested too deeply" in str(error)
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize(
