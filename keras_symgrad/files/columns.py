@@ -96,19 +96,17 @@ class Points(NamedTuple):
         >>> Points(np.array([[1.0, 3.0]]), ("b", "a")).in_model_order(("a", "b"), ("mass", "age"))
         Points(values=array([[3., 1.]]), names=('age', 'mass'))
         """
-        if names is not None:
-            named = self.named(names)
-            is_known = wanted is not None and set(wanted) <= set(self.names)
-            if wanted is None or not is_known or set(wanted) <= set(named.names):
-                return named.in_model_order(wanted)
-            places = [self.names.index(name) for name in wanted]
-            return Points(self.values[:, places], tuple(named.names[place] for place in places))
-        x, found = self
+        x, found = named = self.named(names)
         if wanted is None or found == wanted:
-            return self
-        missing = [name for name in wanted if name not in found]
-        if not missing:
-            return Points(x[:, [found.index(name) for name in wanted]], wanted)
+            return named
+        for known in (found, self.names):
+            # A dictionary: pictures have tens of thousands of columns.
+            place_of = {name: place for place, name in enumerate(known)}
+            if all(name in place_of for name in wanted):
+                places = [place_of[name] for name in wanted]
+                return Points(x[:, places], tuple(found[place] for place in places))
+        present = set(found)
+        missing = [name for name in wanted if name not in present]
         if len(missing) < len(wanted):
             raise ValueError(
                 f"The model takes the columns {listed_names(wanted)}. The data have no "

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 OPERATORS = ["add", "sub", "mul", "div", "square"]
 
 
-# Trees need programs that take seconds to compile; that they are searched is tested elsewhere.
+# That trees are searched is tested elsewhere: they take seconds to compile and to evolve.
 WITHOUT_TREES = Search(methods=("dictionary", "features"), stopping=Stopping(None, generations=4))
 
 

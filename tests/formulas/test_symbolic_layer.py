@@ -1,6 +1,8 @@
 """The symbolic layer: values, gradients, training, and life in files."""
 
 import os
+import subprocess
+import sys
 import zipfile
 from types import SimpleNamespace
 
@@ -294,6 +296,26 @@ def test_a_cloned_model_computes_the_same(x):
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     np.testing.assert_allclose(clone(x), model(x), rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_another_process_loads_it_when_it_knows_the_class(x, tmp_path):
+    model = keras.Sequential([keras.Input((2,)), SymbolicLayer(EXPRESSION)])
+    model.save(tmp_path / "model.keras")
+    program = (
+        "import keras, sys, numpy as np; from keras_symgrad import SymbolicLayer;"
+        "model = keras.saving.load_model(sys.argv[1]);"
+        "print(float(model(np.array([[0.5, 0.25]]))[0, 0]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "model.keras")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(done.stdout) == pytest.approx(
+        float(truth(np.array([[0.5, 0.25]]))[0, 0]), rel=1e-6
+    )
 
 
 EVIL = [

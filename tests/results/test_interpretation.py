@@ -34,7 +34,7 @@ layers = keras.layers
 
 BELL = Operator("bell", lambda a: sympy.exp(-(a**2)))
 OPERATORS = ["add", "sub", "mul", "square", "sin", BELL]
-# Trees need programs that take seconds to compile; that they are searched is tested elsewhere.
+# That trees are searched is tested elsewhere: they take seconds to compile and to evolve.
 FOUR_GENERATIONS = Search(
     methods=("dictionary", "features"), stopping=Stopping(None, generations=4)
 )

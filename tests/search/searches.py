@@ -17,7 +17,7 @@ x1, x2, x3 = (symbol(f"x{k}") for k in range(1, 4))
 NAMES = ["x1", "x2", "x3"]
 OPERATORS = OperatorSet("add, sub, mul, square, sin")
 
-# Strategies whose searches compile nothing.
+# Strategies that evolve no trees, for searches of which these are not the subject.
 WITHOUT_TREES = ("dictionary", "features")
 
 

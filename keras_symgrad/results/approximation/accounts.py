@@ -41,7 +41,7 @@ MAX_PRODUCTS = 800
 MAX_FACTORS = 3
 # Transforms that chosen terms are multiplied with.
 SIMPLE_TRANSFORMS = ("itself", "square", "above", "below", "inverse")
-# What few data rows count beside the ends of steps, for decisions and in scores.
+# Weight of few data rows, with the rest for the ends of steps, for decisions and in scores.
 LEAST_ROW_SHARE = 0.5
 # A simpler sum is better unless a longer one gains more than this, in R2 or agreement.
 GAIN = 1e-3
@@ -307,7 +307,7 @@ def folds(rows: FitRows, seed: int) -> list[np.ndarray]:
 
 
 def row_share(rows: int) -> float:
-    """What data rows count beside the ends of steps: the more there are, the less these add.
+    """Weight of all data rows, with 1 less that for all ends of steps; it grows with the rows.
 
     Ends lie nearer to the middle of the data than rows do, and rows are what is asked about.
 

@@ -90,7 +90,7 @@ class Assessment:
 
     @property
     def is_settled(self) -> bool:
-        """True if a longer search would change neither the class nor the formula's concept.
+        """True if a longer search is not expected to change the class or the formula's concept.
 
         A "concept" is by a wide margin; a "boundary" where only rewritings of the formula's own
         level set fit as well, between which no search decides.

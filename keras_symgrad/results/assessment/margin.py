@@ -73,10 +73,11 @@ class Margin:
 
     @property
     def fixes_boundary(self) -> bool:
-        """True if a longer search finds neither another boundary nor a better level set of it.
+        """True if no other formula comes near.
 
-        The formula is worse than none of the rewritings of its own level set, which algebra lists
-        completely, and no other formula follows the boundary.
+        No rewriting of its own level set fits better, and no other formula of the front follows
+        the boundary as well. A longer search changed no such answer among the few networks that
+        set these limits, and it may change others.
         """
         return (
             self.is_read

@@ -92,7 +92,7 @@ def test_it_finds_a_sum_of_a_square_and_a_sine():
             assert search.stopped == "target_loss"
             assert task.error(archive.choice().tree) < 1e-6
             # It ends as soon as any way to write it is exact; the shortest weighs 8, and three of
-            # twenty seeds were above 20.
+            # ten seeds were above 20.
             if archive.choice().complexity <= 20:
                 break
     assert archive.choice().complexity <= 20
