@@ -120,9 +120,16 @@ def test_options_that_would_be_ignored_are_wrong_usage(words, explanation, capsy
 
 
 @pytest.mark.slow
-def test_classes_are_told_apart_from_the_command_line(models, tmp_path, capsys):
-    words = [models / "regions.keras", "--data", models / "regions.csv", "--rows", "600", "--quiet"]
-    words += ["--classes", "--class-names", "flat,saddle,bowl", "--report", tmp_path / "out.html"]
+def test_classes_are_told_apart_from_the_command_line(tmp_path, capsys):
+    x = keras.Input((2,))
+    logits = keras.layers.Concatenate()(
+        [0 * x[:, :1], 3 * x[:, :1] * x[:, 1:] - 1, 1 - 3 * x[:, :1]]
+    )
+    model = keras.Model(x, keras.layers.Softmax()(logits), name="thirds")
+    model.save(tmp_path / "thirds.keras")
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).uniform(-1, 1, (800, 2)))
+    words = [tmp_path / "thirds.keras", "--data", tmp_path / "x.npz", "--rows", "400", "--quiet"]
+    words += ["--classes", "--class-names", "flat,saddle,slope", "--report", tmp_path / "out.html"]
     # The limit is of all pairs; the dictionary ends long before it.
     words += [*SHORT, "--time-limit", "12", "--scheme", "pairs", "--out", tmp_path]
     assert cli.main(["interpret", *map(str, words)]) == 0
@@ -131,8 +138,8 @@ def test_classes_are_told_apart_from_the_command_line(models, tmp_path, capsys):
     assert len(lines) == 3
     assert lines[0].startswith("saddle rather than flat: x1*x2 >")
     saved = json.loads((tmp_path / "interpretation.json").read_text())
-    assert saved["settings"]["x"] == str(models / "regions.csv")
-    assert "How regions/" in (tmp_path / "out.html").read_text()
+    assert saved["settings"]["x"] == str(tmp_path / "x.npz")
+    assert "How thirds/" in (tmp_path / "out.html").read_text()
 
 
 @pytest.mark.slow

@@ -53,7 +53,8 @@ def _sparsen(layer):
 @pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS[1:], ids=range(1, len(BLOCKS)))
 def test_the_readme_block_runs(block, names, monkeypatch):
-    code_blocks.hurry(monkeypatch, time_limit=1)
+    # These show no results: any will do.
+    code_blocks.hurry(monkeypatch, time_limit=0.3)
     code_blocks.run(block, names, "README.md")
 
 

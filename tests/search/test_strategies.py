@@ -71,7 +71,7 @@ class OneStage:
         self.evaluators, self.found = evaluators, []
 
     def stages(self):
-        tree = self.evaluators.problem.alphabet.tree(["add", 2, "mul", 0, "sin", 1])
+        tree = self.evaluators.problem.alphabet.tree(["add", 1, "mul", 0, "sin", 1])
         self.found = [Candidate(None, tree, self.evaluators.measure(tree))]
         yield None
         yield self.found
@@ -140,7 +140,7 @@ def test_trees_start_from_what_ones_own_stages_have_found():
         (search,) = evaluators.staged
         list(search.stages())
         island = Island(evaluators, Collector(evaluators))
-        assert island.state()["strategies"]["trees"]["guesses"] == [["add", 2, "mul", 0, "sin", 1]]
+        assert island.state()["strategies"]["trees"]["guesses"] == [["add", 1, "mul", 0, "sin", 1]]
 
 
 def test_quick_needs_stages():

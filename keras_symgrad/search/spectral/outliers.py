@@ -53,7 +53,7 @@ def has_outlying_rows(alphabet: Alphabet, field: GradientField) -> bool:
     >>> [has_outlying_rows(alphabet, field) for field in fields]
     [False, True]
     """
-    each = _errors(alphabet, field, SQUARED)
+    each = _errors(alphabet, field, SQUARED, good_mean=SMALLEST_MEAN)
     mean, median = float(np.average(each, weights=field.weights)), float(np.median(each))
     if mean <= SMALLEST_MEAN or mean > MAX_MEAN_OVER_MEDIAN * median:
         return mean > SMALLEST_MEAN
@@ -63,10 +63,21 @@ def has_outlying_rows(alphabet: Alphabet, field: GradientField) -> bool:
     return SMALLEST_GAIN * float(np.median(robust)) < median
 
 
-def _errors(alphabet: Alphabet, field: GradientField, loss: Loss) -> np.ndarray:
-    """1 - |cos| of the best formula of the first stage, `(rows,)`; 0 without a formula."""
+def _errors(
+    alphabet: Alphabet, field: GradientField, loss: Loss, good_mean: float = 0.0
+) -> np.ndarray:
+    """1 - |cos| of the best formula of the first stage, `(rows,)`; 0 without a formula.
+
+    By squares, the stage ends with the first formula of a good mean: the best one has no larger.
+    """
     search = SpectralSearch(alphabet, replace(field, loss=loss))
-    stage = next((found for found in search.quick_stages() if found is not None), [])
+    # The mean of squared differences of unit vectors of these many axes is 2 (1 - |cos|) / axes.
+    good_loss = 2 * good_mean / field.axes
+    stage = None
+    for stage in search.quick_stages():
+        if stage is not None or search.lowest_loss <= good_loss:
+            break
+    stage = search.end_stage() if stage is None else stage
     if not stage:
         return np.zeros(field.rows)
     best = min(stage, key=lambda candidate: candidate.loss)

@@ -8,6 +8,7 @@ the same concept as the sum of their logarithms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -57,6 +58,7 @@ class SpectralSearch:
 
     Attributes:
         found: the candidates of all stages so far.
+        lowest_loss: of all candidates, those of the present stage included.
 
     Example:
 
@@ -86,6 +88,7 @@ class SpectralSearch:
         self.beam, self.terms, self.size = beam, terms, dictionary
         self.found: list[Candidate] = []
         self._gathered: list[Candidate] = []
+        self.lowest_loss = math.inf
         self._have_form = True
         self.maker = FeatureMaker(alphabet, knowledge)
         self.variables = self.maker.variables(field.points, field.frame)
@@ -193,6 +196,7 @@ class SpectralSearch:
         for candidate in candidates:
             if candidate is not None:
                 self._gathered.append(candidate)
+                self.lowest_loss = min(self.lowest_loss, candidate.loss)
             yield None
         yield self.end_stage()
 

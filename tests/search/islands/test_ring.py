@@ -19,19 +19,21 @@ from tests.search.searches import WITHOUT_TREES, generations, noisy_field, small
 
 pytestmark = pytest.mark.slow
 
+EPOCH = 2
+
 
 @pytest.fixture(scope="module", autouse=True)
 def short_epochs():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ring.IslandRing.__init__, "__defaults__", (3,))
+        patch.setattr(ring.IslandRing.__init__, "__defaults__", (EPOCH,))
         yield
 
 
 @pytest.fixture(scope="module")
 def by_threads():
-    """The archive of three islands that threads of this process took six generations far."""
+    """The archive of three islands that threads of this process took two epochs far."""
     search = small_search(islands=3)
-    search.run(generations(6))
+    search.run(generations(2 * EPOCH))
     return written(search)
 
 
@@ -39,7 +41,7 @@ def by_threads():
 def features_by_threads():
     """The same by features alone, for which other processes compile nothing."""
     search = small_search(islands=3, methods="features")
-    search.run(generations(6))
+    search.run(generations(2 * EPOCH))
     return written(search)
 
 
@@ -82,14 +84,14 @@ class Steady(Unruly):
 
 def test_the_order_in_which_islands_come_back_changes_nothing(by_threads):
     search = small_search(islands=3, executor=Unruly())
-    search.run(generations(6))
+    search.run(generations(2 * EPOCH))
     assert written(search) == by_threads
 
 
 def test_an_epoch_that_is_lost_is_repeated_and_changes_nothing(features_by_threads):
     search = small_search(islands=3, methods="features", executor=Steady(losses=2))
     with pytest.warns(UserWarning, match="An epoch of island . was lost.*the machine is gone"):
-        search.run(generations(6))
+        search.run(generations(2 * EPOCH))
     assert search.repeated == 2
     assert written(search) == features_by_threads
 
@@ -97,7 +99,7 @@ def test_an_epoch_that_is_lost_is_repeated_and_changes_nothing(features_by_threa
 def test_what_fails_again_and_again_ends_the_search_with_what_was_found():
     search = small_search(islands=2, executor=Steady(losses=100), methods=WITHOUT_TREES)
     with pytest.warns(UserWarning) as said:
-        archive = search.run(generations(6))
+        archive = search.run(generations(2 * EPOCH))
     assert search.stopped == "workers_lost" and len(archive)
     assert "failed 4 times" in str(said[-1].message)
     assert "ends with what was found" in str(said[-1].message)
@@ -107,7 +109,7 @@ def test_an_executor_that_is_broken_ends_the_search_with_what_was_found():
     broken = Steady(losses=100, error=BrokenExecutor("all killed"))
     search = small_search(islands=2, executor=broken, methods=WITHOUT_TREES)
     with pytest.warns(UserWarning) as said:
-        archive = search.run(generations(6))
+        archive = search.run(generations(2 * EPOCH))
     assert search.stopped == "workers_lost" and len(archive)
     assert "has lost its workers" in str(said[-1].message)
 
@@ -124,7 +126,7 @@ class Closing(Steady):
 def test_an_executor_that_is_closed_in_mid_search_ends_it_with_what_was_found():
     search = small_search(islands=2, executor=Closing(), methods="features")
     with pytest.warns(UserWarning) as said:
-        archive = search.run(generations(60))
+        archive = search.run(generations(20 * EPOCH))
     assert search.stopped == "workers_lost" and len(archive)
     assert [str(one.message) for one in said] == [
         "The executor has lost its workers: BrokenExecutor: RuntimeError: cannot schedule new "
@@ -144,7 +146,7 @@ class Cancelling(Steady):
 def test_epochs_that_are_cancelled_again_and_again_end_the_search():
     search = small_search(islands=2, executor=Cancelling(), methods="features")
     with pytest.warns(UserWarning) as said:
-        search.run(generations(6))
+        search.run(generations(2 * EPOCH))
     assert search.stopped == "workers_lost"
     assert "failed 4 times, at last with: it was cancelled." in str(said[-1].message)
 
@@ -152,11 +154,11 @@ def test_epochs_that_are_cancelled_again_and_again_end_the_search():
 def test_islands_are_kept_and_resumed(features_by_threads, tmp_path):
     path = tmp_path / "islands.json"
     options = {"islands": 3, "methods": "features"}
-    small_search(**options, executor=Unruly()).run(generations(3), [Checkpoint(path)])
+    small_search(**options, executor=Unruly()).run(generations(EPOCH), [Checkpoint(path)])
     with ThreadPoolExecutor(1) as threads:
         search = small_search(**options, executor=threads)
         SavedSearch(path).restore(search)
-        search.run(generations(6))
+        search.run(generations(2 * EPOCH))
         assert threads.submit(int, 3).result() == 3, "the user's executor is left open"
     assert written(search) == features_by_threads
 
@@ -170,7 +172,7 @@ def test_a_search_resumed_before_its_first_formula_goes_on_to_it_whatever_the_li
     few = {"field": noisy_field(rows=40), "settings": GeneticSettings(demes=2, population=8)}
     path, options = tmp_path / "islands.json", {"islands": 2, "methods": "features", **few}
     interrupted = small_search(executor=Interrupted(), **options)
-    assert not len(interrupted.run(generations(3), [Checkpoint(path)]))
+    assert not len(interrupted.run(generations(EPOCH), [Checkpoint(path)]))
     assert interrupted.stopped == "interrupted"
     again = small_search(executor=Steady(), **options)
     SavedSearch(path).restore(again)
@@ -191,29 +193,29 @@ def test_an_island_begins_with_what_its_neighbour_had_found():
             return future
 
     recording = Recording()
-    small_search(islands=3, executor=recording).run(generations(6))
+    small_search(islands=3, executor=recording).run(generations(2 * EPOCH))
     found = {}
     for _, _, before, migrants, index, _, after in recording.epochs:
-        if json.loads(before)["generation"] == 3:
-            assert migrants == found[(index - 1) % 3, 3]
+        if json.loads(before)["generation"] == EPOCH:
+            assert migrants == found[(index - 1) % 3, EPOCH]
         found[index, after.generation] = after.archive
         best = {complexity: loss for _, complexity, _, loss in after.archive}
         assert all(best[complexity] <= loss for _, complexity, _, loss in migrants)
-    assert set(found) == {(index, g) for index in range(3) for g in (3, 6)}
+    assert set(found) == {(index, g) for index in range(3) for g in (EPOCH, 2 * EPOCH)}
 
 
 def test_processes_find_the_same_and_a_killed_one_costs_an_epoch(features_by_threads):
     killed = []
 
     def kill_one(generation, logs):
-        if generation == 3 and not killed:
+        if generation == EPOCH and not killed:
             killed.append(a_worker())
             os.kill(killed[0], signal.SIGKILL)
 
     # A process takes seconds to start: one at a time is killed and started again.
     search = small_search(islands=3, methods="features", executor="processes", workers=1)
     with pytest.warns(UserWarning, match="was lost with its worker and is repeated"):
-        search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
+        search.run(generations(2 * EPOCH), [LambdaCallback(on_generation_end=kill_one)])
     assert killed and search.repeated >= 1
     assert written(search) == features_by_threads
 
@@ -223,7 +225,7 @@ def test_a_dask_cluster_finds_the_same_though_its_worker_is_killed(features_by_t
     killed = []
 
     def kill_one(generation, logs):
-        if generation == 3:
+        if generation == EPOCH:
             killed.append(cluster.workers[0].pid)
             os.kill(killed[0], signal.SIGKILL)
 
@@ -235,7 +237,7 @@ def test_a_dask_cluster_finds_the_same_though_its_worker_is_killed(features_by_t
         distributed.Client(cluster) as client,
     ):
         search = small_search(executor=client.get_executor(), islands=3, methods="features")
-        search.run(generations(6), [LambdaCallback(on_generation_end=kill_one)])
+        search.run(generations(2 * EPOCH), [LambdaCallback(on_generation_end=kill_one)])
     assert killed and search.stopped == "generations"
     assert written(search) == features_by_threads
 
@@ -246,7 +248,7 @@ def test_workers_that_fall_silent_are_named(monkeypatch):
     monkeypatch.setattr(ring.socket, "gethostname", lambda: next(names))
     search = small_search(islands=1, executor=Steady(), methods="features")
     with pytest.warns(UserWarning, match=f"Lost contact with workers: old:{os.getpid()} "):
-        search.run(generations(6))
+        search.run(generations(2 * EPOCH))
 
 
 def a_worker() -> int:
@@ -274,5 +276,5 @@ def test_ctrl_c_is_heard_while_islands_are_awaited():
     threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     search = small_search(islands=2, executor=Idle(), methods="trees")
     start = time.monotonic()
-    search.run(generations(6))
+    search.run(generations(2 * EPOCH))
     assert search.stopped == "interrupted" and time.monotonic() - start < 30
