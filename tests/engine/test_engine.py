@@ -10,7 +10,8 @@ from random_trees import random_trees
 from keras_symgrad.engine import reference
 from keras_symgrad.engine.directions import unit
 from keras_symgrad.engine.engine import Engine
-from keras_symgrad.expressions.trees import Constant, to_sympy
+from keras_symgrad.expressions.operators import OperatorSet
+from keras_symgrad.expressions.trees import Alphabet, Constant, to_sympy
 
 pytestmark = pytest.mark.slow
 
@@ -141,19 +142,21 @@ def test_a_column_of_scale_zero_plays_no_part(alphabet, positive_points, directi
 
 
 @pytest.fixture(scope="module")
-def tall(alphabet):
-    """2,500 rows: three tiles, the last one filled up."""
+def tall():
+    """2,500 rows: three tiles, the last one filled up, for which other programs are compiled."""
+    alphabet = Alphabet(OperatorSet("add, mul, sin"), ["x1", "x2"])
     rng = np.random.default_rng(5)
     points, directions = rng.uniform(0.3, 2.0, (2500, 2)), unit(rng.normal(size=(2500, 2)))
     weights = rng.uniform(size=2500)
     with Engine(
         alphabet.operators, points, directions, weights, dtype="float64", workers=1
     ) as engine:
-        yield engine, points, directions, weights
+        yield engine, alphabet, points, directions, weights
 
 
-def test_rows_beyond_one_tile_count_like_all_others(alphabet, trees, tall):
-    engine, points, directions, weights = tall
+def test_rows_beyond_one_tile_count_like_all_others(tall):
+    engine, alphabet, points, directions, weights = tall
+    trees = random_trees(alphabet, 150, seed=3)
     kept = [tree for tree in trees if jets.is_defined(tree, alphabet.operators, points)][:60]
     assert len(kept) == 60
     roots = [jets.jets(tree, alphabet.operators, points)[-1] for tree in kept]

@@ -17,7 +17,7 @@ from keras_symgrad.callbacks import LambdaCallback
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_search_takes_the_threads_it_is_given_and_no_process(workers):
     rng = np.random.default_rng(0)
-    x = rng.uniform(-1, 1, (200, 2))
+    x = rng.uniform(-1, 1, (80, 2))
     field = ks.GradientField.from_gradients(x, x * [2, 4] + rng.normal(0, 0.3, x.shape))
     before, seen = set(threading.enumerate()), []
 
@@ -27,7 +27,7 @@ def test_a_search_takes_the_threads_it_is_given_and_no_process(workers):
 
     ks.interpret(
         field,
-        operators="arithmetic",
+        operators="add, mul",
         callbacks=[LambdaCallback(on_generation_end=look)],
         verbose=False,
         search=ks.Search(

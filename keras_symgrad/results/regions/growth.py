@@ -181,7 +181,7 @@ class _Growth:
         sets = fit.singles(2 * BEAM)
         best, least = None, np.inf
         for terms in range(1, MAX_TERMS + 1):
-            for combination in filter(None, map(fit.solve, sets[:BEAM])):
+            for combination in fit.solved(sets[:BEAM]):
                 found = _Sum(
                     tuple(number[id(feature)] for feature in combination.features),
                     combination.weights,

@@ -17,7 +17,8 @@ gradients reverse where the product does, are therefore fitted like all other fe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 
 import numpy as np
 
@@ -27,6 +28,12 @@ from keras_symgrad.search.spectral.linear_combination import LinearCombination
 
 # Rounds of reweighting. Weights have converged to a per mille by then.
 REWEIGHTING_ROUNDS = 4
+# Sets that are fitted at once: NumPy takes longer to be called than to fit one.
+STACK = 16
+# Steps of Newton's method, which doubles the right digits in each.
+NEWTON_STEPS = 6
+# Difference of eigenvalues, which are from 0 to 1, that rounding leaves.
+SMALLEST_GAP = 1e-16
 # A row has half the weight when its error is this many times the median error.
 OUTLIER = 9.0
 # Weights this near to 1 become 1 where the loss hardly changes.
@@ -108,8 +115,9 @@ class SpectralFit:
             rows = self.rows / (common + 1e-3 * common.mean() + 1e-300)
             found += self._pairs(rows / rows.sum(), count)
         if not self.loss.is_squared:
-            for chosen in self._fitted(found, LENT):
-                found += self._pairs(self._settled_rows(chosen), count)
+            lent = self._settled(np.array(self._fitted(found, LENT)), REWEIGHTING_ROUNDS)
+            for rows in lent[1]:
+                found += self._pairs(rows, count)
             return self._fitted(found, 2 * count)
         return list(dict.fromkeys(found))
 
@@ -121,13 +129,13 @@ class SpectralFit:
             count: number of sets to return.
         """
         scored: dict[tuple[int, ...], float] = {}
-        for chosen in sets:
-            weights = self._settled_rows(chosen, 1 if self.loss.is_squared else REWEIGHTING_ROUNDS)
-            members = np.array(chosen)
-            a, p = self._blocks(members, weights)
-            for new, value in zip(*_best_additions(a, a + p, members, 3 * count)):
-                key = tuple(sorted((*chosen, int(new))))
-                scored[key] = min(float(value), scored.get(key, np.inf))
+        rounds = 1 if self.loss.is_squared else REWEIGHTING_ROUNDS
+        for members in _stacks(sets):
+            _, rows = self._settled(members, rounds)
+            for chosen, a, p in zip(members, *self._blocks(members, rows)):
+                for new, value in zip(*_best_additions(a, a + p, chosen, 3 * count)):
+                    key = tuple(sorted((*chosen.tolist(), int(new))))
+                    scored[key] = min(float(value), scored.get(key, np.inf))
         best = sorted(scored, key=lambda key: (scored[key], key))
         return best[:count] if self.loss.is_squared else self._fitted(best[: FITTED * count], count)
 
@@ -145,11 +153,11 @@ class SpectralFit:
 
     def promise(self) -> float:
         """The error of all features together, 1 - cos^2 with rows reweighted once."""
-        chosen = range(len(self.features))
-        rows = self._reweighted(self._weights(chosen, self.rows), chosen)
-        candidate = unit(self._sum(self._weights(chosen, rows), chosen))
-        target = nearest(self.target, candidate)
-        return 1 - float(self.rows @ (candidate * target).sum(axis=1) ** 2)
+        every = np.arange(len(self.features))[None]
+        _, rows = self._settled(every, 1)
+        weights = smallest_eigenvector(*self._pencils(every, rows))
+        candidate, target = self._compared(self._sums(weights, every))
+        return 1 - float(self.rows @ (candidate * target).sum(axis=2)[0] ** 2)
 
     def pruned(self, most: int) -> list[tuple[int, ...]]:
         """Nested sets: all features, then always without the feature whose removal costs least.
@@ -169,10 +177,11 @@ class SpectralFit:
             Sets of `most` features and fewer, down to two.
         """
         chosen, sets = list(range(len(self.features))), []
-        rows = self.rows
+        rows = self.rows[None]
         while len(chosen) > 1:
-            values, vectors = _eigenpairs(*self._pencil(chosen, rows))
-            rows = self._reweighted(vectors[:, 0], chosen)
+            members = np.array(chosen)[None]
+            (values,), (vectors,) = _eigenpairs(*self._pencils(members, rows))
+            rows = self._reweighted(vectors[None, :, 0], members)
             if len(chosen) <= most:
                 sets.append(tuple(chosen))
             gaps = values[1:] - values[0] + 1e-300
@@ -189,79 +198,109 @@ class SpectralFit:
         Returns:
             The combination, `None` if it has no gradient.
         """
-        chosen = list(chosen)
-        weights, rows = np.ones(1), self.rows
-        if len(chosen) > 1:
-            for _ in range(REWEIGHTING_ROUNDS):
-                weights = self._weights(chosen, rows)
-                rows = self._reweighted(weights, chosen)
-        if not np.isfinite(weights).all():
-            return None
-        counts = np.abs(weights) >= 1e-6 * np.abs(weights).max()
-        if not counts.all():
-            return self.solve([k for k, kept in zip(chosen, counts) if kept])
-        weights = weights / self.scale[chosen]
+        return next(self._solved(np.array(chosen)[None]))
+
+    def solved(self, sets: Iterable[Sequence[int]]) -> Iterator[LinearCombination]:
+        """Fit sets of features, many at once, without those that have no gradient.
+
+        Args:
+            sets: features by their number in the dictionary.
+        """
+        for members in _stacks(sets):
+            yield from filter(None, self._solved(members))
+
+    def _solved(self, members: np.ndarray) -> Iterator[LinearCombination | None]:
+        """Fit sets of one size, `(sets, features)`."""
+        weights = np.ones(members.shape)
+        if members.shape[1] > 1:
+            weights, _ = self._settled(members, REWEIGHTING_ROUNDS)
+        size = np.abs(weights)
+        counts = size >= 1e-6 * size.max(axis=1, keepdims=True)
+        weights = weights / self.scale[members]
         # Most weights positive, and the smallest of size 1.
-        weights = weights / np.abs(weights).min() * (1 if weights.sum() >= 0 else -1)
-        loss = self._loss(weights, chosen)
+        smallest = np.abs(weights).min(axis=1) * np.where(weights.sum(axis=1) >= 0, 1, -1)
+        weights = weights / np.where(smallest == 0, 1, smallest)[:, None]
         plain = np.where(np.abs(np.abs(weights) - 1) < NEARLY_ONE, np.sign(weights), weights)
-        plain_loss = self._loss(plain, chosen)
-        if plain_loss <= 1.1 * loss + 1e-9:
-            weights, loss = plain, plain_loss
-        return LinearCombination(tuple(self.features[k] for k in chosen), weights, loss)
+        losses, plain_losses = self._losses(weights, members), self._losses(plain, members)
+        is_plain = plain_losses <= 1.1 * losses + 1e-9
+        weights = np.where(is_plain[:, None], plain, weights)
+        losses = np.where(is_plain, plain_losses, losses)
+        for chosen, each, loss, kept in zip(members, weights, losses, counts):
+            if not np.isfinite(each).all():
+                yield None
+            elif not kept.all():
+                yield self.solve(chosen[kept])
+            else:
+                yield LinearCombination(tuple(self.features[k] for k in chosen), each, float(loss))
 
-    def _loss(self, weights: np.ndarray, chosen: list[int]) -> float:
-        candidate = unit(self._sum(weights * self.scale[chosen], chosen))
-        target = nearest(self.target, candidate)
-        cosines = (candidate * target).sum(axis=1)
-        if self.turning[chosen].any():
-            cosines = np.abs(cosines)
-        lengths = (target**2).sum(axis=1) + (candidate**2).sum(axis=1)
+    def _losses(self, weights: np.ndarray, members: np.ndarray) -> np.ndarray:
+        candidate, target = self._compared(self._sums(weights * self.scale[members], members))
+        cosines = (candidate * target).sum(axis=2)
+        turning = self.turning[members].any(axis=1)
+        cosines = np.where(turning[:, None], np.abs(cosines), cosines)
+        lengths = (target**2).sum(axis=2) + (candidate**2).sum(axis=2)
         if self.loss.is_squared:
-            distance = max(float(self.rows @ lengths - 2 * abs(self.rows @ cosines)), 0.0)
+            distances = np.maximum(lengths @ self.rows - 2 * np.abs(cosines @ self.rows), 0.0)
         else:
-            ways = (lengths - 2 * cosines, lengths + 2 * cosines)
-            distance = min(self.loss.average(np.maximum(way, 0), self.rows) for way in ways)
-        return distance / self.axes
+            ways = [np.maximum(lengths + sign * 2 * cosines, 0) for sign in (-1, 1)]
+            rho = np.minimum(*(self.loss.of(way) @ self.rows for way in ways))
+            distances = self.loss.distance(rho)
+        return distances / self.axes
 
-    def _sum(self, weights: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
-        return np.einsum("k,krv->rv", weights, self.gradients[list(chosen)])
+    def _compared(self, gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Unit gradients `(sets, rows, axes)`, and the directions to compare them with."""
+        flat = unit(gradients.reshape(-1, gradients.shape[-1]))
+        return flat.reshape(gradients.shape), self._nearest(flat.reshape(gradients.shape))
 
-    def _weights(self, chosen: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        return smallest_eigenvector(*self._pencil(chosen, rows))
+    def _nearest(self, gradients: np.ndarray) -> np.ndarray:
+        if self.target.ndim == 2:
+            return np.broadcast_to(self.target, gradients.shape)
+        return np.stack([nearest(self.target, each) for each in gradients])
 
-    def _pencil(self, chosen: Sequence[int], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        root = np.sqrt(rows)[None, :, None]
-        across = (self.across[list(chosen)] * root).reshape(len(chosen), -1)
-        along = (self.along[list(chosen)] * root).reshape(len(chosen), -1)
-        a, p = across @ across.T, along @ along.T
-        return a, a + p
+    def _sums(self, weights: np.ndarray, members: np.ndarray) -> np.ndarray:
+        """The gradients of sums, `(sets, rows, axes)`."""
+        chosen = self.gradients[members]
+        flat = weights[:, None] @ chosen.reshape(*members.shape, -1)
+        return flat.reshape(len(members), *chosen.shape[2:])
 
-    def _reweighted(self, weights: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
-        gradients = self._sum(weights, chosen)
-        square = (gradients**2).sum(axis=1)
-        across = square - (gradients * nearest(self.target, gradients)).sum(axis=1) ** 2
+    def _pencils(self, members: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        root = np.sqrt(rows)[:, None, :, None]
+        across = (self.across[members] * root).reshape(*members.shape, -1)
+        along = (self.along[members] * root).reshape(*members.shape, -1)
+        a = across @ across.swapaxes(1, 2)
+        return a, a + along @ along.swapaxes(1, 2)
+
+    def _reweighted(self, weights: np.ndarray, members: np.ndarray) -> np.ndarray:
+        """Weights of the rows in the next round, `(sets, rows)`."""
+        gradients = self._sums(weights, members)
+        square = (gradients**2).sum(axis=2)
+        across = square - (gradients * self._nearest(gradients)).sum(axis=2) ** 2
         error = np.maximum(across, 0) / (square + 1e-300)
         if self.loss.is_squared:
-            robust = 1 / (1 + error / (OUTLIER * np.median(error) + 1e-9))
+            median = np.median(error, axis=1, keepdims=True)
+            robust = 1 / (1 + error / (OUTLIER * median + 1e-9))
         else:
             # The pencil does not depend on signs: the smaller one of the two distances.
             robust = self.loss.weights(2 * (1 - np.sqrt(np.maximum(1 - error, 0))))
-        rows = self.rows * robust / (square + 1e-3 * square.mean() + 1e-300)
-        return rows / rows.sum()
+        mean = square.mean(axis=1, keepdims=True)
+        rows = self.rows * robust / (square + 1e-3 * mean + 1e-300)
+        return rows / rows.sum(axis=1, keepdims=True)
 
-    def _fitted(self, sets: Sequence[tuple[int, ...]], count: int) -> list[tuple[int, ...]]:
-        """The sets with the lowest loss."""
-        fits = {chosen: self.solve(chosen) for chosen in dict.fromkeys(sets)}
-        losses = {chosen: fit.loss if fit else np.inf for chosen, fit in fits.items()}
-        return sorted(losses, key=lambda chosen: (losses[chosen], chosen))[:count]
-
-    def _settled_rows(self, chosen: Sequence[int], rounds: int = REWEIGHTING_ROUNDS) -> np.ndarray:
-        """Weights of the rows in the fit of chosen features."""
-        rows = self.rows
+    def _settled(self, members: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+        """Weights of features and of rows after rounds of reweighting, for sets of one size."""
+        weights, rows = np.ones(members.shape), np.tile(self.rows, (len(members), 1))
         for _ in range(rounds):
-            rows = self._reweighted(self._weights(chosen, rows), chosen)
-        return rows
+            weights = smallest_eigenvector(*self._pencils(members, rows))
+            rows = self._reweighted(weights, members)
+        return weights, rows
+
+    def _fitted(self, sets: Iterable[tuple[int, ...]], count: int) -> list[tuple[int, ...]]:
+        """The sets with the lowest loss."""
+        losses: dict[tuple[int, ...], float] = {}
+        for members in _stacks(dict.fromkeys(sets)):
+            for chosen, fit in zip(members.tolist(), self._solved(members)):
+                losses[tuple(chosen)] = fit.loss if fit else np.inf
+        return sorted(losses, key=lambda chosen: (losses[chosen], chosen))[:count]
 
     def _pairs(self, rows: np.ndarray, count: int) -> list[tuple[int, ...]]:
         weighted = self.square * rows
@@ -275,17 +314,25 @@ class SpectralFit:
         a = across @ across.T
         b = a + along @ along.T
         i, j = np.triu_indices(len(even), 1)
-        best = np.argsort(_smallest_eigenvalue_of_pairs(a, b, i, j), kind="stable")[:count]
+        values = _smallest_eigenvalues_of_pairs(a, b)[i, j]
+        near = np.arange(len(values))
+        if count < len(values):
+            # There are 125,000 pairs of 500 features: they are not all sorted.
+            near = np.flatnonzero(values <= np.partition(values, count)[count])
+        best = near[np.argsort(values[near], kind="stable")[:count]]
         return [(int(even[i[k]]), int(even[j[k]])) for k in best]
 
     def _blocks(self, members: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Products of members with all features; last row: each feature with itself."""
-        root = np.sqrt(rows)[None, :, None]
-        across = (self.across * root).reshape(len(self.across), -1)
-        along = (self.along * root).reshape(len(self.along), -1)
-        a, p = across[members] @ across.T, along[members] @ along.T
-        own = (across**2).sum(axis=1), (along**2).sum(axis=1)
-        return np.vstack([a, own[0]]), np.vstack([p, own[1]])
+
+        def products(parts: np.ndarray) -> np.ndarray:
+            weighted = parts[members] * rows[:, None, :, None]
+            flat = parts.reshape(len(parts), -1)
+            mixed = weighted.reshape(members.size, -1) @ flat.T
+            own = rows @ np.einsum("krv,krv->rk", parts, parts)
+            return np.concatenate([mixed.reshape(*members.shape, -1), own[:, None]], axis=1)
+
+        return products(self.across), products(self.along)
 
 
 # A combination of collinear features may have no gradient at all. The same small number on both
@@ -298,28 +345,39 @@ def smallest_eigenvector(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     It uses Cholesky factors in NumPy: half the time of `scipy.linalg.eigh` on matrices this small,
     of which a search solves tens of thousands.
+
+    Args:
+        a: one matrix, or a stack of them.
+        b: positive definite, of the same shape.
     """
-    return _eigenpairs(a, b)[1][:, 0]
+    return _eigenpairs(a, b)[1][..., 0]
 
 
 def _eigenpairs(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ascending eigenvalues, and eigenvectors as columns."""
-    ridge = _RIDGE * np.trace(b) * np.eye(len(a))
+    trace = np.einsum("...ii->...", b)[..., None, None]
+    ridge = _RIDGE * trace * np.eye(b.shape[-1])
     factor = np.linalg.inv(np.linalg.cholesky(b + ridge))
-    values, vectors = np.linalg.eigh(factor @ (a + ridge) @ factor.T)
-    return values, factor.T @ vectors
+    turned = factor.swapaxes(-1, -2)
+    values, vectors = np.linalg.eigh(factor @ (a + ridge) @ turned)
+    return values, turned @ vectors
 
 
-def _smallest_eigenvalue_of_pairs(
-    a: np.ndarray, b: np.ndarray, i: np.ndarray, j: np.ndarray
-) -> np.ndarray:
-    """Eigenvalues of the pencils of all pairs, by the quadratic formula."""
-    ridge = _RIDGE * (b[i, i] + b[j, j])
-    aii, ajj, aij = a[i, i] + ridge, a[j, j] + ridge, a[i, j]
-    bii, bjj, bij = b[i, i] + ridge, b[j, j] + ridge, b[i, j]
-    square = bii * bjj - bij**2
-    linear = aii * bjj + ajj * bii - 2 * aij * bij
-    constant = aii * ajj - aij**2
+def _stacks(sets: Iterable[Sequence[int]]) -> Iterator[np.ndarray]:
+    """Consecutive sets of one size together, `(sets, features)`, at most as many as `STACK`."""
+    for _, alike in groupby(sets, len):
+        while some := list(islice(alike, STACK)):
+            yield np.array(some)
+
+
+def _smallest_eigenvalues_of_pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Eigenvalues of the pencils of all pairs, `(features, features)`, by the quadratic formula."""
+    first, second = a.diagonal()[:, None], b.diagonal()[:, None]
+    ridge = _RIDGE * (second + second.T)
+    aii, ajj, bii, bjj = first + ridge, first.T + ridge, second + ridge, second.T + ridge
+    square = bii * bjj - b**2
+    linear = aii * bjj + ajj * bii - 2 * a * b
+    constant = aii * ajj - a**2
     root = np.sqrt(np.maximum(linear**2 - 4 * square * constant, 0))
     return 2 * constant / (linear + root + 1e-300)
 
@@ -327,20 +385,31 @@ def _smallest_eigenvalue_of_pairs(
 def _best_additions(
     a: np.ndarray, b: np.ndarray, members: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features that lower the smallest eigenvalue most when added to the members."""
-    size, count = len(members) + 1, a.shape[1]
+    """Features that lower the smallest eigenvalue most when added to the members.
 
-    def pencils(block: np.ndarray) -> np.ndarray:
-        matrices = np.empty((count, size, size))
-        matrices[:, :-1, :-1] = block[:-1, members]
-        matrices[:, :-1, -1] = matrices[:, -1, :-1] = block[:-1].T
-        matrices[:, -1, -1] = block[-1]
-        return matrices
+    In the members' eigenvectors, and the part of a new feature that is orthogonal to them, each
+    larger pencil is an arrowhead: the eigenvalues l_j in its diagonal, c_j beside them, and d in
+    the corner. Its smallest eigenvalue is the x below all l_j where
 
-    left, right = pencils(a), pencils(b)
-    ridge = _RIDGE * np.einsum("kii->k", right)[:, None, None] * np.eye(size)
-    factor = np.linalg.inv(np.linalg.cholesky(right + ridge))
-    values = np.linalg.eigvalsh(factor @ (left + ridge) @ factor.transpose(0, 2, 1))[:, 0]
+        d - x = sum_j c_j^2 / (l_j - x)
+
+    Newton's method converges to it from above, and starts from the smallest eigenvalue of any one
+    l_j with its c_j and d.
+    """
+    eigenvalues, vectors = _eigenpairs(a[:-1, members], b[:-1, members])
+    inside, crossed = vectors.T @ b[:-1], vectors.T @ a[:-1]
+    apart = np.maximum(b[-1] - (inside**2).sum(axis=0), _RIDGE * b[-1]) + 1e-300
+    diagonal = eigenvalues[:, None]
+    kept = diagonal * inside
+    corner = (a[-1] + (inside * (kept - 2 * crossed)).sum(axis=0)) / apart
+    squares = (crossed - kept) ** 2 / apart
+    alone = (diagonal + corner) / 2 - np.sqrt(((diagonal - corner) / 2) ** 2 + squares)
+    values = alone.min(axis=0)
+    for _ in range(NEWTON_STEPS):
+        gaps = np.maximum(diagonal - values, SMALLEST_GAP)
+        quotients = squares / gaps
+        slopes = 1 + (quotients / gaps).sum(axis=0)
+        values = values + (corner - values - quotients.sum(axis=0)) / slopes
     values[members] = np.inf
     best = np.argsort(values)[:most]
     best = best[np.isfinite(values[best])]

@@ -63,13 +63,13 @@ class SpectralSearch:
     Example:
 
     >>> from keras_symgrad import OperatorSet
-    >>> x = np.random.default_rng(0).uniform(0.5, 2, (300, 4))
-    >>> a, b, c, d = x.T
-    >>> gradients = np.stack([b * (c + d**2), a * (c + d**2), -a * b, -2 * a * b * d], axis=1)
-    >>> field = GradientField.from_gradients(x, gradients, names=["a", "b", "c", "d"])
+    >>> a, b, c = np.random.default_rng(0).uniform(0.5, 2, (3, 300))
+    >>> field = GradientField.from_gradients(
+    ...     np.stack([a, b, c], axis=1), np.stack([b, a, 2 * c], axis=1), names=["a", "b", "c"]
+    ... )
     >>> alphabet = Alphabet(OperatorSet("arithmetic, square"), field.names)
     >>> str(SpectralSearch(alphabet, field).run()[0])
-    'div(mul(a, b), add(c, square(d)))'
+    'add(mul(a, b), square(c))'
     """
 
     def __init__(
@@ -266,14 +266,14 @@ class SpectralSearch:
             for group in self.maker.summable(features):
                 if len(group) > 1:
                     fit = self._fit(group)
-                    yield from filter(None, map(fit.solve, fit.pruned(terms + 2)))
+                    yield from fit.solved(fit.pruned(terms + 2))
 
     def _linear_forms(self, atoms: Sequence[Feature]) -> Iterator[LinearCombination]:
         """Fit linear forms in many atoms, from many terms to two."""
         for group in self.maker.summable(atoms[:MAX_LINEAR]):
             if len(group) > 1:
                 fit = self._fit(group)
-                yield from filter(None, map(fit.solve, fit.pruned(MAX_LINEAR_TERMS)))
+                yield from fit.solved(fit.pruned(MAX_LINEAR_TERMS))
 
     def _fit(self, features: Sequence[Feature]) -> SpectralFit:
         return SpectralFit(features, self.field.directions, self.rows, loss=self.field.loss)
@@ -289,7 +289,7 @@ class SpectralSearch:
 
     def _sums(self, features: Sequence[Feature], terms: int) -> Iterator[LinearCombination]:
         simple = self._fit(features[:SIMPLE])
-        yield from filter(None, map(simple.solve, simple.pruned(terms + 2)))
+        yield from simple.solved(simple.pruned(terms + 2))
         fit = self._fit(features)
         singles = fit.singles(3 * self.beam)
         sets = [*fit.grown(singles, self.beam), *fit.pairs(2 * self.beam)]
@@ -298,7 +298,7 @@ class SpectralSearch:
             sets = fit.grown(sets, self.beam)
             sets = list(dict.fromkeys([*fit.exchanged(sets[:EXCHANGED], self.beam), *sets]))
             chosen += sets
-        yield from filter(None, map(fit.solve, chosen))
+        yield from fit.solved(chosen)
 
     def _relevant(self) -> list[int]:
         """The variables with the largest share in the gradient; the small dictionary holds few."""
