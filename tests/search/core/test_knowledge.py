@@ -53,13 +53,15 @@ def until(**limits) -> Search:
     return replace(QUICK["search"], stopping=Stopping(None, **limits))
 
 
+REGISTRY = pint.UnitRegistry()
+
+
 def has_a_dimension(expression: sympy.Expr) -> bool:
     """Return whether pint can do the arithmetic of an expression with quantities."""
-    registry = pint.UnitRegistry()
     names = list(UNITS)
     code = sympy.lambdify([sympy.Symbol(name, real=True) for name in names], expression, "numpy")
     try:
-        code(*(registry.Quantity(np.array([1.5]), UNITS[name]) for name in names))
+        code(*(REGISTRY.Quantity(np.array([1.5]), UNITS[name]) for name in names))
     except pint.DimensionalityError:
         return False
     return True
