@@ -131,7 +131,7 @@ def interpret(
         seed: of all random choices.
         callbacks: of `keras_symgrad.callbacks`, called after every generation: `EarlyStopping`,
             `CSVLogger`, `TensorBoard`, `Checkpoint`, or your own.
-        verbose: whether to show a progress bar on a terminal.
+        verbose: whether to show progress, as a bar on a terminal or in a notebook, or in lines.
 
     Returns:
         An `Interpretation`: `.best`, `.rule`, `.front`, `.phi` and how well they fit.

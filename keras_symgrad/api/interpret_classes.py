@@ -18,7 +18,7 @@ import numpy as np
 
 from keras_symgrad.api.arguments import check_options, check_taken
 from keras_symgrad.api.class_pairs import PairsRead, read_pairs
-from keras_symgrad.api.class_progress import ClassProgress, class_progress
+from keras_symgrad.api.class_progress import ClassProgress
 from keras_symgrad.api.interpret import interpret
 from keras_symgrad.expressions import OperatorSet
 from keras_symgrad.files import check_width, finite_rows, read_points
@@ -29,6 +29,7 @@ from keras_symgrad.results import ClassInterpretation, ClassScores, Pair, margin
 from keras_symgrad.results.approximation import MAX_COMPLEXITY, Growth, approximate_classes
 from keras_symgrad.results.assessment import DataRows, fidelity_of_classes
 from keras_symgrad.search import Search
+from keras_symgrad.search.callbacks import open_display
 from keras_symgrad.search.core import (
     Stopping,
     call,
@@ -141,7 +142,8 @@ def interpret_classes(
 
     of_pairs, of_scores = PairsRead(), None
     verbose = options.pop("verbose", True)
-    with class_progress(verbose) as progress:
+    with open_display(verbose) as display:
+        progress = ClassProgress(display)
         if scheme != "scores":
             arguments = (sampling, stopping, seed, options, progress)
             of_pairs = read_pairs(logits, chosen, shown, names, classes, *arguments)

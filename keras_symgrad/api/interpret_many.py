@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from keras_symgrad.api.interpret import interpret
 from keras_symgrad.api.load_interpretation import interpretation_from
 from keras_symgrad.results import Interpretation
 from keras_symgrad.search import Search
+from keras_symgrad.search.callbacks import open_display
 from keras_symgrad.search.core import deferred_interrupts
 from keras_symgrad.search.islands import PROCESSES, Workers, ended_jobs
 
@@ -45,7 +45,7 @@ def interpret_many(
         executor: "processes" for `workers` processes of this machine, `None` for this process, or
             any `concurrent.futures.Executor`, such as Dask's `client.get_executor()`.
         workers: processes or threads; by default one for each core of the machine.
-        verbose: whether to show a progress bar on a terminal.
+        verbose: whether to show progress, as a bar on a terminal or in a notebook, or in lines.
         **shared: further arguments of `interpret` for all jobs.
 
     Returns:
@@ -75,10 +75,10 @@ def interpret_many(
         _check(call, number)
     unfinished = CancelledError("Ctrl-C was pressed before it had ended.")
     results: list[Any] = [unfinished] * len(calls)
-    with Workers(executor, count) as pool, _progress_bar(len(calls), verbose) as advance:
-        for number, result in _results(calls, pool):
+    with Workers(executor, count) as pool, open_display(verbose) as display:
+        for done, (number, result) in enumerate(_results(calls, pool), 1):
             results[number] = result
-            advance()
+            display.update(f"interpreting, {done} of {len(calls)} done", done / len(calls))
     return [result if isinstance(result, Exception) else _read(result) for result in results]
 
 
@@ -88,18 +88,6 @@ def _read(text: str) -> Interpretation:
     if not isinstance(found, Interpretation):
         raise TypeError(f"Expected the result of `interpret`. Received: {type(found).__name__}")
     return found
-
-
-@contextmanager
-def _progress_bar(total: int, shown: bool) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    hidden = not (shown and console.is_terminal)
-    with Progress(console=console, disable=hidden, transient=True) as bar:
-        task = bar.add_task("interpreting", total=total)
-        yield lambda: bar.advance(task)
 
 
 def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[int, Any]]:

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_symgrad.api.class_progress import class_progress
+from keras_symgrad.api.class_progress import ClassProgress
 from keras_symgrad.gradients import Sampling
 from keras_symgrad.neurons import ClassLogits
+from keras_symgrad.search.callbacks.progress_display import ProgressDisplay
 from keras_symgrad.search.core import Stopping
 
 class_pairs = import_module("keras_symgrad.api.class_pairs")
@@ -51,19 +52,18 @@ def clock(monkeypatch):
 def read(scores, limit):
     x = np.random.default_rng(0).normal(size=(4000, 2))
     classes = [str(k) for k in range(CLASSES)]
-    with class_progress(False) as progress:
-        return class_pairs.read_pairs(
-            scores,
-            PAIRS,
-            x,
-            ("a", "b"),
-            classes,
-            Sampling(),
-            Stopping(time_limit=limit),
-            0,
-            {},
-            progress,
-        )
+    return class_pairs.read_pairs(
+        scores,
+        PAIRS,
+        x,
+        ("a", "b"),
+        classes,
+        Sampling(),
+        Stopping(time_limit=limit),
+        0,
+        {},
+        ClassProgress(ProgressDisplay()),
+    )
 
 
 @pytest.mark.parametrize("limit", [15.0, 30.0, 60.0, 1000.0])

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
         write_text_summary,
     )
     from keras_symgrad.search.callbacks.progress import ProgressBar
+    from keras_symgrad.search.callbacks.progress_display import (
+        ProgressDisplay,
+        open_display,
+    )
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
@@ -38,10 +42,12 @@ __all__ = [
     "LambdaCallback",
     "Logs",
     "ProgressBar",
+    "ProgressDisplay",
     "SavedSearch",
     "TensorBoard",
     "TimeLimit",
     "check_callbacks",
+    "open_display",
     "write_scalars",
     "write_text_summary",
 ]
