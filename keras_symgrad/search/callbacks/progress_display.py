@@ -72,8 +72,7 @@ class NotebookBar(ProgressDisplay):
         from IPython.display import display
 
         self._clock, self._start, self._last = clock, clock(), -SECONDS_BETWEEN_UPDATES
-        self._display = display
-        self._handle = self._display({"text/plain": ""}, raw=True, display_id=True)
+        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
 
     def update(self, text: str, share: float | None = None) -> None:
         """Draw the bar anew, unless that was done a moment ago."""
@@ -88,7 +87,9 @@ class NotebookBar(ProgressDisplay):
 
     def keep(self, line: str) -> None:
         """Write a line below the bar."""
-        self._display({"text/plain": printable(line)}, raw=True)
+        from IPython.display import display
+
+        display({"text/plain": printable(line)}, raw=True)
 
     def close(self) -> None:
         """Remove the bar."""
