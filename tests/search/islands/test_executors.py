@@ -17,7 +17,7 @@ from keras_symgrad.search.islands.executors import GROUP_SIGNALS
 
 SEARCH = """
 import os, time
-from keras_symgrad.search.islands.ring import Workers
+from keras_symgrad.search.islands import Workers
 
 def number(_):
     time.sleep(0.5)
