@@ -115,9 +115,9 @@ class SpectralFit:
             rows = self.rows / (common + 1e-3 * common.mean() + 1e-300)
             found += self._pairs(rows / rows.sum(), count)
         if not self.loss.is_squared:
-            lent = self._settled(np.array(self._fitted(found, LENT)), REWEIGHTING_ROUNDS)
-            for rows in lent[1]:
-                found += self._pairs(rows, count)
+            for members in _stacks(self._fitted(found, LENT)):
+                for rows in self._settled(members, REWEIGHTING_ROUNDS)[1]:
+                    found += self._pairs(rows, count)
             return self._fitted(found, 2 * count)
         return list(dict.fromkeys(found))
 
@@ -217,9 +217,10 @@ class SpectralFit:
         size = np.abs(weights)
         counts = size >= 1e-6 * size.max(axis=1, keepdims=True)
         weights = weights / self.scale[members]
-        # Most weights positive, and the smallest of size 1.
+        # Most weights positive, and the smallest of size 1; without any that is too small to count.
         smallest = np.abs(weights).min(axis=1) * np.where(weights.sum(axis=1) >= 0, 1, -1)
-        weights = weights / np.where(smallest == 0, 1, smallest)[:, None]
+        usable = counts.all(axis=1) & (smallest != 0)
+        weights = weights / np.where(usable, smallest, 1)[:, None]
         plain = np.where(np.abs(np.abs(weights) - 1) < NEARLY_ONE, np.sign(weights), weights)
         losses, plain_losses = self._losses(weights, members), self._losses(plain, members)
         is_plain = plain_losses <= 1.1 * losses + 1e-9
