@@ -80,8 +80,8 @@ def measure(name: str, seed: int, options: argparse.Namespace) -> dict:
         "inputs": len(made.names),
         **fidelities(concept, made),
         "complexity": concept.best.complexity,
-        # One formula for the whole table.
-        "regions": 1,
+        # Fidelity is that of the single formula all the same.
+        "regions": len(concept.regions),
         "matches": str(concept.matches),
         "seconds": round(time.monotonic() - began, 1),
         "processor_seconds": round(time.process_time() - processor, 1),
