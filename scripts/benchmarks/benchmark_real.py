@@ -75,11 +75,13 @@ def measure(name: str, seed: int, options: argparse.Namespace) -> dict:
     )
     return {
         "network": f"{name}-{seed}",
+        "table": name,
+        "fresh_rows": len(made.fresh),
         "inputs": len(made.names),
         **fidelities(concept, made),
         "complexity": concept.best.complexity,
-        # One formula for the whole table.
-        "regions": 1,
+        # Fidelity is that of the single formula all the same.
+        "regions": len(concept.regions),
         "matches": str(concept.matches),
         "seconds": round(time.monotonic() - began, 1),
         "processor_seconds": round(time.process_time() - processor, 1),
@@ -101,7 +103,23 @@ def summary(rows: list[dict]) -> list[str]:
         f"clearly ahead (by {AHEAD}, or with half the error): {ahead} of {len(rows)}",
         f"greatest complexity: {max(row['complexity'] for row in rows):g}",
         f"median seconds: {np.median(seconds):.1f}",
+        *means(rows),
     ]
+
+
+def means(rows: list[dict]) -> list[str]:
+    """Means over the seeds of each table, where there are several."""
+    found = []
+    for table in dict.fromkeys(row["table"] for row in rows):
+        own = [row for row in rows if row["table"] == table]
+        if len(own) > 1:
+            numbers = ", ".join(
+                f"{name} {np.mean([row[name] for row in own]):.4f}"
+                for name in ("formula", "linear", "tree")
+            )
+            fresh = sum(row["fresh_rows"] for row in own)
+            found.append(f"{table}, mean of {len(own)} networks, {fresh} fresh rows: {numbers}")
+    return found
 
 
 def shown(row: dict) -> list[str]:
@@ -128,6 +146,7 @@ def main() -> None:
     for seed in range(options.seed, options.seed + options.seeds):
         for name in options.tables:
             rows.append(measure(name, seed, options))
+            print(*shown(rows[-1]), sep="  ", flush=True)
             write_rows(options.json, rows)
     print_rows("Fidelity to networks of real tables", COLUMNS, map(shown, rows), summary(rows))
 

@@ -95,6 +95,12 @@ def test_the_report_and_the_notebook_show_each_score(found):
     assert found._repr_markdown_().count("score of `") == 10
 
 
+def test_a_report_on_scores_does_not_count_formulas_of_a_search(found):
+    page = found._page()
+    assert "Scores are fitted without a search" in page
+    assert "The search evaluated" not in page
+
+
 def test_the_same_seed_gives_the_same_scores(digits):
     model, known, _ = digits
     one, other = (

@@ -19,7 +19,14 @@ from keras_symgrad.engine import gradient, unit
 from keras_symgrad.expressions import to_sympy
 from keras_symgrad.formulas import Formula, ScaledFormula
 from keras_symgrad.gradients import GradientField, OwnUnits, Reading, errors, few_values
-from keras_symgrad.results.assessment import Assessment, FormulaRefiner, Match, angle_of, assess
+from keras_symgrad.results.assessment import (
+    Assessment,
+    FormulaRefiner,
+    Match,
+    angle_of,
+    assess,
+    finite_points,
+)
 from keras_symgrad.results.regions.conditions import Comparison, Condition
 from keras_symgrad.results.regions.growth import EXPLAINED_ERROR, RowSet, grown_sets
 from keras_symgrad.results.regions.partition import partition
@@ -41,10 +48,14 @@ MAX_VARIABLES = 12
 # Fewest rows of a region, to fit a formula on and to confirm it.
 MIN_FIT_ROWS = 60
 MIN_HELD_OUT_ROWS = 15
-# Share of a region's held-out rows that its formula must explain, and by how much more of them
-# than the formula of any other region.
+# Share of the held-out rows of a region's core that its formula must explain, and by how much more
+# of them than the formula of any other region.
 MIN_EXPLAINED = 0.6
 MIN_ADVANTAGE = 0.2
+# Share of a region's data rows that must be in its core. Rows near the switch are no evidence
+# against a formula: a network passes from one to the other there, and a part of a classifier's
+# boundary runs along the switch itself.
+MIN_CORE_SHARE = 0.5
 # Distances from a switch, in standard deviations, beyond which a region's formula is assessed: the
 # least one with nearly the largest share of rows that the formula explains.
 MARGINS = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4)
@@ -52,6 +63,8 @@ CORE_LOSS = 0.01
 # Places that a threshold is tried at, and how far they are from the first, in standard deviations.
 PLACES = 41
 FARTHEST = 0.5
+# Data rows whose decisions say where a classifier switches.
+MAX_DECIDED_ROWS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,8 +207,9 @@ class Division:
         cosines = np.stack([part.cosines(held_out) for part in parts])
         near = 1 - cosines <= EXPLAINED_ERROR
         inside = np.stack([part.where.holds(self.held_out.points, names) for part in parts])
-        for number, rows in enumerate(inside):
-            if rows.sum() < MIN_HELD_OUT_ROWS:
+        for number, part in enumerate(parts):
+            rows = part.core.holds(self.held_out.points, names)
+            if min(rows.sum(), inside[number].sum()) < MIN_HELD_OUT_ROWS or self._is_thin(part):
                 return None
             shares = near[:, rows].mean(axis=1)
             most = np.delete(shares, number).max()
@@ -211,6 +225,14 @@ class Division:
         # The largest first.
         regions.sort(key=lambda region: -region.share)
         return replace(alone, regions=tuple(regions), unexplained=unexplained)
+
+    def _is_thin(self, part: _Part) -> bool:
+        """Return whether most of a part's data rows are outside of its core."""
+        reading, names = self.reading, self.train.names
+        has_data = reading.neuron is not None
+        points = reading.in_variables(reading.test_points) if has_data else self.held_out.points
+        core, where = (one.holds(points, names).sum() for one in (part.core, part.where))
+        return bool(core < MIN_CORE_SHARE * where)
 
     def _core(self, where: Condition, points: np.ndarray, off: np.ndarray) -> Condition:
         """The part of a condition's rows beyond which being further from a switch gains nothing."""
@@ -299,25 +321,31 @@ class Division:
         """The parts with the thresholds moved to where the values change from one to the other.
 
         Rows near a switch are explained by neither formula, and do not show where it is; the values
-        of the network do.
+        of the network do, or its decisions.
         """
         reading = self.reading
-        if reading.neuron is None or reading.is_classifier or reading.in_terms_of is not None:
+        if reading.neuron is None or reading.in_terms_of is not None:
             return parts
         if any(part.value is None for part in parts):
             return parts
-        points = self.train.points
-        network = self.train.known_values
-        values = np.stack([part.value(points) for part in parts if part.value is not None])
-        squares = np.nan_to_num((values - network) ** 2, nan=np.inf)
-        # A few rows with poles must not decide.
-        squares = np.minimum(squares, np.var(network))
+        if reading.is_classifier:
+            # The rows of the field are at the boundary, where decisions say nothing.
+            points = finite_points(reading.in_variables(reading.shown))[:MAX_DECIDED_ROWS]
+            yes = np.asarray(reading.neuron.values(points)) > 0
+            values = np.stack([part.value(points) for part in parts if part.value is not None])
+            off = ((values > 0) != yes).astype(float)
+        else:
+            points, network = self.train.points, self.train.known_values
+            values = np.stack([part.value(points) for part in parts if part.value is not None])
+            off = np.nan_to_num((values - network) ** 2, nan=np.inf)
+            # A few rows with poles must not decide.
+            off = np.minimum(off, np.var(network))
         names = self.train.names
         few = {names[k] for k in self._few}
 
         def cost(way: list[_Part]) -> float:
             inside = np.stack([part.where.holds(points, names) for part in way])
-            return float(np.mean((squares * inside).sum(axis=0)))
+            return float(np.mean((off * inside).sum(axis=0)))
 
         best, least = parts, cost(parts)
         for quantity, cut in _cuts(parts):

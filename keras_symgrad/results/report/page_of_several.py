@@ -70,7 +70,7 @@ def page_of_classes(found: ClassInterpretation) -> str:
         sizes=[] if found.scores is None else found.scores.front,
         call=call_without_folders(found.call, found.settings),
         settings=without_folders(found.settings),
-        searched=searched(list(found.pairs.values())),
+        searched=searched(list(found.pairs.values())) if found.pairs else None,
     )
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import sympy
+import tensorflow as tf
 from matplotlib.figure import Figure
 
 import keras_symgrad as ks
@@ -110,3 +111,27 @@ def test_a_network_with_one_concept_has_one_region(models):
     assert len(concept.regions) == 1
     assert concept.regions[0].where.is_everywhere
     assert "region 1" not in str(concept)
+
+
+def test_a_classifier_that_passes_smoothly_from_one_formula_to_the_other_has_two_regions():
+    def network(x):
+        # A third of its boundary is where neither formula decides alone.
+        gate = tf.sigmoid(3 * x[:, 2])
+        inside = x[:, 0] * x[:, 1] - 0.5
+        return 8 * (gate * inside + (1 - gate) * (x[:, 0] + x[:, 1] ** 2 - 1))
+
+    concept = ks.interpret(
+        ks.Neuron("gated", network, inputs=3, is_classifier=True),
+        np.random.default_rng(3).uniform(-2, 2, (3000, 3)),
+        names=NAMES,
+        sampling=ks.Sampling(rows=1200),
+        search=ks.Search(effort="quick", max_complexity=8),
+        verbose=False,
+    )
+    assert len(concept.regions) == 2
+    number, is_product = concept.regions.number_of(FRESH), FRESH[:, 2] > 0
+    for k in range(2):
+        # The threshold is where the decisions change, within 3 % of the range.
+        assert min(np.mean(is_product[number == k]), np.mean(~is_product[number == k])) < 0.06
+    decides = np.asarray(network(FRESH)) > 0
+    assert np.mean((concept.regions(FRESH) > 0) == decides) > 0.93
