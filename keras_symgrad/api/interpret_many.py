@@ -106,8 +106,10 @@ def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[i
     """Numbers of jobs and their results, in the order in which they end."""
     losses = [0] * len(calls)
     with deferred_interrupts() as interrupts:
-        waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}
         # Searches in threads see the press themselves, and nothing else ends them.
+        interrupts.armed |= pool.has_threads
+        waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}
+        # Threads may have taken the place of processes.
         interrupts.armed |= pool.has_threads
         while waiting:
             done = ended_jobs(waiting, INTERRUPT_POLL_SECONDS)
