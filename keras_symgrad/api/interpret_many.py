@@ -97,6 +97,8 @@ def _results(calls: Sequence[dict[str, Any]], pool: Workers) -> Iterator[tuple[i
         # Searches in threads see the press themselves, and nothing else ends them.
         interrupts.armed |= pool.has_threads
         waiting = {pool.submit(_plain_result, call): k for k, call in enumerate(calls)}
+        # Threads may have taken the place of processes.
+        interrupts.armed |= pool.has_threads
         while waiting:
             done = ended_jobs(waiting, INTERRUPT_POLL_SECONDS)
             lost = []

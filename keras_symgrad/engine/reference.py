@@ -18,6 +18,9 @@ from keras_symgrad.engine.memory import block_rows
 from keras_symgrad.expressions import symbol
 from keras_symgrad.expressions.codegen import differentiate, numpy_function, with_float_constants
 
+# As many as one search looks at repeatedly: what is kept longer takes memory from the next ones.
+MAX_KEPT_FORMULAS = 256
+
 
 def evaluate(
     expressions: Sequence[sympy.Expr], names: Sequence[str], points: np.ndarray
@@ -44,7 +47,7 @@ def evaluate(
     return _code(tuple(expressions), tuple(names))(points).T
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=MAX_KEPT_FORMULAS)
 def _code(
     expressions: tuple[sympy.Expr, ...], names: tuple[str, ...]
 ) -> Callable[[np.ndarray], np.ndarray]:
@@ -72,7 +75,7 @@ def gradient(expression: sympy.Expr, names: Sequence[str], points: np.ndarray) -
     return evaluate(_partials(expression, tuple(names)), names, points).T
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=MAX_KEPT_FORMULAS)
 def _partials(expression: sympy.Expr, names: tuple[str, ...]) -> tuple[sympy.Expr, ...]:
     return tuple(differentiate(expression, symbol(name)) for name in names)
 

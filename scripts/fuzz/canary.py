@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
 
-from keras_symgrad.files.checks import hdf5
-
 # By the beginning of the event's name, see Python's "Audit events table".
 FORBIDDEN = (
     *("exec", "marshal.", "pickle.", "code.__new__", "ctypes.dlopen"),
@@ -77,9 +75,6 @@ class Canary:
             # Code that ran before the first input: an operator's code, for example, made for every
             # search.
             return
-        elif event in ("subprocess.Popen", "os.posix_spawn") and _reads_hdf5(details[1]):
-            # Python 3.13 starts it by `posix_spawn`, which is an event of its own.
-            return
         elif event.startswith(FORBIDDEN) and not self._own(event, details):
             self.acts.append(f"{event} {str(details)[:200]}")
 
@@ -110,15 +105,6 @@ def _body(code: object) -> object:
     if not isinstance(code, CodeType):
         return repr(code)
     return code.co_code, code.co_names, tuple(map(_body, code.co_consts))
-
-
-def _reads_hdf5(command: object) -> bool:
-    """Return whether a command is the program that reads HDF5 files, which may hang or crash."""
-    return isinstance(command, list) and command[:3] == [
-        sys.executable,
-        "-P",
-        str(hdf5.CHECKER_PROGRAM),
-    ]
 
 
 def _is_of_a_library(code: object) -> bool:

@@ -8,8 +8,8 @@ seconds of processor time; and nothing may be run, written, connected or importe
 canary records. Any other behaviour is a finding, with the bytes that repeat it.
 
 Inputs are guided by the code that they reach, by Atheris (`pip install keras-symgrad[fuzz]`);
-without it they are drawn by Hypothesis. Models are read in a process of its own, which may crash,
-and their files are mangled at random.
+without it they are drawn by Hypothesis, or at random for models, whose reading may crash the
+process and has one of its own.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 HERE = Path(__file__).parents[1]
 NAMES = ("expression", "result", "state", "table", "model")
-# Targets whose reading may crash the process, and whose files are mangled at random.
+# Targets whose reading may crash the process, which leaves the input that it read then.
 ALONE = ("model",)
+# Runs after which the tally of the other targets is written again.
+RUNS_OF_A_TALLY = 1000
 MOST_MEMORY = 6 * 2**30
 # Seconds by the clock after which a process counts as hanging, whatever the machine's load is.
 HANGING = 30
@@ -149,6 +151,7 @@ def guided(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
     """Read inputs from Atheris, in this process, which then ends."""
     import atheris
 
+    _limit_memory()
     with atheris.instrument_imports(include=["keras_symgrad"]):
         reader = Reader(name, folder, limit)
     corpus = folder / "corpus"
@@ -158,11 +161,14 @@ def guided(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
     words = folder / "words"
     quoted = ("".join(f"\\x{byte:02x}" for byte in word.encode()) for word in reader.target.words)
     words.write_text("".join(f'"{word}"\n' for word in quoted))
+    every = 1 if name in ALONE else RUNS_OF_A_TALLY
     start = time.monotonic()
 
     def one(data: bytes) -> None:
+        if name in ALONE:
+            (folder / "present").write_bytes(data)
         reader.read(data)
-        if reader.tally.runs >= runs or reader.tally.runs % 1000 == 0:
+        if reader.tally.runs >= runs or reader.tally.runs % every == 0:
             reader.tally.seconds = time.monotonic() - start
             (folder / "tally.json").write_text(json.dumps(asdict(reader.tally)))
         if reader.tally.runs >= runs:
@@ -177,14 +183,19 @@ def guided(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
     atheris.Fuzz()
 
 
+def _limit_memory() -> None:
+    """What asks for more is a finding, and not the end of all other processes."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+
+
 def at_random(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
     """Read random inputs in this process, which may die: the present one is in a file."""
-    import resource
     from random import Random
 
+    _limit_memory()
     reader = Reader(name, folder, limit)
-    # What asks for more is a finding, and not the end of all other processes.
-    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     random, start = Random(seed), time.monotonic()
     while reader.tally.runs < runs:
         data = random.randbytes(random.choice((20, 60, 400)))
@@ -247,13 +258,16 @@ def in_a_process(
 def _told(folder: Path, status: int) -> Tally:
     """The tally that a process left in its folder, with the input that it died of, if it did."""
     tally, said = folder / "tally.json", (folder / "said").read_text(errors="replace")
-    died = [*folder.glob("died-*"), *(folder.glob("present") if status else ())]
+    died = [*folder.glob("died-*")] or [*(folder.glob("present") if status else ())]
     if not tally.exists() and not died:
         sys.exit(f"fuzz: error: the fuzzer did not start: {said[-2000:]}")
     told = Tally(**json.loads(tally.read_text())) if tally.exists() else Tally()
     for artifact in died:
         told.runs += 1
         told.find("died", f"status {status}: {said[-600:]}", artifact.read_bytes())
+    if status and not died:
+        # Killed, as the system does when memory is short.
+        told.find("died", f"status {status}, of an unknown input: {said[-600:]}", b"")
     return told
 
 
@@ -311,7 +325,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     asked = options.target, options.runs, options.seconds_each, options.seed
     if options.inside:
-        inside = at_random if options.target in ALONE else guided
+        inside = guided if has_atheris() else at_random
         inside(*asked, options.inside)
         return 0
 
@@ -322,8 +336,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     tally = run(*asked, keep)
     keep(tally)
-    how = "drawn at random" if options.target in ALONE else "guided by coverage"
-    how = how if has_atheris() else "drawn at random"
+    how = "guided by coverage" if has_atheris() else "drawn at random"
     print(
         f"{options.target}: {tally.runs:,} inputs, {how}, {tally.seconds:.0f} s: "
         f"{tally.accepted:,} read, {tally.refused:,} refused, slowest {tally.slowest:.2f} s, "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fuzz_inputs
+import hdf5_forks
 from fuzz_inputs import Choices
 
 if TYPE_CHECKING:
@@ -189,7 +190,11 @@ def model(folder: Path) -> Target:
     import h5py
     import keras
 
+    from keras_symgrad.files.checks import hdf5
     from keras_symgrad.neurons import load
+
+    # A new Python for each file would take most of the time.
+    vars(hdf5)["subprocess"] = hdf5_forks.Forks(hdf5.CHECKER_PROGRAM)
 
     keras.utils.set_random_seed(0)
     inputs = keras.Input((3,))

@@ -11,18 +11,23 @@ import sys
 import time
 from importlib import import_module
 
+import h5py
 import numpy as np
 import pytest
 
 import keras_symgrad as ks
+from keras_symgrad.files.checks import hdf5
 
-ROOMS = ("fuzz", "fuzz_targets", "fuzz_inputs", "canary")
+ROOMS = ("fuzz", "fuzz_targets", "fuzz_inputs", "hdf5_forks", "canary")
 
 
 @pytest.fixture
 def fuzz(project, monkeypatch):
     monkeypatch.syspath_prepend(str(project / "scripts" / "fuzz"))
+    monkeypatch.setattr(hdf5, "subprocess", subprocess)
     yield import_module("fuzz")
+    if hdf5.subprocess is not subprocess:
+        hdf5.subprocess.close()
     for room in ROOMS:
         sys.modules.pop(room, None)
 
@@ -154,6 +159,25 @@ def test_a_process_that_died_tells_what_it_died_of(fuzz, tmp_path):
     (found,) = told.findings
     assert (found["kind"], found["base64"]) == ("died", "YWJj")
     assert "-11" in found["what"] and "Segmentation fault" in found["what"]
+    (tmp_path / "present").unlink()
+    (unknown,) = fuzz._told(tmp_path, -9).findings
+    assert (unknown["kind"], unknown["base64"]) == ("died", "")
+
+
+def test_a_fork_checks_a_file_as_the_process_of_its_own_does(fuzz, tmp_path):
+    sound, damaged, absent = (tmp_path / f"{name}.h5" for name in ("sound", "damaged", "absent"))
+    with h5py.File(sound, "w") as file:
+        file["x"] = np.arange(10_000.0)
+    damaged.write_bytes(sound.read_bytes()[:900])
+    commands = [
+        [sys.executable, "-P", str(hdf5.CHECKER_PROGRAM), str(path), "1.0", most]
+        for path, most in ((sound, "1000000"), (sound, "10"), (damaged, "1000000"), (absent, "10"))
+    ]
+    forks = import_module("hdf5_forks").Forks(hdf5.CHECKER_PROGRAM)
+    for command in commands:
+        here, there = forks.run(command), subprocess.run(command, capture_output=True)
+        assert (here.returncode, here.stderr) == (there.returncode, there.stderr)
+    forks.close()
 
 
 @pytest.mark.slow

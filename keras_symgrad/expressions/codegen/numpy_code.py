@@ -9,6 +9,8 @@ import numpy as np
 import sympy
 from sympy.printing.numpy import SciPyPrinter
 
+MAX_KEPT_FUNCTIONS = 256
+
 
 def anonymous(
     expressions: Iterable[sympy.Expr], symbols: Sequence[sympy.Symbol]
@@ -81,8 +83,9 @@ def numpy_function(
 
 
 # The formulas of a front are looked at some ten times each, on other rows: making code of one
-# takes SymPy 5 to 20 ms, running it on 2,000 rows a tenth of one.
-@lru_cache(maxsize=1024)
+# takes SymPy 5 to 20 ms, running it on 2,000 rows a tenth of one. A short search looks at some 35
+# functions, which take a megabyte with the expressions in them.
+@lru_cache(maxsize=MAX_KEPT_FUNCTIONS)
 def _function(
     expressions: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...], dtype: type
 ) -> Callable[[np.ndarray], np.ndarray]:

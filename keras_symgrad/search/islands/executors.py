@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -70,7 +71,8 @@ class Workers:
 
         Returns:
             A future; one with a `BrokenExecutor` if the executor accepts no work, as after it was
-            closed or has lost its workers.
+            closed or has lost its workers. Where no process can be started, threads do the work
+            from then on, with a warning.
         """
         # A search is ended by the process that started it, which needs its workers until then.
         block = _group_signals_blocked() if self._given == PROCESSES else nullcontext()
@@ -80,8 +82,18 @@ class Workers:
                     self._executor = self._made()
                 return self._executor.submit(function, *arguments)
         except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            # No shared memory, or too many files or processes.
+            if self._given == PROCESSES and isinstance(error, (OSError, NotImplementedError)):
+                warnings.warn(
+                    f"Worker processes cannot be started ({reason}). Threads take their place.",
+                    stacklevel=2,
+                )
+                self._close()
+                self._given = None
+                return self.submit(function, *arguments)
             refused: Future[Any] = Future()
-            refused.set_exception(BrokenExecutor(f"{type(error).__name__}: {error}"))
+            refused.set_exception(BrokenExecutor(reason))
             return refused
 
     @property

@@ -1,11 +1,15 @@
 """Expressions as functions of numbers."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import sympy
 from sympy import log, pi, sqrt
 
 from keras_symgrad.expressions.codegen.numpy_code import (
+    MAX_KEPT_FUNCTIONS,
     anonymous,
     numpy_function,
     with_float_constants,
@@ -66,3 +70,10 @@ def test_a_condition_on_numbers_alone_is_one_for_all_rows():
 def test_constants_become_floats_and_what_is_not_real_nan(expression, expected):
     found = with_float_constants(expression)
     assert found == expected or abs(found - expected).subs(X, 1) < 1e-16
+
+
+def test_functions_of_earlier_searches_are_not_kept():
+    functions = [weakref.ref(numpy_function([X + k], [X])) for k in range(MAX_KEPT_FUNCTIONS + 60)]
+    gc.collect()
+    assert sum(function() is not None for function in functions) == MAX_KEPT_FUNCTIONS
+    assert numpy_function([X + 1], [X])(np.array([[2.0]])) == 3

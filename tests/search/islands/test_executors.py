@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import loky
 import psutil
 import pytest
 
@@ -33,6 +35,10 @@ with Workers("processes", 2) as workers:
 def _gone(process: psutil.Process) -> bool:
     # Whoever adopts them may not ask how they ended.
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def refuse(*_, **__):
+    raise OSError(errno.EROFS, "Read-only file system")
 
 
 def interrupted_by_itself() -> bool:
@@ -73,6 +79,24 @@ def test_ctrl_c_while_workers_are_started_is_handled_here_afterwards(monkeypatch
     with Workers("processes", 1) as workers, pytest.raises(KeyboardInterrupt):
         workers.submit(abs, -1)
     assert submitted == [abs]
+
+
+def test_threads_take_the_place_of_processes_that_cannot_be_started(monkeypatch):
+    monkeypatch.setattr(loky, "ProcessPoolExecutor", refuse)
+    with Workers("processes", 1) as workers:
+        with pytest.warns(UserWarning, match=r"cannot be started .*Read-only.*Threads"):
+            number = workers.submit(os.getpid)
+        assert number.result() == workers.submit(os.getpid).result() == os.getpid()
+        assert workers.has_threads
+
+
+def test_threads_take_the_place_of_lost_processes_that_cannot_be_started_again(monkeypatch):
+    with Workers("processes", 1) as workers:
+        number = workers.submit(os.getpid).result(timeout=100)
+        monkeypatch.setattr(workers._executor, "submit", refuse)
+        with pytest.warns(UserWarning, match="cannot be started"):
+            assert workers.submit(os.getpid).result(timeout=100) == os.getpid() != number
+    assert not psutil.pid_exists(number) or _gone(psutil.Process(number))
 
 
 @pytest.mark.slow
