@@ -140,11 +140,16 @@ def test_what_is_installed_is_this_version():
 
 def test_every_dependency_is_pinned_for_the_scripts(project):
     # An unpinned one would let the same commit behave differently tomorrow.
-    pinned = {
-        canonicalize_name(line.split("==")[0])
+    pins = [
+        line.split("==")
         for line in (project / "constraints.txt").read_text().splitlines()
         if "==" in line
-    }
+    ]
+    pinned = {canonicalize_name(name) for name, _ in pins}
+    other = [name for name, at in pins if name in ("keras", "numpy") and version(name) != at]
+    if other:
+        # Other versions have other dependencies.
+        pytest.skip(f"not the versions of constraints.txt: {', '.join(other)}")
     needed, todo = set(), ["keras-symgrad[test]"]
     while todo:
         wanted = Requirement(todo.pop())
