@@ -115,8 +115,8 @@ def test_a_network_with_one_concept_has_one_region(models):
 
 def test_a_classifier_that_passes_smoothly_from_one_formula_to_the_other_has_two_regions():
     def network(x):
-        # A third of its boundary is where neither formula decides alone.
-        gate = tf.sigmoid(3 * x[:, 2])
+        # A part of its boundary runs along the switch, where neither formula decides alone.
+        gate = tf.sigmoid(8 * x[:, 2])
         inside = x[:, 0] * x[:, 1] - 0.5
         return 8 * (gate * inside + (1 - gate) * (x[:, 0] + x[:, 1] ** 2 - 1))
 
