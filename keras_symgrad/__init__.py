@@ -6,6 +6,7 @@ DEAP together take seconds.
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from keras_symgrad.lazy import lazy_imports
@@ -60,7 +61,10 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
-__version__ = "0.1.0"
+try:
+    __version__ = version("keras-symgrad")
+except PackageNotFoundError:  # a copy of the source that is not installed
+    __version__ = "0+unknown"
 
 __all__ = [
     "Agreement",

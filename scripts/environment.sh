@@ -73,8 +73,8 @@ set_up_environment() {
 
 install_packages() {
     local pip=("$environment/bin/python" -m pip --disable-pip-version-check --quiet)
-    "${pip[@]}" install --constraint "$root/constraints.txt" pip setuptools wheel &&
-        # The build uses the pinned setuptools that was just installed.
+    "${pip[@]}" install --constraint "$root/constraints.txt" pip setuptools setuptools-scm wheel &&
+        # The build uses the pinned versions that were just installed.
         "${pip[@]}" install --constraint "$root/constraints.txt" --no-build-isolation \
             --editable "$root[test]"
 }
