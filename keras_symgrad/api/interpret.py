@@ -60,6 +60,7 @@ from keras_symgrad.search.core import (
     recorded,
     versions,
 )
+from keras_symgrad.search.islands import WorkersLostError
 from keras_symgrad.search.spectral import has_outlying_rows
 
 # Rows used by the search. The choice among its formulas is made on all rows.
@@ -308,6 +309,11 @@ def _found(
         if interrupted and not archive.front():
             # There is nothing to keep, and no search that failed.
             raise KeyboardInterrupt
+        if portfolio.stopped == Ending.WORKERS_LOST and not archive.front():
+            raise WorkersLostError(
+                "All workers were lost before a first formula was found. Start them again, or "
+                "search in this process with `executor=None`."
+            )
 
     with clock.timed("finishing"):
         assessment = assess(archive)

@@ -76,6 +76,7 @@ def interpret_many(
     unfinished = CancelledError("Ctrl-C was pressed before it had ended.")
     results: list[Any] = [unfinished] * len(calls)
     with Workers(executor, count) as pool, open_display(verbose) as display:
+        display.update(f"interpreting, 0 of {len(calls)} done", 0.0)
         for done, (number, result) in enumerate(_results(calls, pool), 1):
             results[number] = result
             display.update(f"interpreting, {done} of {len(calls)} done", done / len(calls))

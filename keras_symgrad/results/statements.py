@@ -140,6 +140,8 @@ def remarks(concept: Interpretation) -> Iterator[Statement]:
         yield "picked", f"row {number} of the front, {why}"
     if concept.stopped == Ending.TIME_LIMIT:
         yield "unfinished", "the time limit ended the search; a longer one may find better"
+    if concept.stopped == Ending.WORKERS_LOST:
+        yield "unfinished", "the search lost its workers; another one may find better"
     if concept.settings.get("preprocessing") is not None:
         yield "units", "those of the table; the network receives (x - mean)/width"
     if concept.regions is not None and not concept.regions.complete:

@@ -28,6 +28,7 @@ from keras_symgrad.search.callbacks import Assessed, Callback, CallbackList
 from keras_symgrad.search.core import (
     Archive,
     Effort,
+    Ending,
     GeneticSettings,
     Plain,
     PriorKnowledge,
@@ -390,7 +391,7 @@ class PortfolioSearch:
             yield from epochs
         except WorkersLostError as error:
             warnings.warn(f"{error} The search ends with what was found.", stacklevel=2)
-            self.stop("workers_lost")
+            self.stop(Ending.WORKERS_LOST)
             yield None
 
     def _now(self, generation: int) -> Progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 
 import keras
@@ -21,6 +22,7 @@ from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.interrupts import deferred_interrupts
 from keras_symgrad.search.core.stopping import Stopping
+from keras_symgrad.search.islands.ring import WorkersLostError
 from keras_symgrad.search.portfolio import PortfolioSearch
 
 pytestmark = pytest.mark.slow
@@ -208,3 +210,27 @@ def test_ctrl_c_before_anything_was_found_is_no_search_that_failed(stopped, monk
     x = np.random.default_rng(0).uniform(-1, 1, (100, 2))
     with pytest.raises(KeyboardInterrupt):
         interpret(GradientField.from_gradients(x, x), operators="polynomial", verbose=False)
+
+
+class Cancelling(Executor):
+    """Executor that cancels what it is given, as Dask does when its scheduler is gone."""
+
+    def submit(self, function, /, *arguments, **options):
+        future = Future()
+        future.cancel()
+        return future
+
+
+@pytest.mark.filterwarnings("ignore:An epoch of island")
+def test_workers_that_are_lost_are_told_of():
+    x = np.random.default_rng(0).uniform(-1, 1, (100, 2))
+    field = GradientField.from_gradients(x, np.random.default_rng(1).normal(size=x.shape))
+    options = {"operators": "polynomial", "verbose": False}
+    search = Search(methods=("dictionary", "features"), executor=Cancelling(), islands=2)
+    with pytest.warns(UserWarning, match="The search ends with what was found"):
+        found = interpret(field, search=search, **options)
+    assert found.stopped == "workers_lost"
+    assert "lost its workers; another one may find better" in str(found)
+    search = replace(search, methods="features")
+    with pytest.warns(UserWarning), pytest.raises(WorkersLostError, match="before a first formula"):
+        interpret(field, search=search, **options)

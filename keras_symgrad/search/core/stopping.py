@@ -35,6 +35,7 @@ class Ending(StrEnum):
     QUICK = "quick"
     EXHAUSTED = "exhausted"
     INTERRUPTED = "interrupted"
+    WORKERS_LOST = "workers_lost"
 
     @property
     def text(self) -> str:
@@ -57,6 +58,7 @@ _TEXTS = {
     Ending.QUICK: "through the dictionary alone",
     Ending.EXHAUSTED: "until everything had been tried",
     Ending.INTERRUPTED: "until Ctrl-C",
+    Ending.WORKERS_LOST: "until its workers were lost, unfinished",
 }
 
 
