@@ -130,7 +130,8 @@ class Workers:
             processes: Any = executor
             processes.shutdown(wait=True, kill_workers=True)
         else:
-            executor.shutdown(wait=True, cancel_futures=True)
+            # Nor for a compilation, which a thread cannot be stopped in.
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def ended_jobs(jobs: Collection[Future[Any]], seconds: float) -> list[Future[Any]]:

@@ -41,6 +41,8 @@ SILENCE = 3
 # Interval of checks for Ctrl-C, in seconds.
 INTERRUPT_POLL_SECONDS = 0.5
 _MAKING = threading.Lock()
+# Tokens of searches of this process that are over: nobody needs the epochs that its threads work on.
+_OVER: set[str] = set()
 
 
 class WorkersLostError(RuntimeError):
@@ -125,6 +127,7 @@ class IslandRing:
                 for island in range(self._count):
                     del self._epochs[island, epoch - 1]
         finally:
+            _OVER.add(self._token)
             for job in self._running:
                 job.cancel()
             self._running.clear()
@@ -207,7 +210,8 @@ def advance(
         generations: how many.
 
     Returns:
-        The island after these generations.
+        The island after these generations, or after fewer if the search is over, which threads of
+        the process that searched see.
     """
     worker = f"{socket.gethostname()}:{os.getpid()}"
     instruments = _instruments(token, problem)
@@ -217,7 +221,7 @@ def advance(
     last = island.generation + generations
     steps = island.generations()
     for generation in steps:
-        if generation == last:
+        if generation == last or token in _OVER:
             after = Epoch.of(island, worker)
             steps.close()
             return after

@@ -52,12 +52,14 @@ def interrupted_by_itself() -> bool:
 def test_signals_to_a_whole_group_end_no_worker_process():
     sent = {getattr(signal, name) for name in GROUP_SIGNALS}
     blocked_here = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    # A tracker of resources that other code started before is not protected.
+    older = psutil.Process().children(recursive=True)
     with Workers("processes", 1) as workers:
         assert workers.submit(interrupted_by_itself).result(timeout=100) is False
         assert sent <= workers.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
         number = workers.submit(os.getpid).result()
-        children = psutil.Process().children(recursive=True)
-        assert len(children) > 1, "trackers of resources belong to the group as well"
+        children = set(psutil.Process().children(recursive=True)) - set(older)
+        assert len(children) > 1 or older, "trackers of resources belong to the group as well"
         for child in children:
             for one in sent:
                 child.send_signal(one)
