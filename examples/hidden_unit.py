@@ -9,7 +9,7 @@ Accelerator: None
 
 The network in `models/pendulum.keras` predicts how long a pendulum takes to swing once, from one
 look at it: its angle and its angular velocity. That is an elliptic integral, which no short formula
-says. Inside, all that it knows has to pass a layer of one unit, `bottleneck`. What is in there?
+says. Inside, everything has to pass a layer of one unit, `bottleneck`. What is in there?
 
 ## Setup
 """

@@ -47,8 +47,8 @@ print(f"\nas it is\n{plain}")
 ## The network with its symmetries
 
 Variables that belong to one mass are exchanged together, as a tuple. `Translation` is a continuous
-symmetry: what gradients have along it is taken off. Of the others, the network is averaged over the
-images of each point.
+symmetry: what gradients have along it is taken off. For the others, the network is averaged over
+the images of each point.
 
 The result says of each symmetry how far the network's gradients were from having it, 1 - cos, and
 whether the formula has it. A network that plainly has not is warned of.

@@ -121,8 +121,9 @@ print(f"\nexplained: {everywhere.gradients.explained:.1%}; {everywhere.headline}
 """
 ## Step by step
 
-In terms of the units of a layer no surface is needed: all that the network knows passes through
-them. The first result says what the output makes of the two units, the others what these see.
+In terms of the units of a layer no surface is needed: everything the output depends on passes
+through them. The first result says what the output makes of the two units, the others what these
+see.
 """
 
 output = ks.interpret(

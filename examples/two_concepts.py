@@ -8,8 +8,8 @@ Accelerator: None
 ## Introduction
 
 A mass hangs on a spring and moves in the plane. A network has learned five functions of its state
-(x, y, vx, vy), all of which depend on its energy and its angular momentum only, and had to pass
-what it knows through a layer of three units. Nobody asked any unit to be the energy, and none is:
+(x, y, vx, vy), all of which depend on its energy and its angular momentum only, and all
+of it passes through a layer of three units. Nobody asked any unit to be the energy, and no unit is:
 each is some function of both. But together their gradients span, at every state, the gradients of
 everything that can be computed from them.
 

@@ -7,9 +7,9 @@ Accelerator: None
 """
 ## Introduction
 
-Your laboratory measures thirteen quantities of a wine, and a network tells from them which of three
-cultivars it was made of. You would like to know by which of the measurements, in a form that fits
-on a label, and how often the short form says what the network says.
+Your laboratory measures thirteen quantities of a wine, and a network decides from them which of
+three cultivars it was made of. You would like to know by which of the measurements, in a form that
+fits on a label, and how often the short form says what the network says.
 
 `models/wines.keras` was trained by `scripts/training/train_tables.py` on the table of wines that
 comes with scikit-learn.

@@ -1,6 +1,6 @@
 """Tables in text files: delimiter, header, rows of units, and each cell as it stands there.
 
-What a first row means, and what is no row of points, is decided by what stands below it.
+The meaning of a first row, and rows that are no points, are decided by what stands below.
 """
 
 from __future__ import annotations

@@ -313,7 +313,7 @@ def _part(name: str, call: ast.Call, text: str, alphabet: Alphabet) -> Part:
     unknown += [ast.unparse(keyword) for keyword in call.keywords]
     if unknown:
         raise ValueError(
-            f"Part '{name}' may hold variables, but {listed_names(unknown)} is none. The variables "
+            f"Part '{name}' may hold variables, not {listed_names(unknown)}. The variables "
             f"are {listed_names(alphabet.names)}. Received: template={text!r}"
         )
     variables = tuple(variable for _, variable in read if variable is not None)

@@ -165,7 +165,7 @@ def read(
 
 
 def judged(concept: ks.Interpretation, task: Task) -> dict:
-    """Whether the regions are those of the task."""
+    """True if the regions are those of the task."""
     x = task.points(FRESH_ROWS, seed=5)
     true, found = task.region(x), concept.regions.number_of(x)
     if len(concept.regions) != len(task.formulas):

@@ -5,11 +5,11 @@
         [--concepts bell quadratic] [--sizes N ...] [--time-limit 60] [--seed 0]
         [--networks DIR] [--json FILE]
 
-given: a shipped network (A1) is given so many rows of data and reads the default 2,000 of them.
-rows: so many rows are read, of an exact function: a network is not the point, and a classifier's
+given: a shipped network (A1) is given that many rows of data and reads the default 2,000 of them.
+rows: that many rows are read, of an exact function: a network is not the point, and a classifier's
 slab holds few of its rows. variables: networks of three layers of 64, trained here on 40,000
 points, of whose columns two or four matter; with default settings and the default limit of 60
-seconds. population: trees alone, so many of them for four generations, on exact gradients of
+seconds. population: trees alone, that many of them for four generations, on exact gradients of
 system E; candidates a second tell whether a larger population costs more for each of its members.
 
 Every measurement runs in a process of its own. `peak` is its largest resident memory by

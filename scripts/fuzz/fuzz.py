@@ -184,7 +184,7 @@ def guided(name: str, runs: int, limit: float, seed: int, folder: Path) -> None:
 
 
 def _limit_memory() -> None:
-    """What asks for more is a finding, and not the end of all other processes."""
+    """Limit the memory: an input that asks for more is a finding, and ends no other process."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))

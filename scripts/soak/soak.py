@@ -74,7 +74,7 @@ def soak(minutes: float, seconds: float, seed: int) -> list[dict]:
 def growth(rows: list[dict], warm_up: float) -> float:
     """Largest rise of memory after the warm-up, as a share of what it was at its end.
 
-    What it was are the ten searches before: one reading is as much chance as memory.
+    Its level is the median of ten searches, as one reading is as much chance as memory.
     """
     early = [row["megabytes"] for row in rows if row["minutes"] <= warm_up]
     late = [row["megabytes"] for row in rows if row["minutes"] > warm_up]

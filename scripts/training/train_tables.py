@@ -80,7 +80,7 @@ def main() -> int:
     options = parser.parse_args()
 
     tumours = datasets.load_breast_cancer()
-    # Of the table's classes 0 is malignant.
+    # Class 0 of the table is malignant.
     x, y = tumours.data, (tumours.target == 0).astype("float32")
     output = layers.Dense(1, "sigmoid", name="malignant")
     model, fresh, truth = learned("tumours", x, y, output, "binary_crossentropy")

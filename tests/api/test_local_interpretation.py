@@ -231,7 +231,7 @@ class _Held:
 
 
 def _around(find, search):
-    """What `interpret_near` makes of results with known radii, for a network with curvature."""
+    """The choice of `interpret_near` among results with known radii, for a bent network."""
     bent = Neuron("bent", lambda x: tf.sin(2 * x[:, 0]) * tf.exp(x[:, 1]), inputs=3)
     task = Task(
         OperatorSet("polynomial"),

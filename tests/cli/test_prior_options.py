@@ -107,7 +107,7 @@ def test_what_cannot_be_read_is_wrong_usage(words, capsys):
     [
         (("--guess", "tanh(x1)"), "cannot be written with the operators"),
         (("--guess", "x9"), "Unknown name 'x9'"),
-        (("--template", "f(x9)"), "x9 is none"),
+        (("--template", "f(x9)"), "may hold variables, not x9"),
         (("--dimensions", "x1=foo"), "'foo' is not defined"),
         (("--dimensions", "x9=m"), "no variable: x9"),
         (("--forbid", "sinh:sin"), "not made of: sinh"),

@@ -1,6 +1,6 @@
 """The engine against whole-expression `sympy.diff`, on random trees over every operator.
 
-Which trees can be compared at all is measured without either of the two (`engine.jets`): a tree
+That two trees can be compared at all is measured without either of the two (`engine.jets`): a tree
 takes part if it is defined at every node, and if rounding errors put into every node grow little
 enough for the tolerance. The others are the price of random trees (quotients
 of near-zeros, saturated tanh, nested tan), and the tests say how few they are.
@@ -86,7 +86,7 @@ def defined_trees(
 
 
 def is_comparable(growth: jets.Growth, part: str, dtype: str = "float32") -> bool:
-    """Whether grown rounding errors take up a quarter of the tolerance or less."""
+    """True if grown rounding errors take up a quarter of the tolerance or less."""
     return getattr(growth, part) <= TOLERANCE[dtype] / (4 * np.finfo(dtype).eps)
 
 

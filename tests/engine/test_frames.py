@@ -67,7 +67,7 @@ def test_losses_are_those_of_whole_expressions(alphabet, points, trees, frame, d
         candidate = unit(gradients)
         target = nearest(directions, candidate)
         cosine = abs(float(np.mean((candidate * target).sum(axis=1))))
-        # Of a span the part of the candidate in it: no target is chosen.
+        # For a span, the part of the candidate in it: no target is chosen.
         if directions.ndim == 3:
             inside = np.einsum("rka,ra->rk", directions, candidate)
             cosine = float(np.mean(np.linalg.norm(inside, axis=1)))

@@ -128,7 +128,7 @@ def test_a_formula_that_sympy_has_multiplied_out_is_put_together(expression, exp
 
 
 def _all_trees(operators, leaves, most):
-    """Every tree of at most so many nodes, in prefix order."""
+    """Every tree of at most that many nodes, in prefix order."""
     trees = {1: [[leaf] for leaf in leaves]}
     for size in range(2, most + 1):
         trees[size] = []
@@ -162,7 +162,7 @@ def test_a_formula_weighs_as_much_as_the_lightest_of_all_trees(operators, weight
         expression = expression.xreplace({f: sympy.Rational(f) for f in floats})
         # The last digits of other numbers depend on the order they were computed in.
         odd = expression.has(sympy.nan, sympy.zoo, sympy.I, sympy.Float)
-        # Of quarters and the like it is a spelling, and not always the lightest.
+        # For quarters and the like it is a spelling, and not always the lightest.
         roots = any(p.exp.is_Rational and p.exp.q > 2 for p in expression.atoms(sympy.Pow))
         if expression.free_symbols and not odd and not roots:
             least[expression] = min(least.get(expression, np.inf), complexity(tree))

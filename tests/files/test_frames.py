@@ -55,7 +55,7 @@ def test_a_data_set_of_tensorflow_gives_its_inputs_and_not_its_labels():
 
 
 class Polars:
-    """What a DataFrame of polars has of an interface."""
+    """The part of a polars DataFrame that is used."""
 
     columns = ("b", "kind")
 

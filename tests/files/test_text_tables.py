@@ -1,4 +1,4 @@
-"""What a first row, a comma or an empty cell means follows from the cells around it."""
+"""The meaning of a first row, a comma or an empty cell follows from the cells around it."""
 
 from __future__ import annotations
 

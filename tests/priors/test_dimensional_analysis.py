@@ -57,7 +57,7 @@ def in_pint(tree) -> dict[str, Fraction] | None:
         else:
             arguments = [stack.pop() for _ in range(node.arity)]
             try:
-                # Of size 1.5 again: the values are not tested.
+                # Size 1.5 again: the values are not tested.
                 value = IN_PINT[node.name](*arguments)
                 stack.append(REGISTRY.Quantity(1.5, value.units))
             except pint.DimensionalityError:

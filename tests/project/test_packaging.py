@@ -1,4 +1,4 @@
-"""What the package promises of Python versions is the same in all places that say it."""
+"""The Python versions that are promised are the same in all places that name them."""
 
 from __future__ import annotations
 

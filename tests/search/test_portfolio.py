@@ -65,7 +65,7 @@ def test_a_perfect_match_of_the_dictionary_ends_the_search_before_anything_is_co
 
 @dataclass
 class Judged:
-    """What an assessment on other rows might say."""
+    """An assessment as it might be on other rows."""
 
     is_settled: bool
     matches: str = "concept"

@@ -121,7 +121,7 @@ class Division:
                 raise _TimeIsOver
 
         field = self.refiner.train.take(slice(0, MAX_GROWN_ROWS))
-        # From level to level of a column a network may rise and fall as it likes.
+        # From level to level of a column a network may rise and fall at will.
         field = _without(field, self._few)
         sets = grown_sets(
             field, self.refiner.alphabet, self.seed, without=self._few, check_time=check_time

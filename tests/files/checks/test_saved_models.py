@@ -173,7 +173,7 @@ def by_control(graph) -> None:
 
 
 def by_restoring(graph) -> None:
-    """What restores variables saves them too."""
+    """A function that restores variables also saves them."""
     name = graph.saver_def.restore_op_name
     node = next(node for node in graph.graph_def.node if node.name == name)
     node.input.append("^" + graph.saver_def.save_tensor_name.partition(":")[0])

@@ -21,7 +21,7 @@ WEIGHTS = [rng.normal(size=shape).astype("float32") for shape in ((2, 8), (8,), 
 
 
 def today() -> np.ndarray:
-    """What the network of all files here computes, in Keras 3."""
+    """The network of all files here, in Keras 3."""
     model = keras.Sequential(
         [keras.Input((2,)), layers.Dense(8, "elu"), layers.Dense(1, "sigmoid")]
     )

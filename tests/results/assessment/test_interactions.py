@@ -37,7 +37,7 @@ def test_a_product_and_a_sum_have_one_pair():
     (one,) = found(lambda x: x[:, 0] * x[:, 1] + 3e4 * x[:, 2] + x[:, 3])
     assert {one.first, one.second} == {"a", "b"}
     assert one.share == 1
-    # Of independent normal columns E|D| = (2/sqrt(pi))^2 100, E|change of ab| = 2/pi sqrt(2) 100.
+    # For independent normal columns E|D| = (2/sqrt(pi))^2 100, E|change of ab| = 2/pi sqrt(2) 100.
     total = 2 * (2 / np.pi * np.sqrt(2)) * 100 + 3e4 * 1e-3 * 1.128 + 1.128
     assert one.strength == pytest.approx(4 / np.pi * 100 / total, rel=0.08)
 

@@ -23,7 +23,7 @@ SMOOTH = np.stack([np.sin(2 * POINTS[:, 0]), POINTS[:, 1] * POINTS[:, 2], POINTS
 def test_noise_predicts_nothing(seed):
     rng = np.random.default_rng(seed)
     assert predictable(rng.normal(size=(400, 2)), rng.normal(size=(400, 5))) == 0
-    # Of noise that is stronger here than there neither.
+    # Nor for noise that is stronger here than there.
     uneven = rng.normal(size=(400, 2)) * np.exp(rng.normal(size=(400, 1)))
     assert predictable(uneven, rng.normal(size=(400, 5))) == 0
 

@@ -52,7 +52,7 @@ def test_checks_tell_of_the_network_and_of_the_formula():
     assert all(1e-5 < check.network < 0.05 for check in checks)
     assert all(check.formula < 1e-9 for check in checks)
     assert check_symmetry_errors([Even("a")], field, near, x, A + B)[0].formula > 0.5
-    # Of the field alone the continuous part is known.
+    # For the field alone the continuous part is known.
     even, rotation, _ = check_symmetry_errors(symmetries, field, None, None, A**2 + B**2)
     assert even.network is None
     assert rotation.network > 1e-5

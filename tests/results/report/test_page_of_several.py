@@ -50,7 +50,7 @@ def test_each_formula_has_its_verdict_its_front_and_its_numbers(report):
         assert (concept.rule or concept.best).to_mathml() in page
     values = [float(row["data-value"]) for row in seen.all("td") if "data-value" in row]
     rows = [row for concept in concepts(found) for row in concept.front]
-    # Of neurons that are read together there are no values to be faithful to.
+    # Neurons that are read together have no values to be faithful to.
     numbers = [
         (row.complexity, row.loss, *([row.fidelity.formula] if row.fidelity else []))
         for row in rows

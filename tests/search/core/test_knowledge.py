@@ -158,7 +158,7 @@ def test_a_result_says_what_was_known_and_how_to_repeat_it():
     [
         ({"priors": Priors(dimensions={"width": "m"})}, "no variable: width"),
         ({"priors": Priors(dimensions={"height": "foo"})}, "'foo' is not defined"),
-        ({"priors": Priors(template="f(width)")}, "width is none"),
+        ({"priors": Priors(template="f(width)")}, "may hold variables, not width"),
         ({"priors": Priors(template="f(height) + f(speed)")}, "Part 'f' stands 2 times"),
         ({"priors": Priors(guesses=["tanh(height)"])}, "cannot be written with the operators"),
         ({"priors": Priors(guesses=["height + speed"], dimensions=UNITS)}, "has no dimension"),

@@ -190,7 +190,7 @@ def test_guesses_are_text_or_expressions_of_anybodys_symbols():
         ({"constraints": Constraints({"sinh": "sin"})}, "not made of: sinh"),
         ({"dimensions": {"height": "foo"}}, "cannot be read"),
         ({"dimensions": {"width": "m"}}, "no variable: width"),
-        ({"template": "f(width)"}, "width is none"),
+        ({"template": "f(width)"}, "may hold variables, not width"),
     ],
 )
 def test_what_cannot_hold_together_is_told_at_once(options, words):

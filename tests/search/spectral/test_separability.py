@@ -121,7 +121,7 @@ def test_of_many_variables_those_that_matter_are_blocks_to_build_with():
 def test_of_twenty_variables_all_but_the_one_without_effect_are_searched_with():
     names = [f"x{k}" for k in range(20)]
     points = np.random.default_rng(0).uniform(-1, 1, (256, 20))
-    # Of gradients that differ from row to row in every variable no two make a group.
+    # No two variables make a group where gradients differ from row to row in every variable.
     rough = np.random.default_rng(1).uniform(0.5, 1.5, points.shape)
     rough[:, 5] = 0
     structure = structure_of(GradientField.from_gradients(points, rough, names=names), "add, mul")
