@@ -8,6 +8,7 @@ import pickle
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from importlib import import_module
 
@@ -47,6 +48,8 @@ def small_result() -> list[ks.Interpretation]:
 )
 def test_whatever_is_read_ends_in_a_result_or_one_line(target, runs, fuzz, tmp_path, monkeypatch):
     monkeypatch.setattr(import_module("fuzz_targets"), "_results", small_result)
+    # Keras unpacks archives there.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     # The seconds of a machine that is busy with tests say nothing.
     tally = fuzz.drawn(target, runs, limit=60.0, seed=0, folder=tmp_path)
     assert tally.findings == []

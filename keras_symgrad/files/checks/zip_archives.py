@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 HARMLESS_BYTES = 2**30
 MAX_ZIP_RATIO = 100
 MOST_MEMBERS = 10_000
+# Of a file's name on most systems.
+MOST_NAME_BYTES = 255
 
 
 def check_archive(path: str | os.PathLike[str] | BytesIO) -> None:
@@ -22,8 +24,9 @@ def check_archive(path: str | os.PathLike[str] | BytesIO) -> None:
         path: of the file, or its content.
 
     Raises:
-        ValueError: it is not an archive, is damaged or encrypted, holds more than 10,000 files or
-            one outside its own folder, or content far larger than itself.
+        ValueError: it is not an archive, is damaged or encrypted, holds more than 10,000 files, one
+            outside its own folder or whose name cannot be unpacked, or content far larger than
+            itself.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -32,12 +35,21 @@ def check_archive(path: str | os.PathLike[str] | BytesIO) -> None:
         raise ValueError(f"It is no archive, or is damaged ({error}).") from None
     if len(members) > MOST_MEMBERS:
         raise ValueError(f"It holds {len(members):,} files, and at most {MOST_MEMBERS:,} are read.")
+    files, folders = set[PurePosixPath](), set[PurePosixPath]()
     for member in members:
         name = PurePosixPath(member.filename.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts:
             raise ValueError(f"It holds a file outside its own folder: {member.filename!r:.80}.")
         if member.flag_bits & 1:
             raise ValueError(f"It holds an encrypted file: {member.filename!r:.80}.")
+        # Keras unpacks all files, and leaves those behind that it had unpacked before one failed.
+        if any(len(part.encode(errors="surrogatepass")) > MOST_NAME_BYTES for part in name.parts):
+            raise ValueError(f"It holds a file with a name too long: {member.filename!r:.80}.")
+        folders.update(name.parents if not member.is_dir() else (name, *name.parents))
+        if not member.is_dir():
+            files.add(name)
+    if both := sorted(map(str, files & folders)):
+        raise ValueError(f"It holds a file and a folder of the same name: {both[0]!r:.80}.")
     unpacked = sum(member.file_size for member in members)
     size = len(path.getbuffer()) if isinstance(path, BytesIO) else Path(path).stat().st_size
     if unpacked > max(HARMLESS_BYTES, MAX_ZIP_RATIO * size):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import zipfile
 
 import numpy as np
@@ -49,6 +51,35 @@ def test_weights_that_unpack_to_far_more_are_refused(bomb):
 def test_a_file_outside_the_archive_is_refused(name, tmp_path):
     with pytest.raises(ValueError, match="a file outside its own folder"):
         check_archive(archive(tmp_path / "x.npz", {name: b"1"}))
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"a" * 256: b"1"}, "a name too long"),
+        ({"assets/" + "é" * 128: b"1"}, "a name too long"),
+        ({"a": b"1", "a/b": b"2"}, "a file and a folder of the same name: 'a'"),
+        ({"a/b": b"1", "a": b"2"}, "a file and a folder of the same name: 'a'"),
+    ],
+)
+def test_names_that_cannot_be_unpacked_are_refused(members, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        check_archive(archive(tmp_path / "x.npz", members))
+
+
+def test_a_name_as_long_as_a_file_may_have_and_folders_pass(tmp_path):
+    check_archive(archive(tmp_path / "x.npz", {"a" * 255: b"1", "b/": b"", "b/c": b"2"}))
+
+
+def test_a_model_that_cannot_be_unpacked_leaves_no_file_behind(tmp_path, models, monkeypatch):
+    path = shutil.copy(models / "A1.keras", tmp_path)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("a" * 300, b"1")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with pytest.raises(ValueError, match="a name too long"):
+        load(path)
+    assert not [*(tmp_path / "temporary").iterdir()]
 
 
 def test_an_encrypted_file_is_refused(tmp_path):
