@@ -19,9 +19,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from keras_symgrad.cli.address_space import warn_of_small_address_space
 from keras_symgrad.cli.commands import (
     ask,
     concepts_of,
@@ -31,10 +30,8 @@ from keras_symgrad.cli.commands import (
 from keras_symgrad.cli.output import in_one_line, show, show_several
 from keras_symgrad.cli.parser import PROGRAM_NAME, RESULT_FILE, parser
 from keras_symgrad.cli.process_signals import ignore_further, signals_as_ctrl_c
+from keras_symgrad.cli.start_up import library_imports
 from keras_symgrad.files import check_writable, json_text, printable
-
-if TYPE_CHECKING:
-    pass
 
 INTERRUPTED = 130
 DIFFERENT = 3
@@ -111,7 +108,7 @@ def _interpret(options: argparse.Namespace) -> int:
 
     if sys.stderr.isatty() and not (options.quiet or options.json):
         print("loading TensorFlow and the model ...", file=sys.stderr)
-    with _tensorflow_start_up():
+    with library_imports():
         import_module("keras_symgrad.api.interpret")
         from keras_symgrad.formulas import check_path
 
@@ -186,7 +183,7 @@ def _show_result(options: argparse.Namespace) -> int:
     from keras_symgrad.files import check_is_file
 
     check_is_file(options.result, "a result that `save` wrote")
-    with _tensorflow_start_up():
+    with library_imports():
         from keras_symgrad.api import load_interpretation
         from keras_symgrad.formulas import check_path
         from keras_symgrad.results import Interpretation
@@ -219,7 +216,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     for path in options.results:
         check_is_file(path, "a result that `save` wrote")
-    with _tensorflow_start_up():
+    with library_imports():
         from keras_symgrad.api import compare_interpretations, load_interpretation
         from keras_symgrad.results import Interpretation
 
@@ -245,43 +242,6 @@ def _check_writable(folder: Path) -> None:
             f"{RESULT_FILE} cannot be written into the folder {folder}: {error.strerror}. "
             "Choose another with --out."
         ) from error
-
-
-@contextmanager
-def _tensorflow_start_up() -> Iterator[None]:
-    """Suppress TensorFlow's start-up lines on the terminal, unless the block fails.
-
-    A user who sets TF_CPP_MIN_LOG_LEVEL sees what it says.
-    """
-    # A `.keras` file is not bound to the backend that wrote it; gradients need TensorFlow.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    if "tensorflow" not in sys.modules:
-        warn_of_small_address_space()
-    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    with _standard_error_held_back():
-        yield
-
-
-@contextmanager
-def _standard_error_held_back() -> Iterator[None]:
-    """Redirect standard error of C++ code too, which a Python variable alone does not silence."""
-    sys.stderr.flush()
-    shown = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            held.seek(0)
-            os.write(shown, held.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(shown, 2)
-            os.close(shown)
 
 
 @contextmanager

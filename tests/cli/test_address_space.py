@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from importlib import import_module
 
 import pytest
 
+from keras_symgrad.cli.start_up import library_imports
+
 resource = pytest.importorskip("resource")
-# The folder's face has a function of that name.
-cli = import_module("keras_symgrad.cli.main")
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def start(monkeypatch):
     def begin(limit: int) -> None:
         monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
         monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-        with cli._tensorflow_start_up():
+        with library_imports():
             assert "tensorflow" not in sys.modules
 
     return begin

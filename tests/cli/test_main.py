@@ -340,16 +340,6 @@ def drain(terminal: int) -> None:
         os.close(terminal)
 
 
-def test_start_up_lines_are_held_back_unless_the_start_fails(capfd):
-    with cli._standard_error_held_back():
-        os.write(2, b"oneDNN custom operations are on\n")
-    assert capfd.readouterr().err == ""
-    with pytest.raises(ImportError), cli._standard_error_held_back():
-        os.write(2, b"libcudart.so not found\n")
-        raise ImportError
-    assert capfd.readouterr().err == "libcudart.so not found\n"
-
-
 @pytest.mark.parametrize(
     ("error", "line"),
     [

@@ -334,7 +334,8 @@ class Clock:
         """Add the time of a block to a part."""
         start = time.perf_counter()
         yield
-        self.seconds[part] = round(time.perf_counter() - start, 3)
+        before = self.seconds.get(part, 0.0)
+        self.seconds[part] = round(before + time.perf_counter() - start, 3)
 
 
 def versions() -> dict[str, str]:

@@ -22,7 +22,7 @@ from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.neurons.loading import load_model
 from keras_symgrad.neurons.neuron import Neuron
 from keras_symgrad.priors import Constraints, Dimensions, Even, Exchange
-from keras_symgrad.search.core.provenance import call, recorded
+from keras_symgrad.search.core.provenance import Clock, call, recorded
 from keras_symgrad.search.core.stopping import Stopping
 
 BELL = Operator("bell", lambda a: sympy.exp(-(a**2)))
@@ -225,3 +225,13 @@ def test_a_neuron_that_was_made_of_another_is_recorded_as_itself():
     # A logit that is read as a probability is no neuron of the model any more.
     twice = neuron.read_as("probability").read_as("probability")
     assert "Neuron" in recorded({**given, "model": twice})["model"]["in_memory"]
+
+
+def test_a_part_that_is_timed_twice_has_the_time_of_both(monkeypatch):
+    readings = iter([0.0, 2.0, 10.0, 10.5])
+    monkeypatch.setattr("time.perf_counter", lambda: next(readings))
+    clock = Clock()
+    for _ in range(2):
+        with clock.timed("gradients"):
+            pass
+    assert clock.seconds == {"gradients": 2.5}
