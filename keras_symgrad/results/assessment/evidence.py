@@ -25,18 +25,13 @@ from keras_symgrad.formulas.constants import simple_numbers
 from keras_symgrad.gradients import CERTAIN_STANDARD_ERRORS, GradientField, errors, exceeds, losses
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.level_set_rivals import length, level_set_rivals
-from keras_symgrad.results.assessment.margin import Margin, angle_error, angle_of
+from keras_symgrad.results.assessment.margin import MARGIN, Margin, angle_error, angle_of
 from keras_symgrad.results.assessment.match import Match
 from keras_symgrad.results.assessment.residuals import predictable, residuals
 from keras_symgrad.search.core import FINEST_OF_LABELS, NATS_PER_UNIT
 
 # Formulas closer than this, mean of 1 - |cos| on the domain, are the same concept.
 SAME_CLASS = 2e-3
-# Nats of error and length by which a rival must be worse. Measured on networks of smooth
-# activations, eight seeds: 1.1 to 4.5 for x1**2 + 2*x2**2 and others that made the labels; at most
-# -0.3 and 0.4 for x1*x2/r**2 and x1*x2 - r**2, which share a boundary, and 0.8 for x1 + x2 - 2*x3
-# where (x1 + x2)/x3 made the labels.
-MARGIN = 0.85
 # Mean angle in degrees accepted between a network's gradients and a concept's, and a boundary's.
 # Measured with `scripts/benchmarks/benchmark_truth.py`: 0.1 to 2.3 on networks that had learned
 # formulas, 2.6 to 6 on those that had learned them incompletely, where 4 of 12 answers were of
@@ -67,10 +62,13 @@ NEAR_BOUNDARY_SHARE = 0.2
 AS_GOOD = 2.0
 # Largest ratio of a concept's error on the whole slab to that on the rows nearest to the boundary.
 THICKNESS = 3.0
-# Largest relative deviation of a rival's simple threshold from the network's.
+# Largest relative deviation of a simple threshold of a rival from that of the network, and share of
+# the domain that it may cost.
 NEAR = 0.03
 # Angles below this are rounding errors.
 SMALLEST_ERROR = 1e-10
+# Share of the domain on which a divisor keeps its sign.
+CERTAIN_SIGN = 0.99
 # Largest number of fitted rivals, and of domain points on which classes are compared.
 MOST_RIVALS = 12
 DOMAIN_ROWS = 2000
@@ -85,7 +83,8 @@ class Alternative:
         loss_ratio: its loss on the held-out rows, divided by that of the chosen one.
         error_ratio: the ratio of the medians of 1 - |cos| on all rows, which is robust to outliers.
         worse_rows: share of all rows on which its error is larger.
-        longer: additional words, see `level_set_rivals.length`.
+        longer: additional words, see `level_set_rivals.length`, less those of the chosen formula's
+            threshold where that of a longer rival is 0.
         class_distance: mean of 1 - |cos| between the gradients of the two on the data's domain.
         same_boundary: whether its form implies the chosen one's decision boundary.
     """
@@ -196,17 +195,22 @@ class Evidence:
         """
         if self.threshold is None:
             return ()
-        forms = self._rivals_of(self.best, self.threshold)
+        level = self._simple_threshold(self.best, self.threshold)
+        forms = self._rivals_of(self.best, level)
         for row, threshold in self._simplest_of_this_boundary():
-            forms += self._rivals_of(row, threshold)
-        fitted = [
-            formula for form in dict.fromkeys(forms) if (formula := self._finisher.fitted(form))
-        ]
+            forms |= self._rivals_of(row, self._simple_threshold(row, threshold))
+        rows = self._of_this_boundary
         compared = [
-            self.compare(formula, same_boundary=True)
-            for formula in (*self._of_this_boundary, *fitted)
-            if np.isfinite(formula.loss)
+            self.compare(row, same_boundary=True, around_zero=zero)
+            for row, zero in zip(rows, self._are_around_zero(rows, self.best, self.threshold))
         ]
+        compared += self._fitted(forms)
+        if level != 0:
+            # The threshold of a thin slab is uncertain, and quotients are the rivals of sums around
+            # zero: those that follow the boundary none the less.
+            zero = self._rivals_of(self.best, sympy.Integer(0))
+            fitted = self._fitted({form: zero[form] for form in zero if form not in forms})
+            compared += [one for one in fitted if self._follows_the_boundary(one.formula)]
         # Different divisors may give the same quotient.
         compared = list({str(rival.formula): rival for rival in compared}.values())
         apart = [rival for rival in compared if rival.class_distance > SAME_CLASS]
@@ -371,26 +375,52 @@ class Evidence:
         simplest = min(self.front, key=lambda row: row.complexity, default=self.best)
         return predictable(residuals(simplest.expression, self._field) - left, self._field.points)
 
-    def _rivals_of(self, formula: Formula, threshold: float) -> list[sympy.Expr]:
-        return level_set_rivals(
+    def _fitted(self, forms: Mapping[sympy.Expr, bool]) -> list[Alternative]:
+        """Forms with fitted constants; the values say whether their threshold is 0."""
+        fitted = [(self._finisher.fitted(form), zero) for form, zero in forms.items()]
+        return [
+            self.compare(formula, same_boundary=True, around_zero=zero)
+            for formula, zero in fitted
+            if formula is not None and np.isfinite(formula.loss)
+        ]
+
+    def _rivals_of(self, formula: Formula, threshold: float | sympy.Expr) -> dict[sympy.Expr, bool]:
+        """Forms with a formula's boundary; the values say whether their threshold is 0."""
+        forms = level_set_rivals(
             formula.expression,
-            self._simple_threshold(formula, threshold),
+            threshold,
             self._finisher.alphabet.operators,
             keeps_sign=self._keeps_sign,
         )[:MOST_RIVALS]
+        return dict(zip(forms, self._are_around_zero(forms, formula, threshold)))
+
+    def _are_around_zero(
+        self,
+        others: Sequence[Formula | sympy.Expr],
+        formula: Formula,
+        threshold: float | sympy.Expr,
+    ) -> list[bool]:
+        """Find those that are 0 where a formula has its threshold, by their signs on the domain."""
+        forms = [one.expression if isinstance(one, Formula) else one for one in others]
+        signs = self._signs([formula.expression - threshold, *forms])
+        same = (signs[:, 1:] == signs[:, :1]).mean(axis=0)
+        return (np.maximum(same, 1 - same) > 1 - NEAR).tolist()
 
     @cached_property
     def _of_this_boundary(self) -> list[Formula]:
         """Other formulas of the front that are as good at the boundary, by complexity."""
-        if self.boundary_error is None:
-            return []
-        most = AS_GOOD * max(self.boundary_error, SMALLEST_ERROR)
         return [
             row
             for row in self.front
-            if row.complexity != self.best.complexity
-            and self._errors_of(row)[self._nearest].mean() <= most
+            if row.complexity != self.best.complexity and self._follows_the_boundary(row)
         ]
+
+    def _follows_the_boundary(self, formula: Formula) -> bool:
+        """Return whether a formula is about as good at the boundary as the chosen one."""
+        if self.boundary_error is None:
+            return False
+        most = AS_GOOD * max(self.boundary_error, SMALLEST_ERROR)
+        return bool(self._errors_of(formula)[self._nearest].mean() <= most)
 
     def _simplest_of_this_boundary(self) -> Iterator[tuple[Formula, float]]:
         """The simplest shorter formula that is as good at the boundary, with its threshold."""
@@ -421,13 +451,23 @@ class Evidence:
         ]
         return tuple(sorted(fitting, key=lambda other: other.formula.complexity))
 
-    def compare(self, formula: Formula, *, same_boundary: bool = False) -> Alternative:
+    def compare(
+        self, formula: Formula, *, same_boundary: bool = False, around_zero: bool = False
+    ) -> Alternative:
         """Compare another formula with the chosen one.
+
+        x/y > 2 and x - 2*y > 0 are the same labels: the number stands in the threshold of one and
+        in the formula of the other, and neither is shorter for it.
 
         Args:
             formula: the other one.
             same_boundary: whether its form implies the same decision boundary.
+            around_zero: whether its threshold there is 0.
         """
+        longer = length(formula.expression) - length(self.best.expression)
+        if around_zero and self.threshold is not None:
+            if self._simple_threshold(self.best, self.threshold) != 0:
+                longer = max(longer - length(sympy.Integer(1)), min(longer, 0))
         own, other = (
             np.maximum(self._errors_of(one), SMALLEST_ERROR) for one in (self.best, formula)
         )
@@ -436,7 +476,7 @@ class Evidence:
             float(max(formula.loss, SMALLEST_ERROR) / max(self.best.loss, SMALLEST_ERROR)),
             float(np.median(other) / np.median(own)),
             float(np.mean(other > own) + 0.5 * np.mean(other == own)),
-            length(formula.expression) - length(self.best.expression),
+            longer,
             self._class_distance(formula.expression),
             same_boundary,
         )
@@ -476,6 +516,10 @@ class Evidence:
         return next(iter(simple_numbers(threshold - near, threshold + near, chance=1.0)), threshold)
 
     def _keeps_sign(self, expression: sympy.Expr) -> bool:
-        values = numpy_function([expression], [symbol(name) for name in self.best.names])
-        positive = np.mean(values(self._domain)[:, 0] > 0)
-        return bool(min(positive, 1 - positive) < 0.01)
+        positive = self._signs([expression]).mean()
+        return bool(max(positive, 1 - positive) > CERTAIN_SIGN)
+
+    def _signs(self, expressions: Sequence[sympy.Expr]) -> np.ndarray:
+        """Select the points of the domain where expressions are positive, one column each."""
+        values = numpy_function(expressions, [symbol(name) for name in self.best.names])
+        return values(self._domain) > 0

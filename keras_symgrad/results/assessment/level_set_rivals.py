@@ -66,7 +66,8 @@ def length(expression: sympy.Expr) -> int:
     """Length of a formula in words, independent of all options.
 
     Variables and operations count 1, functions 2 and numbers 3, however simple: a number that must
-    be exactly 1 for the boundary to be right is a coincidence that needs a reason.
+    be exactly 1 for the boundary to be right is a coincidence that needs a reason. A factor of the
+    whole is no part of a concept and does not count.
 
     Args:
         expression: a SymPy expression.
@@ -77,9 +78,17 @@ def length(expression: sympy.Expr) -> int:
     Example:
 
     >>> x, y = sympy.symbols("x y", real=True)
-    >>> length(x**2 + 2 * y**2), length(y**2 / (x**2 - 1)), length(x / y), length(x - y)
-    (9, 9, 3, 3)
+    >>> length(x**2 + 2 * y**2), length(y**2 / (x**2 - 1)), length(x / y), length(5 * x - 3 * y)
+    (9, 9, 3, 7)
     """
+    terms = sympy.Add.make_args(expression)
+    factors = [term.as_coeff_Mul()[0] for term in terms]
+    if all(abs(factor) != 1 for factor in factors):
+        expression = sympy.Add(*(term / factors[0] for term in terms))
+    return _words(expression)
+
+
+def _words(expression: sympy.Expr) -> int:
     if expression.is_Symbol:
         return 1
     if expression.is_number:
@@ -87,11 +96,11 @@ def length(expression: sympy.Expr) -> int:
     if expression.is_Add or expression.is_Mul:
         # A factor of -1 is a sign.
         parts = [part for part in expression.args if expression.is_Add or part != -1]
-        return sum(map(length, parts)) + len(parts) - 1
+        return sum(map(_words, parts)) + len(parts) - 1
     if expression.is_Pow and expression.exp.is_Rational:
         # A division is counted where the factors are joined.
-        return length(expression.base) + (expression.exp != -1)
-    return sum(map(length, expression.args)) + 2
+        return _words(expression.base) + (expression.exp != -1)
+    return sum(map(_words, expression.args)) + 2
 
 
 def _sums(expression: sympy.Expr, threshold: sympy.Expr) -> Iterator[list[sympy.Expr]]:

@@ -53,21 +53,35 @@ def sympy_gradients(expression, points) -> np.ndarray:
     return np.stack([np.broadcast_to(p(*points.T), len(points)) for p in partials], axis=1)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("id", ["A1", "A", "B", "C", "D"])
-def test_a_trained_network_tells_the_concept_from_its_rivals(id, models):
-    system = SYSTEMS[id]
+def evidence_of_a_network(models, id: str, expression: sympy.Expr) -> Evidence:
     points = np.loadtxt(models / f"{id}.csv", delimiter=",", skiprows=1)
     field = GradientField.from_neuron(Neuron.of(models / f"{id}.keras"), points)
-    found = evidence(field, points, system.expression)
+    found = evidence(field, points, expression)
     threshold = MonotoneFit.through(found.best(field.points), field.values).preimage(0.0)
-    found = evidence(field, points, system.expression, threshold)
+    return evidence(field, points, expression, threshold)
 
+
+@pytest.mark.slow
+@pytest.mark.parametrize("id", ["A1", "A", "B", "C"])
+def test_a_trained_network_tells_the_concept_from_its_rivals(id, models):
+    found = evidence_of_a_network(models, id, SYSTEMS[id].expression)
     assert found.matches == "concept"
     assert found.cosine_error < 2e-3
     assert found.boundary_error < 2e-3
     assert found.rivals
     assert all(rival.class_distance > 2e-3 for rival in found.rivals)
+
+
+@pytest.mark.slow
+def test_a_number_that_moves_from_the_threshold_makes_no_rival_longer(models):
+    # x1*exp(-r**2/2) > 1/5 and 5*exp(-r**2/2) - 1/x1 > 0 are the same labels.
+    found = evidence_of_a_network(models, "D", SYSTEMS["D"].expression)
+    x1, x2, x3 = SYSTEMS["D"].variables
+    rival = next(r for r in found.rivals if not r.formula.expression.has(5 * x1))
+    expected = sympy.simplify(5 * sympy.exp(-(x2**2 + x3**2) / 2) - 1 / x1)
+    assert sympy.simplify(rival.formula.expression - expected) == 0
+    assert rival.longer == 1 and 1 < rival.error_ratio < 2
+    assert found.matches == "boundary" and found.cosine_error < 2e-3
     assert all(rival.same_boundary for rival in found.rivals)
 
 
@@ -267,3 +281,23 @@ def test_formulas_that_a_search_found_on_the_boundary_are_told_from_rewritings_o
     other = Evidence(found.best, found._finisher, field, E.sample(500), 0.0, OF_DECISIONS, front)
     assert longer.complexity > found.best.complexity
     assert other.margin(0.0).advantage_on_front < np.inf
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_sum_around_zero_is_not_told_apart_from_its_quotient(seed):
+    """The network computes a sum whose level set at 0 is that of x1/x2**2 at 0.6."""
+    x1, x2 = sympy.symbols("x1 x2", real=True)
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(0.5, 2, (40_000, 2))
+    values = points[:, 0] / 0.6 - points[:, 1] ** 2
+    near = np.abs(values) < 0.1
+    points, values = points[near][:1500], values[near][:1500]
+    # A network whose gradients are between those of the sum and of the quotient, and bent.
+    exact = np.stack([1 / 0.6 - 0.1 * values, -2 * points[:, 1] * (1 - 0.05 * values)], axis=1)
+    noisy = unit(exact) + rng.normal(0, 0.01, size=exact.shape)
+    field = GradientField.from_gradients(points, noisy, values=values)
+    # The constant of a fit on a thin slab moves its threshold off 0.
+    found = evidence(field, points, 1.634 * x1 - x2**2, threshold=-0.042)
+    quotients = [r for r in found.rivals if r.formula.expression == x1 / x2**2]
+    assert quotients and quotients[0].same_boundary and quotients[0].longer < 0
+    assert found.matches != "concept"

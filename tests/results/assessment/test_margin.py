@@ -22,13 +22,18 @@ def test_a_formula_beyond_all_bars_has_a_wide_margin():
         {"angle": 3.9},
         {"explained": 0.975},
         {"steepness": 0.3},
-        {"advantage": 0.9},
+        {"advantage": 0.8},
+        {"advantage_on_front": 0.9},
         {"halves": 0.45},
     ],
     ids=lambda near: next(iter(near)),
 )
 def test_a_concept_that_one_bar_is_near_to_has_none(near):
     assert not Margin(**WIDE | near).is_wide
+
+
+def test_rewritings_of_a_concept_are_fitted_and_need_no_more_than_a_concept():
+    assert Margin(**WIDE | {"advantage": 0.9, "advantage_on_front": 1.3}).is_wide
 
 
 def test_gradients_from_elsewhere_must_match_up_to_rounding():
