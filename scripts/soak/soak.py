@@ -46,6 +46,8 @@ def soak(minutes: float, seconds: float, seed: int) -> list[dict]:
             MODELS / f"{system}.keras",
             MODELS / f"{system}.csv",
             time_limit=seconds,
+            # Programs are compiled once for a number of variables, and kept.
+            search=ks.Search(effort="thorough" if number < len(SYSTEMS) else "normal"),
             seed=seed + number,
             verbose=False,
         )
