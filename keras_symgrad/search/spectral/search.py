@@ -23,6 +23,7 @@ from keras_symgrad.priors import Template
 from keras_symgrad.search.core import PriorKnowledge
 from keras_symgrad.search.spectral.eigen_fit import SpectralFit
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker
+from keras_symgrad.search.spectral.inner_constants import InnerConstantSearch
 from keras_symgrad.search.spectral.linear_combination import Candidate, LinearCombination
 from keras_symgrad.search.spectral.polynomials import PolynomialSearch
 from keras_symgrad.search.spectral.separability import Separability, find_separability
@@ -41,6 +42,8 @@ EXCHANGED = 4
 # Variables of the linear form from which others are dropped, and largest number of terms tried.
 MAX_LINEAR = 60
 MAX_LINEAR_TERMS = 15
+# Largest number of coordinates in whose features inner constants are searched for.
+MAX_INNER_COORDINATES = 6
 
 
 class SpectralSearch:
@@ -155,6 +158,9 @@ class SpectralSearch:
         if self.structure.units:
             units = [unit.feature for unit in self.structure.units]
             yield from self._stage([*units, *variables], self.terms, self.size)
+        for level in self.structure.levels[::-1]:
+            if len(level) <= MAX_INNER_COORDINATES:
+                yield from self._inner_constant_stage([unit.feature for unit in level])
         if self.structure.others:
             # There would be too many monomials of quadratic forms in this many variables.
             every = [*variables, *(unit.feature for unit in self.structure.others)]
@@ -181,6 +187,17 @@ class SpectralSearch:
                 yield from self.candidates(combination) if combination else (None,)
             for tree in search.quotients(atoms):
                 yield tree and self._quotient(tree)
+
+        return self._gather(found())
+
+    def _inner_constant_stage(self, atoms: Sequence[Feature]) -> Iterator[list[Candidate] | None]:
+        search = InnerConstantSearch(
+            self.maker, self.variables, self.field.directions, self.rows, self.field.loss
+        )
+
+        def found() -> Iterator[Candidate | None]:
+            for combination in chain(search.products(atoms), search.sums(atoms)):
+                yield from self.candidates(combination) if combination else (None,)
 
         return self._gather(found())
 
