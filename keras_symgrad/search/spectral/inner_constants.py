@@ -45,7 +45,8 @@ MAX_TERMS = 4
 MAX_COMPLETED = 4
 # Frequencies of sine and cosine: radians between two, and the most, within the argument's range.
 RADIANS_APART = 1.2
-MAX_FREQUENCIES = 12
+MAX_FREQUENCIES = {1: 40, 2: 40}
+MAX_FREQUENCIES_OF_MANY = 12
 # Sizes of c*z in exp(c*z), at its largest, and in 1 + c*z, at its largest or smallest.
 EXPONENTS = (0.5, 1.0, 2.0, 4.0, 8.0)
 RATIOS = (0.3, 0.85)
@@ -54,8 +55,10 @@ CENTRES = 5
 WIDTHS = (0.05, 0.3)
 # Constants that are tried whatever the range of the argument.
 SIMPLE_CONSTANTS = (0.5, 1.0, 2.0)
-# Mean of sin^2 of a set that is exact: no larger one is then tried.
+# Mean of sin^2 of a set that is exact: no larger one is then tried. Its loss may be larger where
+# weights near to 1 became 1.
 EXACT_ERROR = 1e-20
+ROUNDED_LOSS = 1e-8
 
 
 class InnerConstantSearch:
@@ -112,7 +115,7 @@ class InnerConstantSearch:
         """
         atoms = self._on_few_rows(atoms)
         found = yield from self._distinct([*self.maker.monomials(atoms, 2), *self._terms(atoms)])
-        yield from self._search(found, [], MAX_TERMS)
+        yield from self._search(found, [], MAX_TERMS - 1)
 
     def _search(
         self, features: Sequence[Feature], base: Sequence[Feature], steps: int
@@ -150,8 +153,11 @@ class InnerConstantSearch:
             yield None
             solved = sorted(fit.solved(dict.fromkeys(grown)), key=lambda one: one.loss)
             fitted = []
-            for combination in _one_of_each_form(solved)[:BEAM]:
+            for combination in _one_of_each_form(solved)[: BEAM if step == 0 else BEAM // 2]:
                 found, error = projection.fitted(combination.features)
+                if error < EXACT_ERROR:
+                    # Every function of one coordinate is exact but for the signs of the rows.
+                    error = max(error, self._loss_beyond_rounding(found))
                 fitted.append((error, found))
                 yield None
             fitted.sort(key=lambda pair: pair[0])
@@ -159,6 +165,15 @@ class InnerConstantSearch:
             if not fitted or fitted[0][0] < EXACT_ERROR:
                 return
             sets = [found for _, found in fitted]
+
+    def _loss_beyond_rounding(self, features: Sequence[Feature]) -> float:
+        """The loss of a sum, zero where it is as small as rounded weights make it."""
+        combination = SpectralFit(features, *self._target, loss=self.loss).solve(
+            range(len(features))
+        )
+        if combination is None:
+            return np.inf
+        return combination.loss if combination.loss > ROUNDED_LOSS else 0.0
 
     def _on_all_rows(self, features: Sequence[Feature]) -> Iterator[LinearCombination]:
         """The sum on all rows, and others of fewer features."""
@@ -200,7 +215,7 @@ class InnerConstantSearch:
         one = self._constant(1.0)
         made: list[Feature | None] = []
         for argument in arguments:
-            for c in _frequencies(argument):
+            for c in _frequencies(argument, len(atoms)):
                 scaled = self._scaled(c, argument)
                 made += [apply("sin", scaled), apply("cos", scaled)]
             for c in _sizes(argument, EXPONENTS):
@@ -261,7 +276,7 @@ class InnerConstantSearch:
             made = [
                 apply(name, self._scaled(c, argument))
                 for name in ("sin", "cos")
-                for c in _frequencies(argument)
+                for c in _frequencies(argument, len(atoms))
             ]
             made += [
                 apply("exp", self._scaled(sign * c, argument))
@@ -291,10 +306,10 @@ class InnerConstantSearch:
         return Feature((Constant(value),), np.full(like.values.shape, value), zero)
 
 
-def _frequencies(argument: Feature) -> list[float]:
+def _frequencies(argument: Feature, coordinates: int) -> list[float]:
     """Frequencies of sine and cosine of an argument."""
     step = RADIANS_APART / (np.ptp(argument.values) + 1e-300)
-    grid = step * np.arange(1, MAX_FREQUENCIES + 1)
+    grid = step * np.arange(1, MAX_FREQUENCIES.get(coordinates, MAX_FREQUENCIES_OF_MANY) + 1)
     return sorted({*(c for c in SIMPLE_CONSTANTS if c < grid[-1]), *grid.tolist()})
 
 

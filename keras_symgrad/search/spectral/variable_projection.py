@@ -76,23 +76,26 @@ class VariableProjection:
         """
         features = list(features)
         parts = [self._parts(feature) for feature in features]
-        owners = [k for k, f in enumerate(features) for node in f.nodes if is_free(node)]
+        # By place: a constant that happens to become 1 remains one to fit.
+        places = [
+            (k, i) for k, f in enumerate(features) for i, n in enumerate(f.nodes) if is_free(n)
+        ]
         residual = self._residual(parts)
         error, damping = float(residual @ residual), 1e-3
         first = error
         for step in range(MAX_STEPS):
-            if not owners or error < EXACT_ERROR:
+            if not places or error < EXACT_ERROR:
                 break
             if step == TRIAL_STEPS and error > MIN_TRIAL_GAIN * first:
                 break
-            constants = constants_of(features)
+            constants = np.array([features[k].nodes[i].value for k, i in places])
             steps = DIFFERENCE * (np.abs(constants) + 1e-3)
             columns = []
-            for k, owner in enumerate(owners):
-                shift = np.where(np.arange(len(owners)) == k, steps, 0.0)
-                moved = list(parts)
-                moved[owner] = self._parts(self._moved(features, constants + shift, {owner})[owner])
-                columns.append((self._residual(moved) - residual) / steps[k])
+            for place, constant, step_size in zip(places, constants, steps):
+                owner = place[0]
+                shifted = self._moved(features, [place], [constant + step_size])
+                moved = [*parts[:owner], self._parts(shifted[owner]), *parts[owner + 1 :]]
+                columns.append((self._residual(moved) - residual) / step_size)
             jacobian = np.stack(columns, axis=1)
             if not np.isfinite(jacobian).all():
                 break
@@ -101,7 +104,7 @@ class VariableProjection:
             square = jacobian.T @ jacobian
             while damping < 1e6:
                 change = np.linalg.solve(square + damping * np.eye(len(square)), descent) / size
-                moved_features = self._moved(features, constants + change, set(owners))
+                moved_features = self._moved(features, places, constants + change)
                 moved_parts = [
                     self._parts(new) if new is not old else part
                     for new, old, part in zip(moved_features, features, parts)
@@ -146,29 +149,25 @@ class VariableProjection:
         return np.asarray(np.sqrt(rows)[:, None] * off).ravel()
 
     def _moved(
-        self, features: Sequence[Feature], constants: np.ndarray, owners: set[int]
+        self,
+        features: Sequence[Feature],
+        places: Sequence[tuple[int, int]],
+        constants: Sequence[float] | np.ndarray,
     ) -> list[Feature]:
-        """The features with other constants, those of `owners`."""
-        rest = iter(constants.tolist())
-        moved = []
-        for k, feature in enumerate(features):
-            nodes = tuple(Constant(next(rest)) if is_free(n) else n for n in feature.nodes)
-            moved.append(
-                of_nodes(self.maker, replace(feature, nodes=nodes), self.variables)
-                if k in owners
-                else feature
-            )
+        """The features with other constants in some places."""
+        nodes = {k: list(features[k].nodes) for k, _ in places}
+        for (k, i), constant in zip(places, constants):
+            nodes[k][i] = Constant(float(constant))
+        moved = list(features)
+        for k, changed in nodes.items():
+            feature = replace(features[k], nodes=tuple(changed))
+            moved[k] = of_nodes(self.maker, feature, self.variables)
         return moved
 
 
 def is_free(node: object) -> bool:
     """Return whether a node is a constant to fit: the 1 in 1 + c*x only sets the scale."""
     return isinstance(node, Constant) and node.value != 1
-
-
-def constants_of(features: Sequence[Feature]) -> np.ndarray:
-    """The constants to fit, in the order of the nodes."""
-    return np.array([node.value for f in features for node in f.nodes if is_free(node)])
 
 
 def of_nodes(maker: FeatureMaker, feature: Feature, variables: Sequence[Feature]) -> Feature:

@@ -11,7 +11,7 @@ from keras_symgrad.expressions.trees import Alphabet
 from keras_symgrad.search.spectral.features import FeatureMaker
 from keras_symgrad.search.spectral.variable_projection import (
     VariableProjection,
-    constants_of,
+    is_free,
     of_nodes,
 )
 
@@ -24,6 +24,10 @@ ROWS = np.full(len(POINTS), 1 / len(POINTS))
 
 def feature(*tree):
     return MAKER.of_tree(ALPHABET.tree(list(tree)), VARIABLES)
+
+
+def constants_of(features) -> list[float]:
+    return [node.value for one in features for node in one.nodes if is_free(node)]
 
 
 def projection(gradients) -> VariableProjection:
@@ -60,11 +64,22 @@ def test_the_error_never_grows():
     assert error <= 1 and task.fitted(none_to_fit)[0] == none_to_fit
 
 
+def test_a_constant_that_becomes_1_on_its_way_is_still_fitted():
+    a = POINTS[:, 0]
+    gradients = np.stack([1.3 * np.exp(1.3 * a), np.ones(len(a))], axis=1)
+    task = projection(gradients)
+    start = [feature("exp", "mul", 0.999, 0), VARIABLES[1]]
+    exactly_1 = task._moved(start, [(0, 2)], [1.0])
+    assert constants_of(exactly_1) == []
+    found, error = task.fitted(start)
+    assert constants_of(found) == pytest.approx([1.3], rel=1e-6) and error < 1e-18
+
+
 def test_a_step_to_where_there_are_no_values_is_not_taken():
     # log(a - c): the gradient asks for a c beyond the least a.
     a = POINTS[:, 0]
     gradients = np.stack([1 / (a - 0.49), np.ones(len(a))], axis=1)
     start = [feature("log", "sub", 0, 0.3), VARIABLES[1]]
     found, error = projection(gradients).fitted(start)
-    assert found[0].is_usable and constants_of(found) == pytest.approx(0.49, rel=1e-4)
+    assert found[0].is_usable and constants_of(found) == pytest.approx([0.49], rel=1e-4)
     assert error < 1e-12
