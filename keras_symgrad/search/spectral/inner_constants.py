@@ -57,7 +57,7 @@ WIDTHS = (0.05, 0.3)
 SIMPLE_CONSTANTS = (0.5, 1.0, 2.0)
 # Mean of sin^2 of a set that is exact: no larger one is then tried. Its loss may be larger where
 # weights near to 1 became 1.
-EXACT_ERROR = 1e-20
+EXACT_ERROR = 1e-16
 ROUNDED_LOSS = 1e-8
 
 
