@@ -211,15 +211,22 @@ class _Reader:
 
     def _joined(self, level: tuple[Unit, ...]) -> tuple[Unit, ...] | None:
         """The coordinates with the best groups in place of their members; `None` without groups."""
+        strength = self.field.strength(self.rows)
+
+        def weight(group: Unit) -> float:
+            # Noise is the same in all components of the gradient: as a share of the group's it is
+            # larger, the weaker the group is.
+            return group.error * float(strength[sorted(group.columns)].sum())
+
         sizes = (2, 3) if 3 < len(level) <= MOST_FOR_TRIPLES else (2,)
         for size in sizes:
             groups = [self._group(members) for members in combinations(level, size)]
-            found = sorted((g for g in groups if g is not None), key=lambda g: g.error)
+            found = sorted((g for g in groups if g is not None), key=weight)
             if not found:
                 continue
             taken: list[Unit] = []
             for group in found:
-                near = group.error <= CLEARLY_WORSE * found[0].error + 1e-6
+                near = weight(group) <= CLEARLY_WORSE * weight(found[0]) + 1e-6
                 if near and not any(group.columns & other.columns for other in taken):
                     taken.append(group)
             columns = frozenset().union(*(group.columns for group in taken))
