@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/benchmarks/benchmark_formulas.py [--set twenty | feynman | products |
         others] [--formulas I.6.2 B3 ...] [--noise 0 1e-3 1e-2] [--regressors] [--seeds 1]
-        [--seed 0] [--time-limit 60] [--metric covariance] [--json FILE]
+        [--seed 0] [--time-limit 60] [--methods dictionary features trees] [--metric covariance]
+        [--json FILE]
 
 The set "feynman" holds all 119 formulas of more than one variable, "products" those of them whose
 class is that of a product of powers, and "others" the rest.
@@ -30,6 +31,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -38,7 +40,7 @@ import keras
 import numpy as np
 from rows import print_rows, write_rows
 
-from keras_symgrad import Sampling, interpret
+from keras_symgrad import Sampling, Search, interpret
 from keras_symgrad.datasets import (
     COMPLEXITY_RATIO,
     FORMULAS,
@@ -54,6 +56,7 @@ from keras_symgrad.engine import direction_error, loss
 from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.gradients import GradientField
 from keras_symgrad.neurons import Neuron
+from keras_symgrad.search.strategies import METHODS
 
 FIELD_ROWS = 1_000
 TRAINING_ROWS = 20_000
@@ -94,7 +97,12 @@ def regressor(formula: System, seed: int) -> tuple[keras.Model, np.ndarray]:
 
 
 def measure(
-    name: str, noise: float | str, seed: int, time_limit: float, metric: str = "covariance"
+    name: str,
+    noise: float | str,
+    seed: int,
+    time_limit: float,
+    metric: str = "covariance",
+    methods: Sequence[str] = METHODS,
 ) -> dict:
     """One run, judged; a run that fails is a row that says why."""
     formula = FORMULAS[name]
@@ -103,6 +111,7 @@ def measure(
     row["kind"] = "product" if name in PRODUCTS else "other"
     row["truth_complexity"] = truth_complexity(formula, OPERATORS, Complexity())
     options = {"operators": OPERATORS, "time_limit": time_limit, "seed": seed, "verbose": False}
+    options["search"] = Search(methods=methods)
     start = time.perf_counter()
     try:
         if noise == "regressor":
@@ -192,6 +201,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="runs of each formula")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--time-limit", type=float, default=60.0, help="seconds of search")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument(
         "--metric", choices=("covariance", "columns"), default="covariance", help="of directions"
     )
@@ -204,7 +214,9 @@ def main() -> None:
     for noise in levels:
         for name in options.formulas or SETS[options.set]:
             for seed in seeds:
-                rows.append(measure(name, noise, seed, options.time_limit, options.metric))
+                rows.append(
+                    measure(name, noise, seed, options.time_limit, options.metric, options.methods)
+                )
                 print(*shown(rows[-1]), file=sys.stderr)
                 write_rows(options.json, rows)
 

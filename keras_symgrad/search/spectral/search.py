@@ -44,6 +44,8 @@ MAX_LINEAR = 60
 MAX_LINEAR_TERMS = 15
 # Largest number of coordinates in whose features inner constants are searched for.
 MAX_INNER_COORDINATES = 6
+# Share of the gradient below which a variable is never part of a formula.
+WEAKEST_EXACT = 1e-7
 
 
 class SpectralSearch:
@@ -161,11 +163,26 @@ class SpectralSearch:
         for level in self.structure.levels[::-1]:
             if len(level) <= MAX_INNER_COORDINATES:
                 yield from self._inner_constant_stage([unit.feature for unit in level])
+        if self.structure.ignored:
+            yield from self._stages_of_weak_variables()
         if self.structure.others:
             # There would be too many monomials of quadratic forms in this many variables.
             every = [*variables, *(unit.feature for unit in self.structure.others)]
             sums = self._combinations(every, self.terms, self.size)
             yield from self._sums_stage(chain(self._linear_forms(every), sums))
+
+    def _stages_of_weak_variables(self) -> Iterator[list[Candidate] | None]:
+        """Stages with the ignored variables, which may be a small part of an exact field."""
+        whole = find_separability(
+            self.maker, self.field, self.variables, self.rows, weakest=WEAKEST_EXACT
+        )
+        variables = whole.levels[0]
+        if len(self.structure.levels[0]) < len(variables) <= MAX_INNER_COORDINATES:
+            for level in whole.levels[::-1]:
+                atoms = [unit.feature for unit in level]
+                yield from self._stage(atoms, self.terms, FIRST_DICTIONARY_SIZE)
+                yield from self._polynomial_stage(atoms)
+                yield from self._inner_constant_stage(atoms)
 
     def _stage(
         self, atoms: Sequence[Feature], terms: int, size: int

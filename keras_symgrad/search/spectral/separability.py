@@ -149,7 +149,11 @@ class Group:
 
 
 def find_separability(
-    maker: FeatureMaker, field: GradientField, variables: Sequence[Feature], rows: np.ndarray
+    maker: FeatureMaker,
+    field: GradientField,
+    variables: Sequence[Feature],
+    rows: np.ndarray,
+    weakest: float = WEAKEST,
 ) -> Separability:
     """Find ignored variables and groups, from the directions of a field.
 
@@ -158,16 +162,17 @@ def find_separability(
         field: the directions.
         variables: the columns as features.
         rows: weights of the rows, of sum 1.
+        weakest: share in the gradient, relative to the strongest variable's, of those not ignored.
 
     Returns:
         The `Separability`.
     """
     apart = field.column_by_column()
     if apart is None or apart is field:
-        return Separability(*_Reader(maker, field, variables, rows).read())
+        return Separability(*_Reader(maker, field, variables, rows).read(weakest))
     # Partial derivatives are computed in a metric that keeps variables apart.
     own = maker.variables(apart.points, apart.frame)
-    ignored, levels, others = _Reader(maker, apart, own, rows).read()
+    ignored, levels, others = _Reader(maker, apart, own, rows).read(weakest)
 
     def again(level: tuple[Unit, ...]) -> tuple[Unit, ...]:
         return tuple(replace(u, feature=maker.of_tree(u.feature.tree, variables)) for u in level)
@@ -189,10 +194,10 @@ class _Reader:
         self.rows = rows
         self._known: dict[frozenset[Any], Unit | None] = {}
 
-    def read(self) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+    def read(self, weakest: float) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
         strength = self.field.strength(self.rows)
         order = [int(k) for k in np.argsort(-strength, kind="stable")]
-        counts = [k for k in order if strength[k] >= WEAKEST * strength.max()]
+        counts = [k for k in order if strength[k] >= weakest * strength.max()]
         ignored = tuple(sorted(order[len(counts) :]))
         level = self._alone(sorted(counts[:MOST_VARIABLES]))
         others = self._alone(counts[MOST_VARIABLES:])
