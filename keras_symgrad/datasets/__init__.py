@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from keras_symgrad.datasets import feynman as feynman
     from keras_symgrad.datasets import latent as latent
     from keras_symgrad.datasets.classifiers import JOINT_SYSTEMS, SYSTEMS, JointSystem, System
-    from keras_symgrad.datasets.feynman import FORMULAS, concept_error, field_of, truth_complexity
+    from keras_symgrad.datasets.feynman import (
+        FORMULAS,
+        TWENTY,
+        concept_error,
+        field_of,
+        is_product_of_powers,
+        truth_complexity,
+    )
     from keras_symgrad.datasets.ground_truth import real_symbols
     from keras_symgrad.datasets.latent import LATENT_SYSTEMS, LatentSystem
     from keras_symgrad.datasets.recovery import (
@@ -36,8 +43,10 @@ __all__ = [
     "RECOVERY_TOLERANCE",
     "SYSTEMS",
     "System",
+    "TWENTY",
     "concept_error",
     "field_of",
+    "is_product_of_powers",
     "judge",
     "judge_latent",
     "real_symbols",

@@ -1,9 +1,8 @@
-"""Twenty formulas of physics, as fields of exact gradients.
+"""Formulas of physics, as fields of exact gradients.
 
-They come from the Feynman lectures by way of the benchmark of Udrescu and Tegmark; formulas of one
-variable are left out, because in one dimension all gradients are parallel. There are no labels
-here: a formula has values, and no threshold. Like `systems`, this module uses SymPy and NumPy and
-no networks.
+They come from the Feynman lectures by way of the benchmark of Udrescu and Tegmark
+(`feynman_table`). There are no labels here: a formula has values, and no threshold. Like
+`classifiers`, this module uses SymPy and NumPy and no networks.
 
 Source: Udrescu and Tegmark, AI Feynman, arXiv 1905.11481.
 """
@@ -11,17 +10,22 @@ Source: Udrescu and Tegmark, AI Feynman, arXiv 1905.11481.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+import re
+from collections.abc import Mapping
 
 import numpy as np
 import sympy
 
 from keras_symgrad.datasets.classifiers import System
-from keras_symgrad.datasets.ground_truth import real_symbols, rowwise, with_real_symbols
+from keras_symgrad.datasets.feynman_table import TABLE
+from keras_symgrad.datasets.ground_truth import rowwise, with_real_symbols
 from keras_symgrad.engine import direction_error, unit
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, canonicalize, from_sympy
+from keras_symgrad.expressions.formats import from_text
 from keras_symgrad.gradients import GradientField, Metric
+
+# Words of the table that are not variables.
+NOT_VARIABLES = ("exp", "log", "sqrt", "sin", "cos", "tanh", "asin", "acos", "pi")
 
 
 def field_of(
@@ -53,8 +57,8 @@ def field_of(
 
     Example:
 
-    >>> field = field_of(FORMULAS[3], 1000, noise=1e-2)
-    >>> exact = FORMULAS[3].gradients(field.points)
+    >>> field = field_of(FORMULAS["I.11.19"], 1000, noise=1e-2)
+    >>> exact = FORMULAS["I.11.19"].gradients(field.points)
     >>> 0.2e-4 < direction_error(field.directions, exact) < 0.8e-4
     True
     """
@@ -89,10 +93,10 @@ def concept_error(
 
     Example:
 
-    >>> n, a = FORMULAS[16].variables
-    >>> concept_error(n * a, FORMULAS[16]) < 1e-12
+    >>> n, a = FORMULAS["II.11.28"].variables
+    >>> concept_error(n * a, FORMULAS["II.11.28"]) < 1e-12
     True
-    >>> concept_error(n + a, FORMULAS[16]) > 0.05
+    >>> concept_error(n + a, FORMULAS["II.11.28"]) > 0.05
     True
     """
     expression = with_real_symbols(expression, system.names)
@@ -108,7 +112,7 @@ def truth_complexity(system: System, operators: OperatorSet, complexity: Complex
     """Complexity of the truth: as published or in canonical form, whichever is larger.
 
     For a formula that the operators cannot write as published, the complexity of its canonical form
-    counts.
+    counts, with tanh written as a quotient of exponentials if need be.
 
     Args:
         system: the truth.
@@ -123,100 +127,82 @@ def truth_complexity(system: System, operators: OperatorSet, complexity: Complex
 
     Example:
 
-    >>> truth_complexity(FORMULAS[9], OperatorSet("default"), Complexity())
+    >>> truth_complexity(FORMULAS["I.26.2"], OperatorSet("default"), Complexity())
     5
     """
     alphabet = Alphabet(operators, system.names)
     measure = complexity.over(operators)
-    least = measure(from_sympy(canonicalize(system.expression), alphabet, complexity))
+    canonical = canonicalize(system.expression)
+    if "tanh" not in operators:
+        canonical = canonical.replace(sympy.tanh, lambda a: 1 - 2 / (sympy.exp(2 * a) + 1))
+    least = measure(from_sympy(canonical, alphabet, complexity))
     try:
         return max(least, measure(from_sympy(system.expression, alphabet, complexity)))
     except ValueError:
         return least
 
 
-def _formulas() -> Mapping[int, System]:
-    exp, sin, cos, sqrt, pi = sympy.exp, sympy.sin, sympy.cos, sympy.sqrt, sympy.pi
-    interval = tuple[float, float]
-
-    def formula(
-        number: int,
-        names: str,
-        write: Callable[..., Any],
-        box: interval = (1, 5),
-        **boxes: interval,
-    ) -> System:
-        # One interval for all variables, and others for the named variables.
-        names = tuple(names.split())
-        expression = write(*real_symbols(names))
-        intervals = [boxes.get(name, box) for name in names]
-        intervals = tuple((float(low), float(high)) for low, high in intervals)
-        return System(str(number), expression, math.nan, intervals, names)
-
-    return {
-        int(system.id): system
-        for system in (
-            formula(1, "a s", lambda a, s: exp(-((a / s) ** 2) / 2) / (sqrt(2 * pi) * s), (1, 3)),
-            formula(2, "m0 v c", lambda m0, v, c: m0 / sqrt(1 - v**2 / c**2), v=(1, 2), c=(3, 10)),
-            formula(
-                3,
-                "x1 x2 x3 y1 y2 y3",
-                lambda x1, x2, x3, y1, y2, y3: x1 * y1 + x2 * y2 + x3 * y3,
-            ),
-            formula(4, "q E B v t", lambda q, E, B, v, t: q * (E + B * v * sin(t))),
-            formula(5, "m v u w", lambda m, v, u, w: m * (v**2 + u**2 + w**2) / 2),
-            formula(6, "u v c", lambda u, v, c: (u + v) / (1 + u * v / c**2)),
-            formula(7, "m1 m2 r1 r2", lambda m1, m2, r1, r2: (m1 * r1 + m2 * r2) / (m1 + m2)),
-            formula(8, "m w w0 x", lambda m, w, w0, x: m * (w**2 + w0**2) * x**2 / 4, (1, 3)),
-            formula(9, "n t", lambda n, t: sympy.asin(n * sin(t)), n=(0, 1)),
-            formula(10, "d1 d2 n", lambda d1, d2, n: 1 / (1 / d1 + n / d2)),
-            formula(
-                11,
-                "c v w0",
-                lambda c, v, w0: (1 + v / c) / sqrt(1 - v**2 / c**2) * w0,
-                c=(3, 10),
-                v=(1, 2),
-            ),
-            formula(12, "I1 I2 d", lambda I1, I2, d: I1 + I2 + 2 * sqrt(I1 * I2) * cos(d)),
-            formula(13, "n0 m g x k T", lambda n0, m, g, x, k, T: n0 * exp(-m * g * x / (k * T))),
-            formula(14, "n k T V1 V2", lambda n, k, T, V1, V2: n * k * T * sympy.log(V2 / V1)),
-            formula(15, "k T1 T2 A d", lambda k, T1, T2, A, d: k * (T2 - T1) * A / d),
-            formula(16, "n a", lambda n, a: 1 + n * a / (1 - n * a / 3), (0, 1)),
-            formula(17, "mu B t", lambda mu, B, t: -mu * B * cos(t)),
-            formula(
-                18,
-                "n0 mu B k T",
-                lambda n0, mu, B, k, T: n0 / (exp(mu * B / (k * T)) + exp(-mu * B / (k * T))),
-                (1, 3),
-            ),
-            formula(19, "mu Bx By Bz", lambda mu, x, y, z: mu * sqrt(x**2 + y**2 + z**2)),
-            formula(
-                20, "x1 x2 y1 y2", lambda x1, x2, y1, y2: sqrt((x2 - x1) ** 2 + (y2 - y1) ** 2)
-            ),
-        )
-    }
-
-
-FORMULAS: Mapping[int, System] = _formulas()
-
-
-def load(name: int | str) -> System:
-    """A formula of physics by its number.
+def is_product_of_powers(system: System) -> bool:
+    """Return whether a formula's class is that of a product of powers of its variables.
 
     Args:
-        name: 1 to 20.
+        system: the formula.
+
+    Example:
+
+    >>> is_product_of_powers(FORMULAS["I.30.5"])  # asin(l/(n*d))
+    True
+    >>> is_product_of_powers(FORMULAS["I.27.6"])  # 1/(1/d1 + n/d2)
+    False
+    """
+    factors = sympy.Mul.make_args(canonicalize(system.expression))
+    return all(
+        base.is_Symbol and power.is_Number for base, power in (f.as_base_exp() for f in factors)
+    )
+
+
+def _formulas() -> Mapping[str, System]:
+    lines = (line.partition(": ") for line in TABLE.strip().splitlines())
+    return {name: _system(name, *rest.partition(" | ")[::2]) for name, _, rest in lines}
+
+
+def _system(name: str, formula: str, intervals: str) -> System:
+    words = re.findall(r"[A-Za-z]\w*", formula)
+    names = tuple(word for word in dict.fromkeys(words) if word not in NOT_VARIABLES)
+    box = dict.fromkeys(names, (1.0, 5.0))
+    for part in filter(None, intervals.split(", ")):
+        *some, low, high = part.split()
+        box |= dict.fromkeys(some, (float(low), float(high)))
+    expression = with_real_symbols(from_text(formula, names), names)
+    return System(name, expression, math.nan, tuple(box.values()), names)
+
+
+FORMULAS: Mapping[str, System] = _formulas()
+# Twenty of all kinds, for quick comparisons.
+TWENTY = (
+    *("I.6.2", "I.10.7", "I.11.19", "I.12.11", "I.13.4", "I.16.6", "I.18.4", "I.24.6"),
+    *("I.26.2", "I.27.6", "I.34.14", "I.37.4", "I.40.1", "I.44.4", "II.2.42", "II.11.28"),
+    *("II.15.4", "II.35.18", "III.10.19", "I.8.14"),
+)
+
+
+def load(name: str) -> System:
+    """A formula of physics by the name of its equation.
+
+    Args:
+        name: as in the Feynman lectures, such as "I.37.4"; B1 to B20 are the bonus set.
 
     Returns:
         The formula with its box; `field_of` makes a field of its exact gradients.
 
     Raises:
-        ValueError: there is no formula of this number.
+        ValueError: there is no formula of this name.
 
     Example:
 
-    >>> load(12).names
+    >>> load("I.37.4").names
     ('I1', 'I2', 'd')
     """
-    if not str(name).isdecimal() or int(name) not in FORMULAS:
-        raise ValueError(f"The formulas have the numbers 1 to {len(FORMULAS)}. Received: {name!r}")
-    return FORMULAS[int(name)]
+    if name not in FORMULAS:
+        raise ValueError(f"The formulas have the names {list(FORMULAS)}. Received: {name!r}")
+    return FORMULAS[name]

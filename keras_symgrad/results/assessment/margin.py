@@ -11,7 +11,7 @@ import numpy as np
 # One that fits as well is then at most twice that apart, which is about the same concept.
 SETTLED_ANGLE = 1.8
 # Degrees that are rounding of float32, for gradients that come from elsewhere.
-EXACT_ANGLE = 0.02
+EXACT_ANGLE = 0.002
 # The same for a boundary: the limit of a concept. The rest is the thickness of the slab, which a
 # longer search does not change.
 SETTLED_BOUNDARY_ANGLE = 2.5

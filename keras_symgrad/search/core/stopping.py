@@ -134,7 +134,7 @@ class Stopping:
     time_limit: float | None = 60.0
     generations: int | None = None
     evaluations: int | None = None
-    target_loss: float | None = 1e-9
+    target_loss: float | None = 1e-11
     patience: int | None = 25
 
     def __post_init__(self) -> None:

@@ -149,9 +149,9 @@ class FeatureMaker:
         """Make features over atoms, short ones first.
 
         Atoms; logarithms of atoms; operators of one argument on atoms; operators of two arguments
-        on atoms; logarithms of sums and differences; operators of one argument on all pairs;
-        products of transformed atoms with atoms and with each other, and of transformed pairs with
-        atoms.
+        on atoms; logarithms of these, and of sums and differences of squares; operators of one
+        argument on all pairs; products of transformed atoms with atoms and with each other, and of
+        transformed pairs with atoms.
 
         Args:
             atoms: variables, or features to use in their place.
@@ -230,8 +230,8 @@ class FeatureMaker:
             yield from (atom.logarithm() for atom in atoms)
         yield from (*bent, *pairs)
         if logarithms:
-            sums = [pair for pair in pairs if pair.nodes[0].name in ("add", "sub")]
-            yield from (feature.logarithm() for feature in sums)
+            functions = (*pairs, *self._sums_of_squares(atoms), *bent)
+            yield from (feature.logarithm() for feature in functions)
         yield from (self.apply(operator, [pair]) for operator in unary for pair in pairs)
         if "mul" in operators:
             bent_pairs = (self.apply(operator, [pair]) for operator in unary for pair in pairs)
@@ -241,6 +241,15 @@ class FeatureMaker:
                 ((b, a) for b in bent_pairs if self.is_usable(b) for a in (*atoms, *bent)),
             )
             yield from (self.apply(operators["mul"], pair) for pair in factors)
+
+    def _sums_of_squares(self, atoms: Sequence[Feature]) -> Iterator[Feature]:
+        operators = self.alphabet.operators
+        if "square" in operators:
+            squares = [self.apply(operators["square"], [atom]) for atom in atoms]
+            for name in ("add", "sub"):
+                if name in operators:
+                    pairs = combinations(squares, 2)
+                    yield from (self.apply(operators[name], pair) for pair in pairs)
 
     def _pairs(self, atoms: Iterable[Feature]) -> Iterator[Feature]:
         for operator in self.alphabet.operators:

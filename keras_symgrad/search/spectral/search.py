@@ -23,6 +23,7 @@ from keras_symgrad.priors import Template
 from keras_symgrad.search.core import PriorKnowledge
 from keras_symgrad.search.spectral.eigen_fit import SpectralFit
 from keras_symgrad.search.spectral.features import Feature, FeatureMaker
+from keras_symgrad.search.spectral.inner_constants import InnerConstantSearch
 from keras_symgrad.search.spectral.linear_combination import Candidate, LinearCombination
 from keras_symgrad.search.spectral.polynomials import PolynomialSearch
 from keras_symgrad.search.spectral.separability import Separability, find_separability
@@ -41,6 +42,10 @@ EXCHANGED = 4
 # Variables of the linear form from which others are dropped, and largest number of terms tried.
 MAX_LINEAR = 60
 MAX_LINEAR_TERMS = 15
+# Largest number of coordinates in whose features inner constants are searched for.
+MAX_INNER_COORDINATES = 6
+# Share of the gradient below which a variable is never part of a formula.
+WEAKEST_EXACT = 1e-7
 
 
 class SpectralSearch:
@@ -155,11 +160,29 @@ class SpectralSearch:
         if self.structure.units:
             units = [unit.feature for unit in self.structure.units]
             yield from self._stage([*units, *variables], self.terms, self.size)
+        for level in self.structure.levels[::-1]:
+            if len(level) <= MAX_INNER_COORDINATES:
+                yield from self._inner_constant_stage([unit.feature for unit in level])
+        if self.structure.ignored:
+            yield from self._stages_of_weak_variables()
         if self.structure.others:
             # There would be too many monomials of quadratic forms in this many variables.
             every = [*variables, *(unit.feature for unit in self.structure.others)]
             sums = self._combinations(every, self.terms, self.size)
             yield from self._sums_stage(chain(self._linear_forms(every), sums))
+
+    def _stages_of_weak_variables(self) -> Iterator[list[Candidate] | None]:
+        """Stages with the ignored variables, which may be a small part of an exact field."""
+        whole = find_separability(
+            self.maker, self.field, self.variables, self.rows, weakest=WEAKEST_EXACT
+        )
+        variables = whole.levels[0]
+        if len(self.structure.levels[0]) < len(variables) <= MAX_INNER_COORDINATES:
+            for level in whole.levels[::-1]:
+                atoms = [unit.feature for unit in level]
+                yield from self._stage(atoms, self.terms, FIRST_DICTIONARY_SIZE)
+                yield from self._polynomial_stage(atoms)
+                yield from self._inner_constant_stage(atoms)
 
     def _stage(
         self, atoms: Sequence[Feature], terms: int, size: int
@@ -181,6 +204,17 @@ class SpectralSearch:
                 yield from self.candidates(combination) if combination else (None,)
             for tree in search.quotients(atoms):
                 yield tree and self._quotient(tree)
+
+        return self._gather(found())
+
+    def _inner_constant_stage(self, atoms: Sequence[Feature]) -> Iterator[list[Candidate] | None]:
+        search = InnerConstantSearch(
+            self.maker, self.variables, self.field.directions, self.rows, self.field.loss
+        )
+
+        def found() -> Iterator[Candidate | None]:
+            for combination in chain(search.products(atoms), search.sums(atoms)):
+                yield from self.candidates(combination) if combination else (None,)
 
         return self._gather(found())
 

@@ -149,7 +149,11 @@ class Group:
 
 
 def find_separability(
-    maker: FeatureMaker, field: GradientField, variables: Sequence[Feature], rows: np.ndarray
+    maker: FeatureMaker,
+    field: GradientField,
+    variables: Sequence[Feature],
+    rows: np.ndarray,
+    weakest: float = WEAKEST,
 ) -> Separability:
     """Find ignored variables and groups, from the directions of a field.
 
@@ -158,16 +162,17 @@ def find_separability(
         field: the directions.
         variables: the columns as features.
         rows: weights of the rows, of sum 1.
+        weakest: share in the gradient, relative to the strongest variable's, of those not ignored.
 
     Returns:
         The `Separability`.
     """
     apart = field.column_by_column()
     if apart is None or apart is field:
-        return Separability(*_Reader(maker, field, variables, rows).read())
+        return Separability(*_Reader(maker, field, variables, rows).read(weakest))
     # Partial derivatives are computed in a metric that keeps variables apart.
     own = maker.variables(apart.points, apart.frame)
-    ignored, levels, others = _Reader(maker, apart, own, rows).read()
+    ignored, levels, others = _Reader(maker, apart, own, rows).read(weakest)
 
     def again(level: tuple[Unit, ...]) -> tuple[Unit, ...]:
         return tuple(replace(u, feature=maker.of_tree(u.feature.tree, variables)) for u in level)
@@ -189,10 +194,10 @@ class _Reader:
         self.rows = rows
         self._known: dict[frozenset[Any], Unit | None] = {}
 
-    def read(self) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+    def read(self, weakest: float) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
         strength = self.field.strength(self.rows)
         order = [int(k) for k in np.argsort(-strength, kind="stable")]
-        counts = [k for k in order if strength[k] >= WEAKEST * strength.max()]
+        counts = [k for k in order if strength[k] >= weakest * strength.max()]
         ignored = tuple(sorted(order[len(counts) :]))
         level = self._alone(sorted(counts[:MOST_VARIABLES]))
         others = self._alone(counts[MOST_VARIABLES:])
@@ -211,15 +216,22 @@ class _Reader:
 
     def _joined(self, level: tuple[Unit, ...]) -> tuple[Unit, ...] | None:
         """The coordinates with the best groups in place of their members; `None` without groups."""
+        strength = self.field.strength(self.rows)
+
+        def weight(group: Unit) -> float:
+            # Noise is the same in all components of the gradient: as a share of the group's it is
+            # larger, the weaker the group is.
+            return group.error * float(strength[sorted(group.columns)].sum())
+
         sizes = (2, 3) if 3 < len(level) <= MOST_FOR_TRIPLES else (2,)
         for size in sizes:
             groups = [self._group(members) for members in combinations(level, size)]
-            found = sorted((g for g in groups if g is not None), key=lambda g: g.error)
+            found = sorted((g for g in groups if g is not None), key=weight)
             if not found:
                 continue
             taken: list[Unit] = []
             for group in found:
-                near = group.error <= CLEARLY_WORSE * found[0].error + 1e-6
+                near = weight(group) <= CLEARLY_WORSE * weight(found[0]) + 1e-6
                 if near and not any(group.columns & other.columns for other in taken):
                     taken.append(group)
             columns = frozenset().union(*(group.columns for group in taken))

@@ -45,7 +45,8 @@ def problem(field: GradientField, *texts: str) -> SpectralFit:
     """The problem of weights for named features."""
     alphabet = Alphabet(OperatorSet("full"), field.names)
     maker = FeatureMaker(alphabet)
-    known = {str(f.tree): f for f in maker.dictionary(maker.variables(field.points), 4000)}
+    dictionary = maker.dictionary(maker.variables(field.points), 4000)
+    known = {str(f.tree): f for f in dictionary if not f.is_logarithm}
     rows = np.full(field.rows, 1 / field.rows)
     return SpectralFit([known[text] for text in texts], field.directions, rows)
 
