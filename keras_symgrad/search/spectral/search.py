@@ -163,7 +163,7 @@ class SpectralSearch:
         for level in self.structure.levels[::-1]:
             if len(level) <= MAX_INNER_COORDINATES:
                 yield from self._inner_constant_stage([unit.feature for unit in level])
-        if self.structure.ignored:
+        if self.structure.ignored and not self.field.is_read:
             yield from self._stages_of_weak_variables()
         if self.structure.others:
             # There would be too many monomials of quadratic forms in this many variables.
@@ -172,7 +172,10 @@ class SpectralSearch:
             yield from self._sums_stage(chain(self._linear_forms(every), sums))
 
     def _stages_of_weak_variables(self) -> Iterator[list[Candidate] | None]:
-        """Stages with the ignored variables, which may be a small part of an exact field."""
+        """Stages with the ignored variables, which may be a small part of an exact field.
+
+        To a network's gradients they contribute its own errors.
+        """
         whole = find_separability(
             self.maker, self.field, self.variables, self.rows, weakest=WEAKEST_EXACT
         )
