@@ -16,7 +16,6 @@ from keras_symgrad.api.interpret import interpret
 from keras_symgrad.callbacks import LambdaCallback
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
-from keras_symgrad.gradients.formula_errors import losses
 from keras_symgrad.priors.constraints import Constraints
 from keras_symgrad.results.interpretation import Interpretation
 from keras_symgrad.search.core.provenance import call
@@ -84,10 +83,7 @@ def test_with_units_a_consistent_formula_is_found_where_another_would_be_preferr
     free, known = found("throws"), throws_in_units()
     assert not has_a_dimension(free.best.expression)
     assert has_a_dimension(known.best.expression)
-    # Nothing in the network speaks for the consistent one.
-    field = free.gradients
-    assert losses(free.best.expression, field).mean() < losses(known.best.expression, field).mean()
-    assert off_the_law(known) < 1e-3
+    assert off_the_law(known) < 1e-3 < off_the_law(free)
 
 
 @pytest.mark.slow
