@@ -224,29 +224,19 @@ class InnerConstantSearch:
                 # The last one is the hyperbolic tangent of half the argument.
                 made += [less, more, apply("div", less, more)]
         bent = [apply(name, atom) for atom in atoms for name in ("sin", "cos")]
-        quotients = [*self._monomials(atoms)]
-        quotients += [(apply("mul", b, a), None) for b in bent for a in atoms]
-        quotients += [(b, a) for b in bent for a in (None, *atoms)]
-        for over, under in quotients:
-            if over is not None:
-                ratio = np.abs(over.values / (1.0 if under is None else under.values))
-                for c in _ratios(ratio):
-                    parts = under or one, self._scaled(c, over)
-                    made += [apply("add", *parts), apply("sub", *parts)]
+        mixed = [apply(name, b, a) for b in bent for a in atoms for name in ("mul", "div")]
+        for term in filter(None, [*self._monomials(atoms), *bent, *mixed]):
+            for c in _ratios(term):
+                scaled = self._scaled(c, term)
+                made += [apply("add", one, scaled), apply("sub", one, scaled)]
         for parabola in self._parabolas(atoms):
             for width in WIDTHS:
                 offset = self._constant(float(width * np.ptp(parabola.values)))
                 made.append(apply("add", parabola, offset))
         yield from (feature.logarithm() for feature in made if feature is not None)
 
-    def _monomials(
-        self, atoms: Sequence[Feature]
-    ) -> Iterator[tuple[Feature | None, Feature | None]]:
-        """Numerators and denominators of products of powers m, one of m and 1/m.
-
-        Any sum of two products of powers is over + c*under but for a factor, which is a product of
-        powers as well.
-        """
+    def _monomials(self, atoms: Sequence[Feature]) -> Iterator[Feature | None]:
+        """Products of powers m, one of m and 1/m: 1 + c*m is a sum of any two but for a factor."""
         total = MAX_TOTAL_EXPONENTS.get(len(atoms), 3)
         for exponents in product(range(-MAX_EXPONENT, MAX_EXPONENT + 1), repeat=len(atoms)):
             leading = next((n for n in exponents if n), 0)
@@ -254,15 +244,20 @@ class InnerConstantSearch:
             # Two squares stand alone.
             simple = sizes.count(2) < 2 or sizes == [2, 2]
             if leading > 0 and simple and sum(sizes) <= total:
-                sides: list[Feature | None] = []
-                for sign in (1, -1):
-                    powers = [
+                over, under = (
+                    [
                         atom if abs(n) == 1 else self._applied("square", atom)
                         for atom, n in zip(atoms, exponents)
                         if n * sign > 0
                     ]
-                    sides.append(reduce(partial(self._applied, "mul"), powers) if powers else None)
-                yield sides[0], sides[1]
+                    for sign in (1, -1)
+                )
+                product_of = partial(reduce, partial(self._applied, "mul"))
+                yield (
+                    self._applied("div", product_of(over), product_of(under))
+                    if under
+                    else (product_of(over))
+                )
 
     def _parabolas(self, atoms: Sequence[Feature]) -> list[Feature]:
         """Squares of the distances from some centres."""
@@ -330,11 +325,14 @@ def _one_of_each_form(combinations: Iterable[LinearCombination]) -> list[LinearC
     return list(forms.values())
 
 
-def _ratios(size: np.ndarray) -> list[float]:
-    """Factors c with which 1 - c*size has no zero, near and far, and 1."""
+def _ratios(term: Feature) -> list[float]:
+    """Factors c with which 1 - c*m has no zero, near and far, and 1."""
+    size = np.abs(term.values)
     low, high = size.min() + 1e-300, size.max() + 1e-300
-    grid = [ratio / high for ratio in RATIOS]
-    grid += [1 / ratio / max(low, 0.02 * high) for ratio in RATIOS]
+    grid = [
+        *(ratio / high for ratio in RATIOS),
+        *(1 / ratio / max(low, 0.02 * high) for ratio in RATIOS),
+    ]
     return sorted({1.0, *map(float, grid)})
 
 
