@@ -11,6 +11,8 @@ from sklearn.datasets import load_digits
 
 import keras_symgrad as ks
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"search": ks.Search(methods="dictionary"), "verbose": False}
 
 

@@ -47,7 +47,8 @@ def test_the_time_limit_holds_and_the_thread_ends():
     deadline = time.perf_counter() + 20
     while threading.active_count() > before and time.perf_counter() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    # Threads of earlier tests may have ended as well.
+    assert threading.active_count() <= before
 
 
 def test_it_works_outside_the_main_thread():

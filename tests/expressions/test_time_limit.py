@@ -19,7 +19,7 @@ def wait_for_threads(count):
     deadline = time.perf_counter() + 20
     while threading.active_count() > count and time.perf_counter() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() == count
+    assert threading.active_count() <= count
 
 
 def test_work_that_is_done_in_time_has_its_result():

@@ -11,6 +11,8 @@ from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.results.approximation.accounts import accounts, choice
 from keras_symgrad.results.approximation.steps import FitRows
 
+pytestmark = pytest.mark.slow
+
 OPERATORS = OperatorSet("default") + ["relu", "tanh"]
 # The search has little to try; what it finds is one account among others.
 FEW = ["polynomial", "relu", "sin"]

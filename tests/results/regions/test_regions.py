@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 import keras_symgrad as ks
 from keras_symgrad.engine import gradient
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("x1", "x2", "x3")
 X1, X2, X3 = sympy.symbols("x1 x2 x3", real=True)
 FRESH = np.random.default_rng(7).uniform(-2, 2, (20_000, 3))

@@ -14,6 +14,8 @@ from keras_symgrad.gradients.field import GradientField
 from keras_symgrad.search.spectral.features import FeatureMaker
 from keras_symgrad.search.spectral.inner_constants import InnerConstantSearch
 
+pytestmark = pytest.mark.slow
+
 OPERATORS = OperatorSet("default")
 
 
