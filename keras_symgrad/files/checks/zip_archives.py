@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 HARMLESS_BYTES = 2**30
 MAX_ZIP_RATIO = 100
 MOST_MEMBERS = 10_000
-# Of a file's name on most systems.
+# Longest name of a file on most systems.
 MOST_NAME_BYTES = 255
 
 

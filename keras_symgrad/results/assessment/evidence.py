@@ -195,17 +195,17 @@ class Evidence:
         """
         if self.threshold is None:
             return ()
-        level = self._simple_threshold(self.best, self.threshold)
-        forms = self._rivals_of(self.best, level)
+        forms = self._rivals_of(self.best, self._level)
         for row, threshold in self._simplest_of_this_boundary():
             forms |= self._rivals_of(row, self._simple_threshold(row, threshold))
         rows = self._of_this_boundary
+        followers = [row.expression for row in rows]
         compared = [
             self.compare(row, same_boundary=True, around_zero=zero)
-            for row, zero in zip(rows, self._are_around_zero(rows, self.best, self.threshold))
+            for row, zero in zip(rows, self._are_around_zero(followers, self.best, self.threshold))
         ]
         compared += self._fitted(forms)
-        if level != 0:
+        if self._level != 0:
             # The threshold of a thin slab is uncertain, and quotients are the rivals of sums around
             # zero: those that follow the boundary none the less.
             zero = self._rivals_of(self.best, sympy.Integer(0))
@@ -396,12 +396,11 @@ class Evidence:
 
     def _are_around_zero(
         self,
-        others: Sequence[Formula | sympy.Expr],
+        forms: Sequence[sympy.Expr],
         formula: Formula,
         threshold: float | sympy.Expr,
     ) -> list[bool]:
         """Find those that are 0 where a formula has its threshold, by their signs on the domain."""
-        forms = [one.expression if isinstance(one, Formula) else one for one in others]
         signs = self._signs([formula.expression - threshold, *forms])
         same = (signs[:, 1:] == signs[:, :1]).mean(axis=0)
         return (np.maximum(same, 1 - same) > 1 - NEAR).tolist()
@@ -465,9 +464,8 @@ class Evidence:
             around_zero: whether its threshold there is 0.
         """
         longer = length(formula.expression) - length(self.best.expression)
-        if around_zero and self.threshold is not None:
-            if self._simple_threshold(self.best, self.threshold) != 0:
-                longer = max(longer - length(sympy.Integer(1)), min(longer, 0))
+        if around_zero and self._level != 0:
+            longer = max(longer - length(sympy.Integer(1)), min(longer, 0))
         own, other = (
             np.maximum(self._errors_of(one), SMALLEST_ERROR) for one in (self.best, formula)
         )
@@ -502,6 +500,11 @@ class Evidence:
         both = one.any(axis=1) & other.any(axis=1)
         cosine = np.abs(np.sum(one * other, axis=1)[both])
         return float(np.mean(1 - np.minimum(cosine, 1))) if both.any() else 1.0
+
+    @cached_property
+    def _level(self) -> float | sympy.Expr:
+        """The chosen formula's threshold as a simple number, if it has one; 0 without one."""
+        return 0 if self.threshold is None else self._simple_threshold(self.best, self.threshold)
 
     def _simple_threshold(self, formula: Formula, threshold: float) -> float | sympy.Expr:
         """A threshold as a simple number, if one is well within the slab."""

@@ -41,7 +41,7 @@ SILENCE = 3
 # Interval of checks for Ctrl-C, in seconds.
 INTERRUPT_POLL_SECONDS = 0.5
 _MAKING = threading.Lock()
-# Tokens of searches of this process that are over: nobody needs the epochs in its threads.
+# Tokens of finished searches: threads of this process stop working on their epochs.
 _OVER: set[str] = set()
 
 

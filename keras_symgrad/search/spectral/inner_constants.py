@@ -194,7 +194,7 @@ class InnerConstantSearch:
         return list(found.values())
 
     def _arguments(self, atoms: Sequence[Feature]) -> list[Feature]:
-        """What the functions are applied to: coordinates, their squares, products and quotients."""
+        """Arguments of the functions: coordinates, their products and quotients."""
         made: list[Feature | None] = [*atoms]
         apply = self._applied
         if len(atoms) <= MAX_PAIRED_COORDINATES:
