@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from started_threads import threads_left
 
 from keras_symgrad.expressions.time_limit import _stop, within_time_limit
 
@@ -15,31 +16,24 @@ def endless():
         sum(range(100))
 
 
-def wait_for_threads(count):
-    deadline = time.perf_counter() + 20
-    while threading.active_count() > count and time.perf_counter() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() <= count
-
-
 def test_work_that_is_done_in_time_has_its_result():
     assert within_time_limit(5.0, lambda: threading.current_thread().name) == "time limit"
 
 
 def test_work_that_takes_too_long_is_stopped_for_good():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     start = time.perf_counter()
     with pytest.raises(TimeoutError, match=r"not done within 0\.05 s"):
         within_time_limit(0.05, endless)
     assert time.perf_counter() - start < 10
-    wait_for_threads(before)
+    assert threads_left(before) == set()
 
 
 def test_ctrl_c_stops_the_work_too():
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     previous = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, 0.1)
     try:
@@ -48,7 +42,7 @@ def test_ctrl_c_stops_the_work_too():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
-    wait_for_threads(before)
+    assert threads_left(before) == set()
 
 
 def test_errors_of_the_work_are_errors_of_the_caller():
@@ -84,10 +78,10 @@ def test_a_stop_that_arrives_where_it_must_be_ignored_is_repeated_and_not_told(m
         Lasting()
         endless()
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with pytest.raises(TimeoutError):
         within_time_limit(0.02, work)
-    wait_for_threads(before)
+    assert threads_left(before) == set()
     assert told == []
     Failing()
     assert [unraisable.exc_type for unraisable in told] == [ValueError]
