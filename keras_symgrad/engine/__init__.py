@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from keras_symgrad.lazy import lazy_imports
 
 if TYPE_CHECKING:
+    from keras_symgrad.engine.compilation import compiled_loop
     from keras_symgrad.engine.directions import (
         RELATIVE_RANK_TOLERANCE,
         as_span,
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
         split,
         unit,
     )
-    from keras_symgrad.engine.engine import TAPE_ARRAYS, Engine, NormalEquations
+    from keras_symgrad.engine.engine import Engine, NormalEquations
     from keras_symgrad.engine.interpreter import new_buffers, walk
     from keras_symgrad.engine.levenberg_marquardt import refine
     from keras_symgrad.engine.losses import LOSSES, SQUARED, Huber, Loss, as_loss
     from keras_symgrad.engine.memory import block_rows, estimate, trims
     from keras_symgrad.engine.reference import evaluate, gradient, loss
     from keras_symgrad.engine.tapes import Layout, Tapes, assemble
-    from keras_symgrad.engine.xla import as_slots, compiled
+    from keras_symgrad.engine.xla import as_slots, loop, put
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
@@ -39,24 +40,25 @@ __all__ = [
     "NormalEquations",
     "RELATIVE_RANK_TOLERANCE",
     "SQUARED",
-    "TAPE_ARRAYS",
     "Tapes",
     "as_loss",
     "as_slots",
     "as_span",
     "assemble",
     "block_rows",
-    "compiled",
+    "compiled_loop",
     "direction_error",
     "estimate",
     "evaluate",
     "gradient",
     "in_frame",
     "is_diagonal",
+    "loop",
     "loss",
     "nearest",
     "new_buffers",
     "orthonormal_span",
+    "put",
     "reduce_axes",
     "refine",
     "split",

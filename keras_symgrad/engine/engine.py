@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
@@ -99,9 +99,8 @@ class Engine:
         self._field = self._tiles(points, directions, weights)
         self._shape = *self._field["directions"].shape, "frame" in self._field, dtype
         arities = tuple(operator.arity for operator in operators)
-        self._wide = Layout(arities, self.variables)
-        # Lanes multiply the buffers: smaller chunks keep them in the cache.
-        self._deep = Layout(arities, self.variables, width=2, trees=16, blocks=160)
+        self._wide = Layout(arities, self.variables, width=1, trees=16, chunks=64)
+        self._deep = Layout(arities, self.variables, width=1, trees=16)
         self._threads = ThreadPoolExecutor(workers) if workers > 1 else None
         self.workers = workers
 
@@ -216,6 +215,12 @@ class Engine:
 
     def _sums(self, tapes: Tapes, layout: Layout, lanes: int, trees: int) -> np.ndarray:
         program = interpreter.compiled_sums(self.operators, layout, lanes, self._shape, self.loss)
+        return self._columns(program, tapes, layout, trees)
+
+    def _columns(
+        self, program: Callable[..., Any], tapes: Tapes, layout: Layout, trees: int
+    ) -> np.ndarray:
+        """Results of a compiled program for tapes, field and number of chunks, by tree."""
         total = len(tapes.operator)
         # Calls of equal size give every thread an equal share.
         calls = -(-total // layout.chunks)
@@ -234,9 +239,9 @@ class Engine:
 
         results = self._threads.map(call, spans) if self._threads else map(call, spans)
         rows = np.concatenate(list(results)).astype(float)
-        sums = np.empty((trees, rows.shape[-1]))
-        sums[tapes.tree[tapes.tree >= 0]] = rows[tapes.tree >= 0]
-        return sums
+        columns = np.empty((trees, rows.shape[-1]))
+        columns[tapes.tree[tapes.tree >= 0]] = rows[tapes.tree >= 0]
+        return columns
 
     def _fields(self, trees: Sequence[gp.PrimitiveTree], lanes: int) -> tuple[Any, ...]:
         tapes = self.constant_tapes(trees)

@@ -18,10 +18,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_symgrad.engine.compilation import compiled, compiled_loop
 from keras_symgrad.engine.losses import SQUARED, Loss
 from keras_symgrad.engine.reductions import Tensors, collect_losses, collect_normal_equations
 from keras_symgrad.engine.tapes import Layout
-from keras_symgrad.engine.xla import as_slots, compiled, loop, put
+from keras_symgrad.engine.xla import as_slots, loop, put
 from keras_symgrad.expressions import Operator, OperatorSet
 
 
@@ -78,7 +79,7 @@ def compiled_sums(
         buffers = new_buffers(layout, lanes, field)
         return loop(0, chunks, each_chunk, buffers, result)[-1]
 
-    return compiled(sums)
+    return compiled_loop(sums)
 
 
 @lru_cache(maxsize=32)
@@ -131,10 +132,7 @@ def new_buffers(layout: Layout, lanes: int, field: Tensors) -> tuple[tf.Tensor, 
     rows, dtype = field["points"].shape[-1], field["points"].dtype
     slot = [layout.width, (1 + lanes) * rows]
     values = tf.zeros([layout.variable_blocks + layout.blocks, *slot], dtype)
-    adjoints = tf.zeros([layout.blocks, layout.arity, *slot], dtype)
-    unit = tf.ones([1, layout.arity, layout.width, rows], dtype)
-    unit = tf.pad(unit, [[0, 0], [0, 0], [0, 0], [0, lanes * rows]])
-    return values, tf.concat([adjoints, unit], axis=0)
+    return values, tf.zeros([layout.blocks + 1, layout.arity, *slot], dtype)
 
 
 def walk(
@@ -154,6 +152,9 @@ def walk(
     columns = tf.pad(rows["points"], [[0, fill], [0, lanes * count]])
     for block in range(first):
         values = put(values, block, columns[block * layout.width : (block + 1) * layout.width])
+    # The adjoint of a root is 1. A constant buffer of zeros and ones would be megabytes of code.
+    unit = tf.ones([layout.arity, layout.width, count], values.dtype)
+    adjoints = put(adjoints, layout.blocks, tf.pad(unit, [[0, 0], [0, 0], [0, lanes * count]]))
 
     def forward(index: tf.Tensor, values: tf.Tensor) -> tuple[Any, ...]:
         slots = as_slots(values)

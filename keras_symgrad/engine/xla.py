@@ -1,19 +1,11 @@
-"""Loops, buffers and programs in the form that XLA compiles best."""
+"""Loops and buffers in the form that XLA compiles best."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import tensorflow as tf
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A program that XLA compiles for each shape it is called with."""
-    # TensorFlow counts traces by code object, and warns of five programs that differ only in their
-    # closures. A partial has no code object.
-    return tf.function(partial(function), jit_compile=True, autograph=False)
 
 
 def loop(start: object, stop: object, body: Callable[..., Any], *state: object) -> tuple[Any, ...]:

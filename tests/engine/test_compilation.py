@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from random_trees import random_trees
 
-from keras_symgrad.engine import interpreter
+from keras_symgrad import OperatorSet
+from keras_symgrad.engine import compilation, interpreter
+from keras_symgrad.engine.compilation import compiled, compiled_loop, with_small_call
 from keras_symgrad.engine.engine import Engine
-from keras_symgrad.engine.xla import compiled
+from keras_symgrad.expressions import Alphabet
 
 SEARCH = """
 import numpy as np
@@ -51,6 +54,74 @@ def test_many_programs_in_one_process_draw_no_warning(caplog):
         program = compiled(lambda x, number=number: x + number)
         assert program(tf.constant(1.0)) == 1 + number
     assert "retracing" not in caplog.text
+
+
+def counted(limit):
+    """The sum of what is below a limit, and a half to its power, as one loop."""
+    return tf.while_loop(
+        lambda k, *_: k < limit,
+        lambda k, total, halved: (k + 1, total + k, halved / 2),
+        (0, 0, tf.constant(1.0)),
+    )[1:]
+
+
+def stablehlo(function, *arguments):
+    specs = [tf.TensorSpec(each.shape, each.dtype) for each in arguments]
+    return compiled(function).experimental_get_compiler_ir(*specs)(
+        stage="stablehlo", platform_name="CPU"
+    )
+
+
+def test_the_outermost_loop_is_called_as_a_small_one():
+    module = with_small_call(stablehlo(counted, tf.constant(3)))
+    main, loop = module.split("func.func private @loop")
+    assert "stablehlo.while" not in main[main.index("@main") :]
+    assert 'xla_cpu_small_call = "true"' in main
+    assert loop.count("stablehlo.while") == 1
+    assert [each.numpy() for each in compiled_loop(counted)(tf.constant(5))] == [10, 1 / 32]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: tf.sort(counted(tf.cast(x[0], tf.int32))[1] * x),
+        lambda x: x * 2,
+        lambda x: counted(tf.cast(x[0], tf.int32))[1] + counted(tf.cast(x[1], tf.int32))[1],
+    ],
+    ids=["unknown operation", "no loop", "two loops"],
+)
+def test_what_cannot_be_one_function_is_compiled_as_usual(function):
+    x = tf.constant([3.0, 2.0])
+    assert with_small_call(stablehlo(function, x)) is None
+    np.testing.assert_array_equal(compiled_loop(function)(x), function(x))
+
+
+@pytest.mark.parametrize("lanes, operators", [(0, "full"), (4, "add, mul, erf")])
+def test_what_is_one_function_gives_the_same_results(
+    monkeypatch, points, directions, lanes, operators
+):
+    modules = []
+    monkeypatch.setattr(
+        compilation, "with_small_call", lambda text: modules.append(with_small_call(text))
+    )
+    interpreter.compiled_sums.cache_clear()
+    alphabet = Alphabet(OperatorSet(operators), [f"x{k}" for k in range(points.shape[1])])
+    spans = np.stack([directions, np.roll(directions, 1, axis=1)], axis=1)
+    frame = np.eye(points.shape[1]) + 0.1
+    trees = random_trees(alphabet, 30, 1)
+    with Engine(alphabet.operators, points, spans, frame=frame, lanes=4) as engine:
+        # What the patch returns, None, has the program compiled as usual.
+        usual = evaluated(engine, trees, lanes)
+        assert len(modules) == 1 and modules[0] is not None
+        monkeypatch.undo()
+        interpreter.compiled_sums.cache_clear()
+        np.testing.assert_allclose(evaluated(engine, trees, lanes), usual, rtol=1e-3, atol=1e-6)
+
+
+def evaluated(engine, trees, lanes):
+    if lanes == 0:
+        return engine.losses(trees)
+    return engine.normal_equations(engine.constant_tapes(trees), len(trees)).curvature
 
 
 @pytest.mark.slow

@@ -25,15 +25,16 @@ import tensorflow as tf
 from deap import gp
 
 from keras_symgrad.engine import (
-    TAPE_ARRAYS,
     Engine,
     Layout,
     NormalEquations,
     Tapes,
     as_slots,
     assemble,
-    compiled,
+    compiled_loop,
+    loop,
     new_buffers,
+    put,
     walk,
 )
 from keras_symgrad.expressions import Alphabet, Complexity, Fingerprint, OperatorSet
@@ -90,7 +91,7 @@ class TargetEngine(Engine):
             scaled = np.where(target, 1.0, -1.0)
         else:
             scaled = (target - target.mean()) / (np.std(target) or 1.0)
-        self._rows = {
+        self._field = {
             "points": tf.constant(np.transpose(points), dtype=self.dtype.name),
             "target": tf.constant(scaled, dtype=self.dtype.name),
         }
@@ -121,18 +122,7 @@ class TargetEngine(Engine):
         program = _compiled_fit(
             self.operators, layout, lanes, self.rows, self.dtype.name, self.is_labels
         )
-
-        def call(chunk: int) -> np.ndarray:
-            tape = {name: tf.constant(getattr(tapes, name)[chunk]) for name in TAPE_ARRAYS}
-            with tf.device("CPU:0"):
-                return program(tape, self._rows).numpy()
-
-        chunks = range(len(tapes.operator))
-        results = self._threads.map(call, chunks) if self._threads else map(call, chunks)
-        found = np.concatenate(list(results)).astype(float)
-        columns = np.empty((trees, found.shape[-1]))
-        numbers = tapes.tree.ravel()
-        columns[numbers[numbers >= 0]] = found[numbers >= 0]
+        columns = self._columns(program, tapes, layout, trees)
         columns[~np.isfinite(columns[:, 0]), 0] = np.inf
         return columns
 
@@ -176,21 +166,24 @@ def search_for(
 def _compiled_fit(
     operators: OperatorSet, layout: Layout, lanes: int, rows: int, dtype: str, is_labels: bool
 ) -> Callable[..., Any]:
-    """Compile the program that fits a T + b for all trees of a chunk.
+    """Compile the program that fits a T + b for all trees.
 
     Returns:
-        A compiled function of (tape arrays of one chunk, points and target) that returns a
-        tensor `(trees, 1 + lanes + lanes**2)`: loss, J^T r and J^T J, where r is the residual and
-        J its derivatives in the constants, a and b eliminated.
+        A compiled function of (tape arrays, points and target, number of chunks) that returns a
+        tensor `(chunks, trees, 1 + lanes + lanes**2)`: loss, J^T r and J^T J, where r is the
+        residual and J its derivatives in the constants, a and b eliminated.
     """
 
-    def fit(tape: dict[str, tf.Tensor], field: dict[str, tf.Tensor]) -> tf.Tensor:
+    def fit(
+        tape: dict[str, tf.Tensor],
+        field: dict[str, tf.Tensor],
+        buffers: tuple[tf.Tensor, tf.Tensor],
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
         target = field["target"]
         # There is no backward pass: it is needed for gradients only.
         forward = {**tape, "loads": tape["used"]}
-        buffers = new_buffers(layout, lanes, field)
-        slots, _ = walk(operators, layout, lanes, forward, field, buffers)
-        values = tf.gather(as_slots(slots), tape["root"])
+        buffers = walk(operators, layout, lanes, forward, field, buffers)
+        values = tf.gather(as_slots(buffers[0]), tape["root"])
         values = tf.reshape(values, [layout.trees, 1 + lanes, rows])
         value, tangents = values[:, 0], values[:, 1:]
         finite = tf.reduce_all(tf.math.is_finite(value), axis=1)
@@ -238,7 +231,7 @@ def _compiled_fit(
             loss = tf.reduce_mean((wanted - fitted) ** 2, axis=1)
         loss = tf.where(finite, loss, np.inf)
         if lanes == 0:
-            return loss[:, None]
+            return loss[:, None], buffers
 
         weights = (weights / tf.reduce_sum(weights, axis=1, keepdims=True))[:, None]
 
@@ -253,6 +246,21 @@ def _compiled_fit(
         projected = mean(slopes * (wanted - fitted)[:, None])[..., 0]
         curvature = tf.einsum("tlr,tmr->tlm", weights * slopes, slopes)
         curvature = tf.reshape(curvature, [layout.trees, lanes**2])
-        return tf.concat([loss[:, None], projected, curvature], axis=1)
+        return tf.concat([loss[:, None], projected, curvature], axis=1), buffers
 
-    return compiled(fit)
+    def fits(
+        tapes: dict[str, tf.Tensor], field: dict[str, tf.Tensor], chunks: tf.Tensor
+    ) -> tf.Tensor:
+        def each_chunk(
+            index: tf.Tensor, buffers: tuple[Any, ...], result: tf.Tensor
+        ) -> tuple[Any, ...]:
+            tape = {name: array[index] for name, array in tapes.items()}
+            columns, buffers = fit(tape, field, buffers)
+            return index + 1, buffers, put(result, index, columns)
+
+        columns = 1 + lanes + lanes**2
+        result = tf.zeros([layout.chunks, layout.trees, columns], field["points"].dtype)
+        buffers = new_buffers(layout, lanes, field)
+        return loop(0, chunks, each_chunk, buffers, result)[-1]
+
+    return compiled_loop(fits)
