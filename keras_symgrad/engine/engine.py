@@ -20,7 +20,8 @@ from keras_symgrad.expressions import OperatorSet, Variable
 # Rows processed at once: the buffers of a chunk then stay in the cache.
 TILE_ROWS = 1024
 TAPE_ARRAYS = (
-    "operator argument adjoint constant lane loads used root leaf leaf_variable leaf_state steps"
+    "operator argument adjoint constant lane loads used root "
+    "leaf leaf_variable leaf_is_last leaf_count"
 ).split()
 
 
@@ -99,8 +100,7 @@ class Engine:
         self._field = self._tiles(points, directions, weights)
         self._shape = *self._field["directions"].shape, "frame" in self._field, dtype
         arities = tuple(operator.arity for operator in operators)
-        self._wide = Layout(arities, self.variables, width=1, trees=16, chunks=64)
-        self._deep = Layout(arities, self.variables, width=1, trees=16)
+        self._layout = Layout(arities, self.variables)
         self._threads = ThreadPoolExecutor(workers) if workers > 1 else None
         self.workers = workers
 
@@ -133,8 +133,8 @@ class Engine:
         """The loss of every tree, shape `(trees,)`."""
         if not trees:
             return np.zeros(0)
-        tapes = assemble(trees, self._wide, self.dtype)
-        return self._losses_of(self._sums(tapes, self._wide, 0, len(trees)))
+        tapes = assemble(trees, self._layout, self.dtype)
+        return self._losses_of(self._sums(tapes, 0, len(trees)))
 
     def constant_tapes(self, trees: Sequence[gp.PrimitiveTree], skip: int = 0) -> Tapes:
         """Tapes whose constants have tangent lanes.
@@ -147,7 +147,7 @@ class Engine:
         Returns:
             Tapes for `normal_equations`.
         """
-        tapes = assemble(trees, self._deep, self.dtype)
+        tapes = assemble(trees, self._layout, self.dtype)
         count = np.bincount(tapes.constant_tree, minlength=len(trees))[tapes.constant_tree]
         first = np.searchsorted(tapes.constant_tree, tapes.constant_tree)
         number = (np.arange(first.size) - first - skip * (count > self.lanes)) % np.maximum(
@@ -166,7 +166,7 @@ class Engine:
         Returns:
             The equations; zero rows and columns for lanes that a tree does not use.
         """
-        sums = self._sums(tapes, self._deep, self.lanes, trees)
+        sums = self._sums(tapes, self.lanes, trees)
         losses = self._losses_of(sums)
         sign = np.ones(trees) if self.signed else np.where(sums[:, 0] > sums[:, 1], -1.0, 1.0)
         rest = sums[:, 4:]
@@ -213,24 +213,24 @@ class Engine:
         # Rounding can move a perfect match a few units in the last place below zero.
         return np.where((sums[:, 3] == 0) & ~flat, np.maximum(losses, 0), np.inf)
 
-    def _sums(self, tapes: Tapes, layout: Layout, lanes: int, trees: int) -> np.ndarray:
-        program = interpreter.compiled_sums(self.operators, layout, lanes, self._shape, self.loss)
-        return self._columns(program, tapes, layout, trees)
+    def _sums(self, tapes: Tapes, lanes: int, trees: int) -> np.ndarray:
+        program = interpreter.compiled_sums(
+            self.operators, self._layout, lanes, self._shape, self.loss
+        )
+        return self._columns(program, tapes, trees)
 
-    def _columns(
-        self, program: Callable[..., Any], tapes: Tapes, layout: Layout, trees: int
-    ) -> np.ndarray:
+    def _columns(self, program: Callable[..., Any], tapes: Tapes, trees: int) -> np.ndarray:
         """Results of a compiled program for tapes, field and number of chunks, by tree."""
         total = len(tapes.operator)
         # Calls of equal size give every thread an equal share.
-        calls = -(-total // layout.chunks)
+        calls = -(-total // self._layout.chunks)
         calls = min(total, -(-calls // self.workers) * self.workers)
         bounds = np.linspace(0, total, calls + 1).astype(int)
         spans = list(zip(bounds[:-1], bounds[1:]))
 
         def call(span: tuple[int, int]) -> np.ndarray:
             part = {
-                name: _padded(getattr(tapes, name)[slice(*span)], layout.chunks)
+                name: _padded(getattr(tapes, name)[slice(*span)], self._layout.chunks)
                 for name in TAPE_ARRAYS
             }
             with tf.device("CPU:0"):
@@ -245,7 +245,7 @@ class Engine:
 
     def _fields(self, trees: Sequence[gp.PrimitiveTree], lanes: int) -> tuple[Any, ...]:
         tapes = self.constant_tapes(trees)
-        program = interpreter.compiled_fields(self.operators, self._deep, lanes, self._shape)
+        program = interpreter.compiled_fields(self.operators, self._layout, lanes, self._shape)
         variables, tiles = self.variables, self._field["points"].shape[0]
         values = np.empty((len(trees), 1 + lanes, tiles, self._field["points"].shape[-1]))
         gradients = np.empty((len(trees), variables, *values.shape[1:]))

@@ -104,18 +104,14 @@ def compiled_fields(
         buffers = new_buffers(layout, lanes, {name: array[None] for name, array in rows.items()})
         values, adjoints = walk(operators, layout, lanes, tape, rows, buffers)
         shape = [1 + lanes, rows["points"].shape[-1]]
-        # (groups, leaves, width) -> (groups, width, leaves): all leaves of a tree together.
-        by_tree = {
-            name: tf.reshape(tf.transpose(tape[name], [0, 2, 1]), [layout.trees, layout.leaves])
-            for name in ("leaf", "leaf_variable", "leaf_state")
-        }
-        owner = tf.range(layout.trees)[:, None] * layout.variables + by_tree["leaf_variable"]
-        owner = tf.where(by_tree["leaf_state"] > 0, owner, layout.trees * layout.variables)
-        leaves = tf.gather(as_slots(adjoints), tf.reshape(by_tree["leaf"], [-1]))
+        owner = tf.range(layout.trees)[:, None] * layout.variables + tape["leaf_variable"]
+        is_leaf = tf.range(layout.leaves) < tape["leaf_count"][:, None]
+        owner = tf.where(is_leaf, owner, layout.trees * layout.variables)
+        leaves = tf.gather(as_slots(adjoints), tf.reshape(tape["leaf"], [-1]))
         gradients = tf.math.unsorted_segment_sum(
             leaves, tf.reshape(owner, [-1]), layout.trees * layout.variables + 1
         )[:-1]
-        roots = tf.gather(as_slots(values), tape["root"])
+        roots = tf.gather(values, tape["root"])
         return tf.reshape(roots, [layout.trees, *shape]), tf.reshape(
             gradients, [layout.trees, layout.variables, *shape]
         )
@@ -129,10 +125,9 @@ def new_buffers(layout: Layout, lanes: int, field: Tensors) -> tuple[tf.Tensor, 
     Lanes and rows share the last axis: a separate axis of length one, where there are no
     lanes, makes XLA choose layouts that it then copies whole buffers for.
     """
-    rows, dtype = field["points"].shape[-1], field["points"].dtype
-    slot = [layout.width, (1 + lanes) * rows]
-    values = tf.zeros([layout.variable_blocks + layout.blocks, *slot], dtype)
-    return values, tf.zeros([layout.blocks + 1, layout.arity, *slot], dtype)
+    dtype, columns = field["points"].dtype, (1 + lanes) * field["points"].shape[-1]
+    values = tf.zeros([layout.variables + layout.instructions, columns], dtype)
+    return values, tf.zeros([layout.instructions + 1, layout.arity, columns], dtype)
 
 
 def walk(
@@ -146,52 +141,46 @@ def walk(
     """Values, then adjoints, of all instructions of one chunk on one tile of rows."""
     values, adjoints = buffers
     count = rows["points"].shape[-1]
-    slot = [layout.width, (1 + lanes) * count]
-    first = layout.variable_blocks
-    fill = first * layout.width - layout.variables
-    columns = tf.pad(rows["points"], [[0, fill], [0, lanes * count]])
-    for block in range(first):
-        values = put(values, block, columns[block * layout.width : (block + 1) * layout.width])
+    columns = tf.pad(rows["points"], [[0, 0], [0, lanes * count]])
+    for column in range(layout.variables):
+        values = put(values, column, columns[column])
     # The adjoint of a root is 1. A constant buffer of zeros and ones would be megabytes of code.
-    unit = tf.ones([layout.arity, layout.width, count], values.dtype)
-    adjoints = put(adjoints, layout.blocks, tf.pad(unit, [[0, 0], [0, 0], [0, lanes * count]]))
+    unit = tf.ones([layout.arity, count], values.dtype)
+    adjoints = put(adjoints, layout.instructions, tf.pad(unit, [[0, 0], [0, lanes * count]]))
 
     def forward(index: tf.Tensor, values: tf.Tensor) -> tuple[Any, ...]:
-        slots = as_slots(values)
-
         argument = tape["argument"][index]
-        first_argument = tf.gather(slots, argument[0])
+        first_argument = tf.gather(values, argument[0])
 
         def apply(operator: Operator) -> tf.Tensor:
-            arguments = _arguments(operator, slots, argument, first_argument)
+            arguments = _arguments(operator, values, argument, first_argument)
             return _value(operator, arguments, lanes)
 
         def load() -> tf.Tensor:
-            heads = tf.broadcast_to(tape["constant"][index][:, None], [layout.width, count])
+            head = tf.broadcast_to(tape["constant"][index], [count])
             if lanes == 0:
-                return heads
+                return head
             seeds = tf.one_hot(tape["lane"][index] - 1, lanes, dtype=values.dtype)
-            return tf.concat([heads, tf.repeat(seeds, count, axis=1)], axis=1)
+            return tf.concat([head, tf.repeat(seeds, count)], axis=0)
 
         branches = [lambda operator=operator: apply(operator) for operator in operators]
         result = tf.switch_case(tape["operator"][index], [*branches, load])
-        return index + 1, put(values, index + first, result)
+        return index + 1, put(values, index + layout.variables, result)
 
     _, values = loop(0, tape["used"], forward, values)
 
     def backward(index: tf.Tensor, adjoints: tf.Tensor) -> tuple[Any, ...]:
         adjoint = tf.gather(as_slots(adjoints), tape["adjoint"][index])
-        value = values[index + first]
-        slots = as_slots(values)
+        value = values[index + layout.variables]
 
         argument = tape["argument"][index]
-        first_argument = tf.gather(slots, argument[0])
+        first_argument = tf.gather(values, argument[0])
 
         def apply(operator: Operator) -> tf.Tensor:
-            arguments = _arguments(operator, slots, argument, first_argument)
+            arguments = _arguments(operator, values, argument, first_argument)
             passed = _pass_on(operator, arguments, value, adjoint, lanes)
             passed += [adjoint] * (layout.arity - operator.arity)
-            return tf.reshape(tf.stack(passed), [layout.arity, *slot])
+            return tf.stack(passed)
 
         branches = [lambda operator=operator: apply(operator) for operator in operators]
         return index - 1, put(adjoints, index, tf.switch_case(tape["operator"][index], branches))
@@ -211,16 +200,16 @@ def _arguments(
     return [first, *(tf.gather(slots, argument[side]) for side in range(1, operator.arity))]
 
 
-def _split(slots: tf.Tensor, lanes: int) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Lane 0 as `(width, rows)`, the others as `(width, lanes, rows)`."""
+def _split(slot: tf.Tensor, lanes: int) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Lane 0 as `(rows,)`, the others as `(lanes, rows)`."""
     if lanes == 0:
-        return slots, None
-    rows = slots.shape[-1] // (1 + lanes)
-    return slots[:, :rows], tf.reshape(slots[:, rows:], [-1, lanes, rows])
+        return slot, None
+    rows = slot.shape[0] // (1 + lanes)
+    return slot[:rows], tf.reshape(slot[rows:], [lanes, rows])
 
 
 def _join(head: tf.Tensor, tangents: tf.Tensor) -> tf.Tensor:
-    return tf.concat([head, tf.reshape(tangents, [head.shape[0], -1])], axis=1)
+    return tf.concat([head, tf.reshape(tangents, [-1])], axis=0)
 
 
 def _value(operator: Operator, arguments: list[tf.Tensor], lanes: int) -> tf.Tensor:
@@ -230,7 +219,7 @@ def _value(operator: Operator, arguments: list[tf.Tensor], lanes: int) -> tf.Ten
     if lanes == 0:
         return value
     partials = [_factor(p, value) for p in operator.partials_code(*heads, value)]
-    joined = [_times(_over_lanes(p), tangent) for p, tangent in zip(partials, tangents)]
+    joined = [_times(p, tangent) for p, tangent in zip(partials, tangents)]
     return _join(value, _sum(joined, tf.zeros_like(tangents[0])))
 
 
@@ -255,8 +244,8 @@ def _pass_on(
     passed = []
     for side, slope in enumerate(partials):
         row = seconds[side * operator.arity : (side + 1) * operator.arity]
-        terms = [_times(_over_lanes(_times(s, adjoint)), t) for s, t in zip(row, tangents)]
-        terms.append(_times(_over_lanes(slope), adjoint_tangents))
+        terms = [_times(_times(s, adjoint), t) for s, t in zip(row, tangents)]
+        terms.append(_times(slope, adjoint_tangents))
         passed.append(_join(_sum([_times(slope, adjoint)], nothing), _sum(terms, no_tangents)))
     return passed
 
@@ -268,10 +257,6 @@ def _factor(code: Any, like: tf.Tensor) -> tf.Tensor | float:
     NaN for an infinite row. So they are left out here, which makes the program smaller.
     """
     return _rows(code, like) if tf.is_tensor(code) else float(code)
-
-
-def _over_lanes(factor: tf.Tensor | float) -> tf.Tensor | float:
-    return factor if isinstance(factor, float) else factor[:, None]
 
 
 def _times(factor: tf.Tensor | float, other: tf.Tensor | float) -> tf.Tensor | float:

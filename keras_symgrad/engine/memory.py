@@ -39,8 +39,8 @@ BYTES_PER_INDIVIDUAL = 2500
 BYTES_PER_CACHED_LOSS = 250
 # Padded instructions of a tree during evaluation.
 BYTES_PER_TAPE = 1500
-# Slots of the interpreter: values and the adjoints of two arguments, of the largest layout.
-INTERPRETER_SLOTS = 3 * 1280
+# Slots of the interpreter: values and the adjoints of two arguments.
+INTERPRETER_SLOTS = 3 * 320
 # Rows used by the search, and bytes of a float in the engine.
 ESTIMATED_SEARCH_ROWS = 512
 BYTES_PER_FLOAT = 4

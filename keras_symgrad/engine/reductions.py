@@ -1,7 +1,7 @@
 """Sums over rows: losses and normal equations of a population.
 
-They are reduced group by group, or tree by tree, in the program of `interpreter`, so that no array
-of all trees and all rows is ever written.
+They are reduced tree by tree in the program of `interpreter`, so that no array of all trees and all
+rows is ever written.
 """
 
 from __future__ import annotations
@@ -22,60 +22,52 @@ def collect_losses(
     layout: Layout, lanes: int, loss: Loss, tape: Tensors, rows: Tensors, buffers: tuple[Any, ...]
 ) -> tf.Tensor:
     """The four columns that losses need, shape `(trees, 4)`."""
-    values, adjoints = map(as_slots, buffers)
+    values, adjoints = buffers[0], as_slots(buffers[1])
     dtype, count = values.dtype, rows["points"].shape[-1]
 
-    def each_group(group: tf.Tensor, result: tf.Tensor) -> tuple[Any, ...]:
+    def each_tree(index: tf.Tensor, result: tf.Tensor) -> tuple[Any, ...]:
         def each_leaf(step: tf.Tensor, column: tf.Tensor, *sums: tf.Tensor) -> tuple[Any, ...]:
-            state = tape["leaf_state"][group, step]
-            is_leaf = tf.cast(state > 0, dtype)[:, None]
-            is_last = tf.cast(state > 1, dtype)[:, None]
-            leaf = tf.gather(adjoints, tape["leaf"][group, step])
-            column += is_leaf * leaf
-            variable = tape["leaf_variable"][group, step]
+            is_last = tf.cast(tape["leaf_is_last"][index, step], dtype)
+            column += tf.gather(adjoints, tape["leaf"][index, step])
             done = is_last * column
-            return step + 1, column - done, *add(variable, done, *sums)
+            return step + 1, column - done, *add(tape["leaf_variable"][index, step], done, *sums)
 
         def add_partial(
             variable: tf.Tensor, done: tf.Tensor, dot: tf.Tensor, square: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            scaled = done * tf.gather(rows["scales"], variable)[:, None]
+            scaled = done * tf.gather(rows["scales"], variable)
             dot += scaled * tf.gather(rows["directions"], variable)
             return dot, square + scaled * scaled
 
         def add_coordinates(
             variable: tf.Tensor, done: tf.Tensor, coordinates: tf.Tensor
         ) -> tuple[tf.Tensor]:
-            return (coordinates + done[:, None] * tf.gather(rows["frame"], variable),)
+            return (coordinates + done * tf.gather(rows["frame"], variable),)
 
-        zeros = tf.zeros([layout.width, count], dtype)
+        zeros, leaves = tf.zeros([count], dtype), tape["leaf_count"][index]
         if "frame" in rows:
             add = add_coordinates
-            axes = rows["directions"].shape[-2]
-            start = tf.zeros([layout.width, axes, count], dtype)
-            *_, coordinates = loop(0, tape["steps"][group], each_leaf, zeros, start)
-            square = tf.reduce_sum(coordinates**2, axis=1)
+            start = tf.zeros([rows["directions"].shape[-2], count], dtype)
+            *_, coordinates = loop(0, leaves, each_leaf, zeros, start)
+            square = tf.reduce_sum(coordinates**2, axis=0)
             direction = _nearest(rows["directions"], coordinates)
-            dot = tf.reduce_sum(direction * coordinates, axis=1)
+            dot = tf.reduce_sum(direction * coordinates, axis=0)
         else:
             add = add_partial
-            *_, dot, square = loop(0, tape["steps"][group], each_leaf, zeros, zeros, zeros)
-        root = tf.reshape(tape["root"], [-1, layout.width])[group]
-        finite = tf.math.is_finite(square) & tf.math.is_finite(tf.gather(values, root))
+            *_, dot, square = loop(0, leaves, each_leaf, zeros, zeros, zeros)
+        finite = tf.math.is_finite(square)
+        finite &= tf.math.is_finite(tf.gather(values, tape["root"][index]))
         inverse = _inverse_length(square)
         if loss.is_squared:
             cosine = dot * inverse
             apart, opposite = 1 - cosine, 1 + cosine
         else:
-            candidate = coordinates * inverse[:, None]
-            apart, opposite = (loss.code(d)[0] for d in _squared_distances(direction, candidate))
+            distances = _squared_distances(direction, coordinates * inverse)
+            apart, opposite = (loss.code(each)[0] for each in distances)
         sums = _loss_columns(rows["weights"], apart, opposite, inverse, finite)
-        return group + 1, put(result, group, tf.stack(sums, axis=1))
+        return index + 1, put(result, index, tf.stack(sums))
 
-    groups = layout.trees // layout.width
-    result = tf.zeros([groups, layout.width, 4], dtype)
-    _, result = loop(0, groups, each_group, result)
-    return tf.reshape(result, [layout.trees, 4])
+    return loop(0, layout.trees, each_tree, tf.zeros([layout.trees, 4], dtype))[-1]
 
 
 def collect_normal_equations(
@@ -87,23 +79,20 @@ def collect_normal_equations(
     For a span, u is its direction nearest to G; it turns with G, which changes the loss only in
     second order.
     """
-    values, adjoints = map(as_slots, buffers)
+    values, adjoints = buffers[0], as_slots(buffers[1])
     dtype, count = values.dtype, rows["points"].shape[-1]
-    width = layout.width
 
     def each_tree(index: tf.Tensor, result: tf.Tensor) -> tuple[Any, ...]:
-        group, place = index // width, index % width
-
         def each_leaf(step: tf.Tensor, column: tf.Tensor, sums: tf.Tensor) -> tuple[Any, ...]:
-            state = tape["leaf_state"][group, step, place]
+            is_last = tape["leaf_is_last"][index, step]
             # An index from an array must go through `gather`: XLA takes the start of a slice for a
             # compile-time constant and would compile anew for every population.
-            leaf = tf.gather(adjoints, tape["leaf"][group, step, place])
+            leaf = tf.gather(adjoints, tape["leaf"][index, step])
             column += tf.reshape(leaf, [1 + lanes, count])
 
-            variable = tape["leaf_variable"][group, step, place]
-            sums = tf.cond(state > 1, lambda: add(variable, column, sums), lambda: sums)
-            return step + 1, column * tf.cast(state < 2, dtype), sums
+            variable = tape["leaf_variable"][index, step]
+            sums = tf.cond(is_last > 0, lambda: add(variable, column, sums), lambda: sums)
+            return step + 1, column * tf.cast(1 - is_last, dtype), sums
 
         def add_partials(variable: tf.Tensor, column: tf.Tensor, products: tf.Tensor) -> tf.Tensor:
             direction = tf.gather(rows["directions"], variable)
@@ -118,18 +107,18 @@ def collect_normal_equations(
             return vectors + tf.gather(rows["frame"], variable)[:, None] * column[None]
 
         column = tf.zeros([1 + lanes, count], dtype)
-        stop = tf.reduce_sum(tf.cast(tape["leaf_state"][group, :, place] > 0, tf.int32))
+        leaves = tape["leaf_count"][index]
         if "frame" in rows:
             add = add_coordinates
             vectors = tf.zeros([rows["directions"].shape[-2], 1 + lanes, count], dtype)
-            *_, vectors = loop(0, stop, each_leaf, column, vectors)
-            direction = _nearest(rows["directions"], vectors[None, :, 0])[0]
+            *_, vectors = loop(0, leaves, each_leaf, column, vectors)
+            direction = _nearest(rows["directions"], vectors[:, 0])
             vectors = tf.concat([direction[:, None], vectors], axis=1)
             products = tf.einsum("air,ajr->ijr", vectors, vectors)
         else:
             add = add_partials
             products = tf.zeros([2 + lanes, 2 + lanes, count], dtype)
-            *_, products = loop(0, stop, each_leaf, column, products)
+            *_, products = loop(0, leaves, each_leaf, column, products)
         square = products[1, 1]
         # Not evaluated on the lanes of constants: the exponent of a negative base has NaN there.
         finite = tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
@@ -144,7 +133,7 @@ def collect_normal_equations(
             apart, opposite, weightings = 1 - cosine, 1 + cosine, [weights]
         else:
             candidate = vectors[:, 1] * inverse
-            pairs = [loss.code(d) for d in _squared_distances(direction, candidate, axis=0)]
+            pairs = [loss.code(d) for d in _squared_distances(direction, candidate)]
             apart, opposite = (rho for rho, _ in pairs)
             weightings = [weights * weight for _, weight in pairs]
         sums = [tf.stack(_loss_columns(weights, apart, opposite, inverse, finite))]
@@ -158,16 +147,13 @@ def collect_normal_equations(
     return loop(0, layout.trees, each_tree, result)[-1]
 
 
-def _nearest(directions: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
-    """The directions `(axes, rows)`, or those of spans `(k, axes, rows)` nearest to gradients.
-
-    Gradients have the shape `(trees, axes, rows)`, and so have the directions of spans.
-    """
+def _nearest(directions: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """The directions `(axes, rows)`, or those of spans `(k, axes, rows)` nearest to a gradient."""
     if directions.shape.rank == 2:
-        return directions[None]
-    dots = tf.einsum("tar,kar->tkr", gradients, directions)
-    inverse = _inverse_length(tf.reduce_sum(dots**2, axis=1, keepdims=True))
-    return tf.einsum("tkr,kar->tar", dots * inverse, directions)
+        return directions
+    dots = tf.einsum("ar,kar->kr", gradient, directions)
+    inverse = _inverse_length(tf.reduce_sum(dots**2, axis=0))
+    return tf.einsum("kr,kar->ar", dots * inverse, directions)
 
 
 def _inverse_length(square: tf.Tensor) -> tf.Tensor:
@@ -181,13 +167,11 @@ def _inverse_length(square: tf.Tensor) -> tf.Tensor:
     return tf.where(square >= limits.tiny / limits.eps, tf.math.rsqrt(square), 0)
 
 
-def _squared_distances(
-    direction: tf.Tensor, candidate: tf.Tensor, axis: int = 1
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _squared_distances(direction: tf.Tensor, candidate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """|u - U|^2 and |u + U|^2 by components: 2 (1 - cos) has no digits for small angles."""
     return (
-        tf.reduce_sum((direction - candidate) ** 2, axis=axis),
-        tf.reduce_sum((direction + candidate) ** 2, axis=axis),
+        tf.reduce_sum((direction - candidate) ** 2, axis=0),
+        tf.reduce_sum((direction + candidate) ** 2, axis=0),
     )
 
 

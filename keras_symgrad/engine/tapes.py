@@ -1,9 +1,7 @@
-"""Tapes: a population of trees as arrays for one compiled program.
+"""Tapes: populations of trees as arrays for one compiled program.
 
-A tree becomes instructions (operator, argument slots), one for every inner node and constant.
-Instructions of all trees of a chunk that apply the same operator at the same height are packed into
-blocks, so that one step of the interpreter evaluates several nodes: at 250 rows this gives a factor
-of 2.5 in speed, at 1,000 rows a factor of 2.
+A tree becomes instructions (operator, argument slots), one for every inner node and constant. Those
+of a chunk of trees stand in the order of their heights, and at each height operator by operator.
 """
 
 from __future__ import annotations
@@ -25,30 +23,23 @@ class Layout:
     Args:
         arities: number of arguments of each operator, in the order of their codes.
         variables: number of columns.
-        width: instructions in a block.
-        trees: largest number of trees in a chunk; a multiple of `width`.
-        blocks: largest number of blocks in a chunk.
+        trees: largest number of trees in a chunk.
+        instructions: largest number of instructions in a chunk.
         chunks: largest number of chunks in a call.
         leaves: largest number of variable leaves of one tree.
     """
 
     arities: tuple[int, ...]
     variables: int
-    width: int = 4
-    trees: int = 64
-    blocks: int = 320
-    chunks: int = 16
+    trees: int = 16
+    instructions: int = 320
+    chunks: int = 64
     leaves: int = 64
 
     @property
     def arity(self) -> int:
         """Argument slots of an instruction."""
         return max(self.arities)
-
-    @property
-    def variable_blocks(self) -> int:
-        """Blocks at the start of the value buffer that hold the columns."""
-        return -(-self.variables // self.width)
 
     @property
     def constant_operator(self) -> int:
@@ -58,7 +49,7 @@ class Layout:
     @property
     def unit_slot(self) -> int:
         """Slot of the adjoint buffer that holds the root's adjoint, 1."""
-        return self.blocks * self.arity * self.width
+        return self.instructions * self.arity
 
 
 @dataclass
@@ -66,21 +57,22 @@ class Tapes:
     """Chunks of padded tapes; the first axis of every array is the chunk.
 
     Attributes:
-        operator: `(chunks, blocks)`, the operator of each block.
-        argument: `(chunks, blocks, arity, width)`, value slots that each instruction reads.
-        adjoint: `(chunks, blocks, width)`, slot of the adjoint that the parent computed.
-        constant: `(chunks, blocks, width)`, values of the constant-loading instructions.
+        operator: `(chunks, instructions)`, the operator of each instruction.
+        argument: `(chunks, instructions, arity)`, value slots that it reads: first those of the
+            columns, then one for each instruction.
+        adjoint: `(chunks, instructions)`, slot of the adjoint that its parent computed.
+        constant: `(chunks, instructions)`, values of the constant-loading instructions.
         lane: the same shape, the tangent lane of that constant, counted from 1; 0 for none.
-        loads: `(chunks,)`, number of blocks that load constants; they come first.
-        used: `(chunks,)`, number of blocks used.
+        loads: `(chunks,)`, number of instructions that load constants; they come first.
+        used: `(chunks,)`, number of instructions.
         root: `(chunks, trees)`, value slot of each tree's root.
-        leaf: `(chunks, groups, leaves, width)`, adjoint slots of the variable leaves.
+        leaf: `(chunks, trees, leaves)`, adjoint slots of the variable leaves.
         leaf_variable: the same shape, their columns, ascending for every tree.
-        leaf_state: the same shape: 0 padding, 1 a leaf, 2 the last leaf of its column.
-        steps: `(chunks, groups)`, the largest number of leaves in the group.
+        leaf_is_last: the same shape, 1 for the last leaf of its column, else 0.
+        leaf_count: `(chunks, trees)`, number of variable leaves.
         tree: `(chunks, trees)`, the tree's number in the population, -1 for padding.
-        constant_at: `(constants, 3)`, chunk, block and place of every constant, in the order
-            of trees and, within a tree, of its nodes.
+        constant_at: `(constants, 2)`, chunk and instruction of every constant, in the order of
+            trees and, within a tree, of its nodes.
         constant_tree: `(constants,)`, the tree each constant belongs to.
     """
 
@@ -94,8 +86,8 @@ class Tapes:
     root: np.ndarray
     leaf: np.ndarray
     leaf_variable: np.ndarray
-    leaf_state: np.ndarray
-    steps: np.ndarray
+    leaf_is_last: np.ndarray
+    leaf_count: np.ndarray
     tree: np.ndarray
     constant_at: np.ndarray
     constant_tree: np.ndarray
@@ -138,13 +130,13 @@ def assemble(
     per_chunk = layout.trees
     while True:
         chunk_of_tree = nodes.rank // per_chunk
-        packing = _pack(nodes, chunk_of_tree, layout)
-        if packing.used.max(initial=0) <= layout.blocks:
+        packing = _pack(nodes, chunk_of_tree)
+        if packing.used.max(initial=0) <= layout.instructions:
             break
         if per_chunk == 1:
             raise ValueError(
                 f"A tree of {max(map(len, trees))} nodes does not fit into tapes of "
-                f"{layout.blocks} blocks. Limit the size of trees."
+                f"{layout.instructions} instructions. Limit the size of trees."
             )
         per_chunk //= 2
     return _write(nodes, packing, chunk_of_tree, per_chunk, layout, dtype)
@@ -166,7 +158,7 @@ class _Nodes:
         self.is_constant = self.code == CONSTANT_CODE
         self.is_variable = self.code < CONSTANT_CODE
         self.column = FIRST_VARIABLE_CODE - self.code
-        # Trees of similar size stand together, so that their leaf loops end together.
+        # Trees of similar size stand together, so that chunks take equally long.
         order = np.argsort(-size, kind="stable")
         self.rank = np.empty(len(trees), np.int64)
         self.rank[order] = np.arange(len(trees))
@@ -204,36 +196,23 @@ class _Nodes:
 
 @dataclass
 class _Packing:
-    """Position of every instruction: sorted instructions with their chunk, block and place."""
+    """Position of every instruction: sorted nodes with their chunk and place in it."""
 
     node: np.ndarray
     chunk: np.ndarray
-    block: np.ndarray
     place: np.ndarray
     used: np.ndarray
 
 
-def _pack(nodes: _Nodes, chunk_of_tree: np.ndarray, layout: Layout) -> _Packing:
+def _pack(nodes: _Nodes, chunk_of_tree: np.ndarray) -> _Packing:
     node = np.flatnonzero(~nodes.is_variable)
     chunk = chunk_of_tree[nodes.tree[node]]
     # Constants have height 0, so they come first in their chunk.
-    code = nodes.code[node] + 1
-    key = (chunk * (nodes.height.max(initial=0) + 1) + nodes.height[node]) * (
-        code.max(initial=0) + 1
-    )
-    key += code
-    order = np.argsort(key, kind="stable")
-    node, chunk, key = node[order], chunk[order], key[order]
-    index = np.arange(node.size)
-    starts_group = np.ones(node.size, bool)
-    starts_group[1:] = key[1:] != key[:-1]
-    in_group = index - np.maximum.accumulate(np.where(starts_group, index, 0))
-    place = in_group % layout.width
-    block = np.cumsum(place == 0) - 1
-    chunks = int(chunk_of_tree.max(initial=-1)) + 1
-    blocks = np.bincount(chunk[place == 0], minlength=chunks)
-    block -= (np.cumsum(blocks) - blocks)[chunk]
-    return _Packing(node, chunk, block, place, blocks)
+    node = node[np.lexsort((nodes.code[node], nodes.height[node], chunk))]
+    chunk = chunk_of_tree[nodes.tree[node]]
+    used = np.bincount(chunk, minlength=int(chunk_of_tree.max(initial=-1)) + 1)
+    place = np.arange(node.size) - (np.cumsum(used) - used)[chunk]
+    return _Packing(node, chunk, place, used)
 
 
 def _write(
@@ -244,45 +223,42 @@ def _write(
     layout: Layout,
     dtype: str | np.dtype,
 ) -> Tapes:
-    chunks, width, arity = packing.used.size, layout.width, layout.arity
-    node, at = packing.node, (packing.chunk, packing.block, packing.place)
+    chunks, arity = packing.used.size, layout.arity
+    node, at = packing.node, (packing.chunk, packing.place)
     slot = nodes.column.copy()
-    slot[node] = (layout.variable_blocks + packing.block) * width + packing.place
+    slot[node] = layout.variables + packing.place
 
     adjoint = np.full(nodes.code.size, layout.unit_slot)
-    block, place = np.zeros_like(slot), np.zeros_like(slot)
-    block[node], place[node] = packing.block, packing.place
     inner = nodes.parent >= 0
     parent = nodes.parent[inner]
-    adjoint[inner] = (block[parent] * arity + nodes.side[inner]) * width + place[parent]
+    adjoint[inner] = (slot[parent] - layout.variables) * arity + nodes.side[inner]
 
-    shape = (chunks, layout.blocks)
+    shape = (chunks, layout.instructions)
     operator = np.zeros(shape, np.int32)
-    argument = np.zeros((*shape, arity, width), np.int32)
-    adjoint_slot = np.full((*shape, width), layout.unit_slot, np.int32)
-    constant = np.zeros((*shape, width), dtype)
+    argument = np.zeros((*shape, arity), np.int32)
+    adjoint_slot = np.full(shape, layout.unit_slot, np.int32)
     code = nodes.code[node]
-    operator[at[:2]] = np.where(code == CONSTANT_CODE, layout.constant_operator, code)
+    operator[at] = np.where(code == CONSTANT_CODE, layout.constant_operator, code)
     for side in range(arity):
         # Operators with fewer arguments read some other slot there, at no cost.
-        argument[at[0], at[1], side, at[2]] = slot[nodes.child[side, node]]
+        argument[(*at, side)] = slot[nodes.child[side, node]]
     adjoint_slot[at] = adjoint[node]
-    loads = np.bincount(at[0][(at[2] == 0) & (code == CONSTANT_CODE)], minlength=chunks)
+    loads = np.bincount(at[0][code == CONSTANT_CODE], minlength=chunks)
 
     rank = nodes.rank % per_chunk
     root = np.zeros((chunks, layout.trees), np.int32)
     root[chunk_of_tree, rank] = slot[nodes.root]
     tree = np.full((chunks, layout.trees), -1)
     tree[chunk_of_tree, rank] = np.arange(rank.size)
-    constant_at = np.zeros((nodes.code.size, 3), np.int64)
+    constant_at = np.zeros((nodes.code.size, 2), np.int64)
     constant_at[node] = np.stack(at, axis=1)
 
     tapes = Tapes(
         operator=operator,
         argument=argument,
         adjoint=adjoint_slot,
-        constant=constant,
-        lane=np.zeros((*shape, width), np.int32),
+        constant=np.zeros(shape, dtype),
+        lane=np.zeros(shape, np.int32),
         loads=loads.astype(np.int32),
         used=packing.used.astype(np.int32),
         root=root,
@@ -317,17 +293,16 @@ def _leaves(
             f"A tree has {step.max() + 1} variable leaves, but the tapes hold at most "
             f"{layout.leaves}. Limit the size of trees."
         )
-    groups = layout.trees // layout.width
-    shape = (chunks, groups, layout.leaves, layout.width)
-    at = (chunk_of_tree[tree], rank[tree] // layout.width, step, rank[tree] % layout.width)
+    shape = (chunks, layout.trees, layout.leaves)
+    at = (chunk_of_tree[tree], rank[tree], step)
     arrays = {
         "leaf": np.full(shape, layout.unit_slot, np.int32),
         "leaf_variable": np.zeros(shape, np.int32),
-        "leaf_state": np.zeros(shape, np.int32),
-        "steps": np.zeros(shape[:2], np.int32),
+        "leaf_is_last": np.zeros(shape, np.int32),
+        "leaf_count": np.zeros(shape[:2], np.int32),
     }
     arrays["leaf"][at] = adjoint[leaf]
     arrays["leaf_variable"][at] = column
-    arrays["leaf_state"][at] = 1 + ends_column
-    np.maximum.at(arrays["steps"], at[:2], step + 1)
+    arrays["leaf_is_last"][at] = ends_column
+    np.add.at(arrays["leaf_count"], at[:2], 1)
     return arrays

@@ -41,7 +41,7 @@ def test_populations_of_any_size_are_traced_once(alphabet, points, directions):
     with Engine(alphabet.operators, points, directions, workers=2) as engine:
         for seed, count in enumerate([1, 30, 2000]):
             engine.losses(random_trees(alphabet, count, seed))
-        program = interpreter.compiled_sums(alphabet.operators, engine._wide, 0, engine._shape)
+        program = interpreter.compiled_sums(alphabet.operators, engine._layout, 0, engine._shape)
     traced = program.experimental_get_tracing_count()
     with Engine(alphabet.operators, points + 1, directions, workers=2) as engine:
         engine.losses(random_trees(alphabet, 500, 9))

@@ -29,7 +29,6 @@ from keras_symgrad.engine import (
     Layout,
     NormalEquations,
     Tapes,
-    as_slots,
     assemble,
     compiled_loop,
     loop,
@@ -100,7 +99,7 @@ class TargetEngine(Engine):
         """The loss of every tree, shape `(trees,)`."""
         if not trees:
             return np.zeros(0)
-        return self._fits(assemble(trees, self._wide, self.dtype), self._wide, 0, len(trees))[:, 0]
+        return self._fits(assemble(trees, self._layout, self.dtype), 0, len(trees))[:, 0]
 
     def normal_equations(self, tapes: Tapes, trees: int) -> NormalEquations:
         """Losses and normal equations in the constants that have a lane.
@@ -112,17 +111,17 @@ class TargetEngine(Engine):
         Returns:
             The equations, with a and b eliminated.
         """
-        columns = self._fits(tapes, self._deep, self.lanes, trees)
+        columns = self._fits(tapes, self.lanes, trees)
         projected, curvature = np.split(columns[:, 1:], [self.lanes], axis=1)
         return NormalEquations(
             columns[:, 0], projected, curvature.reshape(-1, self.lanes, self.lanes)
         )
 
-    def _fits(self, tapes: Tapes, layout: Layout, lanes: int, trees: int) -> np.ndarray:
+    def _fits(self, tapes: Tapes, lanes: int, trees: int) -> np.ndarray:
         program = _compiled_fit(
-            self.operators, layout, lanes, self.rows, self.dtype.name, self.is_labels
+            self.operators, self._layout, lanes, self.rows, self.dtype.name, self.is_labels
         )
-        columns = self._columns(program, tapes, layout, trees)
+        columns = self._columns(program, tapes, trees)
         columns[~np.isfinite(columns[:, 0]), 0] = np.inf
         return columns
 
@@ -183,7 +182,7 @@ def _compiled_fit(
         # There is no backward pass: it is needed for gradients only.
         forward = {**tape, "loads": tape["used"]}
         buffers = walk(operators, layout, lanes, forward, field, buffers)
-        values = tf.gather(as_slots(buffers[0]), tape["root"])
+        values = tf.gather(buffers[0], tape["root"])
         values = tf.reshape(values, [layout.trees, 1 + lanes, rows])
         value, tangents = values[:, 0], values[:, 1:]
         finite = tf.reduce_all(tf.math.is_finite(value), axis=1)
