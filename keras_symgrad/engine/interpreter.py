@@ -122,12 +122,13 @@ def compiled_fields(
 def new_buffers(layout: Layout, lanes: int, field: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
     """Value and adjoint buffers of one chunk; made once and carried through all loops.
 
-    Lanes and rows share the last axis: a separate axis of length one, where there are no
-    lanes, makes XLA choose layouts that it then copies whole buffers for.
+    Without lanes they have no axis for them: one of length one makes XLA choose layouts that it
+    then copies whole buffers for.
     """
-    dtype, columns = field["points"].dtype, (1 + lanes) * field["points"].shape[-1]
-    values = tf.zeros([layout.variables + layout.instructions, columns], dtype)
-    return values, tf.zeros([layout.instructions + 1, layout.arity, columns], dtype)
+    dtype, rows = field["points"].dtype, field["points"].shape[-1]
+    slot = [1 + lanes, rows] if lanes else [rows]
+    values = tf.zeros([layout.variables + layout.instructions, *slot], dtype)
+    return values, tf.zeros([layout.instructions + 1, layout.arity, *slot], dtype)
 
 
 def walk(
@@ -141,12 +142,15 @@ def walk(
     """Values, then adjoints, of all instructions of one chunk on one tile of rows."""
     values, adjoints = buffers
     count = rows["points"].shape[-1]
-    columns = tf.pad(rows["points"], [[0, 0], [0, lanes * count]])
-    for column in range(layout.variables):
-        values = put(values, column, columns[column])
+    nothing = tf.zeros([lanes, count], values.dtype) if lanes else None
+
+    def column(index: tf.Tensor, values: tf.Tensor) -> tuple[Any, ...]:
+        return index + 1, put(values, index, _join(tf.gather(rows["points"], index), nothing))
+
+    _, values = loop(0, layout.variables, column, values)
     # The adjoint of a root is 1. A constant buffer of zeros and ones would be megabytes of code.
-    unit = tf.ones([layout.arity, count], values.dtype)
-    adjoints = put(adjoints, layout.instructions, tf.pad(unit, [[0, 0], [0, lanes * count]]))
+    unit = _join(tf.ones([count], values.dtype), nothing)
+    adjoints = put(adjoints, layout.instructions, tf.stack([unit] * layout.arity))
 
     def forward(index: tf.Tensor, values: tf.Tensor) -> tuple[Any, ...]:
         argument = tape["argument"][index]
@@ -161,7 +165,7 @@ def walk(
             if lanes == 0:
                 return head
             seeds = tf.one_hot(tape["lane"][index] - 1, lanes, dtype=values.dtype)
-            return tf.concat([head, tf.repeat(seeds, count)], axis=0)
+            return _join(head, tf.broadcast_to(seeds[:, None], [lanes, count]))
 
         branches = [lambda operator=operator: apply(operator) for operator in operators]
         result = tf.switch_case(tape["operator"][index], [*branches, load])
@@ -202,14 +206,11 @@ def _arguments(
 
 def _split(slot: tf.Tensor, lanes: int) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Lane 0 as `(rows,)`, the others as `(lanes, rows)`."""
-    if lanes == 0:
-        return slot, None
-    rows = slot.shape[0] // (1 + lanes)
-    return slot[:rows], tf.reshape(slot[rows:], [lanes, rows])
+    return (slot[0], slot[1:]) if lanes else (slot, None)
 
 
-def _join(head: tf.Tensor, tangents: tf.Tensor) -> tf.Tensor:
-    return tf.concat([head, tf.reshape(tangents, [-1])], axis=0)
+def _join(head: tf.Tensor, tangents: tf.Tensor | None) -> tf.Tensor:
+    return head if tangents is None else tf.concat([head[None], tangents], axis=0)
 
 
 def _value(operator: Operator, arguments: list[tf.Tensor], lanes: int) -> tf.Tensor:

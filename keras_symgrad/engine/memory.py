@@ -79,7 +79,7 @@ def estimate(
     Example: the default of 2,000 rows, and a million of a hundred variables.
 
     >>> f"{estimate(2000, 2) / 1e9:.1f} GB", f"{estimate(1_000_000, 100) / 1e9:.1f} GB"
-    ('1.5 GB', '8.2 GB')
+    ('1.4 GB', '8.1 GB')
     """
     given = rows if given is None else given
     number = 8

@@ -87,8 +87,7 @@ def collect_normal_equations(
             is_last = tape["leaf_is_last"][index, step]
             # An index from an array must go through `gather`: XLA takes the start of a slice for a
             # compile-time constant and would compile anew for every population.
-            leaf = tf.gather(adjoints, tape["leaf"][index, step])
-            column += tf.reshape(leaf, [1 + lanes, count])
+            column += tf.gather(adjoints, tape["leaf"][index, step])
 
             variable = tape["leaf_variable"][index, step]
             sums = tf.cond(is_last > 0, lambda: add(variable, column, sums), lambda: sums)
@@ -121,7 +120,7 @@ def collect_normal_equations(
             *_, products = loop(0, leaves, each_leaf, column, products)
         square = products[1, 1]
         # Not evaluated on the lanes of constants: the exponent of a negative base has NaN there.
-        finite = tf.math.is_finite(tf.gather(values, tape["root"][index])[:count])
+        finite = tf.math.is_finite(tf.gather(values, tape["root"][index])[0])
         finite &= tf.math.is_finite(square)
         inverse = _inverse_length(square)
         weights = rows["weights"]

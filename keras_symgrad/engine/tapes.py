@@ -33,7 +33,7 @@ class Layout:
     variables: int
     trees: int = 16
     instructions: int = 320
-    chunks: int = 64
+    chunks: int = 32
     leaves: int = 64
 
     @property

@@ -21,5 +21,5 @@ def put(buffer: tf.Tensor, index: tf.Tensor, entry: tf.Tensor) -> tf.Tensor:
 
 
 def as_slots(buffer: tf.Tensor) -> tf.Tensor:
-    """A buffer `(instructions, arity, lanes * rows)` as `(slots, lanes * rows)`."""
-    return tf.reshape(buffer, [-1, buffer.shape[-1]])
+    """A buffer `(instructions, arity, ...)` as `(slots, ...)`."""
+    return tf.reshape(buffer, [-1, *buffer.shape[2:]])
