@@ -17,9 +17,9 @@ from typing import Any
 
 import tensorflow as tf
 
-# XLA ends the process where it cannot compile such a call. So one is written only with versions
-# that the tests ran with; with any other the same program runs four times slower.
-TESTED_VERSIONS = ("2.21.",)
+# XLA ends the process where it cannot compile such a call. So one is written only for the version
+# that the tests run with; with any other the same program takes four times as long.
+LOOPS_ARE_FUNCTIONS = tf.__version__.startswith("2.21.")
 # And only where XLA's compiler of whole functions knows every operation. It does not know sorts,
 # Fourier transforms, random numbers and custom calls.
 KNOWN_OPERATIONS = {
@@ -88,7 +88,7 @@ def compiled_loop(function: Callable[..., Any]) -> Callable[..., Any]:
         outputs = _call(module, tensors, tf.nest.flatten(results))
         return tf.nest.pack_sequence_as(results, outputs)
 
-    return compiled(program if tf.__version__.startswith(TESTED_VERSIONS) else function)
+    return compiled(program if LOOPS_ARE_FUNCTIONS else function)
 
 
 def _call(module: str, tensors: list[tf.Tensor], results: list[tf.Tensor]) -> list[tf.Tensor]:

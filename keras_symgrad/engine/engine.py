@@ -12,13 +12,15 @@ import tensorflow as tf
 from deap import gp
 
 from keras_symgrad.engine import interpreter
+from keras_symgrad.engine.compilation import LOOPS_ARE_FUNCTIONS
 from keras_symgrad.engine.directions import as_span, is_diagonal
 from keras_symgrad.engine.losses import SQUARED, Loss
 from keras_symgrad.engine.tapes import Layout, Tapes, assemble
 from keras_symgrad.expressions import OperatorSet, Variable
 
-# Rows processed at once: the buffers of a chunk then stay in the cache.
-TILE_ROWS = 1024
+# Rows processed at once: the sums of one tree then stay in the fastest cache. A loop that is no
+# function takes its time by instructions, and large tiles have fewer.
+TILE_ROWS = 256 if LOOPS_ARE_FUNCTIONS else 1024
 TAPE_ARRAYS = (
     "operator argument adjoint constant lane loads used root "
     "leaf leaf_variable leaf_is_last leaf_count"

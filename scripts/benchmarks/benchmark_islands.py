@@ -99,6 +99,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--model", default="E", help="of examples/models")
+    parser.add_argument("--rows", type=int, default=512, help="of the gradient field")
     parser.add_argument("--generations", type=int, default=60)
     parser.add_argument("--islands", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
@@ -108,7 +109,9 @@ def main() -> None:
     options = parser.parse_args()
     neuron = ks.Neuron.of(MODELS / f"{options.model}.keras")
     x = MODELS / f"{options.model}.csv"
-    field = ks.GradientField.from_neuron(neuron, x, seed=options.seed).subset(512, options.seed)
+    field = ks.GradientField.from_neuron(neuron, x, seed=options.seed).subset(
+        options.rows, options.seed
+    )
     rows, table = [], Table("workers", "one, a second", "two, a second", "ratio")
     for name, run in (("processes", by_processes), ("dask", by_dask)):
         if options.only not in (None, name):
