@@ -25,6 +25,9 @@ from keras_symgrad.expressions.finite_field import PRIME, Values, field_code, re
 from keras_symgrad.expressions.operators import Operator, OperatorSet
 from keras_symgrad.expressions.trees import Constant, Variable
 
+# Trees whose fingerprints are remembered: 10 MB.
+MOST_RECENT = 50_000
+
 
 class Fingerprint:
     """Map from trees over an operator set to integers, equal inside the equivalence class.
@@ -65,6 +68,7 @@ class Fingerprint:
         self.affine = affine
         self._forms = {operator.name: _Form.of(operator) for operator in operators}
         self._variables = _VariableValues()
+        self._recent: dict[tuple[int | str, ...], int] = {}
 
     def __call__(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> int:
         """Fingerprint of a tree.
@@ -75,6 +79,16 @@ class Fingerprint:
         Returns:
             A number that is the same in every process; 0 for a constant tree.
         """
+        # From a third to two thirds of the trees that a search breeds were bred shortly before.
+        key = tuple([node.code if type(node) is Variable else node.name for node in tree])
+        found = self._recent.get(key)
+        if found is None:
+            if len(self._recent) >= MOST_RECENT:
+                self._recent.clear()
+            found = self._recent[key] = self._of(tree)
+        return found
+
+    def _of(self, tree: Sequence[gp.Primitive | gp.Terminal]) -> int:
         try:
             values, children = self._evaluate(tree)
         except _NotANumberError:

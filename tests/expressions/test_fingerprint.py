@@ -5,7 +5,9 @@ import time
 import numpy as np
 import pytest
 import sympy
+from random_trees import random_trees
 
+from keras_symgrad.expressions import fingerprint as fingerprint_module
 from keras_symgrad.expressions.codegen.derivatives import differentiate
 from keras_symgrad.expressions.codegen.numpy_code import numpy_function
 from keras_symgrad.expressions.fingerprint import Fingerprint
@@ -186,3 +188,19 @@ def test_a_piecewise_operator_of_a_user_has_a_form():
     one = mark(alphabet.tree(["add", 0, "kink", 1]))
     assert one == mark(alphabet.tree(["add", "kink", 1, 0]))
     assert one != mark(alphabet.tree(["add", 0, 1]))
+
+
+def test_what_is_remembered_changes_no_fingerprint(monkeypatch):
+    alphabet = Alphabet(OperatorSet("default"), ["x1", "2.5"])
+    trees = [
+        *random_trees(alphabet, 50, seed=4),
+        alphabet.tree(["mul", 0, "add", 0, 1]),
+        alphabet.tree(["mul", 0, "add", 0, 2.5]),  # a constant, above a variable of this name
+    ]
+    expected = [Fingerprint(alphabet.operators)(tree) for tree in trees]
+    assert expected[-2] != expected[-1]
+    monkeypatch.setattr(fingerprint_module, "MOST_RECENT", 7)
+    fingerprint = Fingerprint(alphabet.operators)
+    assert [fingerprint(tree) for tree in trees] == expected
+    assert [fingerprint(tree) for tree in reversed(trees)] == expected[::-1]
+    assert len(fingerprint._recent) <= 7

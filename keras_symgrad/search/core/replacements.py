@@ -56,7 +56,7 @@ class Replacements:
         Returns:
             A tree of the same values; the same object if nothing is replaced.
         """
-        if not any(node.name in self.forms for node in tree if node.arity):
+        if not self.forms or not any(node.name in self.forms for node in tree if node.arity):
             return tree
         stack: list[Nodes] = []
         for node in reversed(tree):
