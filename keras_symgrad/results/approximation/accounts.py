@@ -1,7 +1,7 @@
 """Sums of basis functions that reproduce a network, chosen by cross-validation.
 
-Sums of all sizes are selected for value and slope together, their coefficients refined for what is
-counted: R2 of phi(g) or agreement of decisions. How faithful a size is, rows tell that its terms
+Sums of all sizes are selected for value and slope together, long ones are shortened, and their
+coefficients refined for what is counted: R2 of phi(g) or agreement of decisions. How faithful a size is, rows tell that its terms
 were not selected on; the rows that fidelity is reported on have no part in it.
 """
 
@@ -97,8 +97,8 @@ def accounts(
 
     Returns:
         Accounts by ascending complexity, and the number of the chosen one: the simplest that is
-        within 0.005 of the most faithful one, and as faithful as a linear model of all columns
-        where one within the budget is. No account where no term fits.
+        within 0.005 of the most faithful one and, for decisions, as faithful as a linear model of
+        all columns where one within the budget is. No account where no term fits.
     """
     terms = writable(basis(rows.points[: rows.rows]), operators)
     problem = SumProblem(terms, rows, complexity, decides)
@@ -109,12 +109,13 @@ def accounts(
     problem = SumProblem(grown, rows, complexity, decides)
     found = _cross_validated(problem, budget, seed)
     columns = int(problem.is_linear.sum())
-    of_all = [one.merit for one in found if one.is_linear and len(one.terms) == columns]
+    # Agreement counts few errors, and whatever is given up is seen beside a logistic model.
+    linear = [one.merit for one in found if one.is_linear and len(one.terms) == columns and decides]
     found = _pareto(found + _of_given(problem, given, seed))
     if not found:
         return [], 0
     costs, merits = [one.cost for one in found], [one.merit for one in found]
-    return found, simplest(costs, merits, budget, least=max(of_all, default=-np.inf) - GAIN)
+    return found, simplest(costs, merits, budget, least=max(linear, default=-np.inf) - GAIN)
 
 
 def _with_products(
