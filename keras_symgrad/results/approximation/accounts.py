@@ -1,8 +1,9 @@
 """Sums of basis functions that reproduce a network, chosen by cross-validation.
 
 Sums of all sizes are selected for value and slope together, long ones are shortened, and their
-coefficients refined for what is counted: R2 of phi(g) or agreement of decisions. How faithful a size is, rows tell that its terms
-were not selected on; the rows that fidelity is reported on have no part in it.
+coefficients refined for what is counted: R2 of phi(g) or agreement of decisions. How faithful a
+size is, rows tell that its terms were not selected on; the rows that fidelity is reported on have
+no part in it.
 """
 
 from __future__ import annotations
