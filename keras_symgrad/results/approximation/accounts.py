@@ -40,7 +40,8 @@ MAX_FACTORS = 3
 SIMPLE_TRANSFORMS = ("itself", "square", "above", "below", "inverse")
 # A simpler sum is better unless a longer one gains more than this, in R2 or agreement.
 GAIN = 1e-3
-# What a formula has to gain more where a sum of columns as they are says nearly the same.
+# What a formula has to gain more where a sum of columns as they are says nearly the same: it bends
+# beyond the few rows that it was fitted to.
 LINEAR_GAIN = 3e-3
 # How far the chosen sum may be from the most faithful one, in R2 or agreement.
 DISTANCE = 0.005
@@ -55,7 +56,8 @@ class Account:
         coefficients: of the terms, `(terms,)`.
         threshold: where the sum decides; 0 for values.
         cost: its complexity, or nearly so.
-        score: R2 or agreement by cross-validation.
+        score: R2 or agreement of its size by cross-validation, or its own on the rows that it was
+            fitted to if that is less.
     """
 
     terms: tuple[Term, ...]
@@ -65,14 +67,10 @@ class Account:
     score: float
 
     @property
-    def is_linear(self) -> bool:
-        """True for sums of columns as they are."""
-        return all(isinstance(one, BasisFunction) and one.is_linear for one in self.terms)
-
-    @property
     def merit(self) -> float:
         """The score, less what others have to gain over a sum of columns as they are."""
-        return self.score - LINEAR_GAIN * (not self.is_linear)
+        is_linear = all(isinstance(one, BasisFunction) and one.is_linear for one in self.terms)
+        return self.score if is_linear else self.score - LINEAR_GAIN
 
 
 def accounts(
@@ -109,9 +107,9 @@ def accounts(
     grown = _with_products(problem, normal, sums, operators)
     problem = SumProblem(grown, rows, complexity, decides)
     found = _cross_validated(problem, budget, seed)
-    columns = int(problem.is_linear.sum())
+    columns = {problem.terms[k] for k in np.flatnonzero(problem.is_linear)}
     # Agreement counts few errors, and whatever is given up is seen beside a logistic model.
-    linear = [one.merit for one in found if one.is_linear and len(one.terms) == columns and decides]
+    linear = [one.merit for one in found if decides and set(one.terms) == columns]
     found = _pareto(found + _of_given(problem, given, seed))
     if not found:
         return [], 0
@@ -173,6 +171,7 @@ def _cross_validated(problem: SumProblem, budget: float, seed: int) -> list[Acco
                 # The last sum of a family that costs no more has most terms.
                 scores.append((of_sums[within[-1]] if len(within) else 0.0, rows))
             values, counts = np.transpose(scores)
+            own, _ = problem.score(fit, everything, everything)
             chosen = list(one.chosen)
             coefficients = fit.coefficients / problem.widths[chosen]
             found.append(
@@ -181,7 +180,7 @@ def _cross_validated(problem: SumProblem, budget: float, seed: int) -> list[Acco
                     coefficients,
                     fit.threshold + float(coefficients @ problem.centres[chosen]),
                     cost,
-                    float(np.average(values, weights=counts)),
+                    min(float(np.average(values, weights=counts)), own),
                 )
             )
     return found

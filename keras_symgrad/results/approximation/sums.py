@@ -27,10 +27,8 @@ THRIFTS = (0.5, 1.0)
 LONGER = 1.7
 # Weight of few data rows, with the rest for the ends of steps, for decisions.
 LEAST_ROW_SHARE = 0.5
-# Rows that weigh as much as all ends of steps in fits; fewer are few.
+# Rows that weigh as much as all ends of steps; fewer are few.
 FEW_ROWS = 500
-# The same in scores, where rows that are few leave much to chance.
-SCORED_ROWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +224,7 @@ class SumProblem:
             else Fidelity.of_values(values[part], found[part]).formula
             for part in parts
         ]
-        share = self.rows.rows / (self.rows.rows + SCORED_ROWS)
+        share = self.rows.rows / (self.rows.rows + FEW_ROWS)
         shares = (share, 1 - share)[: len(scores)]
         return float(np.average(scores, weights=shares)), int((held_out & is_row).sum())
 

@@ -82,7 +82,7 @@ def test_a_linear_model_of_many_inputs_is_an_account_whatever_it_costs():
     complexity = Complexity().over(OPERATORS)
     found, chosen = accounts(rows, complexity, OPERATORS, decides=False, budget=59)
     best = found[chosen]
-    assert best.is_linear and best.cost > 59 and best.score > 0.98
+    assert all(one.is_linear for one in best.terms) and best.cost > 59 and best.score > 0.98
 
 
 def test_inputs_of_equal_weight_share_a_coefficient_that_is_counted_once():
