@@ -18,7 +18,7 @@ from keras_symgrad.expressions import Alphabet, OperatorSet
 from keras_symgrad.formulas import Fidelity, Formula, MonotoneFit, ParetoFront, PhiFormula, Rule
 from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.gradients import Reading, errors, few_values
-from keras_symgrad.results.approximation.accounts import Account, accounts, choice
+from keras_symgrad.results.approximation.accounts import Account, accounts
 from keras_symgrad.results.approximation.basis import BasisFunction, GivenFunction
 from keras_symgrad.results.approximation.expansion import expanded
 from keras_symgrad.results.approximation.steps import FitRows
@@ -94,7 +94,7 @@ def approximate(
     discrete[list(few_values(points))] = True
     rows = FitRows.of(points[fits], values[fits], _network(reading), discrete, seed)
     given = {row: GivenFunction(row.expression, row.complexity, row) for row in front}
-    found = accounts(
+    found, chosen = accounts(
         rows,
         refiner.complexity,
         refiner.alphabet.operators,
@@ -107,7 +107,6 @@ def approximate(
         return None
     by_term = {term: row for row, term in given.items()}
     written = [_Written.of(account, refiner, rows, counted, by_term) for account in found]
-    chosen = choice(found, max_complexity)
     best, is_given = written[chosen], found[chosen].terms[0] in by_term
     written.sort(key=lambda one: one.formula.complexity)
     formulas = [one.formula for one in written]

@@ -99,5 +99,25 @@ def for_decisions(
     return beta[:-1], float(beta[-1])
 
 
+def curvature_of_decisions(
+    columns: np.ndarray, coefficients: np.ndarray, threshold: float, weights: np.ndarray
+) -> np.ndarray:
+    """Second derivatives of the log-loss in the coefficients, the threshold always the best one.
+
+    Args:
+        columns: basis functions, centred and scaled, `(points, functions)`.
+        coefficients: of the functions, `(functions,)`.
+        threshold: where their sum decides.
+        weights: of the points, `(points,)`.
+
+    Returns:
+        `(functions, functions)`.
+    """
+    found = _sigmoid(columns @ coefficients - threshold)
+    weights = weights / weights.sum() * found * (1 - found)
+    centred = columns - weights @ columns / max(weights.sum(), 1e-300)
+    return (centred * weights[:, None]).T @ centred + SHRINKAGE * np.eye(columns.shape[1])
+
+
 def _sigmoid(z: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(z, -LARGEST_LOGIT, LARGEST_LOGIT)))

@@ -17,14 +17,13 @@ import numpy as np
 from keras_symgrad.expressions import Complexity, OperatorSet
 from keras_symgrad.results.approximation.accounts import (
     DISTANCE,
-    FEW_ROWS,
     FOLDS,
-    LEAST_ROW_SHARE,
     folds,
     simplest,
 )
 from keras_symgrad.results.approximation.basis import BasisFunction, basis, writable
 from keras_symgrad.results.approximation.steps import FitRows
+from keras_symgrad.results.approximation.sums import FEW_ROWS, LEAST_ROW_SHARE
 
 # Columns whose products are tried: those that the scores depend on most.
 MAX_PAIRED_COLUMNS = 64

@@ -34,6 +34,15 @@ class Normal:
             self.gram - other.gram, self.moments - other.moments, self.total - other.total
         )
 
+    def of_terms(self, chosen: Sequence[int] | np.ndarray) -> Normal:
+        """The problem of some of the terms."""
+        chosen = list(chosen)
+        return Normal(self.gram[np.ix_(chosen, chosen)], self.moments[chosen], self.total)
+
+    def mixed(self, weights: np.ndarray) -> Normal:
+        """The problem of sums of the terms, by weights `(terms, sums)`."""
+        return Normal(weights.T @ self.gram @ weights, weights.T @ self.moments, self.total)
+
     def coefficients(self, chosen: Sequence[int]) -> np.ndarray:
         """Coefficients of the least-squares fit of some terms, `(chosen,)`."""
         chosen = list(chosen)

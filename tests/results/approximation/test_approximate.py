@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import keras_symgrad as ks
 from keras_symgrad.expressions import Complexity, OperatorSet
-from keras_symgrad.results.approximation.accounts import accounts, choice
+from keras_symgrad.results.approximation.accounts import accounts
 from keras_symgrad.results.approximation.steps import FitRows
 
 pytestmark = pytest.mark.slow
@@ -53,13 +53,13 @@ def test_accounts_grow_more_faithful_and_beat_linear_models_and_trees():
     from sklearn.tree import DecisionTreeRegressor
 
     known, fresh = table(600, 0), table(3000, 1)
-    found = fitted(wave, known, decides=False)
-    best = found[choice(found, 59)]
+    found, chosen = fitted(wave, known, decides=False)
+    best = found[chosen]
     models = (LinearRegression(), DecisionTreeRegressor(max_depth=3, random_state=0))
     simple = max(m.fit(known, wave(known)).score(fresh, wave(fresh)) for m in models)
     assert r2(best, fresh) > simple + 0.2 and r2(best, fresh) > 0.9
-    costs, scores = [one.cost for one in found], [one.score for one in found]
-    assert costs == sorted(costs) and scores == sorted(scores)
+    costs, merits = [one.cost for one in found], [one.merit for one in found]
+    assert costs == sorted(costs) and merits == sorted(merits)
     # Sizes are judged by rows that terms were not selected on.
     assert best.score == pytest.approx(r2(best, fresh), abs=0.08)
 
@@ -70,21 +70,31 @@ def test_noise_columns_and_a_random_target_are_not_explained():
     x = table(200, 2)
     discrete = np.zeros(6, bool)
     rows = FitRows.of(x, np.array(list(labels.values())), None, discrete)
-    found = accounts(rows, Complexity().over(OPERATORS), OPERATORS, decides=False, budget=59)
-    assert found[choice(found, 59)].score < 0.1
+    complexity = Complexity().over(OPERATORS)
+    found, chosen = accounts(rows, complexity, OPERATORS, decides=False, budget=59)
+    assert found[chosen].score < 0.1
 
 
-def test_a_linear_model_of_twelve_inputs_is_an_account_whatever_it_costs():
+def test_a_linear_model_of_many_inputs_is_an_account_whatever_it_costs():
     rng = np.random.default_rng(0)
-    x, weights = rng.normal(size=(400, 12)), rng.uniform(1, 2, 12)
-    found = fitted(lambda points: points @ weights, x, decides=False)
-    best = found[choice(found, 59)]
-    assert len(best.terms) == 12 and best.cost > 59 and best.score > 0.999
-    np.testing.assert_allclose(
-        sorted(best.coefficients / best.coefficients.max()),
-        sorted(weights / weights.max()),
-        rtol=1e-3,
-    )
+    x, weights = rng.normal(size=(200, 40)), rng.normal(size=40)
+    rows = FitRows.of(x, x @ weights, None, np.zeros(40, bool))
+    complexity = Complexity().over(OPERATORS)
+    found, chosen = accounts(rows, complexity, OPERATORS, decides=False, budget=59)
+    best = found[chosen]
+    assert all(one.is_linear for one in best.terms) and best.cost > 59 and best.score > 0.98
+
+
+def test_inputs_of_equal_weight_share_a_coefficient_that_is_counted_once():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 14))
+    weights = np.repeat([1.0, -1.0, 0.4], [6, 4, 4])
+    found, chosen = fitted(lambda points: points @ weights, x, decides=False)
+    best = found[chosen]
+    assert len(best.terms) == 14 and best.score > 0.998
+    # Fourteen inputs, thirteen signs, and one number with its times.
+    complexity = Complexity().over(OPERATORS)
+    assert best.cost == 27 + complexity.constant + complexity.of_node("mul")
 
 
 def test_decisions_are_divided_where_the_network_divides_them():
@@ -92,8 +102,8 @@ def test_decisions_are_divided_where_the_network_divides_them():
         return 6 * (1.5 - x[:, 0] ** 2 - 0.5 * x[:, 1] ** 2) * (1 + x[:, 2] ** 2)
 
     known, fresh = table(500, 0), table(3000, 1)
-    found = fitted(disc, known, decides=True)
-    best = found[choice(found, 59)]
+    found, chosen = fitted(disc, known, decides=True)
+    best = found[chosen]
     decided = sums(best, fresh) > best.threshold
     assert np.mean(decided == (disc(fresh) > 0)) > 0.97
 
