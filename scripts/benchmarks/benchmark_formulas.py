@@ -18,9 +18,9 @@ is a monotone function around the whole, which does not change directions of gra
 
 A formula is judged by its class: recovered is one whose gradient has mean(1 - |cos|) below 2e-3
 with the truth's on 10,000 fresh uniform points, and whose complexity is at most 1.5 times the
-truth's. Points where the truth has no gradient, or no value, are left out. `r2` is that of a trained
-network on fresh points; those below 0.9999 are counted apart. The column `class`
-tells recovered ones below 1e-9 ("exact") from the others ("alike"), and "long" is one that is
+truth's. Points where the truth has no gradient, or no value, are left out. `r2` is that of a
+trained network on fresh points; those below 0.9999 are counted apart. The column `class` tells
+recovered ones below 1e-9 ("exact") from the others ("alike"), and "long" is one that is
 recovered but for its length. `field_error` is what the given directions themselves have with the
 truth's, `truth_loss` the loss of the truth on them.
 """
