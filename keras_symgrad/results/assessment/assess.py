@@ -24,6 +24,7 @@ from keras_symgrad.results.assessment.evidence import NEAR_BOUNDARY_SHARE, SAME_
 from keras_symgrad.results.assessment.finalize import FormulaRefiner
 from keras_symgrad.results.assessment.held_out import MAX_PHI_ROWS, HeldOutRows, finite_points
 from keras_symgrad.results.assessment.margin import SETTLED_ANGLE, angle_error
+from keras_symgrad.results.assessment.residuals import without_structure
 from keras_symgrad.results.assessment.symmetry_checks import check_symmetry_errors
 from keras_symgrad.search.core import FINEST_OF_LABELS, Archive, ConstantFit, box_of
 
@@ -88,6 +89,8 @@ def assess(
         front = ParetoFront(front, floor, true_to_boundary(front, field))
     elif neuron is not None:
         front = ParetoFront(front, front.floor, of_like_values(front))
+    elif not field.is_read:
+        front = without_structure(front, field)
     front, apart = stable(front, finisher)
     off = float(errors(front.best.expression, finisher.held_out).mean())
     details = not provisional or off <= angle_error(SETTLED_ANGLE)

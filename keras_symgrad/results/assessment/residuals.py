@@ -10,6 +10,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.engine import gradient, nearest
+from keras_symgrad.formulas import ParetoFront
 from keras_symgrad.gradients import GradientField
 
 # Rows used for neighbours: an eigenvalue problem of this size takes 0.1 s.
@@ -19,6 +20,8 @@ WIDTHS = (0.7, 2.0, 6.0)
 RIDGES = (1e-6, 1e-4, 1e-2, 1e-1, 1.0, 10.0)
 # A gain of prediction is significant at this many standard errors.
 CERTAIN = 3.0
+# A formula with a larger predictable share of its residuals misses structure.
+STRUCTURED = 0.2
 
 
 def residuals(expression: sympy.Expr, field: GradientField) -> np.ndarray:
@@ -86,3 +89,32 @@ def predictable(left: np.ndarray, points: np.ndarray) -> float:
     if gain.mean() <= CERTAIN * gain.std(ddof=1) / np.sqrt(len(gain)):
         return 0.0
     return float(gain.sum() / size.sum())
+
+
+def without_structure(front: ParetoFront, field: GradientField) -> ParetoFront:
+    """Exclude formulas that miss structure, where the formula of lowest loss leaves only noise.
+
+    A network's own errors are smooth, and a longer formula may fit them, so that it must be better
+    by far. Independent noise is fitted by no short formula: structure in residuals is the truth's.
+
+    Args:
+        front: the formulas.
+        field: unit gradients.
+
+    Returns:
+        The front, without trust in formulas that are no longer than one whose residuals are
+        predictable by a fifth, if it would be the best; unchanged if residuals of the formula of
+        lowest loss are predictable.
+    """
+    trusted = list(filter(front.agrees_with_network, front))
+    if front.best is trusted[-1] or _share(trusted[-1].expression, field) > 0:
+        return front
+    found = front
+    while found.best is not trusted[-1] and _share(found.best.expression, field) > STRUCTURED:
+        trusted = [row for row in trusted if row.complexity > found.best.complexity]
+        found = ParetoFront(front, front.floor, trusted)
+    return found
+
+
+def _share(expression: sympy.Expr, field: GradientField) -> float:
+    return predictable(residuals(expression, field), field.points)

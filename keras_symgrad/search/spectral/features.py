@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from itertools import chain, combinations, combinations_with_replacement, permutations, product
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 import sympy
 from deap import gp
 
+from keras_symgrad.engine import unit
 from keras_symgrad.expressions import Alphabet, Constant, Operator, Variable
 from keras_symgrad.expressions.codegen import differentiate
 
@@ -33,12 +34,14 @@ class Feature:
         gradients: in the coordinates in which directions are compared, `(rows, axes)`.
         is_logarithm: whether values and gradients are those of log|tree|. A sum of these is a
             product of the trees, which can be written without a logarithm.
+        changes_sign: of a logarithm, whether the tree has positive and negative values.
     """
 
     nodes: Nodes
     values: np.ndarray
     gradients: np.ndarray
     is_logarithm: bool = False
+    changes_sign: bool = False
 
     @property
     def tree(self) -> gp.PrimitiveTree:
@@ -59,12 +62,20 @@ class Feature:
         # Adding zero makes -0.0 the same bytes as 0.0.
         return (np.round(some / (largest or 1.0), 7) + 0.0).tobytes()
 
+    @cached_property
+    def level_sets(self) -> bytes:
+        """A key, equal for features with parallel gradients: functions of one another."""
+        some = unit(self.gradients[:: max(1, len(self.gradients) // 32)])
+        largest = np.take_along_axis(some, np.abs(some).argmax(axis=1)[:, None], axis=1)
+        return (np.round(some * np.sign(largest), 6) + 0.0).tobytes()
+
     def logarithm(self) -> Feature:
         """log|feature|: its gradient is the feature's, divided by its value."""
         with np.errstate(all="ignore"):
             values = np.log(np.abs(self.values))
             gradients = self.gradients / self.values[:, None]
-        return replace(self, values=values, gradients=gradients, is_logarithm=True)
+        changes_sign = bool(self.values.min() < 0 < self.values.max())
+        return Feature(self.nodes, values, gradients, True, changes_sign)
 
 
 class FeatureMaker:

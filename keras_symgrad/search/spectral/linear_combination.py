@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,16 @@ class LinearCombination:
 
             w_1 log|T_1| + w_2 log|T_2| + v F   <->   T_1**n_1 * T_2**n_2 * exp(n_1/w_1 v F)
 
+        A product in which a square would hide the sign of a factor is written with the roots of
+        all factors as well.
+
         Args:
             alphabet: alphabet of the trees.
 
         Returns:
-            At most two trees, none if the alphabet cannot write it.
+            At most three trees, the product last; none if the alphabet cannot write it.
         """
-        written = (_as_sum(self._terms(alphabet), alphabet), self._as_product(alphabet))
+        written = (as_sum(self._terms(alphabet), alphabet), *self._as_products(alphabet))
         return [gp.PrimitiveTree(nodes) for nodes in written if nodes]
 
     def _terms(self, alphabet: Alphabet) -> list[tuple[float, Nodes]] | None:
@@ -60,24 +63,29 @@ class LinearCombination:
             terms.append((float(weight), nodes))
         return terms
 
-    def _as_product(self, alphabet: Alphabet) -> Nodes | None:
+    def _as_products(self, alphabet: Alphabet) -> Iterator[Nodes | None]:
+        logs = [feature for feature in self.features if feature.is_logarithm]
+        if not logs or len(self.features) < 2:
+            return
+        weights = [w for w, feature in zip(self.weights, self.features) if feature.is_logarithm]
+        found = _whole_exponents(np.array(weights))
+        if found is not None:
+            if any(n % 2 == 0 and f.changes_sign for n, f in zip(found[0], logs)):
+                yield self._as_product(found[0] / 2, found[1] / 2, alphabet)
+            yield self._as_product(*found, alphabet)
+
+    def _as_product(self, exponents: np.ndarray, factor: float, alphabet: Alphabet) -> Nodes | None:
         logs = np.array([feature.is_logarithm for feature in self.features])
-        if not logs.any() or len(logs) < 2:
-            return None
-        found = _whole_exponents(self.weights[logs])
-        if found is None:
-            return None
-        exponents, factor = found
         bases = [feature.nodes for feature in self.features if feature.is_logarithm]
-        over = [_power(b, n, alphabet) for b, n in zip(bases, exponents) if n > 0]
-        under = [_power(b, -n, alphabet) for b, n in zip(bases, exponents) if n < 0]
+        over = [_power(b, n, alphabet) for b, n in zip(bases, exponents.tolist()) if n > 0]
+        under = [_power(b, -n, alphabet) for b, n in zip(bases, exponents.tolist()) if n < 0]
         if not logs.all():
             plain = [
                 (float(w) * factor, f.nodes)
                 for w, f in zip(self.weights, self.features)
                 if not f.is_logarithm
             ]
-            inner = _as_sum(plain, alphabet)
+            inner = as_sum(plain, alphabet)
             if inner is None or "exp" not in alphabet.primitives:
                 return None
             over.append((alphabet.primitives["exp"], *inner))
@@ -101,7 +109,7 @@ class Candidate:
     loss: float
 
 
-def _whole_exponents(weights: np.ndarray) -> tuple[list[int], float] | None:
+def _whole_exponents(weights: np.ndarray) -> tuple[np.ndarray, float] | None:
     """Whole numbers in the proportions of the weights, and the factor of the weights."""
     smallest = np.abs(weights).min()
     for multiple in (1, 2, 3):
@@ -111,7 +119,7 @@ def _whole_exponents(weights: np.ndarray) -> tuple[list[int], float] | None:
         if near.all() and np.abs(whole).max() <= HIGHEST_POWER:
             if whole.sum() < 0:
                 whole, multiple = -whole, -multiple
-            return whole.astype(int).tolist(), multiple / smallest
+            return whole, multiple / smallest
     return None
 
 
@@ -128,7 +136,7 @@ def as_quotient(
     Returns:
         A tree, `None` if the alphabet cannot write it.
     """
-    above, below = _as_sum(over, alphabet), _as_sum(under, alphabet)
+    above, below = as_sum(over, alphabet), as_sum(under, alphabet)
     if above is None or below is None:
         return None
     if len(below) == 1 and isinstance(below[0], Constant):
@@ -138,7 +146,16 @@ def as_quotient(
     return gp.PrimitiveTree((alphabet.primitives["div"], *above, *below))
 
 
-def _as_sum(terms: Sequence[tuple[float, Nodes]] | None, alphabet: Alphabet) -> Nodes | None:
+def as_sum(terms: Sequence[tuple[float, Nodes]] | None, alphabet: Alphabet) -> Nodes | None:
+    """Write a weighted sum as nodes.
+
+    Args:
+        terms: weights and nodes; no nodes stand for the constant 1.
+        alphabet: alphabet of the nodes.
+
+    Returns:
+        Nodes in prefix order, `None` without terms or if the alphabet cannot write them.
+    """
     if terms is None:
         return None
     primitives = alphabet.primitives
@@ -160,16 +177,42 @@ def _as_sum(terms: Sequence[tuple[float, Nodes]] | None, alphabet: Alphabet) -> 
     return nodes
 
 
-def _power(base: Nodes, exponent: int, alphabet: Alphabet) -> Nodes | None:
+def product_of_powers(
+    bases: Sequence[Nodes], exponents: Sequence[float], alphabet: Alphabet
+) -> Nodes | None:
+    """Write a product of powers as nodes.
+
+    Args:
+        bases: nodes of the bases.
+        exponents: multiples of one half; bases of exponent 0 are left out.
+        alphabet: alphabet of the nodes.
+
+    Returns:
+        Nodes in prefix order, `None` if the alphabet cannot write them.
+    """
+    over = [_power(b, n, alphabet) for b, n in zip(bases, exponents) if n > 0]
+    under = [_power(b, -n, alphabet) for b, n in zip(bases, exponents) if n < 0]
+    return _quotient(over or [(Constant(1.0),)], under, alphabet)
+
+
+def _power(base: Nodes, exponent: float, alphabet: Alphabet) -> Nodes | None:
+    if exponent % 1 == 0:
+        return _whole_power(base, int(exponent), alphabet)
+    inner = _whole_power(base, round(2 * exponent), alphabet)
+    root = alphabet.primitives.get("sqrt")
+    return None if root is None or inner is None else (root, *inner)
+
+
+def _whole_power(base: Nodes, exponent: int, alphabet: Alphabet) -> Nodes | None:
     primitives = alphabet.primitives
     if exponent == 1:
         return base
     if _POWERS.get(exponent) in primitives:
         return (primitives[_POWERS[exponent]], *base)
     if exponent % 2 == 0 and "square" in primitives:
-        half = _power(base, exponent // 2, alphabet)
+        half = _whole_power(base, exponent // 2, alphabet)
         return half and (primitives["square"], *half)
-    rest = _power(base, exponent - 1, alphabet)
+    rest = _whole_power(base, exponent - 1, alphabet)
     return rest and _product([rest, base], alphabet)
 
 

@@ -2,8 +2,8 @@
 
 The weights of a sum are an eigenvector (`eigen_fit`), so only the features must be searched for.
 Dictionaries are made of the variables, and of the coordinates that the gradients show
-(`separability`); a beam over them grows sums term by term. Products are sums as well: they carry
-the same concept as the sum of their logarithms.
+(`separability`, `reduction`); a beam over them grows sums term by term. Products are sums as well:
+they carry the same concept as the sum of their logarithms.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from keras_symgrad.search.spectral.features import Feature, FeatureMaker
 from keras_symgrad.search.spectral.inner_constants import InnerConstantSearch
 from keras_symgrad.search.spectral.linear_combination import Candidate, LinearCombination
 from keras_symgrad.search.spectral.polynomials import PolynomialSearch
-from keras_symgrad.search.spectral.separability import Separability, find_separability
+from keras_symgrad.search.spectral.reduction import Reduction
+from keras_symgrad.search.spectral.separability import WEAKEST, Separability, find_separability
 from keras_symgrad.search.spectral.template_descent import TemplateDescent
 from keras_symgrad.search.spectral.tree_loss import TreeLoss
 
@@ -112,6 +113,23 @@ class SpectralSearch:
         """Ignored variables and groups, computed from the gradients on first use."""
         return find_separability(self.maker, self.field, self.variables, self.rows)
 
+    @cached_property
+    def reductions(self) -> list[tuple[Feature, ...]]:
+        """Sets of fewer coordinates that power laws show, without those of `structure`.
+
+        Weak variables count as well, unless they may be errors of a network.
+        """
+        apart = self.field.column_by_column()
+        if apart is None:
+            return []
+        strength = self.field.strength(self.rows)
+        weakest = WEAKEST if self.field.is_read else WEAKEST_EXACT
+        columns = np.flatnonzero(strength > weakest * strength.max()).tolist()
+        known = {_level_sets(unit.feature for unit in level) for level in self.structure.levels}
+        found = Reduction(self.maker, apart, self.rows).coordinates(columns)
+        written = [tuple(self.maker.of_tree(c.tree, self.variables) for c in one) for one in found]
+        return [one for one in written if _level_sets(one) not in known]
+
     @property
     def blocks(self) -> Sequence[gp.PrimitiveTree]:
         """Subtrees that the gradients show, from which other strategies may make formulas."""
@@ -147,12 +165,16 @@ class SpectralSearch:
         yield from self._stage([self.variables[k] for k in self._relevant()], *first)
         for level in self.structure.levels[:0:-1]:
             yield from self._stage([unit.feature for unit in level], *first)
+        for coordinates in self.reductions:
+            yield from self._stage(coordinates, *first)
 
     def thorough_stages(self) -> Iterator[list[Candidate] | None]:
         """Polynomials and quotients in all coordinates, and large dictionaries.
 
         They take some seconds with many variables.
         """
+        for coordinates in self.reductions:
+            yield from self._polynomial_stage(coordinates)
         for level in self.structure.levels[::-1]:
             yield from self._polynomial_stage([unit.feature for unit in level])
         variables = [unit.feature for unit in self.structure.levels[0]]
@@ -160,9 +182,10 @@ class SpectralSearch:
         if self.structure.units:
             units = [unit.feature for unit in self.structure.units]
             yield from self._stage([*units, *variables], self.terms, self.size)
-        for level in self.structure.levels[::-1]:
-            if len(level) <= MAX_INNER_COORDINATES:
-                yield from self._inner_constant_stage([unit.feature for unit in level])
+        levels = ([unit.feature for unit in level] for level in self.structure.levels[::-1])
+        for coordinates in (*self.reductions, *levels):
+            if len(coordinates) <= MAX_INNER_COORDINATES:
+                yield from self._inner_constant_stage(coordinates)
         if self.structure.ignored and not self.field.is_read:
             yield from self._stages_of_weak_variables()
         if self.structure.others:
@@ -342,3 +365,7 @@ class SpectralSearch:
         strength = self.field.strength(self.rows)
         order = np.argsort(-strength, kind="stable")[:6]
         return sorted(int(k) for k in order if strength[k] > 0)
+
+
+def _level_sets(coordinates: Iterable[Feature]) -> frozenset[bytes]:
+    return frozenset(coordinate.level_sets for coordinate in coordinates)

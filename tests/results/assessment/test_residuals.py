@@ -8,8 +8,13 @@ import pytest
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
 from keras_symgrad.expressions.trees import symbol
+from keras_symgrad.formulas import Formula, ParetoFront
 from keras_symgrad.gradients.field import GradientField
-from keras_symgrad.results.assessment.residuals import predictable, residuals
+from keras_symgrad.results.assessment.residuals import (
+    predictable,
+    residuals,
+    without_structure,
+)
 
 X1 = symbol("x1")
 X2 = symbol("x2")
@@ -58,3 +63,31 @@ def test_residuals_are_those_of_the_nearer_sign():
     error = direction_error(field.directions_of(np.ones((50, 2))), field.directions)
     # |u - v|^2 = 2 (1 - cos)
     assert np.mean(np.sum(left**2, axis=1)) / 2 == pytest.approx(error)
+
+
+@pytest.mark.parametrize(
+    ("disturbance", "chosen"),
+    [
+        # Independent from row to row: only the truth leaves nothing else.
+        (0.03 * RNG.normal(size=(500, 2)), X1 + X2 + X1 * X2**2 / 5),
+        # As smooth as the errors of a network: the truth leaves structure as well.
+        (0.03 * SMOOTH[:, :2], X1 + X2),
+    ],
+)
+def test_a_short_formula_that_misses_structure_is_best_only_beside_smooth_errors(
+    disturbance, chosen
+):
+    truth = X1 + X2 + X1 * X2**2 / 5
+    points = POINTS[:, :2]
+    directions = gradient(truth, ("x1", "x2"), points)
+    directions = directions / np.linalg.norm(directions, axis=1, keepdims=True) + disturbance
+    field = GradientField.from_gradients(points, directions)
+    rows = [(X1 + X2, 3), (truth, 15)]
+    front = ParetoFront(
+        [
+            Formula(one, length, float(np.mean(residuals(one, field) ** 2)), field.names)
+            for one, length in rows
+        ]
+    )
+    assert front.best.expression == X1 + X2
+    assert without_structure(front, field).best.expression == chosen

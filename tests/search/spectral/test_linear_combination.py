@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy
 
 from keras_symgrad.engine.directions import direction_error
 from keras_symgrad.engine.reference import gradient
@@ -42,6 +43,12 @@ def test_a_sum_of_logarithms_is_written_as_a_product(logarithms, plain, weights,
     _, written = combined("default", logarithms, plain, weights)[0]
     # A product and its reciprocal are one concept.
     assert (written / product).simplify().is_number or (written * product).simplify().is_number
+
+
+def test_a_square_that_would_hide_a_sign_is_written_without_it_as_well():
+    found, _ = combined("default", [["sub", 0, 1], [2]], [], [1, -0.5])
+    assert (x1 - x2) ** 2 / x3 in found
+    assert (x1 - x2) / sympy.sqrt(x3) in found
 
 
 def test_all_ways_to_write_it_have_the_gradients_of_the_sum():
