@@ -107,6 +107,9 @@ def approximate(
         return None
     by_term = {term: row for row, term in given.items()}
     written = [_Written.of(account, refiner, rows, counted, by_term) for account in found]
+    # Signs of shared coefficients may cost a little more than the sum was counted with.
+    while chosen and found[chosen].cost <= max_complexity < written[chosen].formula.complexity:
+        chosen -= 1
     best, is_given = written[chosen], found[chosen].terms[0] in by_term
     written.sort(key=lambda one: one.formula.complexity)
     formulas = [one.formula for one in written]
