@@ -303,11 +303,19 @@ class PortfolioSearch:
 
     def _staged(self, search: StagedSearch) -> Iterator[Progress | None]:
         """Stages of a search, and the shortest spelling of what they have found."""
+        stages = 0
         try:
             for stage in search.stages():
                 if stage is not None:
                     self._keep(stage)
                     yield self._assessed(0)
+                    stages += 1
+                    # What is settled needs no other spelling, and most is after the first stages.
+                    if stages > 1:
+                        front = self.archive.front()
+                        yield from self._collector.shorten(search.found)
+                        if self.archive.front() != front:
+                            yield self._assessed(0)
                 elif len(self.archive):
                     yield None
         finally:

@@ -177,6 +177,27 @@ def test_a_limit_ends_the_shortening_of_what_the_dictionary_found(monkeypatch):
     assert len(shortened) == 2
 
 
+def test_what_is_open_after_two_stages_is_shortened_before_the_next_and_once(monkeypatch):
+    shortened, before = [], []
+    shorter = Collector._shortest_tree
+
+    def counted(self, expression):
+        shortened.append(expression)
+        return shorter(self, expression)
+
+    def further(self):
+        yield []
+        before.append(len(shortened))
+        yield []
+
+    monkeypatch.setattr(Collector, "_shortest_tree", counted)
+    monkeypatch.setattr(SpectralSearch, "thorough_stages", further)
+    search = portfolio(noisy(x1 * sympy.sin(x2) + x3), methods=("dictionary",))
+    search.run(Stopping(time_limit=60))
+    assert search.stopped == "exhausted"
+    assert len(shortened) == before[0] > 0
+
+
 @pytest.mark.slow
 def test_what_goes_wrong_while_compiling_is_told(monkeypatch):
     def fails(self):

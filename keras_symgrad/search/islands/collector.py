@@ -62,6 +62,8 @@ class Collector:
         self._replacements = Replacements(self._problem.alphabet, self._problem.complexity)
         # Members of the front whose constants were already rounded.
         self._rounded: set[tuple[float, float]] = set()
+        # Fingerprints of sums whose shortest spelling was looked for.
+        self._shortened: set[int] = set()
 
     def keep(self, found: Sequence[Candidate]) -> bool:
         """Add candidates, and return whether one is the best at its complexity."""
@@ -95,7 +97,7 @@ class Collector:
     def shorten(self, found: Sequence[Candidate]) -> Iterator[None]:
         """Add the shortest spelling of sums: those of the front, and those of whole numbers.
 
-        A sum with whole numbers may be much shorter when it is factored, but hidden behind sums
+        Each is looked at once, however often it is given. A sum with whole numbers may be much shorter when it is factored, but hidden behind sums
         that fit a little better with many digits.
 
         Yields:
@@ -117,7 +119,10 @@ class Collector:
                     trees.append(whole)
         fingerprint = self._instruments.fingerprint
         different = {fingerprint(t): t for t in trees if len(t) <= MOST_NODES_SHORTENED}
-        for tree in different.values():
+        for key, tree in different.items():
+            if key in self._shortened:
+                continue
+            self._shortened.add(key)
             expression = with_whole_numbers(to_sympy(tree, alphabet.operators))
             with suppress(TimeoutError, ValueError):
                 short = within_time_limit(1.0, partial(self._shortest_tree, expression))
