@@ -97,8 +97,9 @@ class Collector:
     def shorten(self, found: Sequence[Candidate]) -> Iterator[None]:
         """Add the shortest spelling of sums: those of the front, and those of whole numbers.
 
-        Each is looked at once, however often it is given. A sum with whole numbers may be much shorter when it is factored, but hidden behind sums
-        that fit a little better with many digits.
+        Each is looked at once, however often it is given. A sum with whole numbers may be much
+        shorter when it is factored, but hidden behind sums that fit a little better with many
+        digits.
 
         Yields:
             `None` after each of them: together they take SymPy seconds.
