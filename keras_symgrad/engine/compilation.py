@@ -1,8 +1,8 @@
 """Programs that XLA compiles, and loops that it compiles into one function of machine code.
 
 XLA's runtime on a CPU starts every instruction in the body of a loop as a task of its own and
-splits the larger ones over threads. The bodies of the interpreter's loops are small: of 69 us that
-a tree of 15 nodes took on 1,000 rows, 55 went there. XLA compiles a loop as one function where its
+splits the larger ones over threads. The bodies of the interpreter's loops are small: of 70 us that
+a tree of 15 nodes took on 1,000 rows, 56 went there. XLA compiles a loop as one function where its
 body reads and writes less than 1 KB (`SmallWhileLoopHoistingPass`), by a call that has the
 attribute `xla_cpu_small_call`. No option sets that limit for one program alone, so the call is
 written into the program here, in the text form of StableHLO.
