@@ -21,13 +21,12 @@ if TYPE_CHECKING:
         unit,
     )
     from keras_symgrad.engine.engine import Engine, NormalEquations
-    from keras_symgrad.engine.interpreter import new_buffers, walk
+    from keras_symgrad.engine.interpreter import over_chunks, walk
     from keras_symgrad.engine.levenberg_marquardt import refine
     from keras_symgrad.engine.losses import LOSSES, SQUARED, Huber, Loss, as_loss
     from keras_symgrad.engine.memory import block_rows, estimate, trims
     from keras_symgrad.engine.reference import evaluate, gradient, loss
     from keras_symgrad.engine.tapes import Layout, Tapes, assemble
-    from keras_symgrad.engine.xla import as_slots, loop, put
 else:
     __getattr__, __dir__ = lazy_imports(__name__)
 
@@ -42,7 +41,6 @@ __all__ = [
     "SQUARED",
     "Tapes",
     "as_loss",
-    "as_slots",
     "as_span",
     "assemble",
     "block_rows",
@@ -53,12 +51,10 @@ __all__ = [
     "gradient",
     "in_frame",
     "is_diagonal",
-    "loop",
     "loss",
     "nearest",
-    "new_buffers",
     "orthonormal_span",
-    "put",
+    "over_chunks",
     "reduce_axes",
     "refine",
     "split",

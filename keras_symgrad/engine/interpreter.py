@@ -58,11 +58,7 @@ def compiled_sums(
     def sums(tapes: Tensors, field: Tensors, chunks: tf.Tensor) -> tf.Tensor:
         dtype = field["points"].dtype
 
-        def each_chunk(
-            index: tf.Tensor, buffers: tuple[Any, ...], result: tf.Tensor
-        ) -> tuple[Any, ...]:
-            tape = {name: array[index] for name, array in tapes.items()}
-
+        def sums_of(tape: Tensors, buffers: tuple[Any, ...]) -> tuple[tf.Tensor, tuple[Any, ...]]:
             def each_tile(
                 tile: tf.Tensor, buffers: tuple[Any, ...], total: tf.Tensor
             ) -> tuple[Any, ...]:
@@ -73,13 +69,47 @@ def compiled_sums(
             tiles = field["points"].shape[0]
             total = tf.zeros([layout.trees, columns], dtype)
             _, buffers, total = loop(0, tiles, each_tile, buffers, total)
-            return index + 1, buffers, put(result, index, total)
+            return total, buffers
 
-        result = tf.zeros([layout.chunks, layout.trees, columns], dtype)
-        buffers = new_buffers(layout, lanes, field)
-        return loop(0, chunks, each_chunk, buffers, result)[-1]
+        return over_chunks(sums_of, layout, lanes, columns, tapes, field, chunks)
 
     return compiled_loop(sums)
+
+
+def over_chunks(
+    of_chunk: Callable[..., tuple[tf.Tensor, tuple[Any, ...]]],
+    layout: Layout,
+    lanes: int,
+    columns: int,
+    tapes: Tensors,
+    field: Tensors,
+    chunks: tf.Tensor,
+) -> tf.Tensor:
+    """Loop over the chunks of tapes, with one pair of buffers carried through.
+
+    Args:
+        of_chunk: a function of the tape arrays of a chunk and the buffers that returns
+            `(trees, columns)` and the buffers.
+        layout: of the tapes.
+        lanes: tangent lanes for constants.
+        columns: numbers of each tree.
+        tapes: the arrays of all chunks.
+        field: arrays of the field.
+        chunks: how many of the chunks are used.
+
+    Returns:
+        `(chunks, trees, columns)`, zero for unused chunks.
+    """
+
+    def each_chunk(
+        index: tf.Tensor, buffers: tuple[Any, ...], result: tf.Tensor
+    ) -> tuple[Any, ...]:
+        tape = {name: array[index] for name, array in tapes.items()}
+        found, buffers = of_chunk(tape, buffers)
+        return index + 1, buffers, put(result, index, found)
+
+    result = tf.zeros([layout.chunks, layout.trees, columns], field["points"].dtype)
+    return loop(0, chunks, each_chunk, new_buffers(layout, lanes, field), result)[-1]
 
 
 @lru_cache(maxsize=32)

@@ -31,9 +31,7 @@ from keras_symgrad.engine import (
     Tapes,
     assemble,
     compiled_loop,
-    loop,
-    new_buffers,
-    put,
+    over_chunks,
     walk,
 )
 from keras_symgrad.expressions import Alphabet, Complexity, Fingerprint, OperatorSet
@@ -250,16 +248,9 @@ def _compiled_fit(
     def fits(
         tapes: dict[str, tf.Tensor], field: dict[str, tf.Tensor], chunks: tf.Tensor
     ) -> tf.Tensor:
-        def each_chunk(
-            index: tf.Tensor, buffers: tuple[Any, ...], result: tf.Tensor
-        ) -> tuple[Any, ...]:
-            tape = {name: array[index] for name, array in tapes.items()}
-            columns, buffers = fit(tape, field, buffers)
-            return index + 1, buffers, put(result, index, columns)
+        def fit_of(tape: dict[str, tf.Tensor], buffers: tuple[Any, ...]) -> tuple[Any, ...]:
+            return fit(tape, field, buffers)
 
-        columns = 1 + lanes + lanes**2
-        result = tf.zeros([layout.chunks, layout.trees, columns], field["points"].dtype)
-        buffers = new_buffers(layout, lanes, field)
-        return loop(0, chunks, each_chunk, buffers, result)[-1]
+        return over_chunks(fit_of, layout, lanes, 1 + lanes + lanes**2, tapes, field, chunks)
 
     return compiled_loop(fits)
