@@ -362,3 +362,25 @@ def writable(terms: Iterable[BasisFunction], operators: OperatorSet) -> list[Bas
         return all(name in operators for name in needed)
 
     return [term for term in terms if fits(term)]
+
+
+def standardized(
+    terms: Sequence[BasisFunction], points: np.ndarray, rows: int
+) -> tuple[list[BasisFunction], np.ndarray, np.ndarray, np.ndarray]:
+    """Values of terms, of mean 0 and standard deviation 1 at the first rows.
+
+    Args:
+        terms: any.
+        points: `(points, columns)`.
+        rows: how many of the points are data rows.
+
+    Returns:
+        The terms that are finite at all points and not constant at the rows, their standardized
+        values `(points, terms)`, and their means and standard deviations, `(terms,)`.
+    """
+    with np.errstate(all="ignore"):
+        columns = np.column_stack([term.values(points) for term in terms])
+    spread = columns[:rows].std(axis=0)
+    kept = np.flatnonzero(np.isfinite(columns).all(axis=0) & (spread > 0))
+    centres, widths = columns[:rows, kept].mean(axis=0), spread[kept]
+    return [terms[int(k)] for k in kept], (columns[:, kept] - centres) / widths, centres, widths

@@ -21,7 +21,7 @@ from keras_symgrad.results.approximation.accounts import (
     folds,
     simplest,
 )
-from keras_symgrad.results.approximation.basis import BasisFunction, basis, writable
+from keras_symgrad.results.approximation.basis import BasisFunction, basis, standardized, writable
 from keras_symgrad.results.approximation.steps import FitRows
 from keras_symgrad.results.approximation.sums import FEW_ROWS, LEAST_ROW_SHARE
 
@@ -114,14 +114,9 @@ class ScoreProblem:
         self.rows, self.scores = rows, scores
         data = rows.points[: rows.rows]
         terms = writable(basis(data, _most_used(data, scores[: rows.rows])), operators)
-        with np.errstate(all="ignore"):
-            columns = np.column_stack([term.values(rows.points) for term in terms])
-        spread = columns[: rows.rows].std(axis=0)
-        kept = np.flatnonzero(np.isfinite(columns).all(axis=0) & (spread > 0))
-        self.terms = [terms[int(k)] for k in kept]
-        self.centres, self.widths = columns[: rows.rows, kept].mean(axis=0), spread[kept]
+        self.terms, columns, self.centres, self.widths = standardized(terms, rows.points, rows.rows)
         # Single precision is enough for choosing terms, and half the memory.
-        self.columns = ((columns[:, kept] - self.centres) / self.widths).astype(np.float32)
+        self.columns = columns.astype(np.float32)
         joined = complexity.of_node("add") + complexity.of_node("mul") + complexity.constant
         self.costs = np.array([term.cost(complexity) for term in self.terms]) + joined
         self.offset_cost = complexity.of_node("add") + complexity.constant
@@ -255,9 +250,9 @@ def expressed(
         digits: significant ones of the coefficients.
     """
     found = []
-    for chosen, standardized, offset in zip(fit.chosen, fit.coefficients, fit.offsets):
+    for chosen, scaled, offset in zip(fit.chosen, fit.coefficients, fit.offsets):
         numbers = list(chosen)
-        exact = problem.unit * standardized / problem.widths[numbers]
+        exact = problem.unit * scaled / problem.widths[numbers]
         written = [float(f"{c:.{digits}g}") for c in exact]
         # Rounding moves the mean of columns far from zero.
         level = problem.unit * offset - float(np.dot(written, problem.centres[numbers]))

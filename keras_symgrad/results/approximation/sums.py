@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_symgrad.expressions import Complexity
 from keras_symgrad.formulas import Fidelity, MonotoneFit
-from keras_symgrad.results.approximation.basis import BasisFunction
+from keras_symgrad.results.approximation.basis import BasisFunction, standardized
 from keras_symgrad.results.approximation.refinement import (
     curvature_of_decisions,
     for_decisions,
@@ -86,13 +86,9 @@ class SumProblem:
     def __init__(
         self, terms: Sequence[BasisFunction], rows: FitRows, complexity: Complexity, decides: bool
     ):
-        with np.errstate(all="ignore"):
-            columns = np.column_stack([term.values(rows.points) for term in terms])
-        spread = columns[: rows.rows].std(axis=0)
-        kept = np.flatnonzero(np.isfinite(columns).all(axis=0) & (spread > 0))
-        self.terms = [terms[int(k)] for k in kept]
-        self.centres, self.widths = columns[: rows.rows, kept].mean(axis=0), spread[kept]
-        self.columns = (columns[:, kept] - self.centres) / self.widths
+        self.terms, self.columns, self.centres, self.widths = standardized(
+            terms, rows.points, rows.rows
+        )
         self.rows, self.decides, self.complexity = rows, decides, complexity
         self.is_linear = np.array([term.is_linear for term in self.terms])
         self._of_sum = complexity.of_node("add")
