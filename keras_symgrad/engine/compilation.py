@@ -33,7 +33,7 @@ KNOWN_OPERATIONS = {
         while xor
     """.split()
 } | {"chlo.erf"}
-# Of the operation that runs such a text within TensorFlow.
+# Version of the TensorFlow operation that runs a module.
 CALL_VERSION = 9
 SMALL_CALL = '{mhlo.frontend_attributes = {inlineable = "false", xla_cpu_small_call = "true"}}'
 

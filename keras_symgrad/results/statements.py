@@ -21,6 +21,7 @@ from keras_symgrad.search.core import Ending
 
 if TYPE_CHECKING:
     from keras_symgrad.formulas import Formula
+    from keras_symgrad.results.assessment import Alternative
     from keras_symgrad.results.class_interpretation import ClassInterpretation
     from keras_symgrad.results.interpretation import Interpretation
     from keras_symgrad.results.joint_interpretation import JointInterpretation
@@ -218,25 +219,33 @@ def reason(concept: Interpretation) -> str:
         return ONE_VARIABLE
     if concept.matches == Match.NOTHING:
         return off
+    nearest = concept.rivals[0] if concept.rivals else None
     if concept.matches == Match.APPROXIMATION:
+        if nearest is not None and concept.boundary_error is None:
+            return f"{off}, {nearest.formula.to_pretty()} fits {_apart(nearest)}"
         return f"{off}, or values off, by more than a network's own error or noise"
     if concept.surface.joint:
         return f"{off}, its gradient lies in the span of the neurons' over all the data"
-    if concept.boundary_error is None:
+    if nearest is None and concept.boundary_error is None:
         # Directions that were given may be noisy; those of a network are not.
         noise = "" if "drawn" in concept.rows else ", noise included"
         where = "over all the data" if concept.near is None else "over the points around the row"
         return f"{off}{noise}, parallel {where}"
-    if not concept.rivals:
+    if nearest is None:
         return f"{off}, no other formula shares its boundary"
-    rival = concept.rivals[0]
+    shown = nearest.formula.to_pretty()
+    if concept.matches == Match.CONCEPT:
+        return f"{off}, the nearest rival, {shown}, fits {_apart(nearest)}"
+    shared = " has the same boundary and" if nearest.same_boundary else ""
+    return f"{off}, {shown}{shared} fits {_apart(nearest)}"
+
+
+def _apart(rival: Alternative) -> str:
     # Gradients are unbounded on some rows: the medians are compared.
     apart = f"with {rival.error_ratio:#.2g} times the error"
     if rival.longer > 0:
         apart += f" in {rival.longer} more word{'s' if rival.longer > 1 else ''}"
-    if concept.matches == Match.CONCEPT:
-        return f"{off}, the nearest rival, {rival.formula.to_pretty()}, fits {apart}"
-    return f"{off}, {rival.formula.to_pretty()} has the same boundary and fits {apart}"
+    return apart
 
 
 def _degrees(angle: float) -> str:

@@ -97,7 +97,7 @@ def _inverse(matrices: np.ndarray) -> np.ndarray:
 
 
 def _explained(curvature: np.ndarray, coefficients: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """What sums gain over none, `(sums,)`, for shares `(sums, terms, numbers)`."""
+    """Decrease of the squared error by each sum, `(sums,)`, for shares `(sums, terms, numbers)`."""
     turned = np.swapaxes(shares, -1, -2)
     moments = turned @ (curvature @ coefficients)
     numbers = _inverse(turned @ curvature @ shares) @ moments[..., None]

@@ -170,7 +170,7 @@ class SumProblem:
         return kept[::-1]
 
     def _weights(self, used: np.ndarray) -> np.ndarray:
-        """Of the points that are used, for decisions."""
+        """Weights of the points that are used, for decisions."""
         is_row = np.arange(len(used)) < self.rows.rows
         at_rows, at_ends = used & is_row, used & ~is_row
         share = row_share(self.rows.rows)

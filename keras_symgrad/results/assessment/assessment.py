@@ -46,8 +46,9 @@ class Assessment:
             held-out data rows; `None` for a gradient field without values.
         matches: relation of `best` to the network: "concept", "boundary", "approximation" or
             "nothing"; see `Match`.
-        rivals: formulas with the same decision boundary and other gradients off it; those that the
-            network distinguishes least come first.
+        rivals: formulas with the same decision boundary and other gradients off it, and, for a
+            network that is more than a degree off, look-alikes; those that the network
+            distinguishes least come first.
         alternatives: other formulas that held-out rows do not show to be worse than `best`.
         noise_floor: losses below it are indistinguishable, by held-out rows of one network or by
             the disagreement of several.

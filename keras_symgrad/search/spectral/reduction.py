@@ -35,13 +35,13 @@ MIN_ROWS = 0.9
 MAX_ERROR = 0.1
 # Error of a law that is exact but for rounding.
 EXACT_ERROR = 1e-14
-# The error of a law may be so many times that of a quadratic function, on rows held out.
+# Largest ratio of the error of a law to that of a quadratic function, on held-out rows.
 MAX_ERROR_RATIO = 1.3
 # Sets of coordinates that are reduced further, and that are returned.
 BEAM = 6
 MAX_FOUND = 2
-# Weights are multiples of 1/12 where they are this near to one, in parts of their size, or within
-# so many standard deviations.
+# A weight is rounded to a multiple of 1/12 within this relative distance, or within this many
+# standard deviations.
 NEARLY_SIMPLE = 1e-6
 MAX_DEVIATIONS = 3.0
 

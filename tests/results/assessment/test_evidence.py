@@ -231,6 +231,21 @@ def test_a_long_sum_that_follows_a_function_step_by_step_is_no_concept():
     assert law.matches == "concept"
 
 
+@pytest.mark.parametrize(("share", "matches"), [(0.1, "concept"), (0.3, "approximation")])
+def test_a_network_between_two_formulas_has_learned_neither(share, matches):
+    """The front need not hold the other one, which differs by one function."""
+    rng = np.random.default_rng(0)
+    points = np.hstack([rng.uniform(0.8, 2.0, (600, 1)), rng.uniform(-1, 1, (600, 5))])
+    shown = X1**2 - sympy.Rational(9, 2) * X1 + X2**2
+    between = share * (X2**2 + 6 * sympy.exp(-X1)) + (1 - share) * shown
+    field = GradientField.from_gradients(points, sympy_gradients(between, points))
+    field = replace(field, origin={"data": field.rows, "drawn": 0, "moved": 0})
+    found = evidence(field, points, shown, fidelity=of_values(0.999))
+    assert found.matches == matches
+    of_exp = [rival for rival in found.rivals if rival.formula.expression.has(sympy.exp)]
+    assert bool(of_exp) == (matches != "concept")
+
+
 @pytest.mark.slow
 def test_the_rival_of_a_long_formula_comes_from_the_short_one_of_its_boundary():
     rng = np.random.default_rng(0)
