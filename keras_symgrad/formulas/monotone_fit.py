@@ -11,6 +11,9 @@ import numpy as np
 
 from keras_symgrad.files import Record
 
+# Relative distance below which two knots are one.
+ROUNDING = 1e-14
+
 
 @dataclass(frozen=True, eq=False)
 class MonotoneFit:
@@ -89,6 +92,9 @@ class MonotoneFit:
         heights = np.add.reduceat(counts * smooth, first) / size
         # Rounding must not make a flat part decrease.
         heights = (np.maximum if rising else np.minimum).accumulate(heights)
+        # Nor must it join knots: g may vary by its rounding errors only.
+        kept = np.diff(positions, prepend=-np.inf) > ROUNDING * np.abs(positions)
+        positions, heights = positions[kept], heights[kept]
         if zero is not None:
             below = positions < zero
             heights = np.where(below, np.minimum(heights, 0), np.maximum(heights, 0))

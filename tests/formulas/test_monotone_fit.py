@@ -87,6 +87,20 @@ def test_two_points_are_enough_and_order_does_not_matter():
     assert phi.preimage(0.0) == pytest.approx(1.5)
 
 
+@pytest.mark.parametrize("level", [0.7, -0.78, 1e-30])
+def test_a_formula_that_varies_by_rounding_errors_is_a_constant(level):
+    rng = np.random.default_rng(0)
+    f = rng.normal(size=3000)
+    rounded = level * (1 + np.finfo(float).eps * rng.integers(0, 40, size=3000))
+    phi = MonotoneFit.through(rounded, f)
+    np.testing.assert_allclose(phi(rounded), f.mean(), atol=0.3)
+
+
+def test_a_few_huge_values_leave_the_other_knots_apart(g):
+    phi = MonotoneFit.through(np.append(g, [1e20, 2e20]), np.append(g**3, [9.0, 9.0]))
+    assert np.median(np.abs(phi(g) - g**3)) < 0.01
+
+
 @pytest.mark.parametrize("g", [np.ones(5), np.array([1.0]), np.full(5, np.nan), np.zeros(0)])
 def test_a_formula_of_one_value_has_no_phi(g):
     with pytest.raises(ValueError, match="at least two different finite values"):
