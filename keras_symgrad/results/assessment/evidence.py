@@ -204,7 +204,7 @@ class Evidence:
         sums of any words follow it, so formulas of the front with as good a boundary are rivals
         too. The rivals that the rows distinguish least come first.
         """
-        compared = [*self._look_alikes(), *self._of_boundary()]
+        compared = [*self._look_alikes(), *self._sharing_the_boundary()]
         # Different divisors may give the same quotient.
         found = {str(rival.formula): rival for rival in compared}
         return tuple(sorted(found.values(), key=self._advantage))
@@ -234,7 +234,7 @@ class Evidence:
             if other.error_ratio <= ALIKE and other.class_distance > APART * self.cosine_error
         ]
 
-    def _of_boundary(self) -> list[Alternative]:
+    def _sharing_the_boundary(self) -> list[Alternative]:
         """Compare formulas with the same decision boundary and other gradients off it."""
         if self.threshold is None:
             return []
