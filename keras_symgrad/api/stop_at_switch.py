@@ -12,6 +12,8 @@ from keras_symgrad.search.core import Ending
 # Assessment after which a switch is looked for, once: of the quick dictionary and of polynomials.
 # Most networks of one short formula are settled before it.
 ATTEMPT_AT = 3
+# Seconds that must be left: an attempt takes two or three, which a short search needs itself.
+LEAST_SECONDS = 10.0
 
 
 class StopAtSwitch(Callback):
@@ -34,5 +36,7 @@ class StopAtSwitch(Callback):
             return
         self._assessed += 1
         left = self._time_limit - logs["seconds"]
-        if self._assessed == ATTEMPT_AT and self._division.has_switch(found, seconds=left):
+        if self._assessed != ATTEMPT_AT or left < LEAST_SECONDS:
+            return
+        if self._division.has_switch(found, seconds=left):
             self.search.stop(Ending.SWITCH)
