@@ -18,6 +18,7 @@ from keras_symgrad.api.arguments import (
     refuses_unknown_options,
 )
 from keras_symgrad.api.local_interpretation import Row, check_near, interpret_near
+from keras_symgrad.api.stop_at_switch import StopAtSwitch
 from keras_symgrad.api.task import Task
 from keras_symgrad.engine import SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, OperatorSet, symbol
@@ -302,9 +303,16 @@ def _found(
     )
     if kept is not None:
         kept.restore(portfolio)
+    division = None
+    if near is None and graph is None and reading.field.directions.ndim == 2:
+        division = Division(reading, fitted, kept_apart, refiner, units, seed)
+    may_be_divided = not (symmetries or knowledge.has_rules)
+    callbacks = list(task.callbacks)
+    if division is not None and may_be_divided and search.effort != "thorough":
+        callbacks.insert(0, StopAtSwitch(division, stopping.time_limit))
     with clock.timed("search"), deferred_interrupts() as interrupts:
         bar = ProgressBar(stopping, shown=task.verbose)
-        archive = portfolio.run(stopping, [bar, *task.callbacks])
+        archive = portfolio.run(stopping, [bar, *callbacks])
         interrupted = portfolio.stopped == Ending.INTERRUPTED or interrupts.presses > 0
         if interrupted and not archive.front():
             # There is nothing to keep, and no search that failed.
@@ -321,15 +329,13 @@ def _found(
         held_out_rows = assess.sample
         if near is None:
             holds = where_it_holds(assessment, reading, held_out_rows.counted, kept_apart, seed)
-        if near is None and graph is None and reading.field.directions.ndim == 2:
-            has_rules = bool(symmetries) or knowledge.has_rules
+        if division is not None:
             # As long as the search itself may take, but for the last attempt.
             seconds = math.inf if stopping.time_limit is None else stopping.time_limit
             if interrupted:
                 # Whoever ended the search does not wait for its limit here.
                 seconds = min(seconds, clock.seconds["search"])
-            division = Division(reading, fitted, kept_apart, refiner, units, seed, seconds)
-            regions = division.regions(assessment, divided=not has_rules)
+            regions = division.regions(assessment, divided=may_be_divided, seconds=seconds)
         warn_of_broken_symmetries(
             assessment.symmetries,
             "The field of gradients" if reading.neuron is None else reading.neuron.name,

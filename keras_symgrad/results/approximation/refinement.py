@@ -10,8 +10,10 @@ from keras_symgrad.formulas import MonotoneFit
 VALUE_STEPS = 4
 DECISION_STEPS = 8
 # Shrinkage of a step, as a share of the mean square of a basis function; and of a logit's slopes.
+# On 35 networks each of wine and iris a third of the latter lost 37 and 19 fresh decisions in the
+# place of 30 and 21, with longer formulas.
 DAMPING = 1e-3
-SHRINKAGE = 1e-3
+SHRINKAGE = 3e-3
 # Logits beyond it are certain.
 LARGEST_LOGIT = 30.0
 # Half the distance of the points that the slope of phi is read at, in standard deviations of g.

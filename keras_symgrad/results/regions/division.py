@@ -9,16 +9,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import sympy
 
-from keras_symgrad.engine import gradient, unit
-from keras_symgrad.expressions import to_sympy
-from keras_symgrad.formulas import Formula, ScaledFormula
-from keras_symgrad.gradients import GradientField, OwnUnits, Reading, errors, few_values
+from keras_symgrad.formulas import Formula
+from keras_symgrad.gradients import GradientField, OwnUnits, Reading, few_values
 from keras_symgrad.results.assessment import (
     Assessment,
     FormulaRefiner,
@@ -30,7 +28,9 @@ from keras_symgrad.results.assessment import (
 from keras_symgrad.results.regions.conditions import Comparison, Condition
 from keras_symgrad.results.regions.growth import EXPLAINED_ERROR, RowSet, grown_sets
 from keras_symgrad.results.regions.partition import partition
+from keras_symgrad.results.regions.parts import Part, Sketch, cosines_of, without
 from keras_symgrad.results.regions.regions import Region, Regions
+from keras_symgrad.results.regions.switch import is_switch
 from keras_symgrad.results.users_units import in_users
 from keras_symgrad.search.core import Archive, Individual
 from keras_symgrad.search.spectral import SpectralSearch
@@ -38,6 +38,8 @@ from keras_symgrad.search.spectral import SpectralSearch
 # Regions are looked for where a single formula leaves this share of the rows unexplained, and kept
 # where they explain as many more.
 UNEXPLAINED = 0.1
+# A switch is looked for before the search is over where this share is unexplained.
+FAR_UNEXPLAINED = 0.3
 # Rows that sets are grown on, and that a region is searched on.
 MAX_GROWN_ROWS = 1000
 MAX_SEARCHED_ROWS = 256
@@ -78,7 +80,6 @@ class Division:
         refiner: with the same rows, in the units of the search.
         units: of the search; `None` where they are the user's.
         seed: of all random choices.
-        seconds: after which no further attempt at regions begins.
     """
 
     reading: Reading
@@ -87,14 +88,19 @@ class Division:
     refiner: FormulaRefiner
     units: OwnUnits | None
     seed: int
-    seconds: float = math.inf
+    _deadline: _Deadline = field(default_factory=lambda: _Deadline(), init=False, repr=False)
+    # What came of dividing by as many sets, without the comparison with a single formula.
+    _tried: dict[int, list[Part] | None] = field(default_factory=dict, init=False, repr=False)
 
-    def regions(self, whole: Assessment, *, divided: bool = True) -> Regions:
+    def regions(
+        self, whole: Assessment, *, divided: bool = True, seconds: float = math.inf
+    ) -> Regions:
         """The regions of the neuron.
 
         Args:
             whole: assessment of a single formula for all rows, in the user's units.
             divided: whether there may be several; formulas of regions keep no rules.
+            seconds: after which no further attempt at regions begins.
 
         Returns:
             One region for a network that has one concept, that a single formula explains on nine
@@ -107,31 +113,62 @@ class Division:
             return alone
         if alone.unexplained_by_one < UNEXPLAINED:
             return alone
+        self._deadline.begin(seconds)
         try:
             return self._several(alone) or alone
         except _TimeIsOver:
             return replace(alone, complete=False)
 
+    def has_switch(self, whole: Assessment, *, seconds: float = math.inf) -> bool:
+        """Return whether the neuron evidently switches from one formula to another.
+
+        Then a longer search for a single formula is not expected to find one.
+
+        Args:
+            whole: assessment of the best single formula so far, in the user's units.
+            seconds: after which the answer is no.
+        """
+        reading = self.reading
+        if reading.neuron is None or reading.is_classifier or reading.in_terms_of is not None:
+            return False
+        if whole.matches.is_exact or not self._can_be_divided:
+            return False
+        alone = self._single(whole)
+        if alone.unexplained_by_one < FAR_UNEXPLAINED:
+            return False
+        self._deadline.begin(seconds)
+        try:
+            if len(self._sets) != 2:
+                return False
+            parts = self._parts(2, alone)
+        except _TimeIsOver:
+            return False
+        if parts is None or self._confirmed(parts, alone) is None:
+            return False
+        return is_switch(parts, self.train, without(self.held_out, self._few))
+
     def _several(self, alone: Regions) -> Regions | None:
         """Regions that explain more rows than one formula, if there are any."""
-        end = time.perf_counter() + self.seconds
-
-        def check_time() -> None:
-            if time.perf_counter() > end:
-                raise _TimeIsOver
-
-        field = self.refiner.train.take(slice(0, MAX_GROWN_ROWS))
-        # From level to level of a column a network may rise and fall at will.
-        field = _without(field, self._few)
-        sets = grown_sets(
-            field, self.refiner.alphabet, self.seed, without=self._few, check_time=check_time
-        )
-        for count in range(len(sets), 1, -1):
-            check_time()
-            found = self._confirmed(sets[:count], alone)
+        for count in range(len(self._sets), 1, -1):
+            self._deadline.check()
+            parts = self._parts(count, alone)
+            found = None if parts is None else self._confirmed(parts, alone)
             if found is not None:
                 return found
         return None
+
+    @cached_property
+    def _sets(self) -> list[RowSet]:
+        """Sets of rows that one short formula each explains, the largest first."""
+        rows = self.refiner.train.take(slice(0, MAX_GROWN_ROWS))
+        # From level to level of a column a network may rise and fall at will.
+        return grown_sets(
+            without(rows, self._few),
+            self.refiner.alphabet,
+            self.seed,
+            without=self._few,
+            check_time=self._deadline.check,
+        )
 
     @cached_property
     def _few(self) -> list[int]:
@@ -167,12 +204,17 @@ class Division:
         return Regions((region,), by_best, by_one, self.held_out.rows, widths)
 
     def _unexplained(self, formula: Formula) -> float:
-        cosines = _cosines(formula, self.held_out)
+        cosines = cosines_of(formula, self.held_out)
         sign = 1 if np.nansum(cosines) >= 0 else -1
         return 1 - float(np.mean(1 - sign * cosines <= EXPLAINED_ERROR))
 
-    def _confirmed(self, sets: Sequence[RowSet], alone: Regions) -> Regions | None:
-        """The regions of some sets, if held-out rows bear them out."""
+    def _parts(self, count: int, alone: Regions) -> list[Part] | None:
+        """The parts that the first sets show, if there is a formula for each."""
+        if count not in self._tried:
+            self._tried[count] = self._divided(self._sets[:count], alone)
+        return self._tried[count]
+
+    def _divided(self, sets: Sequence[RowSet], alone: Regions) -> list[Part] | None:
         points = self.train.points[:MAX_GROWN_ROWS]
         off = np.stack([one.errors for one in sets])
         explained = off.min(axis=0) <= EXPLAINED_ERROR
@@ -192,7 +234,7 @@ class Division:
         # An assessment takes a second or more.
         if not self._may_be_confirmed([sketch for _, sketch in sketches], alone):
             return None
-        found: dict[int, _Part] = {}
+        found: dict[int, Part] = {}
         # A strip along a switch looks like a region. What is explained worst is refused first,
         # before time is spent on the others.
         for number in sorted(range(len(sketches)), key=lambda k: sketches[k][1].explained):
@@ -200,10 +242,14 @@ class Division:
             assessment = self._assessed(sketch)
             if assessment is None or assessment.matches == Match.NOTHING:
                 return None
-            found[number] = _Part(where, sketch.core, assessment)
+            found[number] = Part(where, sketch.core, assessment)
         parts = [found[number] for number in range(len(sketches))]
-        parts = self._with_better_thresholds(parts)
-        held_out = _without(self.held_out, self._few)
+        return self._with_better_thresholds(parts)
+
+    def _confirmed(self, parts: Sequence[Part], alone: Regions) -> Regions | None:
+        """The regions of some parts, if held-out rows bear them out."""
+        names = self.train.names
+        held_out = without(self.held_out, self._few)
         cosines = np.stack([part.cosines(held_out) for part in parts])
         near = 1 - cosines <= EXPLAINED_ERROR
         inside = np.stack([part.where.holds(self.held_out.points, names) for part in parts])
@@ -226,7 +272,7 @@ class Division:
         regions.sort(key=lambda region: -region.share)
         return replace(alone, regions=tuple(regions), unexplained=unexplained)
 
-    def _is_thin(self, part: _Part) -> bool:
+    def _is_thin(self, part: Part) -> bool:
         """Return whether most of a part's data rows are outside of its core."""
         reading, names = self.reading, self.train.names
         has_data = reading.neuron is not None
@@ -253,7 +299,7 @@ class Division:
         good = [core for core, share in zip(cores, shares) if share >= max(shares) - CORE_LOSS]
         return good[0] if good else where
 
-    def _sketch(self, core: Condition) -> _Sketch | None:
+    def _sketch(self, core: Condition) -> Sketch | None:
         """A search on the rows that satisfy a condition; `None` if they are too few."""
         names = self.train.names
         train, held_out = (
@@ -267,14 +313,14 @@ class Division:
         refiner = FormulaRefiner(
             self.refiner.alphabet,
             self.refiner.complexity,
-            _without(self.refiner.train.take(train), fixed),
-            _without(self.refiner.held_out.take(held_out), fixed),
+            without(self.refiner.train.take(train), fixed),
+            without(self.refiner.held_out.take(held_out), fixed),
             signed=self.refiner.signed,
             units=self.units,
         )
-        return _Sketch(core, reading, refiner, _searched(refiner, self.seed))
+        return Sketch(core, reading, refiner, _searched(refiner, self.seed))
 
-    def _may_be_confirmed(self, sketches: Sequence[_Sketch], alone: Regions) -> bool:
+    def _may_be_confirmed(self, sketches: Sequence[Sketch], alone: Regions) -> bool:
         """Return whether held-out rows could bear out some regions.
 
         Rows outside of all cores count as explained: what is refused here would be refused later.
@@ -288,7 +334,7 @@ class Division:
             min(shares) >= MIN_EXPLAINED and unexplained <= alone.unexplained_by_one - UNEXPLAINED
         )
 
-    def _assessed(self, sketch: _Sketch) -> Assessment | None:
+    def _assessed(self, sketch: Sketch) -> Assessment | None:
         """The assessment of a region; `None` without a formula that is finite on all its rows."""
         reading, refiner, units = sketch.reading, sketch.refiner, self.units
         searched = reading if units is None else reading.in_units(units)
@@ -308,7 +354,7 @@ class Division:
         reading, names = self.reading, self.train.names
         field = reading.field
         field = field.take(np.flatnonzero(core.holds(field.points, names)))
-        field = _without(field, self._fixed(core))
+        field = without(field, self._fixed(core))
         if reading.neuron is None:
             return replace(reading, field=field)
         shown, test_points = (
@@ -317,7 +363,7 @@ class Division:
         )
         return replace(reading, field=field, shown=shown, test_points=test_points)
 
-    def _with_better_thresholds(self, parts: list[_Part]) -> list[_Part]:
+    def _with_better_thresholds(self, parts: list[Part]) -> list[Part]:
         """The parts with the thresholds moved to where the values change from one to the other.
 
         Rows near a switch are explained by neither formula, and do not show where it is; the values
@@ -343,7 +389,7 @@ class Division:
         names = self.train.names
         few = {names[k] for k in self._few}
 
-        def cost(way: list[_Part]) -> float:
+        def cost(way: list[Part]) -> float:
             inside = np.stack([part.where.holds(points, names) for part in way])
             return float(np.mean((off * inside).sum(axis=0)))
 
@@ -366,101 +412,19 @@ class _TimeIsOver(Exception):
     """Regions were looked for as long as was allowed."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Sketch:
-    """A condition with what a quick search found on its rows.
+class _Deadline:
+    """The time at which an attempt at regions ends."""
 
-    Attributes:
-        core: the condition.
-        reading: of the network on its rows, in the user's units.
-        refiner: with its rows, in the units of the search.
-        archive: the formulas.
-    """
+    def __init__(self) -> None:
+        self._end = math.inf
 
-    core: Condition
-    reading: Reading
-    refiner: FormulaRefiner
-    archive: Archive
+    def begin(self, seconds: float) -> None:
+        """Allow some seconds from now on."""
+        self._end = time.perf_counter() + seconds
 
-    @cached_property
-    def explained(self) -> float:
-        """The largest share of the held-out rows that one of the formulas explains."""
-        operators, held_out = self.refiner.alphabet.operators, self.refiner.held_out
-        shares = [
-            np.mean(errors(to_sympy(found.tree, operators), held_out) <= EXPLAINED_ERROR)
-            for found in self.archive.front()
-        ]
-        return float(max(shares, default=0.0))
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """A condition with the assessment of its formula."""
-
-    where: Condition
-    core: Condition
-    assessment: Assessment
-
-    @property
-    def value(self) -> Formula | None:
-        """The value as a formula, or what is positive where a classifier says yes."""
-        found = self.assessment
-        if found.value is not None:
-            return found.value.value
-        rule = found.rule
-        if rule is None or isinstance(rule.formula, ScaledFormula):
-            return None
-        margin = rule.formula.expression - sympy.Float(rule.threshold)
-        return replace(rule.formula, expression=margin if rule.direction == ">" else -margin)
-
-    def cosines(self, field: GradientField) -> np.ndarray:
-        """Between the gradients of phi(formula) and a field, `(rows,)`."""
-        phi = self.assessment.phi
-        if phi is not None:
-            sign = 1 if phi.rising else -1
-            return sign * _cosines(self.assessment.best, field)
-        cosines = _cosines(self.assessment.best, field)
-        inside = self.core.holds(field.points, field.names)
-        return cosines * (1 if np.nansum(cosines[inside]) >= 0 else -1)
-
-    def moved(self, quantity: sympy.Expr, cut: float, place: float) -> _Part:
-        """The part with a threshold moved to another place."""
-
-        def moved(one: Comparison) -> Comparison:
-            if one.quantity != quantity:
-                return one
-            low, high = (place if end == cut else end for end in (one.low, one.high))
-            return replace(one, low=low, high=high)
-
-        alternatives = tuple(tuple(map(moved, found)) for found in self.where.alternatives)
-        return replace(self, where=Condition(alternatives))
-
-    def region(self, share: float, explained: float) -> Region:
-        """The part as a region, with what held-out rows say of it."""
-        found = self.assessment
-        return Region(
-            self.where,
-            found.best,
-            self.value,
-            found.matches,
-            self.core,
-            share,
-            explained,
-            float(angle_of(found.cosine_error)),
-            found.fidelity,
-        )
-
-
-def _without(field: GradientField, columns: Sequence[int]) -> GradientField:
-    """A field without the derivatives by some columns."""
-    frame = np.eye(field.variables) if field.frame is None else field.frame
-    if not columns or frame.ndim == 3 or field.directions.ndim == 3:
-        return field
-    gradients = field.directions @ np.linalg.pinv(frame).T
-    gradients[:, columns] = 0
-    frame = frame.copy()
-    frame[:, columns] = 0
-    return replace(field, frame=frame, directions=unit(gradients @ frame.T))
+    def check(self) -> None:
+        if time.perf_counter() > self._end:
+            raise _TimeIsOver
 
 
 def _searched(refiner: FormulaRefiner, seed: int) -> Archive:
@@ -493,7 +457,7 @@ def _narrowed(
     return replace(one, low=low, high=high)
 
 
-def _cuts(parts: Sequence[_Part]) -> list[tuple[sympy.Expr, float]]:
+def _cuts(parts: Sequence[Part]) -> list[tuple[sympy.Expr, float]]:
     """Each threshold of the conditions once."""
     found = {}
     for part in parts:
@@ -503,13 +467,3 @@ def _cuts(parts: Sequence[_Part]) -> list[tuple[sympy.Expr, float]]:
                     if np.isfinite(end):
                         found[one.quantity, end] = None
     return list(found)
-
-
-def _cosines(formula: Formula, field: GradientField) -> np.ndarray:
-    """Cosines between the gradients of a formula and a field, in the user's units, `(rows,)`."""
-    expression = formula.expression
-    if isinstance(formula, ScaledFormula):
-        # Around 1e6 the gradient of an expression in the user's units loses digits.
-        expression, field = formula.own, formula.units.field(field)
-    directions = field.directions_of(gradient(expression, field.names, field.points))
-    return np.asarray(np.sum(directions * field.directions, axis=1))

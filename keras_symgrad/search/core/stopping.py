@@ -32,6 +32,7 @@ class Ending(StrEnum):
     PATIENCE = "patience"
     TARGET_LOSS = "target_loss"
     SETTLED = "settled"
+    SWITCH = "switch"
     QUICK = "quick"
     EXHAUSTED = "exhausted"
     INTERRUPTED = "interrupted"
@@ -55,6 +56,7 @@ _TEXTS = {
     Ending.PATIENCE: "until the choice had not improved for long",
     Ending.TARGET_LOSS: "until a perfect match",
     Ending.SETTLED: "until the answer was settled",
+    Ending.SWITCH: "until a switch between two formulas was evident",
     Ending.QUICK: "through the dictionary alone",
     Ending.EXHAUSTED: "until everything had been tried",
     Ending.INTERRUPTED: "until Ctrl-C",

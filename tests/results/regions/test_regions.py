@@ -47,6 +47,10 @@ def test_both_formulas_and_the_switch_are_found(concept):
         assert np.mean(1 - np.abs(np.sum(one * other, axis=1)) / lengths) < 2e-3
 
 
+def test_a_switch_ends_the_search_for_one_formula(concept):
+    assert concept.stopped == "switch"
+
+
 def test_shares_are_those_of_fresh_points(concept):
     number = concept.regions.number_of(FRESH)
     for k, region in enumerate(concept.regions):
