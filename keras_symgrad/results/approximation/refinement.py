@@ -9,9 +9,9 @@ from keras_symgrad.formulas import MonotoneFit
 # Gauss-Newton steps for values, and Newton steps for decisions.
 VALUE_STEPS = 4
 DECISION_STEPS = 8
-# Shrinkage of a step, as a share of the mean square of a basis function; and of a logit's slopes. Of
-# 35 networks each of wine and iris a third of it lost more fresh decisions (37 and 19 in the place
-# of 30 and 21), with longer formulas.
+# Shrinkage of a step, as a share of the mean square of a basis function; and of a logit's slopes.
+# With a third of the latter 35 networks each of wine, iris and breast cancer lost 37, 19 and 130
+# fresh decisions in the place of 30, 21 and 131, and formulas were longer.
 DAMPING = 1e-3
 SHRINKAGE = 3e-3
 # Logits beyond it are certain.
