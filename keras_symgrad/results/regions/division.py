@@ -91,6 +91,8 @@ class Division:
     _deadline: _Deadline = field(default_factory=lambda: _Deadline(), init=False, repr=False)
     # What came of dividing by as many sets, without the comparison with a single formula.
     _tried: dict[int, list[Part] | None] = field(default_factory=dict, init=False, repr=False)
+    # The regions of a switch that ended the search.
+    _switch: list[Regions] = field(default_factory=list, init=False, repr=False)
 
     def regions(
         self, whole: Assessment, *, divided: bool = True, seconds: float = math.inf
@@ -105,12 +107,15 @@ class Division:
         Returns:
             One region for a network that has one concept, that a single formula explains on nine
             tenths of the rows, or whose held-out rows do not confirm several; and where the time
-            was over before that was known.
+            was over before that was known. Those of a switch, if `has_switch` has found one.
         """
         alone = self._single(whole)
         is_exact = whole.matches in (Match.CONCEPT, Match.BOUNDARY)
         if is_exact or not divided or not self._can_be_divided:
             return alone
+        if self._switch:
+            found = self._switch[0]
+            return replace(alone, regions=found.regions, unexplained=found.unexplained)
         if alone.unexplained_by_one < UNEXPLAINED:
             return alone
         self._deadline.begin(seconds)
@@ -143,9 +148,13 @@ class Division:
             parts = self._parts(2, alone)
         except _TimeIsOver:
             return False
-        if parts is None or self._confirmed(parts, alone) is None:
+        found = None if parts is None else self._confirmed(parts, alone)
+        if parts is None or found is None:
             return False
-        return is_switch(parts, self.train, without(self.held_out, self._few))
+        if not is_switch(parts, self.train, without(self.held_out, self._few)):
+            return False
+        self._switch.append(found)
+        return True
 
     def _several(self, alone: Regions) -> Regions | None:
         """Regions that explain more rows than one formula, if there are any."""

@@ -16,7 +16,8 @@ from keras_symgrad.results.regions.growth import EXPLAINED_ERROR
 from keras_symgrad.results.regions.parts import Part
 
 # Share of the held-out rows of a part's core that its formula explains, and that the other one may.
-MIN_EXPLAINED = 0.95
+# Measured: 0.91 to 0.995 and 0 to 0.05 for switches.
+MIN_EXPLAINED = 0.9
 MAX_EXPLAINED_BY_OTHER = 0.2
 # Difference between the values of the two formulas at the switch, in spreads of the values: where a
 # formula has a kink, or is smooth, there is little.
