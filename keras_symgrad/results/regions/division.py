@@ -69,7 +69,7 @@ FARTHEST = 0.5
 MAX_DECIDED_ROWS = 10_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Division:
     """Search for the regions of a neuron.
 
@@ -92,7 +92,7 @@ class Division:
     # What came of dividing by as many sets, without the comparison with a single formula.
     _tried: dict[int, list[Part] | None] = field(default_factory=dict, init=False, repr=False)
     # The regions of a switch that ended the search.
-    _switch: list[Regions] = field(default_factory=list, init=False, repr=False)
+    _switch: Regions | None = field(default=None, init=False, repr=False)
 
     def regions(
         self, whole: Assessment, *, divided: bool = True, seconds: float = math.inf
@@ -113,8 +113,7 @@ class Division:
         is_exact = whole.matches in (Match.CONCEPT, Match.BOUNDARY)
         if is_exact or not divided or not self._can_be_divided:
             return alone
-        if self._switch:
-            found = self._switch[0]
+        if (found := self._switch) is not None:
             return replace(alone, regions=found.regions, unexplained=found.unexplained)
         if alone.unexplained_by_one < UNEXPLAINED:
             return alone
@@ -153,7 +152,7 @@ class Division:
             return False
         if not is_switch(parts, self.train, without(self.held_out, self._few)):
             return False
-        self._switch.append(found)
+        self._switch = found
         return True
 
     def _several(self, alone: Regions) -> Regions | None:
