@@ -162,7 +162,7 @@ class _Written:
             formula, level = min(written, key=lambda one: one[0].complexity)
             threshold = level if counted.decides else None
         g = formula(rows.points[: rows.rows])
-        # Of a formula that leaves much unexplained, phi would follow the rows one by one.
+        # With many knots on few rows phi would follow the noise around the formula.
         knots = max(rows.rows // ROWS_PER_KNOT, LEAST_KNOTS)
         phi = MonotoneFit.through(
             g, rows.values[: rows.rows], knots=min(knots, MOST_KNOTS), zero=threshold

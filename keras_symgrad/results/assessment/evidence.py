@@ -73,8 +73,8 @@ CERTAIN_SIGN = 0.99
 # Largest number of fitted rivals, and of domain points on which classes are compared.
 MOST_RIVALS = 12
 DOMAIN_ROWS = 2000
-# Largest number of look-alikes. They are fitted on so many rows first; those that come near are
-# then fitted on all rows.
+# Largest number of look-alikes, and of the rows that they are fitted on first. Those that come near
+# are then fitted on all rows.
 MOST_LOOK_ALIKES = 60
 SCREENED_ROWS = 300
 # Largest ratio of a look-alike's error to the formula's, and smallest distance between the two as a
@@ -220,13 +220,13 @@ class Evidence:
         if not (self._field.is_read and is_doubtful):
             return []
         few = self._finisher.train.subset(SCREENED_ROWS)
+        most = ALIKE * np.median(errors(self.best.expression, few))
         formulas = [row for row in self.front if row.expression != self.best.expression]
         forms = look_alikes(self.best.expression, self._finisher.alphabet.operators)
         for form in forms[:MOST_LOOK_ALIKES]:
             fit = ConstantFit(form, few, signed=self._finisher.signed)
             expression = fit.expression(fit.refined(fit.start, precision=1e-6))
-            own, other = (np.median(errors(e, few)) for e in (self.best.expression, expression))
-            if other <= ALIKE * own:
+            if np.median(errors(expression, few)) <= most:
                 formulas += filter(None, [self._finisher.fitted(form)])
         return [
             other

@@ -25,8 +25,8 @@ MIN_JUMP = 0.5
 # R2 of the values over all rows. Measured: 0.97 to 0.996 for switches, 0.85 to 0.88 for a pair of
 # formulas with a pole at the threshold, in the place of arctan(8*c).
 MIN_R2 = 0.97
-# Of the way from one formula's value to the other's, the part that counts as being at one of them,
-# and the share of the rows that may be in between. Measured: 0.02 to 0.045 for switches, 0.04 to
+# Largest distance of a value from its formula, as a share of the difference between the two
+# formulas, and largest share of rows beyond it. Measured: 0.02 to 0.045 for switches, 0.04 to
 # 0.05 for a*tanh(10*c) + b**2, for which a longer search had a single formula, and more for less
 # steep ones. Networks of tanh(20*c) are like switches.
 AT_FORMULA = 0.15
