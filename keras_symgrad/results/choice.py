@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol
-from keras_symgrad.formulas import Fidelity, Formula, MonotoneFit, PhiFormula, Rule, ScaledFormula
+from keras_symgrad.formulas import Fidelity, Formula, PhiFormula, Rule, ScaledFormula
 from keras_symgrad.formulas.constants import Constant, threshold_interval
 from keras_symgrad.gradients import GradientField, OwnUnits, errors
 from keras_symgrad.results.assessment import (
@@ -108,15 +108,13 @@ def _assessed(
     phi = threshold = fidelity = rule = value = None
     domain = field.points
     if counted is not None:
-        fitted = sample.rows_of_phi(front, field)
-        g, values = formula(fitted.points), fitted.values
-        usable = np.isfinite(g) & np.isfinite(values)
-        if np.unique(g[usable]).size < 2:
+        try:
+            phi = sample.phi(formula, front, field)
+        except ValueError as error:
             raise ValueError(
                 "A row is chosen that varies over the data. Received a constant on the rows that "
                 f"the network was read at: {formula.to_pretty()}"
-            )
-        phi = MonotoneFit.through(g[usable], values[usable])
+            ) from error
         fidelity = counted.of_formula(formula, phi)
         if sample.is_classifier:
             threshold = phi.preimage(0.0)

@@ -13,11 +13,11 @@ import numpy as np
 
 from keras_symgrad.engine import SQUARED, as_loss
 from keras_symgrad.files import Record, read_arrays
+from keras_symgrad.formulas import Formula, MonotoneFit, ParetoFront
 from keras_symgrad.gradients import ARRAYS, GradientField
 from keras_symgrad.results.assessment import DataRows, HeldOutRows
 
 if TYPE_CHECKING:
-    from keras_symgrad.formulas import ParetoFront
     from keras_symgrad.gradients import OwnUnits, Reading
 
 # Rows of each kind in a file: gradients, held-out data rows, and data rows of the fits.
@@ -72,20 +72,24 @@ class Sample:
             counted = replace(counted, rows=rows, train=train)
         return cls(counted, reading.neuron is not None, reading.is_classifier, signed)
 
-    def rows_of_phi(self, front: ParetoFront, field: GradientField) -> DataRows:
-        """The rows that phi of a row of a front is fitted on, with the neuron's values.
+    def phi(self, formula: Formula, front: ParetoFront, field: GradientField) -> MonotoneFit:
+        """Fit phi of a row of a front.
 
         Approximations are fitted to the data, and their phi as well; all others to the rows that
         gradients were read at.
 
         Args:
-            front: that the row is of.
+            formula: the row.
+            front: that it is of.
             field: the gradients, with values.
+
+        Raises:
+            ValueError: the formula is constant on these rows.
         """
         counted = self.counted
         if front.chosen is not None and counted is not None and len(counted.train) > 1:
-            return counted.train
-        return DataRows(field.points, field.known_values)
+            return MonotoneFit.smooth(formula(counted.train.points), counted.train.values)
+        return MonotoneFit.through(formula(field.points), field.known_values)
 
     def to_dict(self, field: GradientField, seed: int) -> dict[str, Any] | None:
         """A part of the rows as plain data, the arrays as an `.npz` archive in base64.

@@ -11,10 +11,13 @@ are alike), `linear` that of a linear or logistic model and `tree` that of a dec
 3, both fitted to the network's outputs on the rows that the formula was fitted to: four fifths of
 those that the network was trained on, because `interpret` keeps the others apart.
 
-Of a table with fewer than 1,000 rows so few are left out that one of them may be more than 0.005.
-There five networks are trained, each on another split, and the row has the means over them: of 150
-to 855 rows in the place of 30 to 171. Its complexity is the greatest of the five, its seconds their
-mean, and its expression that of the first.
+Of a small table so few rows are left out that one of them may be more than 0.005. There several
+networks are trained, each on another split, until 1,000 fresh rows are counted, 20 networks at
+most, and the row of the table has the means over them. Its complexity is the greatest, its seconds
+their mean, and its expression that of the first.
+
+Five tables come with statsmodels and vega_datasets: `pip install '.[benchmarks]'`. Without these
+packages they are left out, and named.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from real_tables import TABLES, Task, task
+from real_tables import PACKAGES, TABLES, Task, here, task
 from rows import print_rows, write_rows
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -41,9 +44,9 @@ COLUMNS += ("regions", "matches", "seconds", "expression")
 # What a formula may be behind the better of the simple models, and what it must gain to be ahead.
 BEHIND = 0.005
 AHEAD = 0.02
-# Tables with fewer rows are split several times; seeds of the splits are this far apart.
-FEW_ROWS = 1000
-SPLITS = 5
+# Fresh rows that tables are split several times for, and at most; how far the seeds are apart.
+FRESH_ROWS = 1000
+MOST_SPLITS = 20
 SEED_STEP = 1000
 # Characters of an expression in the table.
 SHOWN = 70
@@ -105,8 +108,9 @@ def measure(name: str, seed: int, options: argparse.Namespace) -> dict:
 def row_of(name: str, seed: int, options: argparse.Namespace) -> dict:
     """The row of a table, of one network or of several splits."""
     each = [measure(name, seed, options)]
-    if each[0]["rows"] < FEW_ROWS:
-        seeds = range(seed + SEED_STEP, seed + SPLITS * SEED_STEP, SEED_STEP)
+    if each[0]["rows"] < FRESH_ROWS:
+        splits = min(-(-FRESH_ROWS // each[0]["fresh_rows"]), MOST_SPLITS)
+        seeds = range(seed + SEED_STEP, seed + splits * SEED_STEP, SEED_STEP)
         each += [measure(name, one, options) for one in seeds]
     return joined(f"{name}-{seed}", name, each)
 
@@ -172,7 +176,7 @@ def shown(row: dict) -> list[str]:
 def main() -> None:
     """Runs all, prints the table, writes the file after every row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
+    parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=here())
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1, help="networks of each table")
     parser.add_argument("--time-limit", type=float, default=5.0, help="seconds of each search")
@@ -186,7 +190,11 @@ def main() -> None:
             rows.append(row_of(name, seed, options))
             print(*shown(rows[-1]), sep="  ", flush=True)
             write_rows(options.json, rows)
-    print_rows("Fidelity to networks of real tables", COLUMNS, map(shown, rows), summary(rows))
+    lines = summary(rows)
+    if away := [name for name in TABLES if name not in here()]:
+        packages = " ".join(dict.fromkeys(PACKAGES[name] for name in away))
+        lines.append(f"left out: {', '.join(away)} (pip install {packages})")
+    print_rows("Fidelity to networks of real tables", COLUMNS, map(shown, rows), lines)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
 """Tables of real tasks and networks trained on them, for `benchmark_real.py`.
 
-The tables come with scikit-learn or are drawn here after everyday ones, one-hot columns and
-columns of few values among them; nothing is downloaded.
+The tables come with scikit-learn, statsmodels and vega_datasets, or are drawn here after everyday
+ones, one-hot columns and columns of few values among them; nothing is downloaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 from sklearn import datasets
 
 WIDTHS = (64, 32)
@@ -97,6 +100,61 @@ def digits(seed: int) -> Columns:
     return x.reshape(len(x), -1), y, names
 
 
+def columns_of(table: pd.DataFrame, target: str, yes: str | None = None) -> Columns:
+    """The numbers of a table, texts in one-hot columns, and a column that is learned from them.
+
+    Args:
+        table: any; rows with missing values are left out.
+        target: the column.
+        yes: its value that a classifier tells from the others; `None` where it is a number.
+    """
+    table = table.dropna()
+    y = table.pop(target)
+    table = pd.get_dummies(table, dtype=float)
+    names = ["".join(c if c.isalnum() else "_" for c in str(name)) for name in table]
+    y = y.to_numpy(float) if yes is None else (y == yes).to_numpy(int)
+    return table.to_numpy(float), y, names
+
+
+def of_statsmodels(name: str, left_out: tuple[str, ...] = ()) -> pd.DataFrame:
+    """One of the tables of statsmodels."""
+    table = import_module(f"statsmodels.datasets.{name}").load_pandas().data
+    return table.drop(columns=list(left_out))
+
+
+def cars(seed: int) -> Columns:
+    """Miles per gallon by what a car is."""
+    table = import_module("vega_datasets").local_data.cars()
+    table["Year"] = table["Year"].dt.year
+    return columns_of(table.drop(columns="Name"), "Miles_per_Gallon")
+
+
+def rain(seed: int) -> Columns:
+    """Days of rain in Seattle by temperatures, wind and month."""
+    table = import_module("vega_datasets").local_data.seattle_weather()
+    table["month"] = table["date"].dt.month
+    return columns_of(table.drop(columns=["date", "precipitation"]), "weather", "rain")
+
+
+def affairs(seed: int) -> Columns:
+    """Who had an affair, by answers of few values."""
+    table = of_statsmodels("fair")
+    table["affairs"] = np.where(table["affairs"] > 0, "yes", "no")
+    return columns_of(table, "affairs", "yes")
+
+
+def votes(seed: int) -> Columns:
+    """Votes in an election by answers of few values, age and the size of the town."""
+    table = of_statsmodels("anes96", left_out=("popul",))
+    table["vote"] = np.where(table["vote"] == 1, "yes", "no")
+    return columns_of(table, "vote", "yes")
+
+
+def macroeconomy(seed: int) -> Columns:
+    """Unemployment by quarterly numbers of an economy, which nearly all grow with time."""
+    return columns_of(of_statsmodels("macrodata", left_out=("year", "quarter")), "unemp")
+
+
 def churn(seed: int) -> Columns:
     """Customers who leave: contracts in one-hot columns, flags, and counts of few values."""
     r, rows = np.random.default_rng(seed), 3000
@@ -165,7 +223,20 @@ TABLES: dict[str, Callable[[int], Columns]] = {
     "bikes": bikes,
     "sparse": generated("sparse_uncorrelated"),
     "hastie": generated("hastie_10_2"),
+    "cars": cars,
+    "rain": rain,
+    "affairs": affairs,
+    "votes": votes,
+    "macroeconomy": macroeconomy,
 }
+# Packages that some of them come with and the project does not need.
+PACKAGES = dict.fromkeys(("cars", "rain"), "vega_datasets")
+PACKAGES |= dict.fromkeys(("affairs", "votes", "macroeconomy"), "statsmodels")
+
+
+def here() -> list[str]:
+    """Names of the tables whose packages are installed."""
+    return [name for name in TABLES if name not in PACKAGES or find_spec(PACKAGES[name])]
 
 
 def train(x: np.ndarray, y: np.ndarray, seed: int) -> keras.Model:

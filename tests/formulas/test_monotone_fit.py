@@ -47,6 +47,35 @@ def test_r2_is_the_share_of_the_variance_that_is_explained(g):
     assert MonotoneFit.through(g, noise).r2 < 0.05
 
 
+def test_a_straight_line_is_one_for_a_quarter_of_its_range_beyond_the_points():
+    g = np.random.default_rng(0).normal(size=60)
+    phi = MonotoneFit.smooth(g, 3 - 2 * g)
+    beyond = 0.25 * np.ptp(g)
+    inside = np.linspace(g.min() - beyond, g.max() + beyond, 100)
+    np.testing.assert_allclose(phi(inside), 3 - 2 * inside, atol=1e-6)
+    assert phi(np.array([g.max() + 9.0]))[0] == pytest.approx(3 - 2 * (g.max() + beyond))
+
+
+@pytest.mark.parametrize(
+    ("f", "rows", "noise", "missed"),
+    [
+        (lambda g: g, 100, 0.5, 0.02),  # a straight line, under noise
+        (lambda g: g**3, 250, 0.01, 0.05),  # most of the variance in a few rows at the ends
+        (lambda g: np.maximum(g, 0), 250, 0.1, 0.005),  # a bend
+        (lambda g: np.tanh(50 * g), 1000, 0.01, 0.005),  # a step
+    ],
+)
+def test_few_rows_tell_what_it_is_at_others(f, rows, noise, missed):
+    rng = np.random.default_rng(0)
+    errors = []
+    for _ in range(10):
+        g, others = rng.normal(size=rows), rng.normal(size=4000)
+        values = f(g) + noise * f(g).std() * rng.normal(size=rows)
+        apart = MonotoneFit.smooth(g, values)(others) - f(others)
+        errors.append(np.mean(apart**2) / f(others).var())
+    assert np.median(errors) < missed
+
+
 def test_the_order_of_the_rows_does_not_matter_even_where_the_concept_repeats_values():
     rng = np.random.default_rng(0)
     g = rng.integers(0, 4, size=400).astype(float)

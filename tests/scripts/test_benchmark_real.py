@@ -33,15 +33,17 @@ def test_few_rows_are_counted_together_over_the_splits(benchmark):
     assert benchmark.shown(row)[:4] == ["iris-3", "2", "4", "agreement"]
 
 
-@pytest.mark.parametrize(("rows", "networks"), [(999, 5), (1000, 1)])
-def test_tables_of_few_rows_have_five_splits_with_seeds_of_their_own(
-    benchmark, monkeypatch, rows, networks
+@pytest.mark.parametrize(
+    ("rows", "fresh", "networks"), [(999, 300, 4), (500, 150, 7), (100, 30, 20), (1000, 300, 1)]
+)
+def test_small_tables_have_splits_with_seeds_of_their_own(
+    benchmark, monkeypatch, rows, fresh, networks
 ):
     seeds = []
 
     def measure(name, seed, options):
         seeds.append(seed)
-        return split(1.0, seed=seed, rows=rows)
+        return split(1.0, seed=seed, rows=rows, fresh_rows=fresh)
 
     monkeypatch.setattr(benchmark, "measure", measure)
     row = benchmark.row_of("iris", 7, None)

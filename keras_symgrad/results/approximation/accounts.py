@@ -67,10 +67,14 @@ class Account:
     score: float
 
     @property
+    def is_linear(self) -> bool:
+        """True for a sum of columns as they are."""
+        return all(isinstance(one, BasisFunction) and one.is_linear for one in self.terms)
+
+    @property
     def merit(self) -> float:
         """The score, less what others have to gain over a sum of columns as they are."""
-        is_linear = all(isinstance(one, BasisFunction) and one.is_linear for one in self.terms)
-        return self.score if is_linear else self.score - LINEAR_GAIN
+        return self.score if self.is_linear else self.score - LINEAR_GAIN
 
 
 def accounts(
@@ -96,8 +100,8 @@ def accounts(
 
     Returns:
         Accounts by ascending complexity, and the number of the chosen one: the simplest that is
-        within 0.005 of the most faithful one and, for decisions, as faithful as a linear model of
-        all columns where one within the budget is. No account where no term fits.
+        within 0.005 of the most faithful one and as faithful as a linear or logistic model of all
+        columns and a small tree, where one within the budget is. No account where no term fits.
     """
     terms = writable(basis(rows.points[: rows.rows]), operators)
     problem = SumProblem(terms, rows, complexity, decides)
@@ -107,14 +111,15 @@ def accounts(
     grown = _with_products(problem, normal, sums, operators)
     problem = SumProblem(grown, rows, complexity, decides)
     found = _cross_validated(problem, budget, seed)
+    # Agreement counts few errors, so a sum of all columns is a second witness of a logistic model.
     columns = {problem.terms[k] for k in np.flatnonzero(problem.is_linear)}
-    # Agreement counts few errors, and whatever is given up is seen beside a logistic model.
     linear = [one.merit for one in found if decides and set(one.terms) == columns]
+    least = max([_of_simple_models(problem, seed), *linear]) - GAIN
     found = _pareto(found + _of_given(problem, given, seed))
     if not found:
         return [], 0
     costs, merits = [one.cost for one in found], [one.merit for one in found]
-    return found, simplest(costs, merits, budget, least=max(linear, default=-np.inf) - GAIN)
+    return found, simplest(costs, merits, budget, least=least)
 
 
 def _with_products(
@@ -184,6 +189,13 @@ def _cross_validated(problem: SumProblem, budget: float, seed: int) -> list[Acco
                 )
             )
     return found
+
+
+def _of_simple_models(problem: SumProblem, seed: int) -> float:
+    """The better score of a linear or logistic model of all columns and of a small tree."""
+    scored = [problem.scores_of_simple_models(used, seed) for used in folds(problem.rows, seed)]
+    rows = [int((~used[: problem.rows.rows]).sum()) for used in folds(problem.rows, seed)]
+    return float(np.average(scored, axis=0, weights=rows).max())
 
 
 def _of_given(problem: SumProblem, given: Sequence[Term], seed: int) -> list[Account]:

@@ -38,11 +38,6 @@ MAX_FIT_ROWS = 3000
 MAX_COMPLEXITY = 59.0
 # Operators of approximations beside those of the search, where these were not chosen.
 HINGES_AND_STEPS = ("relu", "tanh")
-# Rows for each knot of phi, and the limits of their number. Measured on networks of the table of
-# diabetes, 248 rows, ten splits: R2 0.667 on fresh rows, and 0.658 with 64 knots.
-ROWS_PER_KNOT = 16
-LEAST_KNOTS = 8
-MOST_KNOTS = 64
 # Digits of coefficients, and what rounding them may change, as a share of the sum's deviation.
 FEWEST_DIGITS = 3
 MOST_DIGITS = 16
@@ -162,11 +157,7 @@ class _Written:
             formula, level = min(written, key=lambda one: one[0].complexity)
             threshold = level if counted.decides else None
         g = formula(rows.points[: rows.rows])
-        # With many knots on few rows phi would follow the noise around the formula.
-        knots = max(rows.rows // ROWS_PER_KNOT, LEAST_KNOTS)
-        phi = MonotoneFit.through(
-            g, rows.values[: rows.rows], knots=min(knots, MOST_KNOTS), zero=threshold
-        )
+        phi = MonotoneFit.smooth(g, rows.values[: rows.rows], zero=threshold)
         if counted.decides and threshold is None:
             threshold = phi.preimage(0.0)
         fidelity = counted.of_formula(formula, phi)

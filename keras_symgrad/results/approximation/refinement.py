@@ -40,7 +40,7 @@ def for_values(columns: np.ndarray, values: np.ndarray, coefficients: np.ndarray
         spread = g.std()
         if not spread > 0 or not np.isfinite(spread):
             break
-        phi = MonotoneFit.through(g, values)
+        phi = MonotoneFit.smooth(g, values)
         left = values - phi(g)
         if (error := float(left @ left)) >= least:
             break

@@ -18,6 +18,7 @@ from keras_symgrad.results.approximation.refinement import (
 from keras_symgrad.results.approximation.selection import Normal, path
 from keras_symgrad.results.approximation.shared_coefficients import shortened
 from keras_symgrad.results.approximation.steps import FitRows
+from keras_symgrad.results.assessment import predictions
 
 # Linear models of more inputs than these are tried at every fifth size, and of all inputs.
 MAX_LINEAR_SIZES = 10
@@ -202,18 +203,24 @@ class SumProblem:
         self, g: np.ndarray, used: np.ndarray, held_out: np.ndarray, threshold: float | None
     ) -> tuple[float, int]:
         """The same of values at all points; without a threshold phi decides."""
-        values = self.rows.values
-        is_row = np.arange(len(values)) < self.rows.rows
-        if threshold is None or not self.decides:
-            fits = used & is_row
-            if np.unique(g[fits]).size < 2:
-                return 0.0, int((held_out & is_row).sum())
-            phi = MonotoneFit.through(g[fits], values[fits])
-            found = phi(g)
-        else:
-            found = g - threshold
+        if threshold is not None and self.decides:
+            return self.score_of_predictions(g - threshold, held_out)
+        fits = used & self._is_row
+        if np.unique(g[fits]).size < 2:
+            return 0.0, int((held_out & self._is_row).sum())
+        phi = MonotoneFit.smooth(g[fits], self.rows.values[fits])
+        return self.score_of_predictions(phi(g), held_out)
+
+    def score_of_predictions(self, found: np.ndarray, held_out: np.ndarray) -> tuple[float, int]:
+        """R2 or agreement of predictions at some of the points, and the number of rows there.
+
+        Args:
+            found: at all points, `(rows + steps,)`; a decision is its sign.
+            held_out: points that are counted, `(rows + steps,)` booleans.
+        """
+        values, at_rows = self.rows.values, held_out & self._is_row
         # Few rows leave much to chance: points between them are counted as well.
-        parts = [part for part in (held_out & is_row, held_out & ~is_row) if part.any()]
+        parts = [part for part in (at_rows, held_out & ~self._is_row) if part.any()]
         scores = [
             float(np.mean((found[part] > 0) == (values[part] > 0)))
             if self.decides
@@ -222,7 +229,32 @@ class SumProblem:
         ]
         share = self.rows.rows / (self.rows.rows + FEW_ROWS)
         shares = (share, 1 - share)[: len(scores)]
-        return float(np.average(scores, weights=shares)), int((held_out & is_row).sum())
+        return float(np.average(scores, weights=shares)), int(at_rows.sum())
+
+    @property
+    def _is_row(self) -> np.ndarray:
+        return np.arange(len(self.rows.points)) < self.rows.rows
+
+    def scores_of_simple_models(self, used: np.ndarray, seed: int) -> list[float]:
+        """Scores of a linear or logistic model of all columns and of a small tree.
+
+        Args:
+            used: points of which they are fitted to the rows, `(rows + steps,)` booleans; the
+                others are counted.
+            seed: of the tree.
+
+        Returns:
+            Two scores; minus infinity where nothing can be fitted.
+        """
+        fits, values = used & self._is_row, self.rows.values
+        target = (values > 0).astype(int) if self.decides else values
+        found = predictions(self.rows.points[fits], target[fits], self.rows.points, seed)
+        # Classes are 0 and 1.
+        level = 0.5 if self.decides else 0.0
+        return [
+            -np.inf if one is None else self.score_of_predictions(one - level, ~used)[0]
+            for one in found
+        ]
 
 
 def row_share(rows: int) -> float:

@@ -18,6 +18,7 @@ from keras_symgrad.results.assessment.held_out import (
     HeldOutRows,
     fidelity_of_classes,
     finite_points,
+    predictions,
 )
 from keras_symgrad.results.assessment.influence import (
     MAX_NAMED,
@@ -78,6 +79,7 @@ __all__ = [
     "interactions_of_reading",
     "is_stable",
     "not_looked_at",
+    "predictions",
     "supported_groups",
     "value_of",
     "warn_of_broken_symmetries",

@@ -135,9 +135,8 @@ def _angle(concept: Interpretation, formula: Formula) -> float:
 def _phi(concept: Interpretation, formula: Formula) -> MonotoneFit | None:
     if concept.phi is None or concept.sample is None:
         return None
-    rows = concept.sample.rows_of_phi(concept.front, concept.gradients)
     try:
-        return MonotoneFit.through(formula(rows.points), rows.values)
+        return concept.sample.phi(formula, concept.front, concept.gradients)
     except ValueError:
         return None  # the formula is constant on these rows
 

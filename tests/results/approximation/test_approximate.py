@@ -85,6 +85,23 @@ def test_a_linear_model_of_many_inputs_is_an_account_whatever_it_costs():
     assert all(one.is_linear for one in best.terms) and best.cost > 59 and best.score > 0.98
 
 
+def test_what_is_chosen_is_as_faithful_as_a_linear_model_of_all_columns():
+    from sklearn.linear_model import LinearRegression
+
+    def network(x):
+        return x @ np.array([3, 2.5, 2, 1.5, 1, 0.7, 0.35, 0.25]) + 0.3 * np.sin(5 * x[:, 0])
+
+    rng = np.random.default_rng(0)
+    known, fresh = rng.normal(size=(250, 8)), rng.normal(size=(3000, 8))
+    found, chosen = fitted(network, known, decides=False)
+    linear = LinearRegression().fit(known, network(known)).score(fresh, network(fresh))
+    alike = np.corrcoef(sums(found[chosen], fresh), network(fresh))[0, 1] ** 2
+    assert alike > linear - 0.003
+    # A shorter one is within the distance of the most faithful one, and behind the linear model.
+    shorter = [one for one in found[:chosen] if one.merit > found[-1].merit - 0.005]
+    assert shorter
+
+
 def test_inputs_of_equal_weight_share_a_coefficient_that_is_counted_once():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(500, 14))

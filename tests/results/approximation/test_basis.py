@@ -7,7 +7,7 @@ import pytest
 import sympy
 
 from keras_symgrad.expressions import Alphabet, Complexity, OperatorSet, symbol, weight
-from keras_symgrad.results.approximation.basis import basis, products, writable
+from keras_symgrad.results.approximation.basis import basis, products, standardized, writable
 
 NAMES = ("a", "b", "level", "flag")
 OPERATORS = OperatorSet("default") + ["relu", "tanh"]
@@ -58,6 +58,36 @@ def test_columns_that_reach_zero_are_in_no_logarithm_and_below_no_line(x):
         for factor in term.factors:
             if factor.transform in ("logarithm", "root", "inverse"):
                 assert factor.column == 0
+
+
+@pytest.mark.parametrize(
+    ("draw", "stays_positive"),
+    [
+        (lambda rng: rng.uniform(20, 60, 300), True),
+        (lambda rng: rng.lognormal(0, 1, 300), True),
+        (lambda rng: rng.integers(18, 90, 300), True),
+        (lambda rng: np.abs(rng.normal(2, 1, 300)) + 1e-3, False),  # as if of a normal law
+        (lambda rng: 1 + rng.poisson(8, 300) * rng.integers(0, 9, 300), False),  # counts
+        (lambda rng: rng.uniform(0, 1, 300), False),
+    ],
+)
+def test_a_logarithm_needs_values_that_stay_positive(draw, stays_positive):
+    for seed in range(5):
+        column = draw(np.random.default_rng(seed)).astype(float)
+        found = {factor.transform for term in basis(column[:, None]) for factor in term.factors}
+        assert found.isdisjoint({"logarithm", "root", "inverse"}) is not stays_positive
+
+
+def test_a_product_that_one_row_makes_is_left_out_and_a_column_is_not():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100, 2))
+    x[0] = 30
+    terms = basis(x)
+    kept, columns, _, _ = standardized(terms, x, len(x))
+    assert set(terms[:2]) <= set(kept)
+    product = next(term for term in terms if len(term.factors) == 2)
+    assert product not in kept
+    np.testing.assert_allclose(columns.std(axis=0), 1)
 
 
 def test_operators_that_were_not_allowed_write_nothing(x):

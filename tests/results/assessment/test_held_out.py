@@ -74,7 +74,7 @@ def test_phi_that_must_be_zero_somewhere_is_monotone_and_zero_there():
     rng = np.random.default_rng(0)
     g = rng.normal(size=500)
     f = g + 0.3 + 0.5 * rng.normal(size=500)
-    phi = MonotoneFit.through(g, f, zero=0.1)
+    phi = MonotoneFit.smooth(g, f, zero=0.1)
     assert phi.preimage(0.0) == pytest.approx(0.1)
     assert (np.diff(phi.values) >= 0).all() and (np.diff(phi.knots) > 0).all()
     assert (phi(g[g > 0.1]) >= 0).all() and (phi(g[g < 0.1]) <= 0).all()
