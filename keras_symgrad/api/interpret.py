@@ -336,6 +336,8 @@ def _found(
                 # Whoever ended the search does not wait for its limit here.
                 seconds = min(seconds, clock.seconds["search"])
             regions = division.regions(assessment, divided=may_be_divided, seconds=seconds)
+            if len(regions) > 1 and held_out_rows.counted is not None:
+                regions = regions.counted_on(held_out_rows.counted)
         warn_of_broken_symmetries(
             assessment.symmetries,
             "The field of gradients" if reading.neuron is None else reading.neuron.name,

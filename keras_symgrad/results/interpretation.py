@@ -222,6 +222,8 @@ class Interpretation(Result, Assessment):
     def __repr__(self) -> str:
         rule = self.shown_rule
         text = self.best.to_pretty() if rule is None else rule.text
+        if self.is_divided:
+            text = self.headline
         return f"Interpretation({self.neuron!r}: {text}, {self.matches})"
 
     def __str__(self) -> str:

@@ -114,7 +114,8 @@ class Division:
         if is_exact or not divided or not self._can_be_divided:
             return alone
         if (found := self._switch) is not None:
-            return replace(alone, regions=found.regions, unexplained=found.unexplained)
+            regions, unexplained = found.regions, found.unexplained
+            return replace(alone, regions=regions, unexplained=unexplained, fidelity=None)
         if alone.unexplained_by_one < UNEXPLAINED:
             return alone
         self._deadline.begin(seconds)
@@ -209,7 +210,8 @@ class Division:
             whole.fidelity,
         )
         widths = self.train.points.std(axis=0)
-        return Regions((region,), by_best, by_one, self.held_out.rows, widths)
+        rows, fidelity = self.held_out.rows, whole.fidelity
+        return Regions((region,), by_best, by_one, rows, widths, fidelity=fidelity)
 
     def _unexplained(self, formula: Formula) -> float:
         cosines = cosines_of(formula, self.held_out)
@@ -278,7 +280,7 @@ class Division:
         ]
         # The largest first.
         regions.sort(key=lambda region: -region.share)
-        return replace(alone, regions=tuple(regions), unexplained=unexplained)
+        return replace(alone, regions=tuple(regions), unexplained=unexplained, fidelity=None)
 
     def _is_thin(self, part: Part) -> bool:
         """Return whether most of a part's data rows are outside of its core."""

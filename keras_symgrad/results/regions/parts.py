@@ -62,10 +62,10 @@ class Part:
         if found.value is not None:
             return found.value.value
         rule = found.rule
-        if rule is None or isinstance(rule.formula, ScaledFormula):
+        if rule is None:
             return None
-        margin = rule.formula.expression - sympy.Float(rule.threshold)
-        return replace(rule.formula, expression=margin if rule.direction == ">" else -margin)
+        sign, threshold = 1 if rule.direction == ">" else -1, sympy.Float(rule.threshold)
+        return rule.formula.rewritten(lambda g: sign * (g - threshold))
 
     def cosines(self, field: GradientField) -> np.ndarray:
         """Between the gradients of phi(formula) and a field, `(rows,)`."""

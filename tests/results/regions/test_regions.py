@@ -67,6 +67,14 @@ def test_values_are_the_networks_away_from_the_switch(concept, models):
     assert off < 0.01
 
 
+def test_the_fidelity_of_all_regions_is_that_on_fresh_points(concept, models):
+    network = keras.saving.load_model(models / "switch.keras")
+    values = network.predict(FRESH.astype("float32"), verbose=0)[:, 0]
+    r2 = 1 - np.mean((concept.regions(FRESH) - values) ** 2) / np.var(values)
+    assert concept.regions.fidelity.formula == pytest.approx(r2, abs=0.02)
+    assert concept.fidelity.formula < r2 - 0.1
+
+
 @pytest.mark.parametrize("smoothness", [0.0, 0.02])
 def test_a_layer_and_python_compute_the_same(concept, smoothness):
     away = FRESH[np.abs(FRESH[:, 2]) > 0.3][:500]
@@ -95,8 +103,17 @@ def test_regions_are_printed_saved_and_reported(concept, tmp_path):
     again = ks.load_interpretation(concept.save(tmp_path / "switch.json"))
     assert str(again.regions) == str(concept.regions)
     assert (again.regions(FRESH) == concept.regions(FRESH)).all()
+    assert again.regions.fidelity == concept.regions.fidelity
+    assert f"all regions: {concept.regions.fidelity}" in text
+    # What is about the single formula comes after it.
+    lines = [line.partition(":")[0] for line in text.splitlines()]
+    assert lines.index("influence") < lines.index("region 1") < lines.index("single formula")
+    assert lines.index("single formula") < lines.index("matches") < lines.index("fidelity")
     page = concept.report(tmp_path / "switch.html").read_text()
-    assert "A formula for each region" in page
+    assert page.index("A formula for each region") < page.index("A single formula for all the data")
+    for region in concept.regions:
+        assert str(region.where).replace("<", "&lt;").replace(">", "&gt;") in concept._repr_html_()
+        assert (region.value or region.formula).to_latex() in concept._repr_markdown_()
     axes = ks.plots.regions(concept, Figure().add_subplot())
     assert sum(len(part.get_offsets()) for part in axes.collections) > 500
 
