@@ -328,7 +328,7 @@ def _found(
         holds = regions = None
         held_out_rows = assess.sample
         if near is None:
-            holds = where_it_holds(assessment, reading, held_out_rows.counted, kept_apart, seed)
+            holds = where_it_holds(assessment, held_out_rows.kept_apart, kept_apart, seed)
         if division is not None:
             # As long as the search itself may take, but for the last attempt.
             seconds = math.inf if stopping.time_limit is None else stopping.time_limit

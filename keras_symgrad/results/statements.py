@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from keras_symgrad.formulas import R2
 from keras_symgrad.results.assessment import (
     SAME_CLASS,
     Match,
@@ -32,6 +33,9 @@ Statement = tuple[str, str]
 EXPLAINED = 0.99
 # Largest ratio of a listed formula's length to that of the best one.
 MAX_RELATIVE_LENGTH_SHOWN = 1.5
+# A closed form of the value is listed if its R2 is less than this below that of phi(formula), which
+# bounds extreme values of the formula.
+MAX_LOSS_OF_R2 = 0.05
 ONE_VARIABLE = (
     "in one dimension a direction is a sign: values were fitted, up to a factor and an offset"
 )
@@ -174,7 +178,7 @@ def _of_formula(concept: Interpretation) -> Iterator[Statement]:
     rule = concept.shown_rule
     if rule is not None and rule.level.is_fixed:
         yield "threshold", str(rule.level)
-    if concept.value is not None and simple:
+    if concept.value is not None and simple and _is_faithful(concept):
         yield "value", f"{concept.value.value.to_pretty()}   (R2 = {concept.value.r2:.5f})"
     if plateau := concept.rows.get("plateau"):
         yield (
@@ -203,6 +207,14 @@ def _of_formula(concept: Interpretation) -> Iterator[Statement]:
     if others and simple:
         more = f"; {len(others) - 1} more" if len(others) > 1 else ""
         yield "also fits", f"{others[0]}{more}"
+
+
+def _is_faithful(concept: Interpretation) -> bool:
+    """Return whether the closed form of the value is nearly as good as phi(formula)."""
+    fidelity, value = concept.fidelity, concept.value
+    if fidelity is None or value is None or fidelity.metric != R2:
+        return True
+    return value.r2 >= fidelity.formula - MAX_LOSS_OF_R2
 
 
 def _surface(concept: Interpretation) -> Iterator[Statement]:

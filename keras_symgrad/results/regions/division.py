@@ -65,6 +65,8 @@ CORE_LOSS = 0.01
 # Places that a threshold is tried at, and how far they are from the first, in standard deviations.
 PLACES = 41
 FARTHEST = 0.5
+# Standard deviation along a direction, in ranges of its columns, below which points never move.
+STILL = 1e-9
 # Data rows whose decisions say where a classifier switches.
 MAX_DECIDED_ROWS = 10_000
 
@@ -151,7 +153,7 @@ class Division:
         found = None if parts is None else self._confirmed(parts, alone)
         if parts is None or found is None:
             return False
-        if not is_switch(parts, self.train, without(self.held_out, self._few)):
+        if not is_switch(parts, self.train, without(self.held_out, self._levels)):
             return False
         self._switch = found
         return True
@@ -172,7 +174,7 @@ class Division:
         rows = self.refiner.train.take(slice(0, MAX_GROWN_ROWS))
         # From level to level of a column a network may rise and fall at will.
         return grown_sets(
-            without(rows, self._few),
+            without(rows, self._levels),
             self.refiner.alphabet,
             self.seed,
             without=self._few,
@@ -183,6 +185,11 @@ class Division:
     def _few(self) -> list[int]:
         """Columns of few values."""
         return list(few_values(self.train.points))
+
+    @property
+    def _levels(self) -> np.ndarray:
+        """The directions of columns of few values, `(directions, variables)`."""
+        return np.eye(self.train.variables)[self._few]
 
     @property
     def _can_be_divided(self) -> bool:
@@ -259,7 +266,7 @@ class Division:
     def _confirmed(self, parts: Sequence[Part], alone: Regions) -> Regions | None:
         """The regions of some parts, if held-out rows bear them out."""
         names = self.train.names
-        held_out = without(self.held_out, self._few)
+        held_out = without(self.held_out, self._levels)
         cosines = np.stack([part.cosines(held_out) for part in parts])
         near = 1 - cosines <= EXPLAINED_ERROR
         inside = np.stack([part.where.holds(self.held_out.points, names) for part in parts])
@@ -319,11 +326,12 @@ class Division:
         tested = MIN_HELD_OUT_ROWS if reading.neuron is None else len(reading.test_points)
         if len(train) < MIN_FIT_ROWS or min(len(held_out), tested) < MIN_HELD_OUT_ROWS:
             return None
-        fixed = self._fixed(core)
+        fitted = self.refiner.train.take(train)
+        fixed = self._fixed(fitted.points)
         refiner = FormulaRefiner(
             self.refiner.alphabet,
             self.refiner.complexity,
-            without(self.refiner.train.take(train), fixed),
+            without(fitted, fixed),
             without(self.refiner.held_out.take(held_out), fixed),
             signed=self.refiner.signed,
             units=self.units,
@@ -354,17 +362,29 @@ class Division:
             return None
         return found if units is None else in_users(found, units, reading, refiner)
 
-    def _fixed(self, core: Condition) -> list[int]:
-        """Columns of few values that never change under a condition."""
-        points = self.train.points
-        inside = points[core.holds(points, self.train.names)]
-        return [k for k in self._few if not len(inside) or np.ptp(inside[:, k]) == 0]
+    def _fixed(self, points: np.ndarray) -> np.ndarray:
+        """Orthonormal directions of columns of few values along which points never move.
+
+        Such a column that is constant in a region is one, and the sum of the columns that the
+        region's levels of a category have.
+        """
+        few = self._few
+        if not few or not len(points):
+            return self._levels
+        moves = points[:, few] - points[:, few].mean(axis=0)
+        widths = np.where(np.ptp(points[:, few], axis=0) > 0, np.ptp(points[:, few], axis=0), 1.0)
+        _, sizes, axes = np.linalg.svd(moves / widths, full_matrices=False)
+        still = axes[sizes <= STILL * np.sqrt(len(points))] / widths
+        normals = np.zeros((len(still), self.train.variables))
+        normals[:, few] = np.linalg.qr(still.T)[0].T
+        return normals
 
     def _part(self, core: Condition) -> Reading:
         reading, names = self.reading, self.train.names
         field = reading.field
         field = field.take(np.flatnonzero(core.holds(field.points, names)))
-        field = without(field, self._fixed(core))
+        inside = self.train.points[core.holds(self.train.points, names)]
+        field = without(field, self._fixed(inside))
         if reading.neuron is None:
             return replace(reading, field=field)
         shown, test_points = (

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_symgrad.files import Record
 from keras_symgrad.formulas import AGREEMENT, Formula, ScaledFormula
-from keras_symgrad.gradients import GradientField, Reading, errors
+from keras_symgrad.gradients import GradientField, errors
 from keras_symgrad.results.assessment import Assessment, HeldOutRows, Match, angle_of
 from keras_symgrad.results.regions.conditions import Condition
 from keras_symgrad.results.regions.partition import partition
@@ -195,11 +195,7 @@ class Holds:
 
 
 def where_it_holds(
-    assessment: Assessment,
-    reading: Reading,
-    counted: HeldOutRows | None,
-    held_out: GradientField,
-    seed: int = 0,
+    assessment: Assessment, counted: HeldOutRows | None, held_out: GradientField, seed: int = 0
 ) -> Holds | None:
     """Conditions under which the chosen formula is near the network.
 
@@ -209,9 +205,8 @@ def where_it_holds(
 
     Args:
         assessment: of the formula, in the user's units.
-        reading: of the network, in the user's units.
         counted: data rows that nothing was fitted on, with the network's values, in the user's
-            units; `None` for a field without values.
+            units; `None` where none were kept apart.
         held_out: rows of its field that nothing was fitted to, in the user's units.
         seed: of all random choices.
 
@@ -220,8 +215,7 @@ def where_it_holds(
     """
     names, best, rule = held_out.names, assessment.best, assessment.rule
     fidelity, phi = assessment.fidelity, assessment.phi
-    kept_apart = reading.neuron is not None and reading.test_points is not reading.shown
-    if kept_apart and counted is not None and len(counted.rows):
+    if counted is not None and len(counted.rows):
         points, network = counted.rows.points[:MAX_ROWS], counted.rows.values[:MAX_ROWS]
         with np.errstate(all="ignore"):
             if rule is not None:

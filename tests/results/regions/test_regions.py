@@ -158,3 +158,28 @@ def test_a_classifier_that_passes_smoothly_from_one_formula_to_the_other_has_two
         assert min(np.mean(is_product[number == k]), np.mean(~is_product[number == k])) < 0.06
     decides = np.asarray(network(FRESH)) > 0
     assert np.mean((concept.regions(FRESH) > 0) == decides) > 0.93
+
+
+def test_the_formula_of_several_levels_does_not_depend_on_which_of_them_it_is():
+    """On the rows of two levels the sum of their columns is 1, and no data move along it."""
+
+    def network(x):
+        a, b, north, south, east, west = (x[:, k] for k in range(6))
+        return north * a * b + south * (a + b**2) + (east + west) * (a - b / 2)
+
+    rng = np.random.default_rng(5)
+    x = np.column_stack([rng.uniform(-2, 2, (4000, 2)), np.eye(4)[rng.integers(0, 4, 4000)]])
+    concept = ks.interpret(
+        ks.Neuron("levels", network, inputs=6),
+        x,
+        names=["a", "b", *(f"side_{level}" for level in ("north", "south", "east", "west"))],
+        sampling=ks.Sampling(rows=1200),
+        search=ks.Search(effort="quick", max_complexity=8),
+        verbose=False,
+    )
+    assert [str(region.where) for region in concept.regions][0] == "side in {east, west}"
+    assert len(concept.regions) == 3
+    for region in concept.regions:
+        assert region.matches == "concept"
+        assert {symbol.name for symbol in region.formula.expression.free_symbols} <= {"a", "b"}
+    assert concept.regions.fidelity.formula > 0.999
