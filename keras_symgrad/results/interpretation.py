@@ -223,7 +223,7 @@ class Interpretation(Result, Assessment):
         rule = self.shown_rule
         text = self.best.to_pretty() if rule is None else rule.text
         if self.is_divided:
-            text = self.headline
+            return f"Interpretation({self.neuron!r}: {self.headline})"
         return f"Interpretation({self.neuron!r}: {text}, {self.matches})"
 
     def __str__(self) -> str:

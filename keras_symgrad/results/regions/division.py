@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.formulas import Formula
-from keras_symgrad.gradients import GradientField, OwnUnits, Reading, few_values
+from keras_symgrad.gradients import GradientField, OwnUnits, Reading, errors, few_values
 from keras_symgrad.results.assessment import (
     Assessment,
     FormulaRefiner,
@@ -54,6 +54,10 @@ MIN_HELD_OUT_ROWS = 15
 # of them than the formula of any other region.
 MIN_EXPLAINED = 0.6
 MIN_ADVANTAGE = 0.2
+# The simplest formula of a region is taken in the place of a longer approximation if its fidelity is
+# at most this much lower, and the share of held-out rows that it explains at most as much as that.
+LESS_FIDELITY = 0.005
+LESS_EXPLAINED = 0.1
 # Share of a region's data rows that must be in its core. Rows near the switch are no evidence
 # against a formula: a network passes from one to the other there, and a part of a classifier's
 # boundary runs along the switch itself.
@@ -356,8 +360,14 @@ class Division:
         """The assessment of a region; `None` without a formula that is finite on all its rows."""
         reading, refiner, units = sketch.reading, sketch.refiner, self.units
         searched = reading if units is None else reading.in_units(units)
+
+        def of(archive: Archive) -> Assessment:
+            return assess(searched, refiner, archive, draw=False, seed=self.seed)
+
         try:
-            found = assess(searched, refiner, sketch.archive, draw=False, seed=self.seed)
+            found = of(sketch.archive)
+            if (plainer := _plainer(found, sketch)) is not None:
+                found = of(plainer)
         except ValueError:
             return None
         return found if units is None else in_users(found, units, reading, refiner)
@@ -455,6 +465,30 @@ class _Deadline:
     def check(self) -> None:
         if time.perf_counter() > self._end:
             raise _TimeIsOver
+
+
+def _plainer(found: Assessment, sketch: Sketch) -> Archive | None:
+    """The formulas up to the simplest that is as faithful as an approximation, if it is shorter.
+
+    Near a switch gradients bend, and a longer formula follows them without being more faithful.
+    """
+    if found.matches != Match.APPROXIMATION or found.fidelity is None:
+        return None
+
+    def explained(row: Formula) -> float:
+        return float(np.mean(errors(row.expression, sketch.refiner.held_out) <= EXPLAINED_ERROR))
+
+    least, most = found.fidelity.formula - LESS_FIDELITY, explained(found.best)
+    archive = Archive()
+    for one in sketch.archive.front():
+        archive.add(one)
+        front = sketch.refiner.front(archive)
+        row = next((r for r in found.front if r.expression == front[-1].expression), None)
+        if row is None or row.fidelity is None or row.complexity >= found.best.complexity:
+            continue
+        if row.fidelity.formula >= least and explained(row) > most - LESS_EXPLAINED - 1e-9:
+            return archive
+    return None
 
 
 def _searched(refiner: FormulaRefiner, seed: int) -> Archive:

@@ -183,3 +183,23 @@ def test_the_formula_of_several_levels_does_not_depend_on_which_of_them_it_is():
         assert region.matches == "concept"
         assert {symbol.name for symbol in region.formula.expression.free_symbols} <= {"a", "b"}
     assert concept.regions.fidelity.formula > 0.999
+
+
+def test_a_region_has_the_simplest_formula_that_is_as_faithful():
+    """Near a smooth switch gradients bend, and formulas that follow them are longer."""
+
+    def network(x):
+        gate = tf.sigmoid(4 * x[:, 2])
+        return gate * x[:, 0] * x[:, 1] + (1 - gate) * (x[:, 0] + x[:, 1] ** 2)
+
+    concept = ks.interpret(
+        ks.Neuron("gated", network, inputs=3),
+        np.random.default_rng(0).uniform(-2, 2, (3000, 3)),
+        names=NAMES,
+        sampling=ks.Sampling(rows=1200),
+        search=ks.Search(effort="quick", max_complexity=8),
+        verbose=False,
+    )
+    assert {str(region.formula) for region in concept.regions} == {"x1*x2", "x1 + x2**2"}
+    assert all(region.matches == "approximation" for region in concept.regions)
+    assert concept.regions.fidelity.formula > 0.9
