@@ -54,8 +54,8 @@ MIN_HELD_OUT_ROWS = 15
 # of them than the formula of any other region.
 MIN_EXPLAINED = 0.6
 MIN_ADVANTAGE = 0.2
-# The simplest formula of a region is taken in the place of a longer approximation if its fidelity is
-# at most this much lower, and the share of held-out rows that it explains at most as much as that.
+# The simplest formula of a region is taken in the place of a longer approximation if its fidelity,
+# and the share of held-out rows that it explains, are lower by no more than these.
 LESS_FIDELITY = 0.005
 LESS_EXPLAINED = 0.1
 # Share of a region's data rows that must be in its core. Rows near the switch are no evidence
