@@ -328,7 +328,7 @@ def _found(
         holds = regions = None
         held_out_rows = assess.sample
         if near is None:
-            holds = where_it_holds(assessment, reading, held_out_rows.counted, kept_apart, seed)
+            holds = where_it_holds(assessment, held_out_rows.kept_apart, kept_apart, seed)
         if division is not None:
             # As long as the search itself may take, but for the last attempt.
             seconds = math.inf if stopping.time_limit is None else stopping.time_limit
@@ -336,6 +336,8 @@ def _found(
                 # Whoever ended the search does not wait for its limit here.
                 seconds = min(seconds, clock.seconds["search"])
             regions = division.regions(assessment, divided=may_be_divided, seconds=seconds)
+            if len(regions) > 1 and held_out_rows.counted is not None:
+                regions = regions.counted_on(held_out_rows.counted)
         warn_of_broken_symmetries(
             assessment.symmetries,
             "The field of gradients" if reading.neuron is None else reading.neuron.name,

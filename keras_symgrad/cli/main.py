@@ -152,7 +152,7 @@ def _written(answer: Any, options: argparse.Namespace) -> tuple[list[Path], list
         ways.append(lambda: answer.save(options.out / RESULT_FILE))
     if options.report is not None:
         ways.append(lambda: answer.report(options.report))
-    ways += [partial(answer.best.export, path) for path in options.export]
+    ways += [partial(_export, answer, path) for path in options.export]
     written, failures = [], []
     for write in ways:
         try:
@@ -160,6 +160,12 @@ def _written(answer: Any, options: argparse.Namespace) -> tuple[list[Path], list
         except Exception as error:
             failures.append(error)
     return written, failures
+
+
+def _export(concept: Any, path: Path) -> Path:
+    """Write the formula that the headline shows: the best one, or those of all regions."""
+    formula = concept.regions.to_formula() if concept.is_divided else concept.best
+    return formula.export(path)
 
 
 def _printed(show: Callable[[], None]) -> list[Exception]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def in_one_line(concept: Interpretation) -> str:
-    """Rule of a classifier, or formula of another neuron, in one line."""
-    rule = concept.shown_rule
+    """Rule of a classifier, or formula of another neuron, in one line; of regions all of them."""
+    rule = None if concept.is_divided else concept.shown_rule
     return printable(concept.headline if rule is None else rule.text)
 
 
@@ -43,10 +43,14 @@ def show(concept: Interpretation) -> None:
     table.add_column("")
     table.add_column("complexity", justify="right")
     table.add_column("loss", justify="right")
+    if concept.front.has_fidelity:
+        table.add_column("fidelity", justify="right")
     table.add_column("formula", overflow="fold")
     best = concept.front.best
     for row in concept.front:
-        cells = (f"{row.complexity:g}", f"{row.loss:.2e}", row.to_pretty())
+        cells = [f"{row.complexity:g}", f"{row.loss:.2e}", row.to_pretty()]
+        if concept.front.has_fidelity:
+            cells.insert(2, row.fidelity.shown if row.fidelity else "")
         is_best = row is best
         table.add_row(
             "best" if is_best else "", *map(Text, cells), style="bold green" if is_best else None

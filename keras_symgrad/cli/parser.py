@@ -446,8 +446,8 @@ def _add_files(command: argparse._ActionsContainer) -> None:
         type=Path,
         default=[],
         help="the formula as code or as a model, as the ending says: .py (needs NumPy alone), "
-        ".tex, .json, .keras, .onnx, .tflite, or none for a SavedModel folder; may be given "
-        "more than once",
+        ".tex, .json, .keras, .onnx, .tflite, or none for a SavedModel folder; of a network with "
+        "regions its value by the formulas of all; may be given more than once",
     )
 
 

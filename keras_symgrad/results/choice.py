@@ -25,6 +25,7 @@ from keras_symgrad.results.assessment import (
     ignored,
     is_stable,
 )
+from keras_symgrad.results.regions import where_it_holds
 from keras_symgrad.results.users_units import constants_in_users
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def choose(concept: Interpretation, row: int | Formula) -> Interpretation:
     near, best, phi = concept.near, parts["best"], parts["phi"]
     if near is not None:
         near = near.of_formula(lambda x: phi(best(x)), concept.network, concept.seed)
-    return replace(
+    chosen = replace(
         concept,
         front=picked,
         ignored=tuple(name for name in ignored(concept.influence) if symbol(name) not in used),
@@ -68,6 +69,10 @@ def choose(concept: Interpretation, row: int | Formula) -> Interpretation:
         near=near,
         **parts,
     )
+    if near is not None:
+        return chosen
+    _, held_out = field.split(seed=concept.seed)
+    return replace(chosen, holds=where_it_holds(chosen, sample.kept_apart, held_out, concept.seed))
 
 
 def _number(concept: Interpretation, row: int | Formula) -> int:

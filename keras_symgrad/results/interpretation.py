@@ -80,8 +80,8 @@ class Interpretation(Result, Assessment):
         interactions: pairs of inputs that bend each other's effect, the strongest first; empty
             where inputs act separately, without a network, and for the file of an earlier version.
         holds: conditions under which `best` is near the network, with the share of held-out rows;
-            `None` where the rows are too few, for a row chosen by hand, and for the file of an
-            earlier version.
+            `None` where the rows are too few, around one row, and for the file of an earlier
+            version.
         regions: the formula in each part of the data: one, or several where no single formula
             explains nine tenths of the rows; `None` for a neuron of one variable, for several
             neurons together, for a row chosen by hand, and for the file of an earlier version.
@@ -190,10 +190,10 @@ class Interpretation(Result, Assessment):
     def choose(self, row: int | Formula) -> Interpretation:
         """Take another row of the front for the best formula.
 
-        The rule, phi, the value in closed form, constants, fidelity, angles, rivals and the class
-        are made anew for it, on the rows that this result has: of a reopened file a few hundred,
-        so that the class may promise less than it did. Constants stay as the front shows them. A
-        row that the search did not trust is an approximation at best.
+        The rule, phi, the value in closed form, constants, fidelity, angles, rivals, the class and
+        where it holds are made anew for it, on the rows that this result has: of a reopened file a
+        few hundred, so that the class may promise less than it did. Constants stay as the front
+        shows them. A row that the search did not trust is an approximation at best.
 
         Args:
             row: its number, from 0, or the formula: `concept.front[2]`.
@@ -222,6 +222,8 @@ class Interpretation(Result, Assessment):
     def __repr__(self) -> str:
         rule = self.shown_rule
         text = self.best.to_pretty() if rule is None else rule.text
+        if self.is_divided:
+            return f"Interpretation({self.neuron!r}: {self.headline})"
         return f"Interpretation({self.neuron!r}: {text}, {self.matches})"
 
     def __str__(self) -> str:

@@ -72,6 +72,15 @@ class Sample:
             counted = replace(counted, rows=rows, train=train)
         return cls(counted, reading.neuron is not None, reading.is_classifier, signed)
 
+    @property
+    def kept_apart(self) -> HeldOutRows | None:
+        """The counted rows; `None` where there are no data, or too few to keep some apart."""
+        counted = self.counted
+        if counted is None or not self.is_read:
+            return None
+        # Of fewer than ten rows all are in both.
+        return None if np.array_equal(counted.rows.points, counted.train.points) else counted
+
     def phi(self, formula: Formula, front: ParetoFront, field: GradientField) -> MonotoneFit:
         """Fit phi of a row of a front.
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from keras_symgrad.formulas import R2
 from keras_symgrad.results.assessment import (
     SAME_CLASS,
     Match,
@@ -32,20 +33,27 @@ Statement = tuple[str, str]
 EXPLAINED = 0.99
 # Largest ratio of a listed formula's length to that of the best one.
 MAX_RELATIVE_LENGTH_SHOWN = 1.5
+# A closed form of the value is listed if its R2 is less than this below that of phi(formula), which
+# bounds extreme values of the formula.
+MAX_LOSS_OF_R2 = 0.05
 ONE_VARIABLE = (
     "in one dimension a direction is a sign: values were fitted, up to a factor and an offset"
 )
 
 
 def statements_of(concept: Interpretation) -> Iterator[Statement]:
-    """All statements about a formula: the answer, how near it is to the network, and the remarks.
+    """All statements about a result: what moves the neuron, the answer, and how near it is.
 
     Args:
         concept: result of `interpret`.
 
     Yields:
-        Names and texts: "rule" and "agreement", or "formula"; "1 - |cos|"; then the remarks.
+        Names and texts: "influence" and "interactions"; of regions all of them, before the single
+        formula, which the rest is about; "rule" and "agreement", or "formula"; "1 - |cos|"; then
+        the other remarks.
     """
+    yield from _moving(concept)
+    yield from _divided(concept)
     rule = concept.shown_rule
     if rule is None:
         yield "formula", headline(concept)
@@ -58,7 +66,7 @@ def statements_of(concept: Interpretation) -> Iterator[Statement]:
             "1 - |cos|",
             f"{concept.cosine_error:.1e} between gradients, on {rows:,} held-out rows",
         )
-    yield from remarks(concept)
+    yield from _of_formula(concept)
 
 
 def headline(concept: Interpretation) -> str:
@@ -117,11 +125,34 @@ def remarks(concept: Interpretation) -> Iterator[Statement]:
     Yields:
         Names and texts.
     """
-    simple = concept.matches != Match.NOTHING
+    yield from _moving(concept)
+    yield from _divided(concept)
+    yield from _of_formula(concept)
+
+
+def _moving(concept: Interpretation) -> Iterator[Statement]:
+    """What moves the neuron."""
     if concept.influence:
         yield "influence", described(concept.influence)
     if concept.interactions:
         yield "interactions", described_interactions(concept.interactions)
+
+
+def _divided(concept: Interpretation) -> Iterator[Statement]:
+    """The regions, where there are several, and the formula of all data."""
+    if concept.regions is None or not concept.is_divided:
+        return
+    for number, region in enumerate(concept.regions, 1):
+        yield f"region {number}", str(region)
+    yield "no region", concept.regions.remainder
+    if concept.regions.fidelity is not None:
+        yield "all regions", str(concept.regions.fidelity)
+    yield "single formula", f"{_of_all(concept)}; the lines below are about it"
+
+
+def _of_formula(concept: Interpretation) -> Iterator[Statement]:
+    """The other remarks."""
+    simple = concept.matches != Match.NOTHING
     if concept.near is not None:
         yield from concept.near.remarks
     yield "matches", f"{concept.matches} ({reason(concept)})"
@@ -129,11 +160,6 @@ def remarks(concept: Interpretation) -> Iterator[Statement]:
         yield "fidelity", str(concept.fidelity)
     if concept.holds is not None and not concept.holds.is_everywhere:
         yield "holds", str(concept.holds)
-    if concept.regions is not None and concept.is_divided:
-        for number, region in enumerate(concept.regions, 1):
-            yield f"region {number}", str(region)
-        yield "no region", concept.regions.remainder
-        yield "single formula", _of_all(concept)
     if concept.front.picked is not None:
         number = concept.front.picked
         of_itself = concept.near is not None and concept.near.farthest == number
@@ -152,7 +178,7 @@ def remarks(concept: Interpretation) -> Iterator[Statement]:
     rule = concept.shown_rule
     if rule is not None and rule.level.is_fixed:
         yield "threshold", str(rule.level)
-    if concept.value is not None and simple:
+    if concept.value is not None and simple and _is_faithful(concept):
         yield "value", f"{concept.value.value.to_pretty()}   (R2 = {concept.value.r2:.5f})"
     if plateau := concept.rows.get("plateau"):
         yield (
@@ -181,6 +207,14 @@ def remarks(concept: Interpretation) -> Iterator[Statement]:
     if others and simple:
         more = f"; {len(others) - 1} more" if len(others) > 1 else ""
         yield "also fits", f"{others[0]}{more}"
+
+
+def _is_faithful(concept: Interpretation) -> bool:
+    """Return whether the closed form of the value is nearly as good as phi(formula)."""
+    fidelity, value = concept.fidelity, concept.value
+    if fidelity is None or value is None or fidelity.metric != R2:
+        return True
+    return value.r2 >= fidelity.formula - MAX_LOSS_OF_R2
 
 
 def _surface(concept: Interpretation) -> Iterator[Statement]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
 import pytest
 
 import keras_symgrad as ks
+from keras_symgrad.expressions import symbol
+from keras_symgrad.results.regions.conditions import Comparison, Condition
 
 pytestmark = pytest.mark.slow
 
 cli = import_module("keras_symgrad.cli.main")
+X1 = symbol("x1")
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,33 @@ def test_a_report_and_exports_are_made_of_a_saved_result(capsys, files, tmp_path
     words = ["--report", tmp_path / "missing" / "r.html"]
     status, out, err = run(capsys, "show", files / "ellipse.json", *words)
     assert status == 1 and "The report cannot be written" in err and out == ""
+
+
+def test_a_result_with_regions_is_shown_and_exported_with_all_of_them(capsys, files, tmp_path):
+    ellipse = ks.load_interpretation(files / "ellipse.json")
+    (one,) = ellipse.regions
+    halves = [
+        replace(one, where=Condition((parts,)), value=ellipse.best.rewritten(lambda g, k=k: k * g))
+        for k, parts in ((1, (Comparison(X1, high=0.0),)), (-1, (Comparison(X1, low=0.0),)))
+    ]
+    regions = replace(ellipse.regions, regions=tuple(halves))
+    replace(ellipse, regions=regions).save(tmp_path / "halves.json")
+    words = ["--quiet", "--export", tmp_path / "f.py"]
+    status, out, err = run(capsys, "show", tmp_path / "halves.json", *words)
+    assert (status, err) == (0, "")
+    assert out.startswith("2 regions: x1**2 + 2*x2**2 where x1 <= 0; ")
+    space = {}
+    exec((tmp_path / "f.py").read_text(), space)
+    assert space["formula"](np.array([-3.0, 3.0]), 1.0) == pytest.approx([11, -11])
+
+
+def test_the_fidelity_of_each_row_of_the_front_is_shown(capsys, files):
+    _, out, _ = run(capsys, "show", files / "ellipse.json")
+    ellipse = ks.load_interpretation(files / "ellipse.json")
+    heading, *rows = out[out.index("complexity") :].splitlines()[: len(ellipse.front) + 1]
+    assert heading.split() == ["complexity", "loss", "fidelity", "formula"]
+    for line, row in zip(rows, ellipse.front):
+        assert f"  {row.fidelity.shown}  " in line
 
 
 def test_another_row_of_the_front_is_shown_with_a_class_of_its_own(capsys, files):

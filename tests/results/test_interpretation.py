@@ -347,3 +347,13 @@ def test_rows_with_nan_are_left_out_and_counted(network, points):
         result = read(network, gaps)
     assert result.rows["dropped"] == 40
     assert result.rule.points > 1000
+
+
+def test_a_closed_form_of_the_value_is_listed_only_where_it_is_nearly_as_good_as_phi(points):
+    field = GradientField.from_gradients(points, points * [2, 4], values=points**2 @ [1, 2])
+    found = read(field, None, operators="polynomial")
+    worse = replace(found, value=replace(found.value, r2=0.5)) if found.value else found
+    assert found.fidelity.metric == "R2"
+    if found.value:
+        assert "value" in dict(found.remarks)
+    assert "value" not in dict(worse.remarks)

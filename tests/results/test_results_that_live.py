@@ -125,6 +125,9 @@ def test_another_row_is_assessed_anew(concept):
     angle = np.degrees(np.arccos(np.mean(at[:, 1] / np.hypot(at[:, 0], at[:, 1]))))
     assert chosen.angle == pytest.approx(angle, abs=4)
     assert "picked: row" in str(chosen)
+    # It is counted on half of the held-out rows.
+    assert chosen.holds.measure == "decision"
+    assert chosen.holds.near == pytest.approx(np.mean(chosen.decide(X) == truth), abs=0.2)
     assert concept.front.picked is None and concept.matches == "concept"
 
 

@@ -107,6 +107,14 @@ class Comparison:
             self.quantity, max(self.low, other.low), min(self.high, other.high), levels, self.level
         )
 
+    def is_opposite_of(self, other: Comparison) -> bool:
+        """Return whether each point satisfies one of two comparisons, and none both."""
+        if self.quantity != other.quantity or self.levels or other.levels:
+            return False
+        ends = {(self.low, self.high), (other.low, other.high)}
+        cuts = {end for pair in ends for end in pair if math.isfinite(end)}
+        return len(cuts) == 1 and ends == {(-math.inf, *cuts), (*cuts, math.inf)}
+
     def to_sympy(self) -> sympy.Expr:
         """The comparison as a relation, or two of them."""
         low, high = sympy.Float(self.low), sympy.Float(self.high)
@@ -208,7 +216,7 @@ class Condition:
             return "nowhere"
         if self.is_everywhere:
             return "everywhere"
-        texts = [" and ".join(_texts(found)) for found in self._joined()]
+        texts = [" and ".join(_texts(found)) for found in _shortened(list(self._joined()))]
         texts += [level.text(allowed) for level, allowed in self._categories().values()]
         if len(texts) == 1:
             return texts[0]
@@ -259,6 +267,19 @@ class Condition:
                 for alternative in record.records("alternatives")
             )
         )
+
+
+def _shortened(
+    alternatives: Sequence[tuple[Comparison, ...]],
+) -> list[tuple[Comparison, ...]]:
+    """Alternatives without what another one says: of "a or (not a and b)" it leaves "a or b"."""
+    alone = [found[0] for found in alternatives if len(found) == 1 and not found[0].levels]
+    return [
+        tuple(one for one in found if not any(one.is_opposite_of(other) for other in alone))
+        if len(found) > 1
+        else found
+        for found in alternatives
+    ]
 
 
 def _category(comparisons: Sequence[Comparison]) -> Level | None:

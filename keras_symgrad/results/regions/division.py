@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 
 from keras_symgrad.formulas import Formula
-from keras_symgrad.gradients import GradientField, OwnUnits, Reading, few_values
+from keras_symgrad.gradients import GradientField, OwnUnits, Reading, errors, few_values
 from keras_symgrad.results.assessment import (
     Assessment,
     FormulaRefiner,
@@ -54,6 +54,10 @@ MIN_HELD_OUT_ROWS = 15
 # of them than the formula of any other region.
 MIN_EXPLAINED = 0.6
 MIN_ADVANTAGE = 0.2
+# The simplest formula of a region is taken in the place of a longer approximation if its fidelity,
+# and the share of held-out rows that it explains, are lower by no more than these.
+LESS_FIDELITY = 0.005
+LESS_EXPLAINED = 0.1
 # Share of a region's data rows that must be in its core. Rows near the switch are no evidence
 # against a formula: a network passes from one to the other there, and a part of a classifier's
 # boundary runs along the switch itself.
@@ -65,6 +69,8 @@ CORE_LOSS = 0.01
 # Places that a threshold is tried at, and how far they are from the first, in standard deviations.
 PLACES = 41
 FARTHEST = 0.5
+# Standard deviation along a direction, in ranges of its columns, below which points never move.
+STILL = 1e-9
 # Data rows whose decisions say where a classifier switches.
 MAX_DECIDED_ROWS = 10_000
 
@@ -114,7 +120,8 @@ class Division:
         if is_exact or not divided or not self._can_be_divided:
             return alone
         if (found := self._switch) is not None:
-            return replace(alone, regions=found.regions, unexplained=found.unexplained)
+            regions, unexplained = found.regions, found.unexplained
+            return replace(alone, regions=regions, unexplained=unexplained, fidelity=None)
         if alone.unexplained_by_one < UNEXPLAINED:
             return alone
         self._deadline.begin(seconds)
@@ -150,7 +157,7 @@ class Division:
         found = None if parts is None else self._confirmed(parts, alone)
         if parts is None or found is None:
             return False
-        if not is_switch(parts, self.train, without(self.held_out, self._few)):
+        if not is_switch(parts, self.train, without(self.held_out, self._levels)):
             return False
         self._switch = found
         return True
@@ -171,7 +178,7 @@ class Division:
         rows = self.refiner.train.take(slice(0, MAX_GROWN_ROWS))
         # From level to level of a column a network may rise and fall at will.
         return grown_sets(
-            without(rows, self._few),
+            without(rows, self._levels),
             self.refiner.alphabet,
             self.seed,
             without=self._few,
@@ -182,6 +189,11 @@ class Division:
     def _few(self) -> list[int]:
         """Columns of few values."""
         return list(few_values(self.train.points))
+
+    @property
+    def _levels(self) -> np.ndarray:
+        """The directions of columns of few values, `(directions, variables)`."""
+        return np.eye(self.train.variables)[self._few]
 
     @property
     def _can_be_divided(self) -> bool:
@@ -209,7 +221,8 @@ class Division:
             whole.fidelity,
         )
         widths = self.train.points.std(axis=0)
-        return Regions((region,), by_best, by_one, self.held_out.rows, widths)
+        rows, fidelity = self.held_out.rows, whole.fidelity
+        return Regions((region,), by_best, by_one, rows, widths, fidelity=fidelity)
 
     def _unexplained(self, formula: Formula) -> float:
         cosines = cosines_of(formula, self.held_out)
@@ -257,7 +270,7 @@ class Division:
     def _confirmed(self, parts: Sequence[Part], alone: Regions) -> Regions | None:
         """The regions of some parts, if held-out rows bear them out."""
         names = self.train.names
-        held_out = without(self.held_out, self._few)
+        held_out = without(self.held_out, self._levels)
         cosines = np.stack([part.cosines(held_out) for part in parts])
         near = 1 - cosines <= EXPLAINED_ERROR
         inside = np.stack([part.where.holds(self.held_out.points, names) for part in parts])
@@ -278,7 +291,7 @@ class Division:
         ]
         # The largest first.
         regions.sort(key=lambda region: -region.share)
-        return replace(alone, regions=tuple(regions), unexplained=unexplained)
+        return replace(alone, regions=tuple(regions), unexplained=unexplained, fidelity=None)
 
     def _is_thin(self, part: Part) -> bool:
         """Return whether most of a part's data rows are outside of its core."""
@@ -317,11 +330,12 @@ class Division:
         tested = MIN_HELD_OUT_ROWS if reading.neuron is None else len(reading.test_points)
         if len(train) < MIN_FIT_ROWS or min(len(held_out), tested) < MIN_HELD_OUT_ROWS:
             return None
-        fixed = self._fixed(core)
+        fitted = self.refiner.train.take(train)
+        fixed = self._fixed(fitted.points)
         refiner = FormulaRefiner(
             self.refiner.alphabet,
             self.refiner.complexity,
-            without(self.refiner.train.take(train), fixed),
+            without(fitted, fixed),
             without(self.refiner.held_out.take(held_out), fixed),
             signed=self.refiner.signed,
             units=self.units,
@@ -346,23 +360,41 @@ class Division:
         """The assessment of a region; `None` without a formula that is finite on all its rows."""
         reading, refiner, units = sketch.reading, sketch.refiner, self.units
         searched = reading if units is None else reading.in_units(units)
+
+        def of(archive: Archive) -> Assessment:
+            return assess(searched, refiner, archive, draw=False, seed=self.seed)
+
         try:
-            found = assess(searched, refiner, sketch.archive, draw=False, seed=self.seed)
+            found = of(sketch.archive)
+            if (plainer := _plainer(found, sketch)) is not None:
+                found = of(plainer)
         except ValueError:
             return None
         return found if units is None else in_users(found, units, reading, refiner)
 
-    def _fixed(self, core: Condition) -> list[int]:
-        """Columns of few values that never change under a condition."""
-        points = self.train.points
-        inside = points[core.holds(points, self.train.names)]
-        return [k for k in self._few if not len(inside) or np.ptp(inside[:, k]) == 0]
+    def _fixed(self, points: np.ndarray) -> np.ndarray:
+        """Orthonormal directions of columns of few values along which points never move.
+
+        Such a column that is constant in a region is one, and the sum of the columns that the
+        region's levels of a category have.
+        """
+        few = self._few
+        if not few or not len(points):
+            return self._levels
+        moves = points[:, few] - points[:, few].mean(axis=0)
+        widths = np.where(np.ptp(points[:, few], axis=0) > 0, np.ptp(points[:, few], axis=0), 1.0)
+        _, sizes, axes = np.linalg.svd(moves / widths, full_matrices=False)
+        still = axes[sizes <= STILL * np.sqrt(len(points))] / widths
+        normals = np.zeros((len(still), self.train.variables))
+        normals[:, few] = np.linalg.qr(still.T)[0].T
+        return normals
 
     def _part(self, core: Condition) -> Reading:
         reading, names = self.reading, self.train.names
         field = reading.field
         field = field.take(np.flatnonzero(core.holds(field.points, names)))
-        field = without(field, self._fixed(core))
+        inside = self.train.points[core.holds(self.train.points, names)]
+        field = without(field, self._fixed(inside))
         if reading.neuron is None:
             return replace(reading, field=field)
         shown, test_points = (
@@ -433,6 +465,30 @@ class _Deadline:
     def check(self) -> None:
         if time.perf_counter() > self._end:
             raise _TimeIsOver
+
+
+def _plainer(found: Assessment, sketch: Sketch) -> Archive | None:
+    """The formulas up to the simplest that is as faithful as an approximation, if it is shorter.
+
+    Near a switch gradients bend, and a longer formula follows them without being more faithful.
+    """
+    if found.matches != Match.APPROXIMATION or found.fidelity is None:
+        return None
+
+    def explained(row: Formula) -> float:
+        return float(np.mean(errors(row.expression, sketch.refiner.held_out) <= EXPLAINED_ERROR))
+
+    least, most = found.fidelity.formula - LESS_FIDELITY, explained(found.best)
+    archive = Archive()
+    for one in sketch.archive.front():
+        archive.add(one)
+        front = sketch.refiner.front(archive)
+        row = next((r for r in found.front if r.expression == front[-1].expression), None)
+        if row is None or row.fidelity is None or row.complexity >= found.best.complexity:
+            continue
+        if row.fidelity.formula >= least and explained(row) > most - LESS_EXPLAINED - 1e-9:
+            return archive
+    return None
 
 
 def _searched(refiner: FormulaRefiner, seed: int) -> Archive:

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_symgrad.files import Record
 from keras_symgrad.formulas import AGREEMENT, Formula, ScaledFormula
-from keras_symgrad.gradients import GradientField, Reading, errors
+from keras_symgrad.gradients import GradientField, errors
 from keras_symgrad.results.assessment import Assessment, HeldOutRows, Match, angle_of
 from keras_symgrad.results.regions.conditions import Condition
 from keras_symgrad.results.regions.partition import partition
@@ -24,6 +24,8 @@ NEAR_VALUE = 0.1
 MOST_ROWS = 0.9
 # The same for a formula that needs no condition.
 NEARLY_ALL_ROWS = 0.95
+# Largest probability of chance alone: of few rows nine tenths may be near anywhere.
+MAX_CHANCE = 0.05
 # Shares of the rows that the spread leaves out below and above.
 SPREAD = 0.05, 0.95
 # Fewest held-out rows to look for conditions on; as many confirm them.
@@ -46,7 +48,7 @@ class Holds:
             nine tenths of its values; 0 for decisions, which are equal or not.
         near: share of rows on which the formula is within the tolerance.
         where: the condition; everywhere if `near` is at least 0.95, nowhere if no thresholds on
-            one or two inputs show where the formula is near.
+            one or two inputs show where the formula is near, surely more often than elsewhere.
         share: share of rows that satisfy the condition.
         near_inside: share of these on which the formula is within the tolerance.
         rows: number of rows that the shares were counted on.
@@ -107,7 +109,8 @@ class Holds:
         where = found.get(1, Condition(()))
         confirming = near[half:], points[half:], names
         holds = cls._counted(measure, tolerance, *confirming, where)
-        if holds.share == 0 or holds.near_inside < MOST_ROWS or where.is_everywhere:
+        inside = where.holds(points[half:], names)
+        if holds.near_inside < MOST_ROWS or not _is_more_often(near[half:], inside):
             return cls._counted(measure, tolerance, *confirming, Condition(()))
         return holds
 
@@ -194,12 +197,16 @@ class Holds:
         )
 
 
+def _is_more_often(near: np.ndarray, inside: np.ndarray) -> bool:
+    """Return whether rows inside are near more often than those outside, by Fisher's exact test."""
+    from scipy.stats import fisher_exact
+
+    table = [[np.sum(near & side), np.sum(~near & side)] for side in (inside, ~inside)]
+    return bool(fisher_exact(table, alternative="greater").pvalue < MAX_CHANCE)
+
+
 def where_it_holds(
-    assessment: Assessment,
-    reading: Reading,
-    counted: HeldOutRows | None,
-    held_out: GradientField,
-    seed: int = 0,
+    assessment: Assessment, counted: HeldOutRows | None, held_out: GradientField, seed: int = 0
 ) -> Holds | None:
     """Conditions under which the chosen formula is near the network.
 
@@ -209,9 +216,8 @@ def where_it_holds(
 
     Args:
         assessment: of the formula, in the user's units.
-        reading: of the network, in the user's units.
         counted: data rows that nothing was fitted on, with the network's values, in the user's
-            units; `None` for a field without values.
+            units; `None` where none were kept apart.
         held_out: rows of its field that nothing was fitted to, in the user's units.
         seed: of all random choices.
 
@@ -220,8 +226,7 @@ def where_it_holds(
     """
     names, best, rule = held_out.names, assessment.best, assessment.rule
     fidelity, phi = assessment.fidelity, assessment.phi
-    kept_apart = reading.neuron is not None and reading.test_points is not reading.shown
-    if kept_apart and counted is not None and len(counted.rows):
+    if counted is not None and len(counted.rows):
         points, network = counted.rows.points[:MAX_ROWS], counted.rows.values[:MAX_ROWS]
         with np.errstate(all="ignore"):
             if rule is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -62,10 +61,10 @@ class Part:
         if found.value is not None:
             return found.value.value
         rule = found.rule
-        if rule is None or isinstance(rule.formula, ScaledFormula):
+        if rule is None:
             return None
-        margin = rule.formula.expression - sympy.Float(rule.threshold)
-        return replace(rule.formula, expression=margin if rule.direction == ">" else -margin)
+        sign, threshold = 1 if rule.direction == ">" else -1, sympy.Float(rule.threshold)
+        return rule.formula.rewritten(lambda g: sign * (g - threshold))
 
     def cosines(self, field: GradientField) -> np.ndarray:
         """Between the gradients of phi(formula) and a field, `(rows,)`."""
@@ -105,15 +104,18 @@ class Part:
         )
 
 
-def without(field: GradientField, columns: Sequence[int]) -> GradientField:
-    """A field without the derivatives by some columns."""
+def without(field: GradientField, normals: np.ndarray) -> GradientField:
+    """A field without the derivatives along some directions.
+
+    Args:
+        field: any.
+        normals: the directions, orthonormal in the variables, `(directions, variables)`.
+    """
     frame = np.eye(field.variables) if field.frame is None else field.frame
-    if not columns or frame.ndim == 3 or field.directions.ndim == 3:
+    if not len(normals) or frame.ndim == 3 or field.directions.ndim == 3:
         return field
     gradients = field.directions @ np.linalg.pinv(frame).T
-    gradients[:, columns] = 0
-    frame = frame.copy()
-    frame[:, columns] = 0
+    frame = frame - (frame @ normals.T) @ normals
     return replace(field, frame=frame, directions=unit(gradients @ frame.T))
 
 

@@ -12,7 +12,7 @@ import sympy
 from keras_symgrad.expressions import symbol
 from keras_symgrad.files import Record, points_by_name
 from keras_symgrad.formulas import Fidelity, Formula
-from keras_symgrad.results.assessment import Match
+from keras_symgrad.results.assessment import HeldOutRows, Match
 from keras_symgrad.results.regions.conditions import Condition
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ class Regions:
         widths: standard deviation of each variable in the data, `(variables,)`; smooth gates are
             as wide as a share of them.
         complete: False if the time limit ended the search for regions.
+        fidelity: of all regions together on held-out data rows, each row with the value of its
+            region; `None` without the network's values.
     """
 
     regions: tuple[Region, ...]
@@ -118,6 +120,7 @@ class Regions:
     rows: int
     widths: np.ndarray
     complete: bool = True
+    fidelity: Fidelity | None = None
 
     def __len__(self) -> int:
         return len(self.regions)
@@ -167,6 +170,16 @@ class Regions:
             if inside.any():
                 values[inside] = formula(points[inside])
         return values
+
+    def counted_on(self, counted: HeldOutRows) -> Regions:
+        """The regions with the fidelity of all of them together.
+
+        Args:
+            counted: data rows that nothing was fitted on, in the user's units.
+        """
+        if any(region.value is None for region in self.regions):
+            return self
+        return replace(self, fidelity=counted.fidelity(self(counted.rows.points)))
 
     def to_formula(self, smoothness: float = 0.0) -> Formula:
         """One formula of all regions: a formula with conditions, or a sum with smooth gates.
@@ -289,6 +302,7 @@ class Regions:
             record.whole("rows"),
             widths,
             "complete" not in record or record.flag("complete"),
+            record.maybe("fidelity", Fidelity.from_dict),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -300,4 +314,5 @@ class Regions:
             "rows": self.rows,
             "widths": self.widths.tolist(),
             "complete": self.complete,
+            "fidelity": self.fidelity.to_dict() if self.fidelity else None,
         }

@@ -104,34 +104,39 @@ class Scale:
 
 def front_diagram(
     complexities: Sequence[float],
-    losses: Sequence[float],
+    heights: Sequence[float],
     best: int,
     group: str,
-    floor: float,
+    floor: float | None,
+    name: str,
     description: str,
 ) -> Markup:
-    """The loss of each formula by its complexity; a click on a point chooses its row.
+    """The loss or fidelity of each formula by its complexity; a click on a point chooses its row.
 
     Args:
         complexities: of the formulas, ascending.
-        losses: of the formulas, positive.
+        heights: losses of the formulas, positive, or numbers on a linear scale.
         best: number of the chosen one.
         group: name of the radio buttons of the rows, whose ids are `group-0`, `group-1`...
-        floor: losses below it are noise.
+        floor: losses below it are noise; `None` for a linear scale.
+        name: of the vertical axis.
         description: the diagram in words.
 
     Returns:
         An `<svg>` element.
     """
     x = Scale.along(np.array([0.0, 1.05 * max(complexities)]))
-    low, high = min(losses), max(losses)
-    y = Scale.up(np.array([low / 2, high * 2]), logarithmic=True)
-    across, up = x(np.array(complexities)), y(np.array(losses))
+    low, high = min(heights), max(heights)
+    if floor is None:
+        y = Scale.up(np.array(heights))
+    else:
+        y = Scale.up(np.array([low / 2, high * 2]), logarithmic=True)
+    across, up = x(np.array(complexities)), y(np.array(heights))
     corners = [(across[0], up[0])]
     for k in range(1, len(across)):
         corners += [(across[k], up[k - 1]), (across[k], up[k])]
-    parts = [_axes(x, y, "complexity", "loss on held-out rows")]
-    if y.low < floor < y.high:
+    parts = [_axes(x, y, "complexity", name)]
+    if floor is not None and y.low < floor < y.high:
         (height,) = y(np.array([floor]))
         parts.append(_path([np.array([[LEFT, height], [WIDTH - RIGHT, height]])], "floor"))
     parts.append(_path([np.array(corners)], "steps"))

@@ -52,7 +52,7 @@ def interpretation_html(concept: Interpretation) -> str:
     return _render(
         "notebook_interpretation.html",
         concept=concept,
-        statements=statements_of(concept),
+        told=dict(statements_of(concept)),
         accounts=accounts,
         diagram=diagram_of_front(concept, group) if accounts else "",
         group=group,
@@ -70,7 +70,13 @@ def interpretation_markdown(concept: Interpretation) -> str:
     Returns:
         Lines of Markdown.
     """
-    lines = [f"**What {_code(concept.neuron)} computes**", "", f"$$ {_latex(concept)} $$", ""]
+    lines = [f"**What {_code(concept.neuron)} computes**", ""]
+    if concept.regions is not None and concept.is_divided:
+        for region in concept.regions:
+            formula = (region.value or region.formula).to_latex()
+            lines += [f"$$ {formula} $$", "", f"where {_code(str(region.where))}", ""]
+        lines += ["A single formula for all the data:", ""]
+    lines += [f"$$ {_latex(concept)} $$", ""]
     lines += [
         f"- **{name}**: {_code(text)}"
         for name, text in statements_of(concept)

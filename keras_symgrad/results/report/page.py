@@ -63,6 +63,7 @@ MOST_NAMES = 12
 SHOWN = (
     *("near", "radius", "stay as in the row", "nearest boundary"),
     "no region",
+    "all regions",
     "single formula",
     "matches",
     "fidelity",
@@ -139,7 +140,8 @@ def view(
     label = says_yes if rule else is_function
     if concept.matches == Match.APPROXIMATION:
         label = f"Approximately: {label[0].lower()}{label[1:]}"
-    floor = concept.noise_floor
+    # Approximations are drawn by their fidelity, where losses have no line.
+    floor = concept.noise_floor if concept.front.chosen is None else 0.0
     return {
         "concept": concept,
         "rule": rule,

@@ -41,10 +41,13 @@ class Panel:
 def front(concept: Interpretation) -> Panel:
     """The Pareto front."""
     first, best = concept.front[0], concept.front.best
+    heights = plots.front_heights(concept)
+    scale = ", on a logarithmic scale" if heights.logarithmic else ""
+    low, high = (heights.values[k] for k in (0, heights.best))
     text = (
-        f"Loss against complexity, on a logarithmic scale: it falls from {first.loss:.2g} at "
-        f"complexity {first.complexity:g} to {best.loss:.2g} at complexity {best.complexity:g}, "
-        f"where the chosen formula is. {len(concept.front)} formulas in all."
+        f"The {heights.quantity} against complexity{scale}: from {low:.3g} at complexity "
+        f"{first.complexity:g} to {high:.3g} at complexity {best.complexity:g}, where the chosen "
+        f"formula is. {len(concept.front)} formulas in all."
     )
     return Panel("Pareto front", text, lambda axes: plots.front(concept, axes))
 

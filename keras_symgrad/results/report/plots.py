@@ -8,6 +8,7 @@ from a palette for colour-blind readers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,8 +49,50 @@ SIGN_LABELS = {"+": "grows", "-": "falls", "mixed": "grows and falls", "none": "
 ABOVE = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0.1}
 
 
+@dataclass(frozen=True)
+class Heights:
+    """The numbers that the formulas of a front are drawn by, above their complexity.
+
+    Attributes:
+        values: one for each row.
+        best: number of the chosen row.
+        quantity: their name.
+        rows: that they were counted on.
+        logarithmic: whether equal ratios have equal lengths.
+    """
+
+    values: list[float]
+    best: int
+    quantity: str
+    rows: str
+    logarithmic: bool
+
+    @property
+    def label(self) -> str:
+        """Text of the axis."""
+        return f"{self.quantity} on {self.rows}"
+
+
+def front_heights(concept: Interpretation) -> Heights:
+    """The losses of a front, or of approximations the fidelity that they are chosen by.
+
+    Args:
+        concept: result of `interpret`.
+    """
+    front = concept.front
+    best = next(k for k, row in enumerate(front) if row is front.best)
+    counted = [row.fidelity for row in front if row.fidelity is not None]
+    if front.chosen is not None and len(counted) == len(front):
+        values, metric = [one.formula for one in counted], counted[0].metric
+        return Heights(values, best, metric, "held-out data rows", False)
+    losses = [max(row.loss, SMALLEST_LOSS) for row in front]
+    return Heights(losses, best, "loss", "held-out rows", True)
+
+
 def front(concept: Interpretation, axes: Axes | None = None) -> Axes:
     """Plot the Pareto front: the loss of each formula by complexity, the chosen one marked.
+
+    Approximations have their fidelity in its place: they are chosen by it.
 
     Args:
         concept: result of `interpret`.
@@ -61,16 +104,21 @@ def front(concept: Interpretation, axes: Axes | None = None) -> Axes:
     axes = _new() if axes is None else axes
     best = concept.front.best
     complexities = [row.complexity for row in concept.front]
-    losses = np.maximum([row.loss for row in concept.front], SMALLEST_LOSS)
-    axes.step(complexities, losses, where="post", color=GREY, linewidth=1, zorder=1)
-    axes.scatter(complexities, losses, s=28, color=GREY, zorder=2)
-    place = best.complexity, max(best.loss, SMALLEST_LOSS)
+    heights = front_heights(concept)
+    axes.step(complexities, heights.values, where="post", color=GREY, linewidth=1, zorder=1)
+    axes.scatter(complexities, heights.values, s=28, color=GREY, zorder=2)
+    place = best.complexity, heights.values[heights.best]
     axes.scatter(*place, s=90, color=FORMULA, zorder=3, label=_short(best.to_pretty()))
-    axes.set(xlabel="complexity", ylabel="loss on held-out rows", yscale="log")
+    axes.set(xlabel="complexity", ylabel=heights.label)
     axes.set_xlim(0, max(complexities) * 1.05 + 1)
+    if not heights.logarithmic:
+        _legend(axes, loc="lower right")
+        return axes
+    axes.set_yscale("log")
     # If the loss falls to exact zero, leave room for its marks.
-    axes.set_ylim(losses.min() / 3, losses.max() * 3)
-    if concept.noise_floor > losses.min() / 3:
+    low, high = min(heights.values), max(heights.values)
+    axes.set_ylim(low / 3, high * 3)
+    if concept.noise_floor > low / 3:
         axes.axhline(concept.noise_floor, color=ACCENT, linestyle=":", label="noise floor")
     _legend(axes, loc="upper right")
     return axes

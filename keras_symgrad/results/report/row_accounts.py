@@ -19,7 +19,6 @@ from keras_symgrad.formulas.constants import Constant
 from keras_symgrad.results.report import panels, plots
 from keras_symgrad.results.report.diagrams import front_diagram, level_diagram, phi_diagram
 from keras_symgrad.results.report.slices import Plane, decided
-from keras_symgrad.search.core import SMALLEST_LOSS
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -91,14 +90,14 @@ def diagram_of_front(concept: Interpretation, group: str) -> Markup:
         concept: result of `interpret`.
         group: name of the radio buttons of the rows.
     """
-    front = concept.front
-    best = next(k for k, row in enumerate(front) if row is front.best)
+    heights = plots.front_heights(concept)
     return front_diagram(
-        _drawable([row.complexity for row in front]),
-        _drawable([max(row.loss, SMALLEST_LOSS) for row in front]),
-        best,
+        _drawable([row.complexity for row in concept.front]),
+        _drawable(heights.values),
+        heights.best,
         group,
-        concept.noise_floor,
+        concept.noise_floor if heights.logarithmic else None,
+        heights.label,
         panels.front(concept).text,
     )
 

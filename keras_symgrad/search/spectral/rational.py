@@ -32,6 +32,8 @@ from keras_symgrad.search.spectral.features import Feature
 # Rounds of the two eigenproblems from one start, and the gain below which they end.
 ALTERNATING_ROUNDS = 24
 MIN_GAIN_PER_ROUND = 0.02
+# A basis function whose squared gradients are below this share of the largest has none.
+NO_GRADIENT = 1e-100
 # A basis function that contributes less than this share of its sum is dropped on trial.
 NEGLIGIBLE = 1e-3
 # The largest cosine between the weights of numerator and denominator.
@@ -179,7 +181,9 @@ class RationalFit:
                 return found, np.inf
             if size is None:
                 # Row by row, basis functions have other sizes than on the whole: exp(x)**2 hides 1.
-                size = np.sqrt(np.diag(b)) + 1e-300
+                # The product of two levels of a category has no gradient on any row.
+                own = np.diag(b)
+                size = np.sqrt(np.where(own > NO_GRADIENT * own.max(), own, own.max()))
             sizes = np.outer(size, size)
             weights = smallest_eigenvector(a / sizes, b / sizes) / size
             each = (weights @ flat).reshape(slope.shape) ** 2

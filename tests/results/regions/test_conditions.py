@@ -46,6 +46,16 @@ def test_levels_that_stand_alone_are_one_list():
     assert str(Condition(((high,), (low,)))) == "kind in {0, 2}"
 
 
+def test_a_part_of_an_alternative_that_the_other_one_says_is_not_repeated():
+    low, high = Comparison(A, high=0.3), Comparison(A, low=0.3)
+    other = Comparison(KIND, low=1.0)
+    assert str(Condition(((low,), (high, other)))) == "a <= 0.3 or kind > 1"
+    assert str(Condition(((low, other), (high,)))) == "kind > 1 or a > 0.3"
+    assert str(Condition(((low, other), (Comparison(A, low=0.4),)))) == (
+        "(a <= 0.3 and kind > 1) or a > 0.4"
+    )
+
+
 def test_everywhere_and_nowhere_are_conditions_too():
     assert Condition.everywhere().holds(POINTS, NAMES).all()
     assert not Condition(()).holds(POINTS, NAMES).any()

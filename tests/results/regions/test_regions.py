@@ -67,6 +67,14 @@ def test_values_are_the_networks_away_from_the_switch(concept, models):
     assert off < 0.01
 
 
+def test_the_fidelity_of_all_regions_is_that_on_fresh_points(concept, models):
+    network = keras.saving.load_model(models / "switch.keras")
+    values = network.predict(FRESH.astype("float32"), verbose=0)[:, 0]
+    r2 = 1 - np.mean((concept.regions(FRESH) - values) ** 2) / np.var(values)
+    assert concept.regions.fidelity.formula == pytest.approx(r2, abs=0.02)
+    assert concept.fidelity.formula < r2 - 0.1
+
+
 @pytest.mark.parametrize("smoothness", [0.0, 0.02])
 def test_a_layer_and_python_compute_the_same(concept, smoothness):
     away = FRESH[np.abs(FRESH[:, 2]) > 0.3][:500]
@@ -95,8 +103,17 @@ def test_regions_are_printed_saved_and_reported(concept, tmp_path):
     again = ks.load_interpretation(concept.save(tmp_path / "switch.json"))
     assert str(again.regions) == str(concept.regions)
     assert (again.regions(FRESH) == concept.regions(FRESH)).all()
+    assert again.regions.fidelity == concept.regions.fidelity
+    assert f"all regions: {concept.regions.fidelity}" in text
+    # What is about the single formula comes after it.
+    lines = [line.partition(":")[0] for line in text.splitlines()]
+    assert lines.index("influence") < lines.index("region 1") < lines.index("single formula")
+    assert lines.index("single formula") < lines.index("matches") < lines.index("fidelity")
     page = concept.report(tmp_path / "switch.html").read_text()
-    assert "A formula for each region" in page
+    assert page.index("A formula for each region") < page.index("A single formula for all the data")
+    for region in concept.regions:
+        assert str(region.where).replace("<", "&lt;").replace(">", "&gt;") in concept._repr_html_()
+        assert (region.value or region.formula).to_latex() in concept._repr_markdown_()
     axes = ks.plots.regions(concept, Figure().add_subplot())
     assert sum(len(part.get_offsets()) for part in axes.collections) > 500
 
@@ -141,3 +158,48 @@ def test_a_classifier_that_passes_smoothly_from_one_formula_to_the_other_has_two
         assert min(np.mean(is_product[number == k]), np.mean(~is_product[number == k])) < 0.06
     decides = np.asarray(network(FRESH)) > 0
     assert np.mean((concept.regions(FRESH) > 0) == decides) > 0.93
+
+
+def test_the_formula_of_several_levels_does_not_depend_on_which_of_them_it_is():
+    """On the rows of two levels the sum of their columns is 1, and no data move along it."""
+
+    def network(x):
+        a, b, north, south, east, west = (x[:, k] for k in range(6))
+        return north * a * b + south * (a + b**2) + (east + west) * (a - b / 2)
+
+    rng = np.random.default_rng(5)
+    x = np.column_stack([rng.uniform(-2, 2, (4000, 2)), np.eye(4)[rng.integers(0, 4, 4000)]])
+    concept = ks.interpret(
+        ks.Neuron("levels", network, inputs=6),
+        x,
+        names=["a", "b", *(f"side_{level}" for level in ("north", "south", "east", "west"))],
+        sampling=ks.Sampling(rows=1200),
+        search=ks.Search(effort="quick", max_complexity=8),
+        verbose=False,
+    )
+    assert [str(region.where) for region in concept.regions][0] == "side in {east, west}"
+    assert len(concept.regions) == 3
+    for region in concept.regions:
+        assert region.matches == "concept"
+        assert {symbol.name for symbol in region.formula.expression.free_symbols} <= {"a", "b"}
+    assert concept.regions.fidelity.formula > 0.999
+
+
+def test_a_region_has_the_simplest_formula_that_is_as_faithful():
+    """Near a smooth switch gradients bend, and formulas that follow them are longer."""
+
+    def network(x):
+        gate = tf.sigmoid(4 * x[:, 2])
+        return gate * x[:, 0] * x[:, 1] + (1 - gate) * (x[:, 0] + x[:, 1] ** 2)
+
+    concept = ks.interpret(
+        ks.Neuron("gated", network, inputs=3),
+        np.random.default_rng(0).uniform(-2, 2, (3000, 3)),
+        names=NAMES,
+        sampling=ks.Sampling(rows=1200),
+        search=ks.Search(effort="quick", max_complexity=8),
+        verbose=False,
+    )
+    assert {str(region.formula) for region in concept.regions} == {"x1*x2", "x1 + x2**2"}
+    assert all(region.matches == "approximation" for region in concept.regions)
+    assert concept.regions.fidelity.formula > 0.9

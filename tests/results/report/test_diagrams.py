@@ -81,7 +81,7 @@ def test_values_that_are_missing_are_left_out():
 
 
 def test_a_point_of_the_front_presses_the_button_of_its_row():
-    root = parsed(front_diagram([1, 3, 7], [1.0, 1e-2, 1e-5], 2, "row", 1e-4, "three"))
+    root = parsed(front_diagram([1, 3, 7], [1.0, 1e-2, 1e-5], 2, "row", 1e-4, "loss", "three"))
     targets = [label.get("for") for label in root.iter(f"{SVG}label")]
     assert targets == ["row-0", "row-1", "row-2"]
     circles = [(float(c.get("cx")), float(c.get("cy"))) for c in root.iter(f"{SVG}circle")]

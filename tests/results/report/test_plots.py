@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pytest
+import sympy
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from small_concepts import NAMES, classifier, network, points, regressor, without_values
 
 from keras_symgrad import plots
+from keras_symgrad.formulas.fidelity import Fidelity
+from keras_symgrad.formulas.formula import Formula
+from keras_symgrad.formulas.pareto_front import ParetoFront
 from keras_symgrad.neurons.neuron import Neuron
+from keras_symgrad.results.report import panels
+from keras_symgrad.results.report.row_accounts import diagram_of_front
 from keras_symgrad.results.report.slices import Plane, strongest
 
 matplotlib.use("Agg")
@@ -20,6 +28,21 @@ KINDS = {"classifier": classifier, "regressor": regressor, "without_values": wit
 @pytest.fixture
 def axes():
     return Figure().add_subplot()
+
+
+def test_approximations_are_drawn_by_the_fidelity_that_they_are_chosen_by(axes):
+    x1, x2 = sympy.symbols("x1 x2", real=True)
+    rows = [
+        Formula(x1, 1, 0.1, ("x1", "x2"), fidelity=Fidelity("R2", 0.8, 0.0, 100)),
+        Formula(x1 + x2, 3, 0.2, ("x1", "x2"), fidelity=Fidelity("R2", 0.9, 0.0, 100)),
+    ]
+    concept = replace(regressor(), front=ParetoFront.by_fidelity(rows, chosen=1))
+    plots.front(concept, axes)
+    drawn = axes.collections[0].get_offsets()
+    assert drawn[:, 1].tolist() == [0.8, 0.9] and axes.get_yscale() == "linear"
+    assert axes.get_ylabel() == "R2 on held-out data rows"
+    assert "from 0.8 at complexity 1 to 0.9 at complexity 3" in panels.front(concept).text
+    assert "R2 on held-out data rows" in diagram_of_front(concept, "row")
 
 
 def test_the_front_is_drawn_row_by_row(axes):

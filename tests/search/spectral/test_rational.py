@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy
@@ -117,3 +119,17 @@ def test_axes_of_a_span_hold_the_parts_along_and_across_it(count):
     # Products of two gradients are kept part by part.
     products = np.einsum("far,gar->fgr", turned[:, count:], turned[:, count:])
     np.testing.assert_allclose(products, np.einsum("fra,gra->fgr", across, across), atol=1e-12)
+
+
+def test_a_product_without_gradient_is_no_obstacle():
+    """Of two levels of a category one is 0 wherever the other is 1."""
+    points = np.random.default_rng(0).uniform(0.5, 2, size=(256, 4))
+    points[:, 2:] = np.eye(3)[np.arange(256) % 3][:, :2]
+    slopes = gradient(a / (b + c + 2), "abcd", points)
+    # On the data the levels never move.
+    slopes[:, 2:] = 0
+    frame = np.diag([1.0, 1.0, 0.0, 0.0])
+    field = GradientField.from_gradients(points, slopes, names=list("abcd"))
+    search, atoms = search_of(replace(field, frame=frame))
+    found = list(filter(None, search.quotients(atoms)))
+    assert found
