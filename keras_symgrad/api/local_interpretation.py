@@ -254,7 +254,9 @@ def _farthest(concept: Interpretation, neuron: Neuron) -> Interpretation:
         if np.unique(g[usable]).size < 2:
             radii.append(0.0)
             continue
-        phi = MonotoneFit.through(g[usable], field.known_values[usable])
+        phi = MonotoneFit.of_neuron(
+            g[usable], field.known_values[usable], decides=bool(neuron.is_classifier)
+        )
 
         def values(x: np.ndarray, row: Formula = row, phi: MonotoneFit = phi) -> np.ndarray:
             return phi(row(x))

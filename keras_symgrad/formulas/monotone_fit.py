@@ -136,6 +136,23 @@ class MonotoneFit:
         fit = cls(knots, heights, 1.0)
         return replace(fit, r2=rows.explained(fit(rows.g)))
 
+    @classmethod
+    def of_neuron(cls, g: np.ndarray, f: np.ndarray, *, decides: bool) -> MonotoneFit:
+        """Phi of a neuron whose gradients were read at many points.
+
+        That of a decision follows the points, as smoothing would move the level of the concept
+        where the network changes its mind. That of a value is asked at other rows.
+
+        Args:
+            g: values of the concept, `(rows,)`.
+            f: values of the neuron, `(rows,)`.
+            decides: whether they are scores of a decision.
+
+        Raises:
+            ValueError: g has fewer than two different finite values.
+        """
+        return cls.through(g, f) if decides else cls.smooth(g, f)
+
     def of_multiple(self, factor: float) -> MonotoneFit:
         """The same fit against a multiple of the concept.
 

@@ -98,7 +98,8 @@ class Sample:
         counted = self.counted
         if front.chosen is not None and counted is not None and len(counted.train) > 1:
             return MonotoneFit.smooth(formula(counted.train.points), counted.train.values)
-        return MonotoneFit.through(formula(field.points), field.known_values)
+        g = formula(field.points)
+        return MonotoneFit.of_neuron(g, field.known_values, decides=self.is_classifier)
 
     def to_dict(self, field: GradientField, seed: int) -> dict[str, Any] | None:
         """A part of the rows as plain data, the arrays as an `.npz` archive in base64.

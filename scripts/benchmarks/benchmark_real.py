@@ -12,9 +12,9 @@ are alike), `linear` that of a linear or logistic model and `tree` that of a dec
 those that the network was trained on, because `interpret` keeps the others apart.
 
 Of a small table so few rows are left out that one of them may be more than 0.005. There several
-networks are trained, each on another split, until 1,000 fresh rows are counted, 20 networks at
-most, and the row of the table has the means over them. Its complexity is the greatest, its seconds
-their mean, and its expression that of the first.
+networks are trained, each on another split, until 500 fresh rows are counted, ten networks at most,
+and the row of the table has the means over them. Its complexity is the greatest, its seconds their
+mean, and its expression that of the first.
 
 Five tables come with statsmodels and vega_datasets: `pip install '.[benchmarks]'`. Without these
 packages they are left out, and named.
@@ -45,8 +45,8 @@ COLUMNS += ("regions", "matches", "seconds", "expression")
 BEHIND = 0.005
 AHEAD = 0.02
 # Fresh rows that tables are split several times for, and at most; how far the seeds are apart.
-FRESH_ROWS = 1000
-MOST_SPLITS = 20
+FRESH_ROWS = 500
+MOST_SPLITS = 10
 SEED_STEP = 1000
 # Characters of an expression in the table.
 SHOWN = 70
@@ -108,7 +108,7 @@ def measure(name: str, seed: int, options: argparse.Namespace) -> dict:
 def row_of(name: str, seed: int, options: argparse.Namespace) -> dict:
     """The row of a table, of one network or of several splits."""
     each = [measure(name, seed, options)]
-    if each[0]["rows"] < FRESH_ROWS:
+    if each[0]["fresh_rows"] < FRESH_ROWS / 2:
         splits = min(-(-FRESH_ROWS // each[0]["fresh_rows"]), MOST_SPLITS)
         seeds = range(seed + SEED_STEP, seed + splits * SEED_STEP, SEED_STEP)
         each += [measure(name, one, options) for one in seeds]

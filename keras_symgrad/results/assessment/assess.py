@@ -97,7 +97,9 @@ def assess(
     best = finisher.with_simple_constants(front.best) if details else front.best
     phi = value = None
     if counted is not None:
-        phi = MonotoneFit.through(best(field.points), field.known_values)
+        phi = MonotoneFit.of_neuron(
+            best(field.points), field.known_values, decides=reading.is_classifier
+        )
         best = replace(best, fidelity=counted.of_formula(best, phi))
         if details and neuron is not None and not reading.is_classifier:
             value = value_of(best, reading, seed, finisher.complexity)

@@ -144,7 +144,7 @@ class HeldOutRows:
         for row in front:
             g = row(field.points)
             if np.unique(g[np.isfinite(g)]).size > 1:
-                phi = MonotoneFit.through(g, field.known_values)
+                phi = MonotoneFit.of_neuron(g, field.known_values, decides=self.decides)
                 row = replace(row, fidelity=self.of_formula(row, phi))
             found.append(row)
         return found

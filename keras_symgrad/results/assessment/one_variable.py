@@ -271,7 +271,7 @@ def assess_one_variable(
     line = _line(best(field.points), values)
     if line is None:
         raise ValueError(f"Expected a formula that varies over the rows. Received: {best}")
-    phi = MonotoneFit.through(best(field.points), values)
+    phi = MonotoneFit.of_neuron(best(field.points), values, decides=reading.is_classifier)
     fidelity = fidelity_of(best)
     best = replace(best, fidelity=fidelity)
     value = rule = None
@@ -331,7 +331,7 @@ def assess_row_of_one_variable(
     line = _line(g, values)
     if line is None:
         raise ValueError(f"Expected a formula that varies over the rows. Received: {formula}")
-    phi = MonotoneFit.through(g, values)
+    phi = MonotoneFit.of_neuron(g, values, decides=decides)
     with np.errstate(all="ignore"):
         fidelity = counted.fidelity(line(formula(counted.rows.points)))
     best = replace(formula, fidelity=fidelity)
