@@ -30,12 +30,13 @@ from keras_symgrad.replacement.graph_surgery import (
 )
 from keras_symgrad.replacement.output_mapping import UnitReadings, in_units, steps_of, through
 from keras_symgrad.results import Interpretation
+from keras_symgrad.results.regions import Regions
 
 PHI = ("auto", "formula", "monotone")
 # A formula that explains less of a unit's variance does not belong to the unit.
 DOUBTFUL = 0.5
 
-Source = Interpretation | Formula | PhiFormula | Rule
+Source = Interpretation | Formula | PhiFormula | Rule | Regions
 
 
 def replace(
@@ -61,9 +62,10 @@ def replace(
     Args:
         model: a functional or Sequential model.
         layer: name of the layer to replace; `None` for the model's output.
-        formula: an interpretation, or its `best`, `rule` or `value`. For a layer of several units:
-            one for each, in their order, or `{unit: formula}` for some; the other units stay
-            unchanged.
+        formula: an interpretation, or its `best`, `rule`, `value` or `regions`. One with several
+            regions is replaced by all of them; `regions.to_formula(0.05)` has smooth gates. For a
+            layer of several units: one for each, in their order, or `{unit: formula}` for some;
+            the other units stay unchanged.
         x: points on which phi is fitted, as for `interpret`. By default those at which the
             interpretation was read.
         unit: unit of the layer for a single formula; by default that of the interpretation.
@@ -211,10 +213,13 @@ def _part(formula: Any, layer: str | None, unit: Unit, activation: bool | None) 
                 "(`ks.Sampling(in_terms_of='name')`). "
                 f"Received: the interpretation of '{formula.neuron}'"
             )
+        concept, closed = formula.best, formula.value.value if formula.value else None
+        if formula.regions is not None and formula.is_divided:
+            concept, closed = formula.regions.to_formula(), None
         return _Part(
-            formula.best,
+            concept,
             own_unit if unit is None else unit,
-            formula.value.value if formula.value else None,
+            closed,
             activation,
             source,
             formula,
@@ -223,13 +228,15 @@ def _part(formula: Any, layer: str | None, unit: Unit, activation: bool | None) 
         Formula: lambda: (formula, None),
         Rule: lambda: (formula.formula, None),
         PhiFormula: lambda: (formula.value, formula.value),
+        Regions: lambda: (formula.to_formula(), None),
     }
-    if type(formula) not in kinds:
+    part = next((of for kind, of in kinds.items() if isinstance(formula, kind)), None)
+    if part is None:
         raise TypeError(
-            "Expected an interpretation, or its `best`, `rule` or `value`. "
+            "Expected an interpretation, or its `best`, `rule`, `value` or `regions`. "
             f"Received: {formula!r} (of type {type(formula).__name__})"
         )
-    concept, closed = kinds[type(formula)]()
+    concept, closed = part()
     return _Part(concept, unit, closed, bool(activation))
 
 

@@ -12,7 +12,9 @@ import sympy
 import keras_symgrad as ks
 from keras_symgrad.expressions.formats.parser import from_text
 from keras_symgrad.files.tables import read_points
+from keras_symgrad.formulas.formula import ScaledFormula
 from keras_symgrad.formulas.phi_formula import PhiFormula
+from keras_symgrad.gradients.own_units import OwnUnits
 
 QUICK = {
     "search": ks.Search(methods=("dictionary",)),
@@ -288,3 +290,24 @@ def test_a_formula_that_is_not_the_units_is_warned_of(two_units):
         # `pytest.warns` would turn what the project ignores into errors.
         warnings.filterwarnings("ignore", "__array__", DeprecationWarning)
         ks.replace(model, "units", formula("a + b", "a", "b"), x, unit=1)
+
+
+@pytest.mark.slow
+def test_a_network_with_regions_becomes_all_of_their_formulas(models):
+    model = keras.models.load_model(models / "switch.keras")
+    x = read_points(models / "switch.csv")[0]
+    search = ks.Search(effort="quick", max_complexity=8)
+    concept = ks.interpret(model, x, search=search, sampling=ks.Sampling(rows=1200), verbose=False)
+    wanted = model(x)
+    for found in (concept, concept.regions):
+        assert r2(ks.replace(model, None, found, x)(x), wanted) > 0.98
+
+
+def test_a_formula_of_a_column_far_from_zero_replaces_too():
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Dense(1)(inputs[:, :1] * (inputs[:, 1:] - 1e6)))
+    model.layers[-1].set_weights([np.ones((1, 1)), np.zeros(1)])
+    x = np.random.default_rng(0).normal(size=(500, 2)) + [0, 1e6]
+    units = OwnUnits(("a", "b"), {"b": (1e6, 1.0)})
+    found = ScaledFormula.of(formula("a*b", "a", "b"), units)
+    assert r2(ks.replace(model, None, found, x)(x), model(x)) > 0.999
