@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_symgrad.results.assessment import described, described_interactions
+from keras_symgrad.results.assessment import described, described_interactions, in_ranges
 from keras_symgrad.results.report import plots
 from keras_symgrad.results.report.slices import Plane, decided, strongest
 
@@ -103,7 +103,7 @@ def influence_figure(concept: Interpretation) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    bars = min(len(concept.influence), plots.MOST_BARS) + len(concept.interactions)
+    bars = min(len(in_ranges(concept.influence)), plots.MOST_BARS) + len(concept.interactions)
     figure = Figure(figsize=(6.0, 1.6 + 0.32 * bars), layout="constrained")
     plots.influence(concept, figure.add_subplot())
     return figure

@@ -16,7 +16,7 @@ import numpy as np
 from keras_symgrad.engine import gradient
 from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import errors
-from keras_symgrad.results.assessment import angle_of
+from keras_symgrad.results.assessment import angle_of, in_ranges
 from keras_symgrad.results.report.slices import Plane, decided, strongest
 from keras_symgrad.search.core import SMALLEST_LOSS
 
@@ -367,7 +367,7 @@ def influence(concept: Interpretation, axes: Axes | None = None) -> Axes:
     axes = _new() if axes is None else axes
     bars = [
         (one.name, one.share, SIGN_COLORS[one.sign], SIGN_LABELS[one.sign])
-        for one in concept.influence[:MOST_BARS]
+        for one in in_ranges(concept.influence)[:MOST_BARS]
     ]
     bars += [
         (f"{one.first} and {one.second}", one.share, GREY, "pairs, of all interactions")
