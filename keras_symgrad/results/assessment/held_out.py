@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -117,7 +118,12 @@ class HeldOutRows:
                 found = Fidelity.of_decisions(network > 0, values > 0)
             else:
                 found = Fidelity.of_values(network, values)
-        return replace(found, linear=self.linear, tree=self.tree)
+        return replace(found, linear=self.linear, tree=self.tree, held_out=self.are_apart)
+
+    @cached_property
+    def are_apart(self) -> bool:
+        """False for the fewest rows, which all are in both parts."""
+        return not np.array_equal(self.rows.points, self.train.points)
 
     def of_formula(self, formula: Formula, phi: MonotoneFit) -> Fidelity:
         """The fidelity of phi(formula).
