@@ -245,9 +245,11 @@ def fidelity_of_classes(
     references = predictions(train.points, known, held_out.points, seed)
 
     def alike(labels: np.ndarray, *found: np.ndarray | None) -> Fidelity:
-        agreement = [None if one is None else float(np.mean(one == labels)) for one in found]
+        alone, linear, tree = (
+            None if one is None else float(np.mean(one == labels)) for one in found
+        )
         share = max(np.mean(labels == label) for label in np.unique(labels))
-        return Fidelity(AGREEMENT, agreement[0] or 0.0, float(share), len(labels), *agreement[1:])
+        return Fidelity(AGREEMENT, alone or 0.0, float(share), len(labels), linear, tree)
 
     found = (chosen, *references)
     return alike(network, *found), [
