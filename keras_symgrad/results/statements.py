@@ -51,16 +51,16 @@ def statements_of(concept: Interpretation) -> Iterator[Statement]:
         concept: result of `interpret`.
 
     Yields:
-        Names and texts: "influence" and "interactions"; of regions all of them, before the single
-        formula, which the rest is about; "rule" and "agreement", or "formula"; "1 - |cos|"; then
-        the other remarks.
+        Names and texts: "influence" and "interactions"; "rule" and "agreement", or "formula";
+        "1 - |cos|"; then the other remarks. Of several regions "formula" and all that is about them
+        comes before the single formula, which the rest is about.
     """
     yield from _moving(concept)
-    yield from _divided(concept)
     rule = concept.shown_rule
-    if rule is None:
+    if rule is None or concept.is_divided:
         yield "formula", headline(concept)
-    else:
+    yield from _divided(concept)
+    if rule is not None:
         yield "rule", rule.text
         yield "agreement", f"with the model on {rule.share}"
     if not concept.is_of_one_variable:

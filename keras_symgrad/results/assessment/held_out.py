@@ -99,12 +99,21 @@ class HeldOutRows:
             )
         # Where all decisions are alike, only values distinguish a formula from a constant.
         decides = decides and all(0 < np.mean(r.values > 0) < 1 for r in (known, kept))
-        bare = cls(kept, known, decides, None, None)
+        return cls(kept, known, decides, None, None).with_references(seed)
+
+    def with_references(self, seed: int = 0) -> HeldOutRows:
+        """The rows with what the references say, which are fitted where they are not known.
+
+        Args:
+            seed: of the tree.
+        """
+        if self.linear is not None or self.tree is not None:
+            return self
         linear, tree = (
-            None if found is None else bare.fidelity(found).formula
-            for found in _references(known, kept.points, decides, seed)
+            None if found is None else self.fidelity(found).formula
+            for found in _references(self.train, self.rows.points, self.decides, seed)
         )
-        return replace(bare, linear=linear, tree=tree)
+        return replace(self, linear=linear, tree=tree)
 
     def fidelity(self, values: np.ndarray) -> Fidelity:
         """The fidelity of values that are to be the network's.
