@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_symgrad.results.assessment import described, described_interactions, in_ranges
 from keras_symgrad.results.report import plots
+from keras_symgrad.results.report.region_axes import region_axes
 from keras_symgrad.results.report.slices import Plane, decided, strongest
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def regions(concept: Interpretation) -> list[Panel]:
     """Picture of the rows by their region, where there are several."""
     if concept.regions is None or not concept.is_divided:
         return []
-    one, other = (concept.names[k] for k in plots.region_columns(concept))
+    points = concept.gradients.points[: plots.MOST_POINTS]
+    one, other = (axis.name for axis in region_axes(concept, points))
     shares = "; ".join(
         f"{percent(region.share)} of the rows where {region.where}" for region in concept.regions
     )
