@@ -22,7 +22,7 @@ from keras_symgrad.api.stop_at_switch import StopAtSwitch
 from keras_symgrad.api.task import Task
 from keras_symgrad.engine import SQUARED, Loss, as_loss, trims
 from keras_symgrad.expressions import Alphabet, OperatorSet, symbol
-from keras_symgrad.files import Points, read_points
+from keras_symgrad.files import Points, check_width, read_points
 from keras_symgrad.gradients import (
     FARTHEST_OF_NETWORK,
     MAX_OFFSET_IN_WIDTHS,
@@ -33,7 +33,14 @@ from keras_symgrad.gradients import (
     few_values,
     with_mapped_rows,
 )
-from keras_symgrad.neurons import LayerChoice, Neuron, Quantities, Unit, layer_path
+from keras_symgrad.neurons import (
+    InputWidthError,
+    LayerChoice,
+    Neuron,
+    Quantities,
+    Unit,
+    layer_path,
+)
 from keras_symgrad.priors import Priors, Symmetry
 from keras_symgrad.results import Assessor, Interpretation, Surface, groups_in_users
 from keras_symgrad.results.approximation import MAX_COMPLEXITY
@@ -423,6 +430,18 @@ def _read(
     return Reading.of_networks(neurons, points, sampling, symmetries=symmetries, seed=seed)
 
 
+def _neuron(model: Any, chosen: tuple[LayerChoice, Unit, bool], columns: Sequence[str]) -> Neuron:
+    """The neuron of a model for data of some columns, among which are those that it takes."""
+    try:
+        return Neuron.of(model, *chosen, inputs=len(columns))
+    except InputWidthError as error:
+        wrong = error
+    if wrong.names is not None and set(wrong.names) <= set(columns):
+        return Neuron.of(model, *chosen)
+    check_width(columns, wrong.columns, f"'{wrong.model}'")
+    raise wrong
+
+
 def _neurons(
     model: Any,
     x: Any,
@@ -435,8 +454,7 @@ def _neurons(
     points = read_points(x, sampling.columns)
     named = points.named(names)
     neurons = [
-        one if isinstance(one, Neuron) else Neuron.of(one, *chosen, inputs=len(points.names))
-        for one in models
+        one if isinstance(one, Neuron) else _neuron(one, chosen, points.names) for one in models
     ]
     if sampling.sampler is None:
         check_variation(*named)

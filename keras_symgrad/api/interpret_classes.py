@@ -136,6 +136,8 @@ def interpret_classes(
     points, names = read_points(x, sampling.columns).in_model_order(logits.names, names)
     check_width(names, logits.inputs, f"'{logits.name}'")
     if sampling.column_map is not None:
+        if logits.names is None:
+            sampling.column_map.check_order(names)
         logits = sampling.column_map.scores(logits, names)
     shown, kept = split(points[finite_rows(points)], seed)
     kept = kept[:MAX_COUNTED_ROWS]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from keras_symgrad.files.json_reader import Record, check_is_file, read_json
     from keras_symgrad.files.npz import read_arrays
+    from keras_symgrad.files.numbered_names import listed_ranges, name_ranges, range_text
     from keras_symgrad.files.tables import Columns, check_weights, finite_rows, read_points
     from keras_symgrad.files.terminal import listed_names, printable
 else:
@@ -66,8 +67,11 @@ __all__ = [
     "json_text",
     "layers_of_code",
     "listed_names",
+    "listed_ranges",
+    "name_ranges",
     "points_by_name",
     "printable",
+    "range_text",
     "read_arrays",
     "read_json",
     "read_points",

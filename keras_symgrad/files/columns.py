@@ -64,12 +64,17 @@ class Points(NamedTuple):
     def named(self, names: Sequence[str] | None) -> Points:
         """The points under other names; unchanged for `None`.
 
+        Args:
+            names: one a column; of an array of shape `(rows, steps, channels)` one a channel, so
+                that `speed` gives `speed_0`, `speed_1`...
+
         Raises:
             ValueError: there are too many or too few, two are equal, or one is not a text.
         """
         if names is None:
             return self
-        return self._replace(names=check_names(names, self.values.shape[1]))
+        columns = self.values.shape[1]
+        return self._replace(names=check_names(_of_steps(names, self.names), columns))
 
     def in_model_order(
         self, wanted: tuple[str, ...] | None, names: Sequence[str] | None = None
@@ -231,6 +236,14 @@ def column_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     if len(shape) == 1:
         return tuple(f"{name}_{k + 1}" for k in range(shape[0]))
     return tuple("_".join(map(str, (name, *place))) for place in np.ndindex(shape))
+
+
+def _of_steps(names: Sequence[str], columns: tuple[str, ...]) -> Sequence[str]:
+    """Names of the columns of a series, from those of its channels; other names unchanged."""
+    channels, steps = len(names), len(columns) // max(len(names), 1)
+    if isinstance(names, str) or columns != column_names("x", (steps, channels)) or steps < 2:
+        return names
+    return [f"{name}_{step}" for step in range(steps) for name in names]
 
 
 def is_list_of_inputs(source: Any) -> bool:

@@ -31,6 +31,8 @@ class Fidelity:
         linear: of a linear model on all inputs, or a logistic one for decisions; `None` where none
             was fitted.
         tree: of a decision tree of depth 3 on all inputs; `None` where none was fitted.
+        held_out: whether the rows were kept apart; of fewer than ten none can be, and the fidelity
+            is that of the fit.
 
     Example:
 
@@ -47,6 +49,7 @@ class Fidelity:
     rows: int
     linear: float | None = None
     tree: float | None = None
+    held_out: bool = True
 
     @classmethod
     def of_values(cls, network: np.ndarray, formula: np.ndarray) -> Fidelity:
@@ -96,7 +99,8 @@ class Fidelity:
             record.number(name) if name in record else None for name in ("linear", "tree")
         )
         metric = record.one_of("metric", (R2, AGREEMENT))
-        return cls(metric, formula, majority, record.whole("rows"), linear, tree)
+        held_out = "held_out" not in record or record.flag("held_out")
+        return cls(metric, formula, majority, record.whole("rows"), linear, tree, held_out)
 
     @property
     def explained(self) -> float:
@@ -158,7 +162,14 @@ class Fidelity:
     def __str__(self) -> str:
         counted = "on" if self.metric == R2 else "of"
         beside = f" ({self.references})" if self.references else ""
-        return f"{self.metric} {self.shown} {counted} {self.rows:,} held-out rows{beside}"
+        return f"{self.metric} {self.shown} {counted} {self.counted_rows}{beside}"
+
+    @property
+    def counted_rows(self) -> str:
+        """The rows for people: `200 held-out rows`."""
+        if self.held_out:
+            return f"{self.rows:,} held-out rows"
+        return f"{self.rows:,} rows that it was fitted to"
 
     def to_dict(self) -> dict[str, Any]:
         """Metric and numbers as plain data."""
@@ -169,4 +180,5 @@ class Fidelity:
             "tree": self.tree,
             "majority": self.majority,
             "rows": self.rows,
+            "held_out": self.held_out,
         }

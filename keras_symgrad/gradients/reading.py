@@ -96,7 +96,11 @@ class Sampling:
             names: of the columns.
         """
         through = self.column_map
-        return [n if through is None else through.neuron(n, names) for n in neurons]
+        if through is None:
+            return list(neurons)
+        if neurons[0].names is None:
+            through.check_order(names)
+        return [through.neuron(n, names) for n in neurons]
 
     def quantities_of_table(
         self, quantities: Quantities | None, names: Sequence[str]

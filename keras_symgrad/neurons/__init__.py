@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from keras_symgrad.neurons.activations import is_softmax
     from keras_symgrad.neurons.batches import in_batches
     from keras_symgrad.neurons.class_logits import ClassLogits
-    from keras_symgrad.neurons.inputs import Inputs
+    from keras_symgrad.neurons.inputs import Inputs, InputWidthError
     from keras_symgrad.neurons.loading import (
         SavedFunction,
         arguments_of,
@@ -28,6 +28,7 @@ else:
 
 __all__ = [
     "ClassLogits",
+    "InputWidthError",
     "Inputs",
     "LayerChoice",
     "Neuron",

@@ -19,6 +19,22 @@ import tensorflow as tf
 from keras_symgrad.files import column_names
 
 
+class InputWidthError(ValueError):
+    """Error for a number of columns that is not that of a model.
+
+    Attributes:
+        model: its name.
+        columns: how many it takes.
+        names: of these; `None` for a model of one input.
+        given: how many there are.
+    """
+
+    def __init__(self, model: str, columns: int, names: tuple[str, ...] | None, given: int):
+        self.model, self.columns, self.names, self.given = model, columns, names, given
+        detail = "" if names is None else f": {', '.join(names)}"
+        super().__init__(f"'{model}' has {columns} input columns{detail}. Received: inputs={given}")
+
+
 @dataclass(frozen=True)
 class Spec:
     """One input tensor of a model.
@@ -123,10 +139,7 @@ class Inputs:
         known = [size for size in sizes if size is not None]
         columns = sum(known) if len(known) == len(sizes) else None
         if given is not None and columns is not None and given != columns:
-            detail = "" if len(specs) == 1 else f": {', '.join(_names(specs))}"
-            raise ValueError(
-                f"'{name}' has {columns} input columns{detail}. Received: inputs={given}"
-            )
+            raise InputWidthError(name, columns, _names(specs) if len(specs) > 1 else None, given)
         if columns is None and given is not None and sizes == [None] and len(specs[0].shape) == 1:
             specs, columns = (Spec(specs[0].name, (given,), specs[0].dtype),), given
         if columns is None and (len(specs) > 1 or len(specs[0].shape) != 1):

@@ -24,7 +24,7 @@ from keras_symgrad.neurons.quantities import Quantities
 EXPECTED = (
     "`preprocessing` is a fitted `StandardScaler`, `MinMaxScaler`, `RobustScaler` or "
     "`MaxAbsScaler` of scikit-learn; a pair (means, widths) with a number for each column; or "
-    "{name: (mean, width)} for some of the columns. "
+    "{name: (mean, width)} for some of the columns, as of a `ColumnTransformer`. "
 )
 # Rows, in widths, at which a scaler's own `transform` is compared with the affine map: the last
 # ones show one that clips.
@@ -167,6 +167,25 @@ class Preprocessing:
         ]
         both = np.array(every, np.float64)
         return both[:, 0], both[:, 1]
+
+    def check_order(self, columns: Sequence[str]) -> None:
+        """Raise if a scaler had the columns in another order, which is that of the network.
+
+        Args:
+            columns: names of the columns of the data, for a network without names of its own.
+
+        Raises:
+            ValueError: the columns are the same in another order.
+        """
+        if self.partial or self.names is None or tuple(columns) == self.names:
+            return
+        if set(columns) == set(self.names):
+            raise ValueError(
+                "`preprocessing` was fitted to the columns in another order, and the network takes "
+                f"them in that one: choose it with `ks.Sampling(columns={list(self.names)})`. If "
+                "the network takes them as they are here, pass {name: (mean, width)}. "
+                f"Received: {listed_names(tuple(columns))}"
+            )
 
     def neuron(self, neuron: Neuron, columns: Sequence[str]) -> Neuron:
         """The neuron as a function of points in the table's units.

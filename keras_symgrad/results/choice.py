@@ -44,6 +44,8 @@ def choose(concept: Interpretation, row: int | Formula) -> Interpretation:
             "was written by an earlier version, or has too many variables. Interpret the model "
             f"again with the same `seed`, and choose there. Received: row={row!r}"
         )
+    if sample.counted is not None:
+        sample = replace(sample, counted=sample.counted.with_references(concept.seed))
     # The front's own choice has had its constants replaced by simple numbers.
     formula = concept.best if front[number] is front.best else front[number]
     picked = front.picking(number)

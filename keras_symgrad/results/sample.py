@@ -76,10 +76,7 @@ class Sample:
     def kept_apart(self) -> HeldOutRows | None:
         """The counted rows; `None` where there are no data, or too few to keep some apart."""
         counted = self.counted
-        if counted is None or not self.is_read:
-            return None
-        # Of fewer than ten rows all are in both.
-        return None if np.array_equal(counted.rows.points, counted.train.points) else counted
+        return counted if counted is not None and self.is_read and counted.are_apart else None
 
     def phi(self, formula: Formula, front: ParetoFront, field: GradientField) -> MonotoneFit:
         """Fit phi of a row of a front.

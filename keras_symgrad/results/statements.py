@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from keras_symgrad.files import listed_ranges
 from keras_symgrad.formulas import R2
 from keras_symgrad.results.assessment import (
     SAME_CLASS,
@@ -33,6 +34,8 @@ Statement = tuple[str, str]
 EXPLAINED = 0.99
 # Largest ratio of a listed formula's length to that of the best one.
 MAX_RELATIVE_LENGTH_SHOWN = 1.5
+# Names, and ranges of names, in one line.
+MAX_LISTED = 12
 # A closed form of the value is listed if its R2 is less than this below that of phi(formula), which
 # bounds extreme values of the formula.
 MAX_LOSS_OF_R2 = 0.05
@@ -48,16 +51,16 @@ def statements_of(concept: Interpretation) -> Iterator[Statement]:
         concept: result of `interpret`.
 
     Yields:
-        Names and texts: "influence" and "interactions"; of regions all of them, before the single
-        formula, which the rest is about; "rule" and "agreement", or "formula"; "1 - |cos|"; then
-        the other remarks.
+        Names and texts: "influence" and "interactions"; "rule" and "agreement", or "formula";
+        "1 - |cos|"; then the other remarks. Of several regions "formula" and all that is about them
+        comes before the single formula, which the rest is about.
     """
     yield from _moving(concept)
-    yield from _divided(concept)
     rule = concept.shown_rule
-    if rule is None:
+    if rule is None or concept.is_divided:
         yield "formula", headline(concept)
-    else:
+    yield from _divided(concept)
+    if rule is not None:
         yield "rule", rule.text
         yield "agreement", f"with the model on {rule.share}"
     if not concept.is_of_one_variable:
@@ -187,16 +190,19 @@ def _of_formula(concept: Interpretation) -> Iterator[Statement]:
             "decision boundary",
         )
     if concept.ignored:
-        yield "ignored", ", ".join(concept.ignored)
-    if test_points := not_looked_at(concept.influence):
-        yield "not looked at", f"groups were not looked for among {', '.join(test_points)}"
+        yield "ignored", listed_ranges(concept.ignored, MAX_LISTED)
+    if unsought := not_looked_at(concept.influence):
+        listed = listed_ranges(unsought, MAX_LISTED)
+        yield "not looked at", f"groups were not looked for among {listed}"
     if columns := few_valued(concept.influence):
         yield "columns of few values", columns
     if concept.symmetries:
         yield "symmetries", "; ".join(map(str, concept.symmetries))
     yield from _surface(concept)
     if concept.groups:
-        yield "enter only as", ", ".join(map(str, concept.groups))
+        more = len(concept.groups) - MAX_LISTED
+        listed = ", ".join(map(str, concept.groups[:MAX_LISTED]))
+        yield "enter only as", f"{listed}; {more} more" if more > 0 else listed
     # A much longer formula fits the network's errors and is not listed.
     longest = MAX_RELATIVE_LENGTH_SHOWN * concept.best.complexity
     others = [

@@ -92,6 +92,10 @@ def test_a_reopened_result_plots_reports_and_chooses(concept, tmp_path):
     text = again.report(tmp_path / "report.html").read_text()
     assert "in the file of the result: pictures and angles below are of them" in text
     chosen = again.choose(0)
+    # References are fitted again, to the rows of the file.
+    for name in ("linear", "tree"):
+        before, now = (getattr(one.fidelity, name) for one in (again, chosen))
+        assert now == pytest.approx(before, abs=0.1)
     assert chosen.best.expression == concept.front[0].expression
     # What was kept is kept again, and the choice with it.
     reopened = ks.load_interpretation(chosen.save(tmp_path / "chosen.json"))

@@ -101,7 +101,7 @@ def fails(capsys, files, *words: str) -> str:
         (["ellipse", "--data", "nan.csv"], "each of the 2 rows holds NaN or infinity"),
         (["ellipse", "--data", "words.csv"], "column 'b', line 22"),
         (["ellipse", "--data", "two_keys.npz"], "has the keys: points, more"),
-        (["ellipse", "--data", "three.csv"], "2 input columns"),
+        (["ellipse", "--data", "three.csv"], "takes 2 columns, but the data have 3"),
         (["ellipse", "--data", "three.csv", "--columns", "a,z"], "which has: a, b, c"),
         (["ellipse", "--data", "x.npz", "--layer", "hidden"], "Choose one of: hidden_1"),
         (["ellipse", "--data", "x.npz", "--layer", "hidden_1"], "64 units. Pass one of `--unit 0`"),

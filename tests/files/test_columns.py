@@ -95,3 +95,14 @@ def test_columns_of_a_picture_are_put_in_order_in_linear_time():
     assert points.in_model_order(tuple(f"pixel {k}" for k in range(50_000))).names == names
     assert time.process_time() - start < 5
     assert ordered.names == names[::-1] and ordered.values[0, 0] == 49_999
+
+
+def test_names_of_channels_name_each_step():
+    steps = np.arange(2 * 4 * 3.0).reshape(2, 4, 3)
+    points = read_points(steps).named(["speed", "load", "age"])
+    assert points.names[:4] == ("speed_0", "load_0", "age_0", "speed_1")
+    np.testing.assert_array_equal(points.values[:, points.names.index("age_2")], steps[:, 2, 2])
+    with pytest.raises(ValueError, match="one name for each of 12 columns"):
+        read_points(steps).named(["speed", "load"])
+    with pytest.raises(ValueError, match="one name for each of 12 columns"):
+        read_points(steps.reshape(2, 12)).named(["speed", "load", "age"])

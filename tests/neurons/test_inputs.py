@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from finite_differences import slopes
 
+import keras_symgrad as ks
 from keras_symgrad.neurons.inputs import Inputs
 from keras_symgrad.neurons.neuron import Neuron
 
@@ -187,3 +188,12 @@ def test_a_number_of_columns_is_checked_or_taken():
         Inputs.made_of((None, 4), "m", 3)
     with pytest.raises(ValueError, match="has 3 input columns: a_1, a_2, b. Received: inputs=2"):
         Inputs.made_of({"a": (None, 2), "b": (None, 1)}, "m", 2)
+
+
+def test_a_table_with_further_columns_serves_a_model_that_names_its_own():
+    inputs = {name: keras.Input((1,), name=name) for name in ("a", "b")}
+    model = keras.Model(inputs, keras.layers.Dense(1)(inputs["a"] * inputs["b"]))
+    rng = np.random.default_rng(0)
+    table = {name: rng.normal(size=300) for name in ("b", "label", "a")}
+    quick = {"search": ks.Search(effort="quick"), "verbose": False, "time_limit": 5}
+    assert ks.interpret(model, table, **quick).names == ("a", "b")

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn import preprocessing as scalers
 
+import keras_symgrad as ks
 from keras_symgrad.neurons import Neuron, Quantities
 from keras_symgrad.neurons.preprocessing import Preprocessing
 
@@ -39,6 +42,21 @@ def test_a_scaler_of_a_frame_goes_by_names():
         Preprocessing.of(scaler).of_columns(("a", "b"))
     with pytest.raises(ValueError, match="Received: no more"):
         Preprocessing.of(scaler).of_columns((*NAMES, "more"))
+
+
+def test_columns_in_another_order_than_the_scalers_are_refused():
+    """The network was trained on what the scaler returned, in its order."""
+    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [5.0, 7.0, 6.0]})
+    scaler = Preprocessing.of(scalers.StandardScaler().fit(frame))
+    scaler.check_order(("a", "b"))
+    with pytest.raises(ValueError, match=r"another order.*columns=\['a', 'b'\].*Received: b, a"):
+        scaler.check_order(("b", "a"))
+    Preprocessing.of({"a": (1, 2), "b": (0, 1)}).check_order(("b", "a"))
+    reordered = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 2)), columns=["b", "a"])
+    for read, units in ((ks.interpret, 1), (ks.interpret_classes, 3)):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units)])
+        with pytest.raises(ValueError, match="another order"):
+            read(model, reordered, sampling=ks.Sampling(preprocessing=scaler), verbose=False)
 
 
 def test_columns_that_are_not_named_stay():

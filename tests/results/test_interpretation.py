@@ -284,7 +284,7 @@ GRID = np.random.default_rng(0).uniform(-1, 1, size=(50, 2))
     [
         (dense, np.zeros((0, 2)), {}, "at least one row"),
         (dense, np.full((20, 2), np.nan), {}, "NaN or infinity"),
-        (dense, np.ones((20, 3)), {}, "2 input columns"),
+        (dense, np.ones((20, 3)), {}, "takes 2 columns, but the data have 3"),
         (dense, np.ones(20), {}, r"shape \(rows, columns\)"),
         (lambda *_: keras.Sequential([layers.Dense(1)]), GRID, {}, "not built"),
         (dense, GRID, {"layer": "none"}, "hidden_4"),

@@ -27,6 +27,7 @@ from keras_symgrad.results.assessment.influence import (
     described,
     few_valued,
     ignored,
+    in_ranges,
     influences_of_reading,
     not_looked_at,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "fidelity_of_classes",
     "finite_points",
     "ignored",
+    "in_ranges",
     "influences_of_reading",
     "interactions_of_reading",
     "is_stable",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -98,12 +99,21 @@ class HeldOutRows:
             )
         # Where all decisions are alike, only values distinguish a formula from a constant.
         decides = decides and all(0 < np.mean(r.values > 0) < 1 for r in (known, kept))
-        bare = cls(kept, known, decides, None, None)
+        return cls(kept, known, decides, None, None).with_references(seed)
+
+    def with_references(self, seed: int = 0) -> HeldOutRows:
+        """The rows with what the references say, which are fitted where they are not known.
+
+        Args:
+            seed: of the tree.
+        """
+        if self.linear is not None or self.tree is not None:
+            return self
         linear, tree = (
-            None if found is None else bare.fidelity(found).formula
-            for found in _references(known, kept.points, decides, seed)
+            None if found is None else self.fidelity(found).formula
+            for found in _references(self.train, self.rows.points, self.decides, seed)
         )
-        return replace(bare, linear=linear, tree=tree)
+        return replace(self, linear=linear, tree=tree)
 
     def fidelity(self, values: np.ndarray) -> Fidelity:
         """The fidelity of values that are to be the network's.
@@ -117,7 +127,12 @@ class HeldOutRows:
                 found = Fidelity.of_decisions(network > 0, values > 0)
             else:
                 found = Fidelity.of_values(network, values)
-        return replace(found, linear=self.linear, tree=self.tree)
+        return replace(found, linear=self.linear, tree=self.tree, held_out=self.are_apart)
+
+    @cached_property
+    def are_apart(self) -> bool:
+        """False for the fewest rows, which all are in both parts."""
+        return not np.array_equal(self.rows.points, self.train.points)
 
     def of_formula(self, formula: Formula, phi: MonotoneFit) -> Fidelity:
         """The fidelity of phi(formula).
@@ -239,9 +254,11 @@ def fidelity_of_classes(
     references = predictions(train.points, known, held_out.points, seed)
 
     def alike(labels: np.ndarray, *found: np.ndarray | None) -> Fidelity:
-        agreement = [None if one is None else float(np.mean(one == labels)) for one in found]
+        alone, linear, tree = (
+            None if one is None else float(np.mean(one == labels)) for one in found
+        )
         share = max(np.mean(labels == label) for label in np.unique(labels))
-        return Fidelity(AGREEMENT, agreement[0] or 0.0, float(share), len(labels), *agreement[1:])
+        return Fidelity(AGREEMENT, alone or 0.0, float(share), len(labels), linear, tree)
 
     found = (chosen, *references)
     return alike(network, *found), [

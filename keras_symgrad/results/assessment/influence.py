@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_symgrad.files import Record
+from keras_symgrad.files import Record, name_ranges, range_text
 from keras_symgrad.gradients import block_name, deviations, few_values, one_hot_blocks
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ MAX_GRADIENTS = 2000
 MAX_EXCHANGED = 1000
 # Inputs that are listed in a line.
 MAX_NAMED = 8
+# More inputs than these are a series or a picture: neighbours are listed together if each has at
+# least this share of the influence of the strongest among them.
+MAX_ALONE = 24
+STRONG = 0.25
 # Columns with more values than this are not listed with their values.
 MAX_VALUES_NAMED = 5
 
@@ -282,8 +286,47 @@ def described(found: Sequence[Influence]) -> str:
     Returns:
         Text such as `weight 75 % (-), age 25 % (+); 3 more`.
     """
-    more = len(found) - MAX_NAMED
-    return ", ".join(map(str, found[:MAX_NAMED])) + (f"; {more} more" if more > 0 else "")
+    shown = in_ranges(found)
+    more = len(shown) - MAX_NAMED
+    return ", ".join(map(str, shown[:MAX_NAMED])) + (f"; {more} more" if more > 0 else "")
+
+
+def in_ranges(found: Sequence[Influence]) -> list[Influence]:
+    """Influences of many inputs, strong neighbours of one sign as one: `speed_39 to speed_49`.
+
+    Args:
+        found: influences, the largest share first.
+
+    Returns:
+        The largest share first; unchanged for inputs that fit on a page.
+
+    Example:
+
+    >>> steps = [Influence(f"speed_{k}", (f"speed_{k}",), 0.02, "+") for k in range(30)]
+    >>> age = Influence("age", ("age",), 0.4, "-")
+    >>> print(*in_ranges([age, *steps]), sep=", ")
+    speed_0 to speed_29 60 % (+), age 40 % (-)
+    """
+    if len(found) <= MAX_ALONE:
+        return list(found)
+    left = set(ignored(found))
+    joined: list[Influence] = []
+    inside: set[str] = set()
+    for sign in SIGNS:
+        shares = {
+            one.name: one.share
+            for one in found
+            if one.sign == sign and not (one.is_block or one.values or one.name in left)
+        }
+        for group in name_ranges(list(shares)):
+            most = max(shares[name] for name in group)
+            for strong in name_ranges([n for n in group if shares[n] >= STRONG * most]):
+                if len(strong) > 1:
+                    name, share = range_text(strong), sum(shares[n] for n in strong)
+                    joined.append(Influence(name, (name,), share, sign))
+                    inside.update(strong)
+    others = [one for one in found if one.name not in inside]
+    return sorted([*joined, *others], key=lambda one: -one.share)
 
 
 def few_valued(found: Sequence[Influence]) -> str:

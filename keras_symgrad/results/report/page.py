@@ -20,7 +20,7 @@ import numpy as np
 
 from keras_symgrad.files import printable
 from keras_symgrad.formulas import NOTEBOOK_STYLE, html_table
-from keras_symgrad.results.assessment import Match
+from keras_symgrad.results.assessment import Match, in_ranges
 from keras_symgrad.results.report import panels, plots
 from keras_symgrad.results.report.panels import Panel
 from keras_symgrad.results.report.row_accounts import diagram_of_front, row_accounts
@@ -216,6 +216,7 @@ def templates() -> Environment:
     texts.filters["degrees"] = degrees
     texts.globals |= {
         "front_table": html_table,
+        "in_ranges": in_ranges,
         "notebook_style": Markup(NOTEBOOK_STYLE),
         "described": _described,
         "listed": listed,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_symgrad.results.assessment import described, described_interactions
+from keras_symgrad.results.assessment import described, described_interactions, in_ranges
 from keras_symgrad.results.report import plots
+from keras_symgrad.results.report.region_axes import region_axes
 from keras_symgrad.results.report.slices import Plane, decided, strongest
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def influence_figure(concept: Interpretation) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    bars = min(len(concept.influence), plots.MOST_BARS) + len(concept.interactions)
+    bars = min(len(in_ranges(concept.influence)), plots.MOST_BARS) + len(concept.interactions)
     figure = Figure(figsize=(6.0, 1.6 + 0.32 * bars), layout="constrained")
     plots.influence(concept, figure.add_subplot())
     return figure
@@ -113,7 +114,8 @@ def regions(concept: Interpretation) -> list[Panel]:
     """Picture of the rows by their region, where there are several."""
     if concept.regions is None or not concept.is_divided:
         return []
-    one, other = (concept.names[k] for k in plots.region_columns(concept))
+    points = concept.gradients.points[: plots.MOST_POINTS]
+    one, other = (axis.name for axis in region_axes(concept, points))
     shares = "; ".join(
         f"{percent(region.share)} of the rows where {region.where}" for region in concept.regions
     )

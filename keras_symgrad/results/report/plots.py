@@ -16,8 +16,9 @@ import numpy as np
 from keras_symgrad.engine import gradient
 from keras_symgrad.files import listed_names
 from keras_symgrad.gradients import errors
-from keras_symgrad.results.assessment import angle_of
-from keras_symgrad.results.report.slices import Plane, decided, strongest
+from keras_symgrad.results.assessment import angle_of, in_ranges
+from keras_symgrad.results.report.region_axes import region_axes
+from keras_symgrad.results.report.slices import Plane, decided
 from keras_symgrad.search.core import SMALLEST_LOSS
 
 if TYPE_CHECKING:
@@ -333,16 +334,20 @@ def regions(concept: Interpretation, axes: Axes | None = None) -> Axes:
     if concept.regions is None:
         raise ValueError(f"'{concept.neuron}' has no regions: they were not looked for.")
     axes = _new() if axes is None else axes
-    one, other = region_columns(concept)
     points = concept.gradients.points[:MOST_POINTS]
+    one, other = region_axes(concept, points)
     number = concept.regions.number_of(points)
     for k, region in enumerate(concept.regions):
-        x, y = points[number == k][:, [one, other]].T
+        x, y = one.values[number == k], other.values[number == k]
         color, marker = REGIONS[k % len(REGIONS)], MARKERS[k % len(MARKERS)]
         label = _short(str(region.where))
         axes.scatter(x, y, s=14, c=color, marker=marker, alpha=0.7, linewidths=0, label=label)
-    axes.set_xlabel(concept.names[one], parse_math=False)
-    axes.set_ylabel(concept.names[other], parse_math=False)
+    axes.set_xlabel(one.name, parse_math=False)
+    axes.set_ylabel(other.name, parse_math=False)
+    for axis, drawn in ((axes.xaxis, one), (axes.yaxis, other)):
+        if drawn.levels:
+            places, texts = zip(*drawn.levels)
+            axis.set_ticks(places, [_short(text) for text in texts], parse_math=False)
     _legend(axes, loc="best")
     return axes
 
@@ -367,7 +372,7 @@ def influence(concept: Interpretation, axes: Axes | None = None) -> Axes:
     axes = _new() if axes is None else axes
     bars = [
         (one.name, one.share, SIGN_COLORS[one.sign], SIGN_LABELS[one.sign])
-        for one in concept.influence[:MOST_BARS]
+        for one in in_ranges(concept.influence)[:MOST_BARS]
     ]
     bars += [
         (f"{one.first} and {one.second}", one.share, GREY, "pairs, of all interactions")
@@ -386,18 +391,6 @@ def influence(concept: Interpretation, axes: Axes | None = None) -> Axes:
     axes.tick_params("y", labelsize=8)
     _legend(axes, **ABOVE)
     return axes
-
-
-def region_columns(concept: Interpretation) -> tuple[int, int]:
-    """Two columns to draw regions over: those in the conditions first, then the strongest ones."""
-    inside: list[int] = []
-    for region in concept.regions or ():
-        for symbol in sorted(region.where.to_sympy().free_symbols, key=str):
-            inside.append(concept.names.index(symbol.name))
-    strong = map(concept.names.index, strongest(concept))
-    order = dict.fromkeys([*inside, *strong, *range(len(concept.names))])
-    one, other = list(order)[:2]
-    return one, other
 
 
 def _new() -> Axes:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from keras_symgrad import Search, interpret
 from keras_symgrad.formulas import MonotoneFit
 from keras_symgrad.gradients import GradientField, Reading
 from keras_symgrad.gradients.reading import split
@@ -28,6 +29,15 @@ def held_out(
     field = GradientField.from_neuron(neuron, shown, seed=0)
     reading = Reading(field, field, neuron, shown, kept)
     return HeldOutRows.of(reading, *field.split()), shown
+
+
+def test_of_fewer_than_ten_rows_no_fidelity_is_called_held_out():
+    x = np.random.default_rng(0).uniform(0.5, 2, (8, 2))
+    neuron = Neuron("product", lambda x: x[:, 0] * x[:, 1], inputs=2)
+    search = Search(methods="dictionary", max_complexity=5)
+    concept = interpret(neuron, x, search=search, operators="arithmetic", verbose=False)
+    assert not concept.fidelity.held_out
+    assert f"{len(x)} rows that it was fitted to" in str(concept)
 
 
 def test_values_are_compared_with_a_linear_model_and_a_tree():

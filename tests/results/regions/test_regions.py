@@ -182,6 +182,18 @@ def test_the_formula_of_several_levels_does_not_depend_on_which_of_them_it_is():
     for region in concept.regions:
         assert region.matches == "concept"
         assert {symbol.name for symbol in region.formula.expression.free_symbols} <= {"a", "b"}
+    # The category is drawn as one input of four levels.
+    axes = ks.plots.regions(concept, Figure().add_subplot())
+    assert axes.get_xlabel() == "side" and axes.get_ylabel() in ("a", "b")
+    assert [text.get_text() for text in axes.get_xticklabels()] == [
+        "north",
+        "south",
+        "east",
+        "west",
+    ]
+    for drawn, region in zip(axes.collections, concept.regions):
+        levels = {axes.get_xticklabels()[round(at)].get_text() for at in drawn.get_offsets()[:, 0]}
+        assert all(level in str(region.where) for level in levels)
     assert concept.regions.fidelity.formula > 0.999
 
 
