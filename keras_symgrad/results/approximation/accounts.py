@@ -18,6 +18,7 @@ from keras_symgrad.results.approximation.basis import (
     BasisFunction,
     Term,
     basis,
+    most_used,
     products,
     writable,
 )
@@ -28,6 +29,9 @@ from keras_symgrad.results.approximation.sums import FEW_ROWS, SumProblem
 FOLDS = 5
 # Few rows are divided into folds several times: one division leaves much to chance.
 DIVISIONS_OF_FEW = 3
+# Columns that are bent and multiplied: those that values depend on most. Time grows like the fourth
+# power of their number.
+MAX_BENT_COLUMNS = 40
 # Terms that are kept for products with others, by what each gains alone.
 MAX_KEPT_TERMS = 150
 # Sums whose terms are multiplied with others.
@@ -103,7 +107,9 @@ def accounts(
         within 0.005 of the most faithful one and as faithful as a linear or logistic model of all
         columns and a small tree, where one within the budget is. No account where no term fits.
     """
-    terms = writable(basis(rows.points[: rows.rows]), operators)
+    data = rows.points[: rows.rows]
+    bent = most_used(data, rows.values[: rows.rows, None], MAX_BENT_COLUMNS)
+    terms = writable(basis(data, bent), operators)
     problem = SumProblem(terms, rows, complexity, decides)
     everything = np.ones(len(rows.points), bool)
     normal = problem.normal(everything)

@@ -305,7 +305,8 @@ def basis(x: np.ndarray, paired: Collection[int] | None = None) -> list[BasisFun
 
     Args:
         x: data `(rows, columns)`, finite.
-        paired: numbers of the columns whose products and quotients are taken; all by default.
+        paired: numbers of the columns whose transforms, products and quotients are taken; all by
+            default. The others are only taken as they are.
 
     Returns:
         Basis functions: the columns that vary first.
@@ -320,7 +321,12 @@ def basis(x: np.ndarray, paired: Collection[int] | None = None) -> list[BasisFun
     """
     columns = [Column.of(index, values) for index, values in enumerate(x.T)]
     columns = [column for column in columns if column.width > 0]
-    singles = [factor for column in columns for factor in column.factors()]
+    singles = [
+        factor
+        for column in columns
+        for factor in column.factors()
+        if factor.transform == "itself" or paired is None or column.index in paired
+    ]
     singles.sort(key=lambda factor: factor.transform != "itself")
     found = [BasisFunction((factor,)) for factor in singles]
     if paired is not None:
@@ -339,6 +345,35 @@ def basis(x: np.ndarray, paired: Collection[int] | None = None) -> list[BasisFun
                         BasisFunction((Factor(above.index), Factor(below.index, "inverse")))
                     )
     return found
+
+
+def most_used(points: np.ndarray, values: np.ndarray, most: int) -> list[int]:
+    """Numbers of the columns that values are correlated with most, linearly or in their squares.
+
+    Args:
+        points: data `(rows, columns)`.
+        values: of one function or several there, `(rows, functions)`.
+        most: number of columns.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(100, 4))
+    >>> most_used(x, x[:, 1:2] - x[:, 3:] ** 2, 2)
+    [1, 3]
+    """
+    if points.shape[1] <= most:
+        return list(range(points.shape[1]))
+    values, centred = _unit(values), _unit(points)
+    squares = _unit(centred**2)
+    strength = np.maximum(
+        np.abs(centred.T @ values).max(axis=1), np.abs(squares.T @ values).max(axis=1)
+    )
+    return sorted(np.argsort(-strength, kind="stable")[:most].tolist())
+
+
+def _unit(columns: np.ndarray) -> np.ndarray:
+    spread = columns.std(axis=0)
+    return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
 
 def products(

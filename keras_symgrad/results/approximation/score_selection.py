@@ -21,7 +21,13 @@ from keras_symgrad.results.approximation.accounts import (
     folds,
     simplest,
 )
-from keras_symgrad.results.approximation.basis import BasisFunction, basis, standardized, writable
+from keras_symgrad.results.approximation.basis import (
+    BasisFunction,
+    basis,
+    most_used,
+    standardized,
+    writable,
+)
 from keras_symgrad.results.approximation.steps import FitRows
 from keras_symgrad.results.approximation.sums import FEW_ROWS, LEAST_ROW_SHARE
 
@@ -113,7 +119,9 @@ class ScoreProblem:
     ):
         self.rows, self.scores = rows, scores
         data = rows.points[: rows.rows]
-        terms = writable(basis(data, _most_used(data, scores[: rows.rows])), operators)
+        # A number that is added to all scores changes nothing.
+        away = scores[: rows.rows] - scores[: rows.rows].mean(axis=1, keepdims=True)
+        terms = writable(basis(data, most_used(data, away, MAX_PAIRED_COLUMNS)), operators)
         self.terms, columns, self.centres, self.widths = standardized(terms, rows.points, rows.rows)
         # Single precision is enough for choosing terms, and half the memory.
         self.columns = columns.astype(np.float32)
@@ -287,25 +295,6 @@ def _fitted(
     beta = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
     parts = np.split(beta[classes:], ends)
     return ScoreFit(fit.chosen, tuple(parts), beta[:classes] - beta[:classes].mean())
-
-
-def _most_used(points: np.ndarray, scores: np.ndarray) -> list[int]:
-    """The columns that scores are correlated with most, linearly or in their squares."""
-    if points.shape[1] <= MAX_PAIRED_COLUMNS:
-        return list(range(points.shape[1]))
-    away = scores - scores.mean(axis=1, keepdims=True)
-    away = _standardized(away)
-    centred = _standardized(points)
-    strength = np.maximum(
-        np.abs(centred.T @ away).max(axis=1), np.abs(_standardized(centred**2).T @ away).max(axis=1)
-    )
-    order = np.argsort(-strength, kind="stable")[:MAX_PAIRED_COLUMNS]
-    return sorted(order.tolist())
-
-
-def _standardized(columns: np.ndarray) -> np.ndarray:
-    spread = columns.std(axis=0)
-    return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:

@@ -26,6 +26,8 @@ MAX_LINEAR_SIZES = 10
 THRIFTS = (0.5, 1.0)
 # Complexity of a sum that is shortened, as a multiple of what it may cost in the end.
 LONGER = 1.7
+# Terms of a sum that is shortened: of more, none is left within the limit.
+MAX_SHORTENED_TERMS = 50
 # Weight of few data rows, with the rest for the ends of steps, for decisions.
 LEAST_ROW_SHARE = 0.5
 # Rows that weigh as much as all ends of steps; fewer are few.
@@ -137,7 +139,8 @@ class SumProblem:
         """
         grown = self.grown(normal, budget)
         long = [self._path(normal, LONGER * budget, thrift)[-1:] for thrift in THRIFTS]
-        long += [linear[-1:] for linear in grown[len(THRIFTS) :]]
+        for linear in grown[len(THRIFTS) :]:
+            long.append([one for one in linear if len(one.chosen) <= MAX_SHORTENED_TERMS][-1:])
         return grown + [
             [one for whole in wholes for one in self._shortened(whole, normal, used, budget)]
             for wholes in long
