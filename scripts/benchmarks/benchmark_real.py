@@ -108,7 +108,7 @@ def measure(name: str, seed: int, options: argparse.Namespace) -> dict:
 def row_of(name: str, seed: int, options: argparse.Namespace) -> dict:
     """The row of a table, of one network or of several splits."""
     each = [measure(name, seed, options)]
-    if each[0]["fresh_rows"] < FRESH_ROWS / 2:
+    if each[0]["fresh_rows"] < FRESH_ROWS:
         splits = min(-(-FRESH_ROWS // each[0]["fresh_rows"]), MOST_SPLITS)
         seeds = range(seed + SEED_STEP, seed + splits * SEED_STEP, SEED_STEP)
         each += [measure(name, one, options) for one in seeds]
