@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, overload
 
 from keras_symgrad.files import Record
@@ -246,7 +247,7 @@ class ParetoFront(Sequence[Formula]):
         Raises:
             ValueError: it is no number of at most 1.
         """
-        if not isinstance(fidelity, (int, float)) or not fidelity <= 1:
+        if not isinstance(fidelity, Real) or not fidelity <= 1:
             raise ValueError(
                 "`for_fidelity` takes the least agreement or R2 that a formula is to have, a "
                 f"number of at most 1, such as 0.95. Received: fidelity={fidelity!r}"

@@ -19,6 +19,7 @@ from keras_symgrad.results.assessment import (
     few_valued,
     not_looked_at,
 )
+from keras_symgrad.results.regions import MAX_VARIABLES
 from keras_symgrad.search.core import Ending
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _of_formula(concept: Interpretation) -> Iterator[Statement]:
     if concept.settings.get("preprocessing") is not None:
         yield "units", "those of the table; the network receives (x - mean)/width"
     if concept.regions is not None and not concept.regions.complete:
-        yield "regions", "the time limit ended the search for them; there may be several"
+        yield "regions", _unsought(concept)
     if concept.constants and simple:
         yield "constants", "; ".join(map(str, concept.constants))
     rule = concept.shown_rule
@@ -221,6 +222,13 @@ def _is_faithful(concept: Interpretation) -> bool:
     if fidelity is None or value is None or fidelity.metric != R2:
         return True
     return value.r2 >= fidelity.formula - MAX_LOSS_OF_R2
+
+
+def _unsought(concept: Interpretation) -> str:
+    """Reason why regions were not looked for to the end."""
+    if len(concept.names) > MAX_VARIABLES:
+        return f"they are not looked for among more than {MAX_VARIABLES} inputs"
+    return "the time limit, or too few rows, ended the search for them; there may be several"
 
 
 def _surface(concept: Interpretation) -> Iterator[Statement]:

@@ -22,6 +22,7 @@ from keras_symgrad.files import Points
 from keras_symgrad.gradients import GradientField, Sampling
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.priors import Priors
+from keras_symgrad.results.neighbourhood import Neighbourhood
 from keras_symgrad.search import Search
 from keras_symgrad.search.core import Stopping
 
@@ -51,6 +52,17 @@ def switch():
 @pytest.fixture(scope="module")
 def found(switch):
     return interpret(switch, X, names=NAMES, near=ROW, **QUICK)
+
+
+def test_a_row_outside_of_the_data_is_said_to_be():
+    product = Neuron("product", lambda x: x[:, 0] * x[:, 1], inputs=2)
+    inside, outside = (
+        interpret(product, X[:, :2], names=("a", "b"), near=row, **QUICK).near
+        for row in ((0.5, 1.0), (20.0, 1.0))
+    )
+    assert inside.in_data and "outside" not in dict(inside.remarks)
+    assert not outside.in_data and "not trained" in dict(outside.remarks)["outside"]
+    assert not Neighbourhood.from_dict(outside.to_dict(), ("a", "b")).in_data
 
 
 def test_the_formula_is_that_of_the_rows_own_level(found):

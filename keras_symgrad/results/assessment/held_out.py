@@ -199,8 +199,10 @@ def predictions(
 
     if not len(train) or not len(points):
         return None, None
-    # Some data are beyond the range of the floats that trees are made in.
-    size = np.maximum(np.abs(train).max(axis=0), np.finfo(float).tiny)
+    # Some data are beyond the range of the floats that trees are made in, and a column may be zero
+    # on all the rows of one part.
+    both = np.concatenate([train, points])
+    size = np.maximum(np.abs(both).max(axis=0), np.finfo(float).tiny)
     known, points = train / size, points / size
     fits = np.isfinite(known).all(axis=1)
     if not fits.any() or not np.isfinite(points).all():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_symgrad.files import Record
+from keras_symgrad.gradients import Domain
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.results.neighbourhood.boundary_point import BoundaryPoint, nearest_boundary
 from keras_symgrad.results.neighbourhood.ellipsoid import Ellipsoid
@@ -48,6 +49,8 @@ class Neighbourhood:
         is_classifier: whether the neuron is a classifier.
         farthest: number of the row of the front that was taken instead of the search's choice,
             because it holds farther; `None` where the search's choice was taken.
+        in_data: whether the row is in the domain of the data; outside of it the network was not
+            trained.
     """
 
     around: Ellipsoid
@@ -59,6 +62,7 @@ class Neighbourhood:
     boundary: BoundaryPoint | None
     is_classifier: bool
     farthest: int | None = None
+    in_data: bool = True
 
     @classmethod
     def of(cls, neuron: Neuron, around: Ellipsoid, sought: float, x: np.ndarray) -> Neighbourhood:
@@ -72,9 +76,16 @@ class Neighbourhood:
         """
         value = float(neuron.values(around.row[None])[0])
         boundary = nearest_boundary(neuron, around, x) if neuron.is_classifier else None
-        spread = spread_of(neuron.values(x[:MAX_ROWS]))
         return cls(
-            around, sought, spread, value, np.nan, None, boundary, bool(neuron.is_classifier)
+            around,
+            sought,
+            spread_of(neuron.values(x[:MAX_ROWS])),
+            value,
+            np.nan,
+            None,
+            boundary,
+            bool(neuron.is_classifier),
+            in_data=bool(Domain(x).holds(around.row[None])[0]),
         )
 
     def of_formula(self, formula: Function, neuron: Neuron | None, seed: int = 0) -> Neighbourhood:
@@ -144,6 +155,8 @@ class Neighbourhood:
             f"{', '.join(listed)}{f'; {more} more inputs' if more else ''} ({what} of the network "
             f"{self.value:.4g}, of the formula {self.formula_value:.4g})",
         )
+        if not self.in_data:
+            yield "outside", "the row is outside of the data, where the network was not trained"
         yield "radius", self._radius
         if self.fixed:
             told = ", ".join(self.fixed[:MAX_NAMED])
@@ -185,6 +198,7 @@ class Neighbourhood:
             "nearness": None if self.nearness is None else vars(self.nearness),
             "is_classifier": self.is_classifier,
             "farthest": self.farthest,
+            "in_data": self.in_data,
             "boundary": self.boundary.to_dict() if self.boundary else None,
         }
 
@@ -212,6 +226,7 @@ class Neighbourhood:
             record.maybe("boundary", lambda one: BoundaryPoint.from_dict(one, len(names))),
             record.flag("is_classifier"),
             record.whole("farthest") if "farthest" in record else None,
+            "in_data" not in record or record.flag("in_data"),
         )
 
 

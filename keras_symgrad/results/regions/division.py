@@ -117,8 +117,10 @@ class Division:
         """
         alone = self._single(whole)
         is_exact = whole.matches in (Match.CONCEPT, Match.BOUNDARY)
-        if is_exact or not divided or not self._can_be_divided:
+        if is_exact or not divided:
             return alone
+        if not self._can_be_divided:
+            return replace(alone, complete=alone.unexplained_by_one < UNEXPLAINED)
         if (found := self._switch) is not None:
             regions, unexplained = found.regions, found.unexplained
             return replace(alone, regions=regions, unexplained=unexplained, fidelity=None)

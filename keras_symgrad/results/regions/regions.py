@@ -109,7 +109,8 @@ class Regions:
         rows: number of held-out rows that shares were counted on.
         widths: standard deviation of each variable in the data, `(variables,)`; smooth gates are
             as wide as a share of them.
-        complete: False if the time limit ended the search for regions.
+        complete: False if the time limit ended the search for regions, or it was left out since the
+            data have too few rows or more than 12 columns.
         fidelity: of all regions together on held-out data rows, each row with the value of its
             region; `None` without the network's values.
     """

@@ -61,7 +61,7 @@ VERDICT_OF_SPANS = (
 MOST_NAMES = 12
 # Remarks that have a separate section or table.
 SHOWN = (
-    *("near", "radius", "stay as in the row", "nearest boundary"),
+    *("near", "outside", "radius", "stay as in the row", "nearest boundary"),
     "no region",
     "all regions",
     "single formula",

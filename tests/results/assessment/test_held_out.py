@@ -13,6 +13,7 @@ from keras_symgrad.gradients import GradientField, Reading
 from keras_symgrad.gradients.reading import split
 from keras_symgrad.neurons import Neuron
 from keras_symgrad.results.assessment import HeldOutRows
+from keras_symgrad.results.assessment.held_out import predictions
 
 POINTS = np.random.default_rng(0).normal(size=(1000, 3)) * [1, 10, 0.1]
 
@@ -29,6 +30,15 @@ def held_out(
     field = GradientField.from_neuron(neuron, shown, seed=0)
     reading = Reading(field, field, neuron, shown, kept)
     return HeldOutRows.of(reading, *field.split()), shown
+
+
+def test_a_column_that_is_zero_on_all_training_rows_is_no_obstacle():
+    rng = np.random.default_rng(0)
+    train = np.column_stack([rng.normal(size=60), np.zeros(60)])
+    points = train + [0, 3]
+    linear, tree = predictions(train, 2 * train[:, 0], points, seed=0)
+    np.testing.assert_allclose(linear, 2 * train[:, 0])
+    assert np.corrcoef(tree, linear)[0, 1] > 0.9
 
 
 def test_of_fewer_than_ten_rows_no_fidelity_is_called_held_out():

@@ -215,3 +215,20 @@ def test_a_region_has_the_simplest_formula_that_is_as_faithful():
     assert {str(region.formula) for region in concept.regions} == {"x1*x2", "x1 + x2**2"}
     assert all(region.matches == "approximation" for region in concept.regions)
     assert concept.regions.fidelity.formula > 0.9
+
+
+def test_it_is_said_where_regions_are_not_looked_for():
+    def network(x):
+        return tf.where(x[:, 2] > 0, x[:, 0] * x[:, 1], x[:, 0] + x[:, 1] ** 2) + 0 * x[:, 12]
+
+    concept = ks.interpret(
+        ks.Neuron("wide", network, inputs=13),
+        np.random.default_rng(0).uniform(-2, 2, (1500, 13)),
+        sampling=ks.Sampling(rows=400),
+        operators="polynomial",
+        search=ks.Search(effort="quick", max_complexity=8),
+        time_limit=3,
+        verbose=False,
+    )
+    assert len(concept.regions) == 1 and not concept.regions.complete
+    assert dict(concept.remarks)["regions"] == "they are not looked for among more than 12 inputs"
