@@ -150,17 +150,20 @@ class Interpretation(Result, Assessment):
         return Interpretation(**parts, network=self.network)
 
     def predict(self, x: Any) -> np.ndarray:
-        """Predict the neuron's value by the formula: phi(best(x)).
+        """Predict the neuron's value by the formula, phi(best(x)), or by those of several regions.
 
         Args:
             x: points of shape `(rows, variables)` or one point; a DataFrame or a dict by names.
 
         Returns:
-            Values `(rows,)` in the neuron's unit: for a classifier the logit of its probability.
+            Values `(rows,)` in the neuron's unit: for a classifier the logit of its probability, or
+            of several regions a margin, positive where it says yes.
 
         Raises:
             ValueError: there is no phi, since the gradients came without values.
         """
+        if self.regions is not None and self.is_divided:
+            return self.regions(x)
         if self.phi is None:
             raise ValueError(
                 "The gradients came without values, so that only the direction is known. "
@@ -169,7 +172,7 @@ class Interpretation(Result, Assessment):
         return self.phi(self.best(x))
 
     def decide(self, x: Any) -> np.ndarray:
-        """Decide by the rule.
+        """Decide by the rule, or by those of several regions.
 
         Args:
             x: points, as in `predict`.
@@ -185,6 +188,8 @@ class Interpretation(Result, Assessment):
                 f"'{self.neuron}' decides nothing: there is no rule. `concept.predict(x)` has "
                 "values."
             )
+        if self.regions is not None and self.is_divided:
+            return self.regions(x) > 0
         return self.rule.decides(x)
 
     def choose(self, row: int | Formula) -> Interpretation:

@@ -12,7 +12,7 @@ are alike), `linear` that of a linear or logistic model and `tree` that of a dec
 those that the network was trained on, because `interpret` keeps the others apart.
 
 Of a small table so few rows are left out that one of them may be more than 0.005. There several
-networks are trained, each on another split, until 500 fresh rows are counted, ten networks at most,
+networks are trained, each on another split, until 500 fresh rows are counted, 20 networks at most,
 and the row of the table has the means over them. Its complexity is the greatest, its seconds their
 mean, and its expression that of the first.
 
@@ -46,7 +46,7 @@ BEHIND = 0.005
 AHEAD = 0.02
 # Fresh rows that tables are split several times for, and at most; how far the seeds are apart.
 FRESH_ROWS = 500
-MOST_SPLITS = 10
+MOST_SPLITS = 20
 SEED_STEP = 1000
 # Characters of an expression in the table.
 SHOWN = 70

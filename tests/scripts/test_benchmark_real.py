@@ -34,7 +34,8 @@ def test_few_rows_are_counted_together_over_the_splits(benchmark):
 
 
 @pytest.mark.parametrize(
-    ("rows", "fresh", "networks"), [(800, 240, 3), (1000, 300, 2), (100, 30, 10), (2000, 600, 1)]
+    ("rows", "fresh", "networks"),
+    [(800, 240, 3), (1000, 300, 2), (100, 30, 17), (50, 15, 20), (2000, 600, 1)],
 )
 def test_small_tables_have_splits_with_seeds_of_their_own(
     benchmark, monkeypatch, rows, fresh, networks

@@ -70,7 +70,7 @@ def test_values_are_the_networks_away_from_the_switch(concept, models):
 def test_the_fidelity_of_all_regions_is_that_on_fresh_points(concept, models):
     network = keras.saving.load_model(models / "switch.keras")
     values = network.predict(FRESH.astype("float32"), verbose=0)[:, 0]
-    r2 = 1 - np.mean((concept.regions(FRESH) - values) ** 2) / np.var(values)
+    r2 = 1 - np.mean((concept.predict(FRESH) - values) ** 2) / np.var(values)
     assert concept.regions.fidelity.formula == pytest.approx(r2, abs=0.02)
     assert concept.fidelity.formula < r2 - 0.1
 
@@ -157,7 +157,7 @@ def test_a_classifier_that_passes_smoothly_from_one_formula_to_the_other_has_two
         # The threshold is where the decisions change, within 3 % of the range.
         assert min(np.mean(is_product[number == k]), np.mean(~is_product[number == k])) < 0.06
     decides = np.asarray(network(FRESH)) > 0
-    assert np.mean((concept.regions(FRESH) > 0) == decides) > 0.93
+    assert np.mean(concept.decide(FRESH) == decides) > 0.93
 
 
 def test_the_formula_of_several_levels_does_not_depend_on_which_of_them_it_is():
