@@ -105,7 +105,8 @@ def accounts(
     Returns:
         Accounts by ascending complexity, and the number of the chosen one: the simplest that is
         within 0.005 of the most faithful one and as faithful as a linear or logistic model of all
-        columns and a small tree, where one within the budget is. No account where no term fits.
+        columns, a small tree and, for decisions, any sum of columns, where one within the budget
+        is. No account where no term fits.
     """
     data = rows.points[: rows.rows]
     bent = most_used(data, rows.values[: rows.rows, None], MAX_BENT_COLUMNS)
@@ -117,9 +118,8 @@ def accounts(
     grown = _with_products(problem, normal, sums, operators)
     problem = SumProblem(grown, rows, complexity, decides)
     found = _cross_validated(problem, budget, seed)
-    # Agreement counts few errors, so a sum of all columns is a second witness of a logistic model.
-    columns = {problem.terms[k] for k in np.flatnonzero(problem.is_linear)}
-    linear = [one.merit for one in found if decides and set(one.terms) == columns]
+    # Agreement counts few errors, so sums of columns are further witnesses of a logistic model.
+    linear = [one.score for one in found if decides and one.is_linear]
     least = max([_of_simple_models(problem, seed), *linear]) - GAIN
     found = _pareto(found + _of_given(problem, given, seed))
     if not found:
