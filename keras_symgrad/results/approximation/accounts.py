@@ -73,7 +73,7 @@ class Account:
     @property
     def is_linear(self) -> bool:
         """True for a sum of columns as they are."""
-        return all(isinstance(one, BasisFunction) and one.is_linear for one in self.terms)
+        return all(one.is_linear for one in self.terms)
 
     @property
     def merit(self) -> float:

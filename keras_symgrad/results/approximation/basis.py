@@ -186,7 +186,11 @@ class GivenFunction:
     found: sympy.Expr
     weight: float
     compute: Callable[[np.ndarray], np.ndarray]
-    is_linear = False
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """True for a sum of columns as they are, with any coefficients."""
+        return all(self.found.diff(one).is_number for one in self.found.free_symbols)
 
     def values(self, x: np.ndarray) -> np.ndarray:
         """At points `(rows, columns)`, `(rows,)`."""
