@@ -98,8 +98,8 @@ class MonotoneFit:
             ValueError: g has fewer than two different finite values.
         """
         rows = _SortedRows.of(g, f)
-        steps = _isotonic(rows)
-        return cls(steps.knots, steps.heights, rows.explained(steps.closest))
+        steps, regression = _isotonic(rows)
+        return cls(steps.knots, steps.heights, rows.explained(regression))
 
     @classmethod
     def smooth(cls, g: np.ndarray, f: np.ndarray, zero: float | None = None) -> MonotoneFit:
@@ -123,7 +123,7 @@ class MonotoneFit:
         rows = _SortedRows.of(g, f, None if zero is None else 1)
         curve = _smoothing_spline(rows)
         if curve is None or curve.bends:
-            steps = _isotonic(rows)
+            steps, _ = _isotonic(rows)
             if curve is None or steps.promised_error(rows) < CLEARLY * curve.promised_error(rows):
                 curve = steps
         knots, heights = curve.knots, curve.heights
@@ -258,14 +258,12 @@ class _Curve:
         knots: ascending.
         heights: ascending or descending.
         degrees: of freedom.
-        closest: the values at the rows that heights are means of, `(rows,)`.
         bends: whether it may be the spline of a step.
     """
 
     knots: np.ndarray
     heights: np.ndarray
     degrees: float
-    closest: np.ndarray
     bends: bool = False
 
     def promised_error(self, rows: _SortedRows) -> float:
@@ -275,8 +273,8 @@ class _Curve:
         return float(left @ left) * len(rows.f) / free**2
 
 
-def _isotonic(rows: _SortedRows) -> _Curve:
-    """Isotonic regression, at means over equal shares of the rows."""
+def _isotonic(rows: _SortedRows) -> tuple[_Curve, np.ndarray]:
+    """Isotonic regression as means over equal shares of the rows, and at all rows."""
     from scipy.optimize import isotonic_regression
 
     # Rows with the same g are one point, at their mean: phi is a function of g.
@@ -293,7 +291,7 @@ def _isotonic(rows: _SortedRows) -> _Curve:
     heights = rows.sign * np.maximum.accumulate(rows.sign * heights)
     # Nor must it join knots: g may vary by its rounding errors only.
     kept = np.diff(positions, prepend=-np.inf) > ROUNDING * np.abs(positions)
-    return _Curve(positions[kept], heights[kept], len(np.unique(heights)), smooth[place])
+    return _Curve(positions[kept], heights[kept], len(np.unique(heights))), smooth[place]
 
 
 def _smoothing_spline(rows: _SortedRows) -> _Curve | None:
@@ -340,7 +338,6 @@ def _smoothing_spline(rows: _SortedRows) -> _Curve | None:
             [[heights[0] - reach * slopes[0]], heights, [heights[-1] + reach * slopes[-1]]]
         ),
         float(degrees[best]),
-        np.interp(g, knots, heights),
         bends=is_close or float(degrees[best]) > MANY_DEGREES * size,
     )
 

@@ -135,7 +135,7 @@ def remarks(concept: Interpretation) -> Iterator[Statement]:
 
 
 def _moving(concept: Interpretation) -> Iterator[Statement]:
-    """What moves the neuron."""
+    """The statements on inputs: their influence and their interactions."""
     if concept.influence:
         yield "influence", described(concept.influence)
     if concept.interactions:

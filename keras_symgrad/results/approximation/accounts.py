@@ -199,8 +199,9 @@ def _cross_validated(problem: SumProblem, budget: float, seed: int) -> list[Acco
 
 def _of_simple_models(problem: SumProblem, seed: int) -> float:
     """The better score of a linear or logistic model of all columns and of a small tree."""
-    scored = [problem.scores_of_simple_models(used, seed) for used in folds(problem.rows, seed)]
-    rows = [int((~used[: problem.rows.rows]).sum()) for used in folds(problem.rows, seed)]
+    divisions = folds(problem.rows, seed)
+    scored = [problem.scores_of_simple_models(used, seed) for used in divisions]
+    rows = [int((~used[: problem.rows.rows]).sum()) for used in divisions]
     return float(np.average(scored, axis=0, weights=rows).max())
 
 

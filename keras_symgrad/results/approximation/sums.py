@@ -26,7 +26,7 @@ MAX_LINEAR_SIZES = 10
 THRIFTS = (0.5, 1.0)
 # Complexity of a sum that is shortened, as a multiple of what it may cost in the end.
 LONGER = 1.7
-# Terms of a sum that is shortened: of more, none is left within the limit.
+# Terms of a sum that is shortened: each step tries all pairs of them.
 MAX_SHORTENED_TERMS = 50
 # Weight of few data rows, with the rest for the ends of steps, for decisions.
 LEAST_ROW_SHARE = 0.5
